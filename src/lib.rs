@@ -1,0 +1,1 @@
+//! novofon-bot places phone calls through Asterisk and says truthfully what became of them.
