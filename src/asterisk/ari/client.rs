@@ -1,0 +1,234 @@
+//! The handle for requests, one method a thing that can be asked of Asterisk. It owns the choice of the transport
+//! and the shapes of requests; it must not retry, and it must not know why something is asked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::error::AriError;
+use super::http::Http;
+use super::model::{Channel, Endpoint, Playback};
+use super::request::{Answer, Request};
+use super::rest::RestLine;
+use super::target::AriTarget;
+
+/// Cheap to clone; every clone sees the same connection.
+#[derive(Debug, Clone)]
+pub struct Ari {
+    target: Arc<AriTarget>,
+    http: Arc<Http>,
+    link: watch::Receiver<LinkState>,
+}
+
+/// What the supervisor tells the handles.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LinkState {
+    pub(super) up: bool,
+    /// Present when the Asterisk at the other end takes requests over the events socket.
+    pub(super) line: Option<RestLine>,
+}
+
+/// A call to place. Its ids are chosen before it leaves, so that no event about it can come too early.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Originate {
+    /// `Local/+79522675444@outgoing`.
+    pub endpoint: String,
+    pub app_args: Option<String>,
+    pub caller_id: Option<String>,
+    /// Asterisk's own limit until the answer; its default is 30 s.
+    pub timeout_secs: Option<u32>,
+    pub channel_id: String,
+    /// The `;2` half of a Local channel.
+    pub other_channel_id: Option<String>,
+    pub variables: BTreeMap<String, String>,
+}
+
+/// The words that every version since 13 takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HangupReason {
+    Normal,
+    Busy,
+    Congestion,
+    NoAnswer,
+}
+
+impl HangupReason {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Busy => "busy",
+            Self::Congestion => "congestion",
+            Self::NoAnswer => "no_answer",
+        }
+    }
+}
+
+impl Ari {
+    pub(super) fn new(target: Arc<AriTarget>, http: Http, link: watch::Receiver<LinkState>) -> Self {
+        Self { target, http: Arc::new(http), link }
+    }
+
+    /// Places a call. It is not sent while the events connection is down: nobody would hear what became of it.
+    pub async fn originate(&self, call: &Originate) -> Result<(), AriError> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Body<'a> {
+            endpoint: &'a str,
+            app: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            app_args: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            caller_id: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            timeout: Option<u32>,
+            channel_id: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            other_channel_id: Option<&'a str>,
+            variables: &'a BTreeMap<String, String>,
+        }
+        let request = Request::new(Method::POST, &["channels"]).json(&Body {
+            endpoint: &call.endpoint,
+            app: &self.target.app,
+            app_args: call.app_args.as_deref(),
+            caller_id: call.caller_id.as_deref(),
+            timeout: call.timeout_secs,
+            channel_id: &call.channel_id,
+            other_channel_id: call.other_channel_id.as_deref(),
+            variables: &call.variables,
+        });
+        if !self.link.borrow().up {
+            return Err(request.not_sent("the events connection is down"));
+        }
+        let answer = self.exchange(&request).await?;
+        let channel: Channel = request.document(answer)?;
+        match channel.id == call.channel_id {
+            true => Ok(()),
+            false => Err(request.uncertain("the answer tells of another channel")),
+        }
+    }
+
+    /// [`AriError::is_not_found`] when the channel is gone already.
+    pub async fn hangup(&self, channel_id: &str, reason: HangupReason) -> Result<(), AriError> {
+        self.command(Request::new(Method::DELETE, &["channels", channel_id]).query("reason", reason.as_str())).await
+    }
+
+    /// `None` when Asterisk has no such channel.
+    pub async fn channel(&self, channel_id: &str) -> Result<Option<Channel>, AriError> {
+        self.look(Request::new(Method::GET, &["channels", channel_id])).await
+    }
+
+    /// All channels. A ghost may be among them; [`Ari::channel`] tells.
+    pub async fn channels(&self) -> Result<Vec<Channel>, AriError> {
+        let request = Request::new(Method::GET, &["channels"]).large_answer();
+        let answer = self.exchange(&request).await?;
+        request.document(answer)
+    }
+
+    /// A variable or function of a channel; `None` when either of them does not exist.
+    pub async fn channel_variable(&self, channel_id: &str, name: &str) -> Result<Option<String>, AriError> {
+        #[derive(Deserialize)]
+        struct Variable {
+            value: String,
+        }
+        let request = Request::new(Method::GET, &["channels", channel_id, "variable"]).query("variable", name);
+        Ok(self.look::<Variable>(request).await?.map(|variable| variable.value))
+    }
+
+    /// Plays one media after the other under one playback id: `sound:hello-world`, `digits:123` ...
+    pub async fn play(
+        &self,
+        channel_id: &str,
+        playback_id: &str,
+        media: &[String],
+        lang: Option<&str>,
+    ) -> Result<(), AriError> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            media: &'a [String],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            lang: Option<&'a str>,
+        }
+        let path = ["channels", channel_id, "play", playback_id];
+        self.command(Request::new(Method::POST, &path).json(&Body { media, lang })).await
+    }
+
+    /// `None` when it has ended: Asterisk forgets a playback at its end.
+    pub async fn playback(&self, playback_id: &str) -> Result<Option<Playback>, AriError> {
+        self.look(Request::new(Method::GET, &["playbacks", playback_id])).await
+    }
+
+    /// [`AriError::is_not_found`] when it has ended already.
+    pub async fn stop_playback(&self, playback_id: &str) -> Result<(), AriError> {
+        self.command(Request::new(Method::DELETE, &["playbacks", playback_id])).await
+    }
+
+    /// Hears of an event source from now on: `channel:ID`, `endpoint:PJSIP/novofon`.
+    pub async fn subscribe(&self, event_source: &str) -> Result<(), AriError> {
+        let path = ["applications", &self.target.app, "subscription"];
+        self.command(Request::new(Method::POST, &path).query("eventSource", event_source)).await
+    }
+
+    /// The version of Asterisk.
+    pub async fn info(&self) -> Result<String, AriError> {
+        #[derive(Deserialize)]
+        struct Info {
+            system: System,
+        }
+        #[derive(Deserialize)]
+        struct System {
+            version: String,
+        }
+        let request = Request::new(Method::GET, &["asterisk", "info"]).query("only", "system");
+        let answer = self.exchange(&request).await?;
+        Ok(request.document::<Info>(answer)?.system.version)
+    }
+
+    /// `PJSIP/novofon`; `None` when Asterisk has no such endpoint.
+    pub async fn endpoint(&self, name: &str) -> Result<Option<Endpoint>, AriError> {
+        let (technology, resource) = name.split_once('/').unwrap_or((name, ""));
+        self.look(Request::new(Method::GET, &["endpoints", technology, resource])).await
+    }
+
+    /// Lets only these types of events through; an empty list lets all through.
+    pub(super) async fn allow_events(&self, kinds: &[String]) -> Result<(), AriError> {
+        #[derive(Serialize)]
+        struct Kind<'a> {
+            r#type: &'a str,
+        }
+        #[derive(Serialize)]
+        struct Filter<'a> {
+            allowed: Vec<Kind<'a>>,
+            // Cleared, because what an earlier program forbade wins over what is allowed.
+            disallowed: [Kind<'a>; 0],
+        }
+        let allowed = kinds.iter().map(|kind| Kind { r#type: kind }).collect();
+        let path = ["applications", &self.target.app, "eventFilter"];
+        self.command(Request::new(Method::PUT, &path).json(&Filter { allowed, disallowed: [] })).await
+    }
+
+    async fn command(&self, request: Request) -> Result<(), AriError> {
+        let answer = self.exchange(&request).await?;
+        request.done(answer)
+    }
+
+    async fn look<T: serde::de::DeserializeOwned>(&self, request: Request) -> Result<Option<T>, AriError> {
+        let answer = self.exchange(&request).await?;
+        match request.document(answer) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn exchange(&self, request: &Request) -> Result<Answer, AriError> {
+        // Not held over the await: the supervisor must be able to say that the connection is gone.
+        let line = self.link.borrow().line.clone();
+        match line {
+            Some(line) if !request.large_answer => line.send(request, self.target.request_timeout).await,
+            _ => self.http.send(request).await,
+        }
+    }
+}

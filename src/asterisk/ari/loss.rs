@@ -1,0 +1,81 @@
+//! Why there is no events connection. Its text is what a person reads in the log and on the health page: what
+//! happened, and what to do about it.
+
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::Error as WsError;
+
+use super::error::AriError;
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Loss {
+    #[error("Asterisk refuses the ARI credentials of user `{username}` (HTTP {status}); compare them with ari.conf")]
+    Credentials { username: String, status: u16 },
+    #[error("the ARI user `{username}` may not write (HTTP 403: {message}); set read_only=no in ari.conf")]
+    ReadOnly { username: String, message: String },
+    #[error("there is no ARI at `{url}` (HTTP 404); load res_ari and set enabled=yes in ari.conf and http.conf")]
+    NoAri { url: String },
+    #[error("`{url}` does not open the events socket (HTTP {status}); is it Asterisk that listens there?")]
+    Handshake { url: String, status: u16 },
+    #[error("cannot reach Asterisk at `{url}`: {why}; is it running, and its HTTP server enabled in http.conf?")]
+    Unreachable { url: String, why: String },
+    #[error("the connection was prepared only in part: {0}")]
+    Setup(AriError),
+    #[error("Asterisk closed the connection{detail}; it stopped, restarted, or could not write fast enough")]
+    Closed { detail: String },
+    #[error("the connection broke: {0}; see Asterisk's log and the network")]
+    Broken(String),
+    #[error("Asterisk sent a message over {} KiB; is it Asterisk that listens there?", super::socket::MAX_MESSAGE >> 10)]
+    TooLarge,
+    #[error("Asterisk was silent for {0:?}, not even a pong came; it hangs, or the network is cut")]
+    Silent(Duration),
+    #[error("another program took the application `{app}`; two must not share one name, give one of them its own")]
+    Replaced { app: String },
+    #[error("stopped on request")]
+    Stopped,
+    #[error("nobody listens to the events any more")]
+    Unwatched,
+}
+
+impl Loss {
+    /// The supervisor has nothing more to do.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self, Self::Stopped | Self::Unwatched)
+    }
+
+    /// A connection that was open has failed.
+    pub(super) fn of_socket(error: WsError) -> Self {
+        match error {
+            WsError::Capacity(_) => Self::TooLarge,
+            WsError::ConnectionClosed | WsError::AlreadyClosed => Self::Closed { detail: String::new() },
+            // What is seen when a process dies: the socket ends, and nobody says goodbye.
+            WsError::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
+                Self::Closed { detail: " without a goodbye".into() }
+            }
+            other => Self::Broken(other.to_string()),
+        }
+    }
+
+    /// A connection could not be opened.
+    pub(super) fn of_handshake(error: WsError, url: &str, username: &str) -> Self {
+        let url = url.to_owned();
+        match error {
+            WsError::Http(response) => match response.status().as_u16() {
+                status @ (401 | 403) => Self::Credentials { username: username.into(), status },
+                404 => Self::NoAri { url },
+                status => Self::Handshake { url, status },
+            },
+            other => Self::Unreachable { url, why: other.to_string() },
+        }
+    }
+
+    /// A request that prepares the connection has failed.
+    pub(super) fn of_setup(error: AriError, username: &str) -> Self {
+        let username = username.to_owned();
+        match error {
+            AriError::Refused { status: 401, .. } => Self::Credentials { username, status: 401 },
+            AriError::Refused { status: 403, message, .. } => Self::ReadOnly { username, message },
+            other => Self::Setup(other),
+        }
+    }
+}

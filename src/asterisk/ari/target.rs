@@ -1,0 +1,178 @@
+//! Where Asterisk is and how patient to be with it. It owns the addresses; it must not open any connection.
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::HeaderValue;
+use url::Url;
+
+use super::request::encode;
+
+/// A password: it can be put on the wire, and never into a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Whether requests may travel over the events socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RestOverSocket {
+    /// When the Asterisk at the other end is known to understand them.
+    #[default]
+    Auto,
+    Never,
+}
+
+#[derive(Debug, Clone)]
+pub struct AriTarget {
+    /// `http://127.0.0.1:8088`, with the `prefix` of http.conf as its path when there is one.
+    pub url: Url,
+    pub username: String,
+    pub password: Secret,
+    /// The Stasis application; one program at a time can hold it.
+    pub app: String,
+    /// From the start of a request to the last byte of its answer.
+    pub request_timeout: Duration,
+    /// For the TCP connection, and again for the websocket handshake.
+    pub connect_timeout: Duration,
+    pub ping_interval: Duration,
+    /// Nothing was read for so long, not even a pong: the connection is dead.
+    pub read_timeout: Duration,
+    pub backoff_min: Duration,
+    pub backoff_max: Duration,
+    /// How often to try again to subscribe to an endpoint that Asterisk does not have yet.
+    pub resubscribe_interval: Duration,
+    /// The least wait before taking the application back from another program.
+    pub replaced_wait: Duration,
+    pub rest_over_socket: RestOverSocket,
+}
+
+impl AriTarget {
+    /// The usual time-outs.
+    pub fn new(url: Url, username: impl Into<String>, password: Secret, app: impl Into<String>) -> Self {
+        Self {
+            url,
+            username: username.into(),
+            password,
+            app: app.into(),
+            request_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(5),
+            ping_interval: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(15),
+            backoff_min: Duration::from_millis(250),
+            backoff_max: Duration::from_secs(15),
+            resubscribe_interval: Duration::from_secs(30),
+            replaced_wait: Duration::from_secs(5),
+            rest_over_socket: RestOverSocket::Auto,
+        }
+    }
+
+    /// `http://host:8088/prefix/ari/`: every request's address starts with it. Credentials, query and fragment
+    /// of the configured URL are not taken over, so that it can be shown and logged.
+    pub(super) fn base(&self) -> Result<String, TargetError> {
+        let url = &self.url;
+        let fit = matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| !host.is_empty());
+        if !fit {
+            return Err(TargetError::Url { scheme: url.scheme().to_owned() });
+        }
+        let mut base = url.clone();
+        // Both can fail only for addresses without a host, and this one has one.
+        let _ = base.set_username("");
+        let _ = base.set_password(None);
+        base.set_query(None);
+        base.set_fragment(None);
+        Ok(format!("{}/ari/", base.as_str().trim_end_matches('/')))
+    }
+
+    /// The address of the events socket; it holds no credentials, for addresses end up in logs.
+    pub(super) fn events_url(&self) -> Result<String, TargetError> {
+        // http becomes ws, https becomes wss.
+        let base = self.base()?.replacen("http", "ws", 1);
+        Ok(format!("{base}events?app={}&subscribeAll=false", encode(&self.app)))
+    }
+
+    /// The base address without the last part, for messages.
+    pub(super) fn url_for_people(&self) -> String {
+        self.base().map_or_else(|error| error.to_string(), |base| base.trim_end_matches("/ari/").to_owned())
+    }
+
+    pub(super) fn authorization(&self) -> Result<HeaderValue, TargetError> {
+        if self.username.is_empty() || self.username.contains(':') {
+            return Err(TargetError::Username { username: self.username.clone() });
+        }
+        let pair = STANDARD.encode(format!("{}:{}", self.username, self.password.expose()));
+        let mut value = HeaderValue::try_from(format!("Basic {pair}")).expect("base64 is plain ASCII");
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+/// The target can never work, whatever Asterisk does.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    #[error("the address of Asterisk starts with `{scheme}:`; write it as http://HOST:8088 or https://HOST:8089")]
+    Url { scheme: String },
+    #[error("the ARI user name `{username}` is empty or has a colon; write the name of its section in ari.conf")]
+    Username { username: String },
+    #[error("could not prepare the HTTP client: {0}; check the certificates of this system")]
+    Client(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> AriTarget {
+        AriTarget::new(Url::parse(url).unwrap(), "bot", Secret::new("pa:ss wörd"), "my app&x")
+    }
+
+    #[test]
+    fn addresses_keep_the_prefix_and_drop_credentials() {
+        let target = target("https://u:p@pbx.example:8089/asterisk/?x=1#y");
+        assert_eq!(target.base().unwrap(), "https://pbx.example:8089/asterisk/ari/");
+        assert_eq!(
+            target.events_url().unwrap(),
+            "wss://pbx.example:8089/asterisk/ari/events?app=my%20app%26x&subscribeAll=false"
+        );
+    }
+
+    #[test]
+    fn the_plain_address_has_no_double_slash() {
+        assert_eq!(target("http://127.0.0.1:8088").base().unwrap(), "http://127.0.0.1:8088/ari/");
+        assert_eq!(target("http://[::1]:8088/").base().unwrap(), "http://[::1]:8088/ari/");
+    }
+
+    #[test]
+    fn what_can_never_work_is_refused_at_once() {
+        assert!(matches!(target("ftp://host/").base(), Err(TargetError::Url { .. })));
+        assert!(matches!(target("unix:/run/x").base(), Err(TargetError::Url { .. })));
+        let mut colon = target("http://h/");
+        colon.username = "a:b".into();
+        assert!(matches!(colon.authorization(), Err(TargetError::Username { .. })));
+    }
+
+    #[test]
+    fn the_password_is_in_the_header_and_in_no_debug_output() {
+        let target = target("http://h/");
+        let header = target.authorization().unwrap();
+        let pair = STANDARD.decode(header.to_str().unwrap().strip_prefix("Basic ").unwrap()).unwrap();
+        assert_eq!(String::from_utf8(pair).unwrap(), "bot:pa:ss wörd");
+        assert!(!format!("{target:?} {header:?}").contains("pa:ss"));
+    }
+}

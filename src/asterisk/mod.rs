@@ -1,0 +1,4 @@
+//! Everything that speaks to Asterisk, one folder a protocol.
+//! Nothing here knows what a call is: it carries the wire, and says exactly what it could not learn.
+
+pub mod ari;
