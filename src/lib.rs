@@ -1,3 +1,4 @@
 //! novofon-bot places phone calls through Asterisk and says truthfully what became of them.
 pub mod call;
+pub mod config;
 pub mod lang;
