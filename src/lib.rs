@@ -2,5 +2,10 @@
 
 pub mod asterisk;
 pub mod call;
+pub mod config;
 pub mod engine;
+pub mod lang;
+pub mod logging;
+pub mod metrics;
 pub mod scenario;
+pub mod store;
