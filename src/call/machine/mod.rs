@@ -180,6 +180,11 @@ impl Machine {
         &self.record
     }
 
+    /// The id of the sound that is being played.
+    pub fn playback(&self) -> Option<&str> {
+        self.playing.as_ref().map(|playing| playing.id.as_str())
+    }
+
     pub fn has_ended(&self) -> bool {
         self.phase == Phase::Ended
     }

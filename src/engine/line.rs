@@ -1,0 +1,126 @@
+//! The line to Asterisk: carries out what the machines wish for, each in a task of its own, and
+//! brings what came of it back as an input.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::mpsc;
+
+use super::survey::{Lookup, survey};
+use crate::{
+    asterisk::{
+        ari::{self, Ari, AriError, HangupReason},
+        translate::Translator,
+    },
+    call::{CallId, Input, Originate, OriginateFailure},
+};
+
+/// The variable in which `[outgoing]` finds the caller id that was asked for.
+const CALLER_ID_VARIABLE: &str = "NOVOFON_CALLER_ID";
+
+#[derive(Clone)]
+pub(super) struct Line {
+    pub ari: Ari,
+    pub translator: Translator,
+    pub inputs: mpsc::UnboundedSender<(CallId, Input)>,
+}
+
+impl Line {
+    pub fn originate(&self, call: CallId, wish: Originate, context: &str) {
+        let mut variables = BTreeMap::new();
+        if let Some(number) = &wish.caller_id {
+            variables.insert(CALLER_ID_VARIABLE.to_owned(), number.clone());
+        }
+        let request = ari::Originate {
+            endpoint: format!("Local/{}@{context}", wish.number),
+            app_args: None,
+            caller_id: wish.caller_id,
+            timeout_secs: Some(wish.timeout),
+            channel_id: wish.near_channel,
+            other_channel_id: Some(wish.far_channel),
+            variables,
+        };
+        let line = self.clone();
+        tokio::spawn(async move {
+            let input = match line.ari.originate(&request).await {
+                Ok(()) => Input::Originated,
+                Err(AriError::NotSent { why, .. }) => Input::OriginateFailed(OriginateFailure::NotSent(why)),
+                // "The channel id is taken": perhaps by an originate of ours that was carried out. Once it has
+                // said so, 22.10 can say it of a failing originate too (measured).
+                Err(AriError::Refused { status: 409, message, .. }) => {
+                    Input::OriginateFailed(OriginateFailure::Uncertain(message))
+                }
+                Err(AriError::Refused { status, message, .. }) => {
+                    Input::OriginateFailed(OriginateFailure::Refused { status, message })
+                }
+                Err(AriError::Uncertain { why, .. }) => {
+                    Input::OriginateFailed(OriginateFailure::Uncertain(why))
+                }
+            };
+            line.say(call, input);
+        });
+    }
+
+    pub fn hangup(&self, call: CallId, channel: String) {
+        let line = self.clone();
+        tokio::spawn(async move {
+            match line.ari.hangup(&channel, HangupReason::Normal).await {
+                Ok(()) => {}
+                // Gone already: the events tell, and if they don't, the machine asks.
+                Err(error) if error.is_not_found() => {}
+                Err(error) => {
+                    line.say(call, Input::RequestFailed { what: "the hang-up", why: error.to_string() });
+                }
+            }
+        });
+    }
+
+    /// Hangs up a channel that belongs to no call any more.
+    pub fn hangup_stray(&self, channel: String) {
+        let ari = self.ari.clone();
+        tokio::spawn(async move {
+            if let Err(error) = ari.hangup(&channel, HangupReason::Normal).await
+                && !error.is_not_found()
+            {
+                tracing::warn!(channel, %error, "a channel that belongs to no call could not be hung up");
+            }
+        });
+    }
+
+    pub fn play(&self, call: CallId, channel: String, playback: String, media: String) {
+        let line = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = line.ari.play(&channel, &playback, std::slice::from_ref(&media), None).await {
+                line.say(call, Input::PlaybackRefused { playback, why: error.to_string() });
+            }
+        });
+    }
+
+    /// Asks what Asterisk has of these calls.
+    pub fn look(&self, calls: Vec<Lookup>) {
+        if calls.is_empty() {
+            return;
+        }
+        let line = self.clone();
+        tokio::spawn(async move {
+            let ids: Vec<CallId> = calls.iter().map(|lookup| lookup.call).collect();
+            match survey(&line.ari, &line.translator, calls).await {
+                Ok(found) => {
+                    for (call, found) in found {
+                        line.say(call, Input::Found(found));
+                    }
+                }
+                Err(error) => {
+                    for call in ids {
+                        let why = error.to_string();
+                        line.say(call, Input::RequestFailed { what: "the look at its channels", why });
+                    }
+                }
+            }
+        });
+    }
+
+    fn say(&self, call: CallId, input: Input) {
+        // Nobody listens once the engine has ended.
+        let _ = self.inputs.send((call, input));
+    }
+}
