@@ -40,7 +40,7 @@ pub struct Channel {
     #[serde(default)]
     pub creationtime: String,
     /// The SIP Call-ID of a PJSIP channel; newer versions only.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "non_empty")]
     pub protocol_id: Option<String>,
     /// The variables that ari.conf's `channelvars` lists.
     #[serde(default, deserialize_with = "texts")]
@@ -74,7 +74,9 @@ pub struct Endpoint {
 }
 
 /// A map of texts. Asterisk writes strings; whoever posts a user event by ARI may write anything.
-pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+pub(super) fn texts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
     let values = Option::<BTreeMap<String, Value>>::deserialize(deserializer)?.unwrap_or_default();
     let text = |value| match value {
         Value::String(text) => text,
@@ -82,4 +84,9 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeM
         other => other.to_string(),
     };
     Ok(values.into_iter().map(|(name, value)| (name, text(value))).collect())
+}
+
+/// Asterisk writes an empty text where it has nothing to say.
+pub(super) fn non_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()))
 }
