@@ -23,6 +23,7 @@ pub enum Event {
     PlaybackStarted(PlaybackEvent),
     PlaybackContinuing(PlaybackEvent),
     PlaybackFinished(PlaybackEvent),
+    /// Never comes as a link: the client takes it as the loss of the connection.
     ApplicationReplaced(ApplicationReplaced),
     PeerStatusChange(PeerStatusChange),
     ContactStatusChange(ContactStatusChange),
