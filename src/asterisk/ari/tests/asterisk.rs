@@ -7,7 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
@@ -50,6 +50,7 @@ struct Shared {
     version: Mutex<&'static str>,
     /// What the next handshakes are answered with instead of a socket.
     refuse: Mutex<Option<u16>>,
+    handshakes: watch::Sender<usize>,
     script: Mutex<Script>,
     seen: Mutex<Vec<Seen>>,
 }
@@ -68,6 +69,7 @@ impl Asterisk {
         let shared = Arc::new(Shared {
             version: Mutex::new("22.10.1"),
             refuse: Mutex::new(None),
+            handshakes: watch::Sender::new(0),
             script: Mutex::new(Box::new(|_, _| None)),
             seen: Mutex::default(),
         });
@@ -96,6 +98,13 @@ impl Asterisk {
 
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.shared.seen.lock().unwrap().clone()
+    }
+
+    /// Waits until the events socket was asked for so many times.
+    pub(super) async fn handshakes(&self, count: usize) {
+        let mut seen = self.shared.handshakes.subscribe();
+        let enough = tokio::time::timeout(PATIENCE, seen.wait_for(|seen| *seen >= count)).await;
+        enough.expect("the client has given up").expect("the sender lives");
     }
 
     pub(super) async fn socket(&mut self) -> EventsSocket {
@@ -181,6 +190,7 @@ fn usual(what: &str, version: &str) -> Act {
 #[expect(clippy::result_large_err, reason = "the library's own type")]
 async fn websocket(stream: TcpStream, shared: &Shared, out: &mpsc::UnboundedSender<EventsSocket>) {
     let mut handshake = None;
+    shared.handshakes.send_modify(|count| *count += 1);
     let refuse = *shared.refuse.lock().unwrap();
     let check = |request: &Request, response: Response| {
         let authorization =

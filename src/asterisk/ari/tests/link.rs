@@ -113,6 +113,22 @@ async fn refused_credentials_are_named_and_tried_again() {
 }
 
 #[tokio::test]
+async fn while_it_is_down_the_same_reason_is_not_told_again_and_no_call_is_placed() {
+    let asterisk = Asterisk::start().await;
+    asterisk.refuse_handshakes(Some(503));
+    let mut client = Client::start(target(asterisk.addr));
+    let reason = client.down().await;
+    assert!(reason.contains("HTTP 503"), "{reason}");
+    asterisk.handshakes(6).await;
+    let call = Originate { channel_id: "c".into(), ..Originate::default() };
+    assert_eq!(client.ari.originate(&call).await.unwrap_err().certainty(), Certainty::NotSent);
+    assert_eq!(asterisk.seen(), [], "HTTP would have worked");
+    asterisk.refuse_handshakes(None);
+    // The next thing that is told is that it is up.
+    assert_eq!(client.up().await, 1);
+}
+
+#[tokio::test]
 async fn a_read_only_user_is_named() {
     let asterisk = Asterisk::start().await;
     asterisk.script(|what, _| {

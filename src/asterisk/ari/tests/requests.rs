@@ -139,7 +139,7 @@ async fn no_answer_in_time_is_uncertain_over_both() {
     asterisk.script(|what, _| (what == "POST channels").then_some(Act::Silence));
     for transport in [RestOverSocket::Auto, RestOverSocket::Never] {
         let impatient = |addr| AriTarget {
-            request_timeout: Duration::from_millis(200),
+            request_timeout: Duration::from_millis(600),
             rest_over_socket: transport,
             ..target(addr)
         };
