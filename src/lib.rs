@@ -1,3 +1,6 @@
 //! novofon-bot places phone calls through Asterisk and says truthfully what became of them.
 
 pub mod asterisk;
+pub mod call;
+pub mod engine;
+pub mod scenario;

@@ -1,18 +1,29 @@
 //! What a call is: its number, states, evidence, verdict and the machine that joins them.
 //!
 //! Pure: no I/O, no clock, no randomness. Time and ids come in as arguments, wishes go out as
-//! effects. The same inputs give the same effects, always.
+//! [`Effect`]s. The same inputs give the same effects, always.
 
+pub mod cause;
+mod effect;
+mod evidence;
+mod input;
+mod machine;
 mod number;
 mod outcome;
 mod record;
+mod registry;
 mod status;
 mod timeline;
 mod timer;
 
+pub use effect::{Effect, Originate};
+pub use evidence::{Causes, Evidence, Report};
+pub use input::{ChannelState, DialStatus, Found, FoundTrunk, Half, Input, OriginateFailure};
+pub use machine::{Limits, Machine};
 pub use number::{NumberError, PhoneNumber};
 pub use outcome::{EndedBy, Outcome, Reached, Reason};
 pub use record::{CallId, CallRecord, CallRequest};
+pub use registry::{ChannelRole, Registry};
 pub use status::{Status, UnknownStatus};
 pub use timeline::{Entry, Source};
 pub use timer::{Moment, Timer, Timers};

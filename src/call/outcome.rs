@@ -101,6 +101,8 @@ words! {
         Shutdown = "shutdown",
         /// It waited in the queue for longer than it may.
         QueueTimeout = "queue_timeout",
+        /// The store did not take the intent to dial in time; nothing was sent.
+        StoreUnavailable = "store_unavailable",
         OutcomeLost = "outcome_lost",
     }
 }

@@ -1,0 +1,135 @@
+//! All that can happen to a call. Whatever the wire or the store says becomes one of these.
+
+use super::{EndedBy, Reason, Timer, cause::CarrierStatus};
+
+/// One half of the Local channel that the originate creates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// `ID`: enters Stasis.
+    Near,
+    /// `ID;2`: runs the dialplan.
+    Far,
+}
+
+/// What Asterisk's `Dial` event says of the trunk leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DialStatus {
+    Ringing,
+    /// Early media (183 with audio).
+    Progress,
+    Answer,
+    /// The dial has ended without an answer; the word is Asterisk's and often misleads.
+    Ended(String),
+}
+
+/// State of a channel as `GET /channels` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelState {
+    Down,
+    Ringing,
+    Up,
+}
+
+/// What Asterisk still has of one call.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Found {
+    pub near: Option<ChannelState>,
+    /// Our half runs the Stasis application.
+    pub near_in_stasis: bool,
+    pub far: bool,
+    pub trunk: Option<FoundTrunk>,
+    /// The sound that was being played is still playing.
+    pub playing: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundTrunk {
+    pub channel: String,
+    pub state: ChannelState,
+    pub sip_call_id: Option<String>,
+}
+
+/// Why an originate failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OriginateFailure {
+    /// It never left this machine.
+    NotSent(String),
+    /// Asterisk said no.
+    Refused { status: u16, message: String },
+    /// It may have been carried out.
+    Uncertain(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Asterisk is away / back, while the call waits in the queue.
+    AsteriskLost,
+    AsteriskBack,
+    /// The call's turn has come and a slot is free.
+    Admitted,
+    /// The intent to dial is on disk.
+    IntentStored,
+    Originated,
+    OriginateFailed(OriginateFailure),
+    /// `Dial` named the trunk channel.
+    TrunkCreated {
+        channel: String,
+        sip_call_id: Option<String>,
+    },
+    TrunkDial(DialStatus),
+    TrunkState(ChannelState),
+    /// The far side ended the trunk leg: a final answer, or a BYE.
+    TrunkHangup {
+        cause: Option<u16>,
+        tech_cause: Option<u16>,
+    },
+    /// The trunk channel is gone.
+    TrunkDestroyed {
+        cause: Option<u16>,
+        tech_cause: Option<u16>,
+    },
+    /// Our half entered Stasis.
+    Entered,
+    /// One of our halves is gone; the cause tells whether the dialplan found a route.
+    HalfDestroyed {
+        half: Half,
+        cause: Option<u16>,
+    },
+    /// Our `[outgoing]` reported the end of its `Dial`.
+    Reported {
+        dialstatus: String,
+        carrier: Option<CarrierStatus>,
+        cause: Option<u16>,
+    },
+    /// The carrier redirected the call (3xx). `followed`: the dialplan went there, through a channel
+    /// that is not the trunk's own leg.
+    Redirected {
+        to: String,
+        followed: bool,
+    },
+    PlaybackStarted {
+        playback: String,
+    },
+    PlaybackFinished {
+        playback: String,
+        ok: bool,
+    },
+    /// Asterisk refused to play.
+    PlaybackRefused {
+        playback: String,
+        why: String,
+    },
+    /// Somebody asks for the end of the call.
+    Hangup {
+        by: EndedBy,
+        reason: Reason,
+    },
+    /// The hang-up could not be given to Asterisk, or the question about the channels could not.
+    RequestFailed {
+        what: &'static str,
+        why: String,
+    },
+    /// Asterisk's answer to a question about this call's channels.
+    Found(Found),
+    Timer(Timer),
+}

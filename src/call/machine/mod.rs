@@ -1,0 +1,332 @@
+//! The machine of one call: inputs and `now` in, effects and one next deadline out.
+//!
+//! It holds the record, the evidence and the timers. It performs nothing itself: a wish leaves as an
+//! [`Effect`], and its failure comes back as an [`Input`]. Evidence about the trunk is handled in
+//! `trunk`, what is asked of Asterisk in `request`, the scenario in `talk`.
+
+mod request;
+mod talk;
+mod trunk;
+
+use std::time::Duration;
+
+use super::{
+    CallId, CallRecord, Effect, Entry, Evidence, Input, Moment, Outcome, Reason, Source, Status, Timer,
+    Timers, outcome::EndedBy,
+};
+use crate::scenario::{Run, Scenario};
+
+/// How long a call may wait for what is not in its own hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// In the queue, for whatever reason.
+    pub queue_timeout: Duration,
+    /// In the queue, while Asterisk is away.
+    pub unreachable_timeout: Duration,
+}
+
+/// Where the dialing stands; the status tells what is proven of the trunk leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// In the queue.
+    Waiting,
+    /// The intent to dial is on its way to the disk.
+    Storing,
+    /// The originate was sent; Asterisk has not answered it.
+    Originating,
+    /// Asterisk took the originate, or may have.
+    Placed,
+    Ended,
+}
+
+#[derive(Debug, Clone)]
+pub struct Machine {
+    record: CallRecord,
+    limits: Limits,
+    phase: Phase,
+    evidence: Evidence,
+    timers: Timers,
+    scenario: Run,
+    /// The playback in progress and when it began.
+    playing: Option<talk::Playing>,
+    dialed_since: Option<Duration>,
+    ringing_since: Option<Duration>,
+    answered_since: Option<Duration>,
+    /// Looks at Asterisk that found nothing of this call, in a row.
+    misses: u8,
+    /// A request to Asterisk failed and was written down; the next failures are not.
+    failure_noted: bool,
+    entries: Vec<Entry>,
+    effects: Vec<Effect>,
+    dirty: bool,
+    intent: bool,
+}
+
+impl Machine {
+    /// A new call, not yet stored: the first effect writes it as `queued`. `asterisk_up` tells
+    /// whether its wait is for a slot or for Asterisk.
+    pub fn place(
+        now: Moment,
+        record: CallRecord,
+        scenario: &Scenario,
+        limits: Limits,
+        asterisk_up: bool,
+    ) -> (Self, Vec<Effect>) {
+        let mut machine = Machine::build(record, scenario, limits, Phase::Waiting);
+        let text = match &machine.record.request.requested_by {
+            Some(name) => format!("call to {} accepted from {name}", machine.record.request.phone),
+            None => format!("call to {} accepted", machine.record.request.phone),
+        };
+        machine.note(now, Source::Api, "accepted", text, Some(Status::Queued));
+        machine.wait_in_queue(now, limits.queue_timeout, asterisk_up);
+        let effects = machine.flush();
+        (machine, effects)
+    }
+
+    /// A call that a former run of the bot left open. In `queued` nothing was sent, so it may still
+    /// be dialed; in any other state it never is: Asterisk is asked what it has of it.
+    pub fn restore(
+        now: Moment,
+        record: CallRecord,
+        scenario: &Scenario,
+        limits: Limits,
+        asterisk_up: bool,
+    ) -> (Self, Vec<Effect>) {
+        let queued = record.status == Status::Queued;
+        let mut machine =
+            Machine::build(record, scenario, limits, if queued { Phase::Waiting } else { Phase::Placed });
+        if queued {
+            let waited = (now.wall - machine.record.created_at).to_std().unwrap_or_default();
+            let left = limits.queue_timeout.saturating_sub(waited);
+            machine.note(
+                now,
+                Source::Bot,
+                "restarted",
+                "the bot was restarted; the call waits on".into(),
+                None,
+            );
+            machine.wait_in_queue(now, left, asterisk_up);
+            let effects = machine.flush();
+            return (machine, effects);
+        }
+        let record = &machine.record;
+        let up = record.answered_at.is_some();
+        machine.evidence = Evidence {
+            trunk: record.trunk_channel.is_some(),
+            rang: record.ringing_at.is_some(),
+            early_media: record.status == Status::EarlyMedia,
+            up,
+            hangup: record.hangup_by.zip(record.hangup_reason),
+            // The originate of the former run may or may not have left.
+            uncertain: record.trunk_channel.is_none(),
+            ..Evidence::default()
+        };
+        // What the wall clock says has passed, bounded, for the clock may have been stepped.
+        let since = record.answered_at.or(record.dialed_at).unwrap_or(record.created_at);
+        let passed = (now.wall - since).to_std().unwrap_or_default();
+        let (timer, whole) = if up {
+            (Timer::MaxDuration, Duration::from_secs(record.request.max_duration.into()))
+        } else {
+            (Timer::Ring, Duration::from_secs(record.request.ring_timeout.into()))
+        };
+        if up {
+            machine.answered_since = Some(now.mono.saturating_sub(passed));
+        } else if machine.evidence.rang() {
+            machine.ringing_since = Some(now.mono);
+        }
+        machine.timers.arm(timer, now.mono + whole.saturating_sub(passed));
+        let watch = machine.record.trunk_channel.clone().map(|trunk_channel| Effect::Watch { trunk_channel });
+        machine.effects.extend(watch);
+        machine.note(
+            now,
+            Source::Bot,
+            "restarted",
+            "the bot was restarted; it asks Asterisk for this call and never dials it again".into(),
+            None,
+        );
+        if machine.evidence.hangup.is_some() {
+            machine.send_hangup(now);
+        }
+        let effects = machine.flush();
+        (machine, effects)
+    }
+
+    fn build(record: CallRecord, scenario: &Scenario, limits: Limits, phase: Phase) -> Self {
+        Machine {
+            record,
+            limits,
+            phase,
+            evidence: Evidence::default(),
+            timers: Timers::default(),
+            scenario: Run::of(scenario),
+            playing: None,
+            dialed_since: None,
+            ringing_since: None,
+            answered_since: None,
+            misses: 0,
+            failure_noted: false,
+            entries: Vec::new(),
+            effects: Vec::new(),
+            dirty: false,
+            intent: false,
+        }
+    }
+
+    pub fn id(&self) -> CallId {
+        self.record.id
+    }
+
+    pub fn record(&self) -> &CallRecord {
+        &self.record
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
+    /// Nothing was sent to Asterisk yet.
+    pub fn is_waiting(&self) -> bool {
+        self.phase == Phase::Waiting
+    }
+
+    /// The earliest deadline; until the end there always is one.
+    pub fn next_timer(&self) -> Option<(Duration, Timer)> {
+        self.timers.next()
+    }
+
+    /// Takes one input and says what is to be done. After the end nothing is.
+    pub fn handle(&mut self, now: Moment, input: Input) -> Vec<Effect> {
+        if self.has_ended() {
+            return Vec::new();
+        }
+        match input {
+            Input::AsteriskLost => self.asterisk_lost(now),
+            Input::AsteriskBack => self.timers.disarm(Timer::Unreachable),
+            Input::Admitted => self.admitted(now),
+            Input::IntentStored => self.intent_stored(now),
+            Input::Originated => self.originated(now),
+            Input::OriginateFailed(failure) => self.originate_failed(now, failure),
+            Input::Hangup { by, reason } => self.hangup(now, by, reason),
+            Input::RequestFailed { what, why } => self.request_failed(now, what, &why),
+            Input::Found(found) => self.found(now, found),
+            Input::TrunkCreated { channel, sip_call_id } => self.trunk_created(now, channel, sip_call_id),
+            Input::TrunkDial(status) => self.trunk_dial(now, status),
+            Input::TrunkState(state) => self.trunk_state(now, state),
+            Input::TrunkHangup { cause, tech_cause } => self.trunk_hangup(now, cause, tech_cause),
+            Input::TrunkDestroyed { cause, tech_cause } => self.trunk_destroyed(now, cause, tech_cause),
+            Input::Redirected { to, followed } => self.redirected(now, &to, followed),
+            Input::Reported { dialstatus, carrier, cause } => self.reported(now, dialstatus, carrier, cause),
+            Input::Entered => self.entered(now),
+            Input::HalfDestroyed { half, cause } => self.half_destroyed(now, half, cause),
+            Input::PlaybackStarted { playback } => self.playback_started(now, &playback),
+            Input::PlaybackFinished { playback, ok } => self.playback_finished(now, &playback, ok),
+            Input::PlaybackRefused { playback, why } => self.playback_refused(now, &playback, &why),
+            Input::Timer(timer) => self.timer(now, timer),
+        }
+        if !self.has_ended() && self.is_proven() {
+            self.conclude(now);
+        }
+        self.flush()
+    }
+
+    /// Lets every timer fire whose time has come.
+    pub fn tick(&mut self, now: Moment) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        while let Some(timer) = self.timers.due(now.mono) {
+            effects.extend(self.handle(now, Input::Timer(timer)));
+        }
+        effects
+    }
+
+    fn timer(&mut self, now: Moment, timer: Timer) {
+        self.timers.disarm(timer);
+        match timer {
+            Timer::Queue => self.end_in_queue(now, Reason::QueueTimeout, EndedBy::Limit),
+            Timer::Unreachable => self.end_in_queue(now, Reason::AsteriskUnreachable, EndedBy::Pbx),
+            Timer::Ring => self.ring_timeout(now),
+            Timer::MaxDuration => self.hangup(now, EndedBy::Limit, Reason::MaxDuration),
+            Timer::Proof => self.unproven(now),
+            Timer::Wait => self.next_step(now),
+            Timer::Playback | Timer::Check => self.look(now),
+            Timer::Settle => self.settle(now),
+            Timer::GiveUp => self.give_up(now),
+        }
+    }
+
+    /// Writes a line of the timeline, and takes the step it proves, if that is a step forward.
+    fn note(&mut self, now: Moment, source: Source, event: &str, text: String, step: Option<Status>) {
+        self.note_with(now, source, event, text, step, None);
+    }
+
+    fn note_with(
+        &mut self,
+        now: Moment,
+        source: Source,
+        event: &str,
+        text: String,
+        step: Option<Status>,
+        data: Option<serde_json::Value>,
+    ) {
+        let status = step.filter(|next| *next == Status::Queued || self.record.status.may_become(*next));
+        if let Some(status) = status {
+            self.record.status = status;
+        }
+        self.entries.push(Entry { at: now.wall, source, event: event.to_owned(), text, status, data });
+        self.dirty = true;
+    }
+
+    /// The end: written once, from the evidence there is.
+    fn conclude(&mut self, now: Moment) {
+        // Channels that are left behind by a dialplan that goes on after its Dial.
+        if !self.evidence.near_gone && !self.evidence.far_gone && self.evidence.report.is_none() {
+            self.effects.push(Effect::Hangup { channel: self.record.id.near_channel() });
+        }
+        let outcome = self.evidence.verdict();
+        self.end(now, outcome);
+    }
+
+    fn end(&mut self, now: Moment, outcome: Outcome) {
+        let ended = now.mono;
+        let rang_until = self.answered_since.unwrap_or(ended);
+        self.record.ring_seconds = self.ringing_since.map(|since| seconds(rang_until.saturating_sub(since)));
+        self.record.talk_seconds = self.answered_since.map(|since| seconds(ended.saturating_sub(since)));
+        if self.scenario.has_begun() && self.record.scenario_result.is_none() {
+            self.record.scenario_result = Some("interrupted".to_owned());
+        }
+        let said = match (outcome.sip_code, &outcome.sip_text) {
+            (Some(code), Some(text)) => format!("; the carrier said {code} {text}"),
+            (Some(code), None) => format!("; the carrier said {code}"),
+            (None, _) => String::new(),
+        };
+        let text = format!("{}: {}, ended by {}{said}", outcome.status, outcome.reason, outcome.ended_by);
+        let record = &mut self.record;
+        record.reason = Some(outcome.reason);
+        record.ended_by = Some(outcome.ended_by);
+        record.sip_code = outcome.sip_code;
+        record.sip_text = outcome.sip_text;
+        record.q850_cause = outcome.q850_cause;
+        record.reached = outcome.reached;
+        record.ended_at = Some(now.wall);
+        self.note(now, Source::Bot, "ended", text, Some(outcome.status));
+        self.phase = Phase::Ended;
+        self.timers.clear();
+        self.effects.push(Effect::Ended);
+    }
+
+    /// What happened becomes one write, ahead of everything else that is wished for.
+    fn flush(&mut self) -> Vec<Effect> {
+        let mut effects = std::mem::take(&mut self.effects);
+        if self.dirty {
+            self.record.reached = self.record.reached.max(self.evidence.reached());
+            let entries = std::mem::take(&mut self.entries);
+            let intent = std::mem::take(&mut self.intent);
+            effects.insert(0, Effect::Store { record: Box::new(self.record.clone()), entries, intent });
+            self.dirty = false;
+        }
+        effects
+    }
+}
+
+fn seconds(span: Duration) -> f64 {
+    (span.as_secs_f64() * 1000.0).round() / 1000.0
+}

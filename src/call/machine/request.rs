@@ -1,0 +1,266 @@
+//! What is asked of Asterisk: the one originate, the hang-up, and the question what it still has.
+
+use std::time::Duration;
+
+use super::{Machine, Phase};
+use crate::call::{
+    Effect, EndedBy, Found, Moment, Originate, OriginateFailure, Outcome, Reached, Reason, Source, Status,
+    Timer,
+};
+
+/// Asterisk ends an unanswered originate by itself this much after our own time-out, in case that
+/// we are not there to do it. Seconds.
+const ASTERISK_MARGIN: u32 = 10;
+
+/// A hang-up shows within milliseconds; then Asterisk is asked why it did not.
+const CHECK_AFTER: Duration = Duration::from_secs(2);
+
+/// Asterisk is asked again and again after that.
+const CHECK_AGAIN: Duration = Duration::from_secs(5);
+
+/// When Asterisk can't be asked for so long after the hang-up, the call ends as it is known.
+const GIVE_UP: Duration = Duration::from_secs(120);
+
+/// An originate whose answer was lost may still be on its way: one look that finds nothing is not
+/// enough.
+const LOOKS_WHEN_UNCERTAIN: u8 = 2;
+
+impl Machine {
+    pub(super) fn wait_in_queue(&mut self, now: Moment, time: Duration, asterisk_up: bool) {
+        self.timers.arm(Timer::Queue, now.mono + time);
+        if !asterisk_up {
+            self.asterisk_lost(now);
+        }
+    }
+
+    pub(super) fn asterisk_lost(&mut self, now: Moment) {
+        if self.phase == Phase::Waiting {
+            self.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
+        }
+    }
+
+    pub(super) fn end_in_queue(&mut self, now: Moment, reason: Reason, ended_by: EndedBy) {
+        if !matches!(self.phase, Phase::Waiting | Phase::Storing) {
+            return;
+        }
+        let status =
+            if matches!(ended_by, EndedBy::Api | EndedBy::Bot) { Status::Canceled } else { Status::Failed };
+        self.end_unsent(now, status, reason, ended_by);
+    }
+
+    fn end_unsent(&mut self, now: Moment, status: Status, reason: Reason, ended_by: EndedBy) {
+        let outcome = Outcome {
+            status,
+            reason,
+            ended_by,
+            sip_code: None,
+            sip_text: None,
+            q850_cause: None,
+            reached: Reached::None,
+        };
+        self.end(now, outcome);
+    }
+
+    pub(super) fn admitted(&mut self, now: Moment) {
+        if self.phase != Phase::Waiting {
+            return;
+        }
+        self.phase = Phase::Storing;
+        self.timers.clear();
+        let longest = Duration::from_secs(self.record.request.ring_timeout.into());
+        self.timers.arm(Timer::Ring, now.mono + longest);
+        self.record.dialed_at = Some(now.wall);
+        let text = "the intent to dial is stored; from here on this call is never dialed again".into();
+        self.note(now, Source::Store, "intent_stored", text, Some(Status::Dialing));
+        self.intent = true;
+    }
+
+    pub(super) fn intent_stored(&mut self, now: Moment) {
+        if self.phase != Phase::Storing {
+            return;
+        }
+        self.phase = Phase::Originating;
+        self.dialed_since = Some(now.mono);
+        let request = &self.record.request;
+        self.effects.push(Effect::Originate(Originate {
+            number: request.phone.to_string(),
+            near_channel: self.record.id.near_channel(),
+            far_channel: self.record.id.far_channel(),
+            caller_id: request.caller_id.clone(),
+            timeout: request.ring_timeout + ASTERISK_MARGIN,
+        }));
+    }
+
+    pub(super) fn originated(&mut self, now: Moment) {
+        if self.phase != Phase::Originating {
+            return;
+        }
+        self.phase = Phase::Placed;
+        if self.evidence.hangup.is_some() {
+            self.send_hangup(now);
+        }
+    }
+
+    pub(super) fn originate_failed(&mut self, now: Moment, failure: OriginateFailure) {
+        if self.phase != Phase::Originating {
+            return;
+        }
+        let seen = self.evidence.trunk || self.evidence.near_gone || self.evidence.far_gone;
+        match failure {
+            OriginateFailure::NotSent(why) if !seen => {
+                let text = format!("the originate could not be sent: {why}");
+                self.note(now, Source::Ari, "originate_not_sent", text, None);
+                self.end_unsent(now, Status::Failed, Reason::AsteriskUnreachable, EndedBy::Pbx);
+            }
+            OriginateFailure::Refused { status, message } if !seen => {
+                let text = format!("Asterisk refused the originate: {status} {message}");
+                self.note(now, Source::Ari, "originate_refused", text, None);
+                self.end_unsent(now, Status::Failed, Reason::AsteriskRefused, EndedBy::Pbx);
+            }
+            OriginateFailure::NotSent(why)
+            | OriginateFailure::Refused { message: why, .. }
+            | OriginateFailure::Uncertain(why) => {
+                let text = format!("whether Asterisk took the originate is not known: {why}");
+                self.note(now, Source::Ari, "originate_uncertain", text, None);
+                self.evidence.uncertain = !seen;
+                self.phase = Phase::Placed;
+                if self.evidence.hangup.is_some() {
+                    self.send_hangup(now);
+                }
+                self.look(now);
+            }
+        }
+    }
+
+    pub(super) fn ring_timeout(&mut self, now: Moment) {
+        if self.evidence.up {
+            return;
+        }
+        if self.phase == Phase::Storing {
+            // The disk never confirmed the intent, so nothing was sent.
+            return self.end_unsent(now, Status::Failed, Reason::StoreUnavailable, EndedBy::Bot);
+        }
+        let text = format!("nobody answered within {} s", self.record.request.ring_timeout);
+        self.note(now, Source::Bot, "ring_timeout", text, None);
+        self.ask_for_end(now, EndedBy::Limit, Reason::RingTimeout);
+    }
+
+    /// Somebody asks for the end. The first to ask is the one who ended the call.
+    pub(super) fn hangup(&mut self, now: Moment, by: EndedBy, reason: Reason) {
+        if self.evidence.hangup.is_some() {
+            return;
+        }
+        let (source, text) = match (by, reason) {
+            (EndedBy::Api, _) => (Source::Api, "a client asked to hang up".to_owned()),
+            (_, Reason::Shutdown) => (Source::Bot, "the bot is stopping and hangs up".to_owned()),
+            (_, Reason::MaxDuration) => {
+                (Source::Bot, format!("{} s of talk are over", self.record.request.max_duration))
+            }
+            _ => (Source::Bot, "the scenario is over; the bot hangs up".to_owned()),
+        };
+        self.note(now, source, "hangup_asked", text, None);
+        if matches!(self.phase, Phase::Waiting | Phase::Storing) {
+            return self.end_unsent(now, Status::Canceled, reason, by);
+        }
+        self.ask_for_end(now, by, reason);
+    }
+
+    pub(super) fn ask_for_end(&mut self, now: Moment, by: EndedBy, reason: Reason) {
+        if self.evidence.hangup.is_none() {
+            self.evidence.hangup = Some((by, reason));
+            self.record.hangup_by = Some(by);
+            self.record.hangup_reason = Some(reason);
+            self.dirty = true;
+            self.timers.disarm(Timer::Wait);
+        }
+        // While the originate is unanswered there may be no channel to hang up yet, unless its
+        // events were faster than the answer.
+        if self.phase == Phase::Placed || self.evidence.trunk {
+            self.send_hangup(now);
+        } else {
+            self.timers.arm_once(Timer::GiveUp, now.mono + GIVE_UP);
+        }
+    }
+
+    pub(super) fn send_hangup(&mut self, now: Moment) {
+        self.effects.push(Effect::Hangup { channel: self.record.id.near_channel() });
+        self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
+        self.timers.arm_once(Timer::GiveUp, now.mono + GIVE_UP);
+    }
+
+    pub(super) fn request_failed(&mut self, now: Moment, what: &str, why: &str) {
+        if !self.failure_noted {
+            self.failure_noted = true;
+            self.note(now, Source::Ari, "request_failed", format!("{what} failed: {why}"), None);
+        }
+        self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
+    }
+
+    /// Asks Asterisk what it has of this call.
+    pub(super) fn look(&mut self, now: Moment) {
+        if matches!(self.phase, Phase::Waiting | Phase::Storing) {
+            return;
+        }
+        let playback = self.playing.as_ref().map(|p| p.id.clone());
+        self.effects.push(Effect::Look { playback });
+        self.timers.arm(Timer::Check, now.mono + CHECK_AGAIN);
+    }
+
+    pub(super) fn found(&mut self, now: Moment, found: Found) {
+        if matches!(self.phase, Phase::Waiting | Phase::Storing) {
+            return;
+        }
+        self.failure_noted = false;
+        if found.near.is_none() && !found.far && found.trunk.is_none() {
+            return self.found_nothing(now);
+        }
+        self.misses = 0;
+        self.evidence.uncertain = false;
+        if self.phase == Phase::Originating {
+            self.phase = Phase::Placed;
+        }
+        if let Some(trunk) = found.trunk {
+            self.trunk_created(now, trunk.channel, trunk.sip_call_id);
+            self.trunk_state(now, trunk.state);
+        }
+        if found.near_in_stasis {
+            self.entered(now);
+        }
+        if !found.playing {
+            self.playback_lost(now);
+        }
+        if self.evidence.hangup.is_some() {
+            self.send_hangup(now);
+        } else {
+            self.timers.disarm(Timer::Check);
+        }
+    }
+
+    /// The end was asked for, and Asterisk could not be asked what came of it.
+    pub(super) fn give_up(&mut self, now: Moment) {
+        self.evidence.unreachable = true;
+        let text = "Asterisk can't be asked what became of this call".into();
+        self.note(now, Source::Bot, "gave_up", text, None);
+        self.conclude(now);
+    }
+
+    fn found_nothing(&mut self, now: Moment) {
+        if self.phase == Phase::Originating {
+            // The answer to the originate is still due, and will tell.
+            return;
+        }
+        self.misses = self.misses.saturating_add(1);
+        if self.evidence.uncertain && self.misses < LOOKS_WHEN_UNCERTAIN {
+            self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
+            return;
+        }
+        self.evidence.near_gone = true;
+        self.evidence.far_gone = true;
+        if self.evidence.destroyed.is_none() && self.evidence.report.is_none() {
+            self.evidence.lost = true;
+            let text = "Asterisk has nothing of this call any more, and its end was not seen".into();
+            self.note(now, Source::Ari, "not_found", text, None);
+        }
+        self.conclude(now);
+    }
+}

@@ -1,0 +1,108 @@
+//! What the bot says once the call is answered.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Machine, seconds};
+use crate::{
+    call::{Effect, EndedBy, Moment, Reason, Source, Timer},
+    scenario::Step,
+};
+
+/// A sound is asked after when it has not ended by then; long ones simply go on.
+const PLAYBACK_CHECK: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Playing {
+    pub id: String,
+    pub media: String,
+    pub since: Duration,
+}
+
+impl Machine {
+    /// Starts once both are known: the callee is there (the trunk leg is up) and our half is in Stasis.
+    pub(super) fn begin_scenario(&mut self, now: Moment) {
+        let evidence = &self.evidence;
+        if evidence.up && evidence.entered && evidence.hangup.is_none() && !self.scenario.has_begun() {
+            self.next_step(now);
+        }
+    }
+
+    pub(super) fn next_step(&mut self, now: Moment) {
+        if !self.evidence.up || self.evidence.hangup.is_some() {
+            return;
+        }
+        match self.scenario.advance() {
+            Step::Play(media) => {
+                // Chosen before the request leaves, so that no early event is lost.
+                let id = format!("{}-{}", self.record.id, self.scenario.taken());
+                self.effects.push(Effect::Play {
+                    channel: self.record.id.near_channel(),
+                    playback: id.clone(),
+                    media: media.clone(),
+                });
+                self.playing = Some(Playing { id, media, since: now.mono });
+                self.timers.arm(Timer::Playback, now.mono + PLAYBACK_CHECK);
+            }
+            Step::Wait(time) => self.timers.arm(Timer::Wait, now.mono + time),
+            Step::Hangup => {
+                self.record.scenario_result = Some(self.scenario.result().to_owned());
+                self.hangup(now, EndedBy::Bot, Reason::ScenarioEnded);
+            }
+        }
+    }
+
+    pub(super) fn playback_started(&mut self, now: Moment, playback: &str) {
+        if let Some(playing) = self.playing.as_mut().filter(|p| p.id == playback) {
+            playing.since = now.mono;
+        }
+    }
+
+    pub(super) fn playback_finished(&mut self, now: Moment, playback: &str, ok: bool) {
+        let Some(playing) = self.take_playing(playback) else { return };
+        let lasted = seconds(now.mono.saturating_sub(playing.since));
+        let media = playing.media;
+        if ok {
+            let data = json!({"media": media, "seconds": lasted});
+            self.note_with(now, Source::Ari, "sound_played", format!("played {media}"), None, Some(data));
+        } else {
+            self.sound_failed(now, &media, "Asterisk could not play it");
+        }
+        self.next_step(now);
+    }
+
+    pub(super) fn playback_refused(&mut self, now: Moment, playback: &str, why: &str) {
+        let Some(playing) = self.take_playing(playback) else { return };
+        self.sound_failed(now, &playing.media, why);
+        self.next_step(now);
+    }
+
+    /// The playback has ended while nobody listened to its events.
+    pub(super) fn playback_lost(&mut self, now: Moment) {
+        let Some(playing) = self.playing.take() else { return };
+        self.timers.disarm(Timer::Playback);
+        let text = format!("{} has ended; when was not seen", playing.media);
+        self.note(now, Source::Ari, "sound_ended", text, None);
+        self.next_step(now);
+    }
+
+    fn take_playing(&mut self, playback: &str) -> Option<Playing> {
+        let playing = self.playing.take_if(|p| p.id == playback)?;
+        self.timers.disarm(Timer::Playback);
+        Some(playing)
+    }
+
+    fn sound_failed(&mut self, now: Moment, media: &str, why: &str) {
+        self.scenario.sound_failed();
+        let data = json!({"media": media});
+        self.note_with(
+            now,
+            Source::Ari,
+            "sound_failed",
+            format!("{media} was not played: {why}"),
+            None,
+            Some(data),
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! Evidence about the trunk leg: what may be concluded when, and when enough is known for an end.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Machine, Phase};
+use crate::call::{
+    ChannelState, DialStatus, Effect, EndedBy, Half, Moment, Reason, Report, Source, Status, Timer,
+    cause::CarrierStatus, evidence::Causes,
+};
+
+/// After the trunk leg's end, the other witnesses follow within milliseconds (measured); a second
+/// is for a machine under load.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// Our half may enter Stasis about a millisecond before the trunk leg's answer is told.
+const PROOF: Duration = Duration::from_secs(2);
+
+/// RFC 3261, section 17.1.1.2: 64 times T1 of 500 ms, less what the clocks may differ by.
+const TIMER_B: Duration = Duration::from_millis(31_500);
+
+/// Q.850 cause 3, no route to destination: what our halves end with when `Dial` ran and could not
+/// make a trunk channel. With no dialplan at all it is 0 (measured on 22.10).
+const NO_ROUTE: u16 = 3;
+
+impl Machine {
+    pub(super) fn trunk_created(&mut self, now: Moment, channel: String, sip_call_id: Option<String>) {
+        let known = self.record.trunk_channel.as_deref() == Some(channel.as_str());
+        if self.record.sip_call_id.is_none() && sip_call_id.is_some() {
+            self.record.sip_call_id = sip_call_id;
+            self.dirty = true;
+        }
+        if known {
+            return;
+        }
+        self.evidence.trunk = true;
+        let text = format!("the trunk leg was created: channel {channel}, INVITE on its way");
+        let data = json!({"channel": channel, "sip_call_id": self.record.sip_call_id});
+        self.record.trunk_channel = Some(channel.clone());
+        self.note_with(now, Source::Ari, "trunk_created", text, None, Some(data));
+        self.effects.push(Effect::Watch { trunk_channel: channel });
+    }
+
+    pub(super) fn trunk_dial(&mut self, now: Moment, status: DialStatus) {
+        match status {
+            DialStatus::Ringing => self.ringing(now),
+            DialStatus::Progress => self.early_media(now),
+            DialStatus::Answer => self.up(now),
+            DialStatus::Ended(word) => {
+                let text = format!("Dial ended without an answer: {word}");
+                self.note(now, Source::Ari, "dial_ended", text, None);
+            }
+        }
+    }
+
+    pub(super) fn trunk_state(&mut self, now: Moment, state: ChannelState) {
+        match state {
+            ChannelState::Down => {}
+            ChannelState::Ringing => self.ringing(now),
+            ChannelState::Up => self.up(now),
+        }
+    }
+
+    fn ringing(&mut self, now: Moment) {
+        if self.evidence.rang || self.evidence.up {
+            return;
+        }
+        self.evidence.rang = true;
+        self.ringing_since.get_or_insert(now.mono);
+        self.record.ringing_at.get_or_insert(now.wall);
+        self.note(now, Source::Sip, "trunk_ringing", "the trunk leg rings".into(), Some(Status::Ringing));
+    }
+
+    fn early_media(&mut self, now: Moment) {
+        if self.evidence.early_media || self.evidence.up {
+            return;
+        }
+        self.evidence.early_media = true;
+        self.ringing_since.get_or_insert(now.mono);
+        let text = "the carrier sends audio before an answer".into();
+        self.note(now, Source::Sip, "trunk_early_media", text, Some(Status::EarlyMedia));
+    }
+
+    fn up(&mut self, now: Moment) {
+        if self.evidence.up {
+            return;
+        }
+        self.evidence.up = true;
+        self.answered_since = Some(now.mono);
+        self.record.answered_at = Some(now.wall);
+        self.timers.disarm(Timer::Ring);
+        self.timers.disarm(Timer::Proof);
+        let longest = Duration::from_secs(self.record.request.max_duration.into());
+        self.timers.arm(Timer::MaxDuration, now.mono + longest);
+        self.note(now, Source::Sip, "trunk_up", "the trunk leg is up".into(), Some(Status::Answered));
+        self.begin_scenario(now);
+    }
+
+    pub(super) fn entered(&mut self, now: Moment) {
+        if self.evidence.entered {
+            return;
+        }
+        self.evidence.entered = true;
+        if self.evidence.up {
+            self.begin_scenario(now);
+        } else {
+            self.timers.arm(Timer::Proof, now.mono + PROOF);
+        }
+    }
+
+    /// The dialplan answered our half, and no trunk leg is up: a voice mail, an announcement or a
+    /// redirect into the PBX itself. That is no answer of the callee.
+    pub(super) fn unproven(&mut self, now: Moment) {
+        if self.evidence.up {
+            return;
+        }
+        let text = "the dialplan answered by itself: no trunk leg is up, so nobody was reached".into();
+        self.note(now, Source::Bot, "answer_unproven", text, None);
+        self.ask_for_end(now, EndedBy::Pbx, Reason::DialplanMissing);
+    }
+
+    pub(super) fn trunk_hangup(&mut self, now: Moment, cause: Option<u16>, tech_cause: Option<u16>) {
+        if self.evidence.far_hangup.is_some() {
+            return;
+        }
+        self.evidence.far_hangup = Some(Causes { cause, tech_cause });
+        self.evidence.far_first = self.evidence.hangup.is_none();
+        self.evidence.at_timer_b =
+            self.dialed_since.is_some_and(|since| now.mono.saturating_sub(since) >= TIMER_B);
+        let text = format!("the far side ended the trunk leg ({})", causes(cause, tech_cause));
+        let data = json!({"cause": cause, "tech_cause": tech_cause});
+        self.note_with(now, Source::Sip, "trunk_hangup", text, None, Some(data));
+    }
+
+    pub(super) fn trunk_destroyed(&mut self, now: Moment, cause: Option<u16>, tech_cause: Option<u16>) {
+        if self.evidence.destroyed.is_some() {
+            return;
+        }
+        self.evidence.trunk = true;
+        self.evidence.destroyed = Some(Causes { cause, tech_cause });
+        let text = format!("the trunk channel is gone ({})", causes(cause, tech_cause));
+        let data = json!({"cause": cause, "tech_cause": tech_cause});
+        self.note_with(now, Source::Ari, "trunk_destroyed", text, None, Some(data));
+        self.timers.arm_once(Timer::Settle, now.mono + SETTLE);
+    }
+
+    pub(super) fn redirected(&mut self, now: Moment, to: &str, followed: bool) {
+        self.evidence.forwarded = true;
+        let end = if followed { "and the dialplan followed it" } else { "which is refused" };
+        self.note(
+            now,
+            Source::Sip,
+            "redirected",
+            format!("the carrier redirected the call to {to}, {end}"),
+            None,
+        );
+        if followed {
+            self.ask_for_end(now, EndedBy::Bot, Reason::RedirectRefused);
+        }
+    }
+
+    pub(super) fn reported(
+        &mut self,
+        now: Moment,
+        dialstatus: String,
+        carrier: Option<CarrierStatus>,
+        cause: Option<u16>,
+    ) {
+        if self.evidence.report.is_some() {
+            return;
+        }
+        let said = match &carrier {
+            Some(status) => format!("the carrier's last word was \"{} {}\"", status.code, status.text),
+            None => "the carrier never said anything".to_owned(),
+        };
+        let text = format!("{said}; DIALSTATUS {dialstatus}");
+        let data = json!({
+            "sip_code": carrier.as_ref().map(|s| s.code),
+            "sip_text": carrier.as_ref().map(|s| s.text.clone()),
+            "cause": cause,
+            "dialstatus": dialstatus,
+        });
+        self.note_with(now, Source::Dialplan, "report", text, None, Some(data));
+        self.evidence.report = Some(Report { dialstatus, carrier, cause });
+        self.timers.arm_once(Timer::Settle, now.mono + SETTLE);
+    }
+
+    pub(super) fn half_destroyed(&mut self, now: Moment, half: Half, cause: Option<u16>) {
+        self.evidence.no_route |= cause == Some(NO_ROUTE);
+        match half {
+            Half::Near => self.evidence.near_gone = true,
+            Half::Far => self.evidence.far_gone = true,
+        }
+        if self.phase != Phase::Waiting {
+            self.timers.arm_once(Timer::Settle, now.mono + SETTLE);
+        }
+    }
+
+    /// The last witnesses did not come in time. A trunk leg whose end nobody has told may still live.
+    pub(super) fn settle(&mut self, now: Moment) {
+        let evidence = &self.evidence;
+        if evidence.trunk && evidence.destroyed.is_none() && evidence.report.is_none() {
+            self.look(now);
+        } else {
+            self.conclude(now);
+        }
+    }
+
+    /// Whether all witnesses have spoken: the trunk leg is gone, and the dialplan has told what it
+    /// knows or can't any more.
+    pub(super) fn is_proven(&self) -> bool {
+        let evidence = &self.evidence;
+        evidence.destroyed.is_some() && (evidence.report.is_some() || evidence.far_gone)
+    }
+}
+
+fn causes(cause: Option<u16>, tech_cause: Option<u16>) -> String {
+    match (cause, tech_cause) {
+        (Some(cause), Some(sip)) => format!("cause {cause}, SIP {sip}"),
+        (Some(cause), None) => format!("cause {cause}"),
+        (None, Some(sip)) => format!("SIP {sip}"),
+        (None, None) => "no cause given".to_owned(),
+    }
+}

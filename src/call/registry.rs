@@ -1,0 +1,67 @@
+//! Which channel belongs to which call.
+//!
+//! Our two halves carry the call's id in their own; only the trunk channel's id is Asterisk's
+//! choice and has to be remembered.
+
+use std::collections::HashMap;
+
+use super::{CallId, Half};
+
+/// What a channel is to its call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelRole {
+    Half(Half),
+    Trunk,
+}
+
+#[derive(Debug, Default)]
+pub struct Registry {
+    trunks: HashMap<String, CallId>,
+}
+
+impl Registry {
+    pub fn watch(&mut self, trunk_channel: String, call: CallId) {
+        self.trunks.insert(trunk_channel, call);
+    }
+
+    pub fn forget(&mut self, trunk_channel: &str) {
+        self.trunks.remove(trunk_channel);
+    }
+
+    pub fn role(&self, channel: &str) -> Option<(CallId, ChannelRole)> {
+        if let Some(call) = self.trunks.get(channel) {
+            return Some((*call, ChannelRole::Trunk));
+        }
+        let (id, half) = match channel.strip_suffix(";2") {
+            Some(id) => (id, Half::Far),
+            None => (channel, Half::Near),
+        };
+        id.parse().ok().map(|id| (id, ChannelRole::Half(half)))
+    }
+
+    pub fn len(&self) -> usize {
+        self.trunks.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.trunks.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_are_known_by_their_name_and_the_trunk_by_memory() {
+        let call: CallId = "0193d0a0-0000-7000-8000-000000000001".parse().expect("a UUID");
+        let mut registry = Registry::default();
+        registry.watch("1700000000.7".into(), call);
+        assert_eq!(registry.role(&call.near_channel()), Some((call, ChannelRole::Half(Half::Near))));
+        assert_eq!(registry.role(&call.far_channel()), Some((call, ChannelRole::Half(Half::Far))));
+        assert_eq!(registry.role("1700000000.7"), Some((call, ChannelRole::Trunk)));
+        assert_eq!(registry.role("1700000000.8"), None);
+        registry.forget("1700000000.7");
+        assert_eq!(registry.role("1700000000.7"), None);
+    }
+}

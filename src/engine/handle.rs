@@ -1,0 +1,152 @@
+//! What the floors above may ask of the engine. Cheap to clone; every method is safe to call from
+//! any task, and none blocks the engine.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use parking_lot::RwLock;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::call::{CallId, CallRecord, CallRequest, Entry};
+
+/// Entries of the timeline that have just become durable, with the record as it is after them.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub record: Arc<CallRecord>,
+    /// Each with its number in the global order: the id of a server-sent event.
+    pub entries: Vec<(i64, Entry)>,
+}
+
+/// An `Idempotency-Key` that belongs to the call being placed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// Name of the API key (or `""`): two clients may use the same word.
+    pub scope: String,
+    pub key: String,
+    /// SHA-256 of what was asked.
+    pub fingerprint: [u8; 32],
+}
+
+/// Why a call was not accepted. Nothing was dialed, and nothing will be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceError {
+    #[error("calls to {0} are not allowed; `dial.allow` lists the prefixes that are")]
+    NotAllowed(String),
+    #[error("this number was called a moment ago; the next call may come in {} s", .0.as_secs().max(1))]
+    TooSoon(Duration),
+    #[error("there is no scenario `{0}`")]
+    NoScenario(String),
+    #[error("{0} calls are waiting already")]
+    QueueFull(usize),
+    #[error("the store does not take the call: {0}")]
+    Store(String),
+    #[error("the bot is stopping and takes no new calls")]
+    Stopping,
+}
+
+/// What became of a request to hang up.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HangupAnswer {
+    /// The end was asked for; it shows in the call when it has come.
+    Asked(Arc<CallRecord>),
+    /// The call has ended before.
+    Ended(Arc<CallRecord>),
+    NotFound,
+}
+
+/// The events socket, as seen last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AriState {
+    Up { version: String },
+    Down { reason: String, since: DateTime<Utc> },
+}
+
+/// The store, as seen last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreState {
+    Up,
+    Down { reason: String, since: DateTime<Utc> },
+}
+
+/// One look at the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineState {
+    pub ari: AriState,
+    pub store: StoreState,
+    /// Calls in `dialing`, `ringing`, `early_media` or `answered`.
+    pub live: usize,
+    pub queued: usize,
+    pub stopping: bool,
+}
+
+pub(super) enum Command {
+    Place {
+        request: Box<CallRequest>,
+        idempotency: Option<IdempotencyKey>,
+        reply: oneshot::Sender<Result<Arc<CallRecord>, PlaceError>>,
+    },
+    Hangup {
+        id: CallId,
+        reply: oneshot::Sender<HangupAnswer>,
+    },
+    Stop,
+}
+
+/// Live calls by id: each a channel with the last durable record.
+pub(super) type LiveCalls = Arc<RwLock<HashMap<CallId, watch::Sender<Arc<CallRecord>>>>>;
+
+#[derive(Clone)]
+pub struct EngineHandle {
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) live: LiveCalls,
+    pub(super) changes: broadcast::Sender<Arc<Change>>,
+    pub(super) state: watch::Receiver<EngineState>,
+}
+
+impl EngineHandle {
+    /// Accepts a call. When this returns `Ok`, the call is on disk in `queued`.
+    pub async fn place(
+        &self,
+        request: CallRequest,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<Arc<CallRecord>, PlaceError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Place { request: Box::new(request), idempotency, reply };
+        self.commands.send(command).await.map_err(|_| PlaceError::Stopping)?;
+        answer.await.unwrap_or(Err(PlaceError::Stopping))
+    }
+
+    /// Asks for the end of a call that is not in a terminal state.
+    pub async fn hangup(&self, id: CallId) -> HangupAnswer {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Command::Hangup { id, reply }).await.is_err() {
+            return HangupAnswer::NotFound;
+        }
+        answer.await.unwrap_or(HangupAnswer::NotFound)
+    }
+
+    /// Follows one call that has not ended; the value is always what is on disk. The sender is
+    /// dropped after the terminal record was sent.
+    pub fn watch(&self, id: CallId) -> Option<watch::Receiver<Arc<CallRecord>>> {
+        self.live.read().get(&id).map(watch::Sender::subscribe)
+    }
+
+    /// The last durable record of every call that has not ended.
+    pub fn live_calls(&self) -> Vec<Arc<CallRecord>> {
+        self.live.read().values().map(|call| call.borrow().clone()).collect()
+    }
+
+    /// All that becomes durable, as it does. A receiver that lags reads what it missed from the store.
+    pub fn changes(&self) -> broadcast::Receiver<Arc<Change>> {
+        self.changes.subscribe()
+    }
+
+    pub fn state(&self) -> EngineState {
+        self.state.borrow().clone()
+    }
+
+    /// Takes no new calls any more, gives live ones their time, then hangs them up.
+    pub async fn stop(&self) {
+        let _ = self.commands.send(Command::Stop).await;
+    }
+}

@@ -1,0 +1,8 @@
+//! Puts the floors below together: feeds the machines with what Asterisk, the clock and the clients
+//! say, and carries out what they wish for.
+
+mod handle;
+
+pub use handle::{
+    AriState, Change, EngineHandle, EngineState, HangupAnswer, IdempotencyKey, PlaceError, StoreState,
+};
