@@ -40,7 +40,8 @@ pub struct Received {
     pub wall: SystemTime,
 }
 
-/// What the listener hears, in this order: `Up`, then events, then one `Down`, and so on.
+/// What the listener hears, in this order: `Up`, then events, then one `Down`, and so on; a `Down` comes first when
+/// Asterisk is away at the start.
 #[derive(Debug)]
 pub enum Link {
     /// Connected, filtered and subscribed. Events since the last `Down` are lost: ask for what Asterisk has now.
