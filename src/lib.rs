@@ -2,6 +2,7 @@
 
 pub mod asterisk;
 pub mod call;
+pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod lang;

@@ -20,11 +20,21 @@ pub struct Admission {
     next_at: Duration,
     /// When each number may be called again.
     numbers: HashMap<PhoneNumber, Duration>,
+    /// So many numbers may gather before the old ones among them are looked for.
+    numbers_bound: usize,
 }
+
+/// Numbers that are kept without looking for old ones.
+const NUMBERS_BOUND: usize = 1024;
 
 impl Admission {
     pub fn new() -> Self {
-        Admission { waiting: VecDeque::new(), next_at: Duration::ZERO, numbers: HashMap::new() }
+        Admission {
+            waiting: VecDeque::new(),
+            next_at: Duration::ZERO,
+            numbers: HashMap::new(),
+            numbers_bound: NUMBERS_BOUND,
+        }
     }
 
     pub fn push(&mut self, call: CallId) {
@@ -61,19 +71,18 @@ impl Admission {
         (!left.is_zero()).then_some(left)
     }
 
-    /// A call to this number was accepted; the next one may come then.
-    pub fn may_call_at(&mut self, number: PhoneNumber, at: Duration) {
+    /// A call to this number was accepted; the next one may come at that time.
+    pub fn may_call_at(&mut self, number: PhoneNumber, at: Duration, now: Duration) {
         self.numbers.insert(number, at);
+        if self.numbers.len() > self.numbers_bound {
+            self.numbers.retain(|_, at| *at > now);
+            self.numbers_bound = NUMBERS_BOUND.max(2 * self.numbers.len());
+        }
     }
 
     /// The call was not accepted after all.
     pub fn not_called(&mut self, number: &PhoneNumber) {
         self.numbers.remove(number);
-    }
-
-    /// Forgets the numbers that may be called again.
-    pub fn forget_old(&mut self, now: Duration) {
-        self.numbers.retain(|_, at| *at > now);
     }
 }
 
@@ -127,12 +136,20 @@ mod tests {
         let mut admission = Admission::new();
         let seconds = Duration::from_secs;
         assert_eq!(admission.too_soon(&number, Duration::ZERO), None);
-        admission.may_call_at(number.clone(), seconds(70));
+        admission.may_call_at(number.clone(), seconds(70), Duration::ZERO);
         assert_eq!(admission.too_soon(&number, seconds(30)), Some(seconds(40)));
         assert_eq!(admission.too_soon(&number, seconds(70)), None);
-        admission.forget_old(seconds(69));
-        assert_eq!(admission.too_soon(&number, seconds(69)), Some(seconds(1)));
         admission.not_called(&number);
         assert_eq!(admission.too_soon(&number, seconds(30)), None);
+    }
+
+    #[test]
+    fn numbers_of_long_ago_are_forgotten() {
+        let mut admission = Admission::new();
+        for n in 0..100_000_u64 {
+            let number = format!("+7952{n:07}").parse().expect("E.164");
+            admission.may_call_at(number, Duration::from_millis(n + 500), Duration::from_millis(n));
+        }
+        assert!(admission.numbers.len() <= 2 * NUMBERS_BOUND, "{}", admission.numbers.len());
     }
 }

@@ -49,8 +49,7 @@ impl Runner {
         let id = CallId(Uuid::now_v7());
         let gap = self.settings.dial.min_gap;
         if !gap.is_zero() {
-            self.admission.forget_old(now.mono);
-            self.admission.may_call_at(request.phone.clone(), now.mono + gap);
+            self.admission.may_call_at(request.phone.clone(), now.mono + gap, now.mono);
         }
         if let Some(key) = idempotency {
             let IdempotencyKey { scope, key, fingerprint } = key;

@@ -132,9 +132,8 @@ impl Runner {
         }
         let gap = self.settings.dial.min_gap;
         for (number, at) in recent {
-            // Longest gaps first forgotten: a stepped clock can only shorten them.
             let ago = (now.wall - at).to_std().unwrap_or_default();
-            self.admission.may_call_at(number, now.mono + gap.saturating_sub(ago));
+            self.admission.may_call_at(number, now.mono + gap.saturating_sub(ago), now.mono);
         }
     }
 }
