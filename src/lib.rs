@@ -4,3 +4,4 @@ pub mod asterisk;
 pub mod call;
 pub mod engine;
 pub mod scenario;
+pub mod store;
