@@ -2,6 +2,9 @@
 
 pub mod asterisk;
 pub mod call;
+pub mod config;
 pub mod engine;
+pub mod lang;
+pub mod logging;
 pub mod scenario;
 pub mod store;

@@ -1,0 +1,330 @@
+//! From the layers to a [`Config`]: each key's type, range and meaning, and what must fit together.
+//!
+//! Adds a key? Put it into default.toml, into its struct in mod.rs, and here; a test compares the three.
+
+use super::error::{ConfigErrors, Origin, Problem};
+use super::keys::{self, ApiKeys, HIGHEST_RATE, Written};
+use super::layers::Layers;
+use super::reader::{Reader, shown};
+use super::schema::nearest;
+use super::secret::{self, Secret};
+use super::steps::{self, StepConfig};
+use super::{
+    Ari, Config, Dial, Http, Log, LogFormat, MAX_DURATION, RING_TIMEOUT, Scenario, Service, Store, Trunk,
+};
+use crate::lang::Lang;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tracing::level_filters::LevelFilter;
+use url::Url;
+
+/// The configuration and the warnings, or everything that is wrong.
+pub(super) fn check(layers: &Layers) -> Result<(Config, Vec<String>), ConfigErrors> {
+    let mut reader = Reader::new(layers);
+    let config = config(&mut reader);
+    ConfigErrors::check(reader.problems)?;
+    Ok((config, reader.warnings))
+}
+
+pub(super) fn config(r: &mut Reader<'_>) -> Config {
+    let config = Config {
+        http: http(r),
+        ari: ari(r),
+        trunk: trunk(r),
+        dial: dial(r),
+        store: store(r),
+        log: log(r),
+        service: Service { stop_timeout: r.seconds("service.stop_timeout", 0..=3600) },
+        scenario: Scenario { default: r.text("scenario.default") },
+        scenarios: scenarios(r),
+    };
+    let Config { scenario, scenarios, .. } = &config;
+    if !scenarios.contains_key(&scenario.default) {
+        let hint = match nearest(&scenario.default, scenarios.keys().map(String::as_str)) {
+            Some(name) => format!("did you mean {name:?}?"),
+            None => format!("there are {}", scenarios.keys().cloned().collect::<Vec<_>>().join(", ")),
+        };
+        r.problem("scenario.default", format!("there is no [scenarios.{}]; {hint}", scenario.default));
+    }
+    config
+}
+
+fn http(r: &mut Reader<'_>) -> Http {
+    let address = "an IP address and a port, as in \"127.0.0.1:8080\" or \"[::1]:8080\"";
+    let listen: SocketAddr = r.text_as("http.listen", address, |text| text.parse().ok());
+    let rate_limit = r.whole("http.rate_limit", 0..=HIGHEST_RATE, "requests per minute");
+    let before = r.problems.len();
+    let api_keys = api_keys(r, rate_limit);
+    // A key that couldn't be read is told already: that there is none would mislead.
+    if api_keys.is_empty() && r.problems.len() == before && !listen.ip().to_canonical().is_loopback() {
+        let text = format!(
+            "{listen} can be reached from other machines and there is no API key: anybody could place calls; \
+             set `http.api_keys`, or listen on 127.0.0.1:{}",
+            listen.port()
+        );
+        r.problem("http.listen", text);
+    }
+    Http {
+        listen,
+        api_keys,
+        rate_limit,
+        body_limit: r.whole("http.body_limit", 1024..=16_777_216, "bytes") as usize,
+        request_timeout: r.seconds("http.request_timeout", 1..=600),
+        max_connections: r.whole("http.max_connections", 1..=100_000, "connections") as usize,
+        language: r.text_as("http.language", "\"en\" or \"ru\"", |text| match text {
+            "en" => Some(Lang::En),
+            "ru" => Some(Lang::Ru),
+            _ => None,
+        }),
+    }
+}
+
+/// The keys of `http.api_keys`, or of the file.
+fn api_keys(r: &mut Reader<'_>, rate_limit: u32) -> ApiKeys {
+    let items = r.items("http.api_keys");
+    let file = secret_file(r, "http.api_keys", "http.api_keys_file", !items.is_empty());
+    // Each key with where it is written, for messages.
+    let mut written: Vec<(String, Origin, Result<Written, String>)> = Vec::new();
+    for (path, item) in &items {
+        written.push((path.clone(), r.layers.origin(path), keys::parse(item, rate_limit)));
+    }
+    if let Some((path, text)) = file {
+        for (index, line) in text.expose().lines().map(str::trim).enumerate() {
+            if !line.is_empty() && !line.starts_with('#') {
+                let origin = Origin::File { path: path.clone(), line: Some(index + 1) };
+                written.push(("http.api_keys_file".into(), origin, keys::parse_text(line, rate_limit)));
+            }
+        }
+        if written.is_empty() {
+            r.problem("http.api_keys_file", format!("{} has no key in it, only comments", path.display()));
+        }
+    } else if written.iter().any(|(.., written)| written.as_ref().is_ok_and(|written| written.is_plain)) {
+        warn_if_exposed(r, "http.api_keys");
+    }
+    let mut keys = ApiKeys::default();
+    for (path, origin, written) in written {
+        if let Err(text) = written.and_then(|written| keys.add(written.key)) {
+            r.problems.push(Problem::new(path, origin, text));
+        }
+    }
+    keys
+}
+
+fn ari(r: &mut Reader<'_>) -> Ari {
+    let before = r.problems.len();
+    let username = r.text("ari.username");
+    if username.is_empty() && r.problems.len() == before {
+        r.problem("ari.username", "must be set: the name of a user section in Asterisk's ari.conf");
+    }
+    let expected =
+        "an address such as \"http://127.0.0.1:8088\" (http or https, without user, password or query)";
+    Ari {
+        url: r.text_as("ari.url", expected, ari_url),
+        username,
+        password: ari_password(r),
+        app: r.text_as("ari.app", "1 to 64 Latin letters, digits, `.`, `_` and `-`", |text| name(text, 64)),
+        request_timeout: r.seconds("ari.request_timeout", 1..=120),
+        rest_over_socket: r.flag("ari.rest_over_socket"),
+    }
+}
+
+fn ari_password(r: &mut Reader<'_>) -> Secret {
+    let before = r.problems.len();
+    let password = r.text("ari.password");
+    match secret_file(r, "ari.password", "ari.password_file", !password.is_empty()) {
+        Some((_, password)) => password,
+        None => {
+            if password.is_empty() && r.problems.len() == before {
+                r.problem(
+                    "ari.password",
+                    "must be set, or `ari.password_file`: the password of that ari.conf user",
+                );
+            } else {
+                warn_if_exposed(r, "ari.password");
+            }
+            Secret::new(password)
+        }
+    }
+}
+
+fn trunk(r: &mut Reader<'_>) -> Trunk {
+    let context = "a context of the dialplan: 1 to 79 Latin letters, digits, `.`, `_` and `-`";
+    let endpoint = "a technology and an endpoint, as in \"PJSIP/novofon\"";
+    let caller_id = "a number, or \"Name\" <number>, up to 80 characters";
+    Trunk {
+        context: r.text_as("trunk.context", context, |text| name(text, 79)),
+        endpoint: r.text_as("trunk.endpoint", endpoint, |text| {
+            let (technology, endpoint) = text.split_once('/')?;
+            Some(format!("{}/{}", name(technology, 20)?, name(endpoint, 79)?))
+        }),
+        caller_id: r.text_as("trunk.caller_id", caller_id, |text| {
+            let is_good = text.chars().count() <= 80 && !text.contains(char::is_control);
+            is_good.then(|| Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
+        }),
+    }
+}
+
+fn dial(r: &mut Reader<'_>) -> Dial {
+    let region = "a country's two capital letters, as in \"RU\"";
+    Dial {
+        ring_timeout: r.seconds("dial.ring_timeout", RING_TIMEOUT),
+        max_duration: r.seconds("dial.max_duration", MAX_DURATION),
+        max_concurrent: r.whole("dial.max_concurrent", 1..=10_000, "calls") as usize,
+        calls_per_second: r.number("dial.calls_per_second", 0.01..=1000.0, "calls per second"),
+        allow: allow(r),
+        min_gap: r.seconds("dial.min_gap", 0..=2_592_000),
+        max_queued: r.whole("dial.max_queued", 1..=1_000_000, "calls") as usize,
+        queue_timeout: r.seconds("dial.queue_timeout", 1..=86_400),
+        unreachable_timeout: r.seconds("dial.unreachable_timeout", 0..=3600),
+        default_region: r.text_as("dial.default_region", region, |text| {
+            let known = text.len() == 2 && text.parse::<phonenumber::country::Id>().is_ok();
+            known.then(|| text.to_owned())
+        }),
+    }
+}
+
+fn allow(r: &mut Reader<'_>) -> Vec<String> {
+    let mut allow = Vec::new();
+    for (path, item) in r.items("dial.allow") {
+        let prefix = item.as_str().filter(|prefix| {
+            let digits = prefix.strip_prefix('+');
+            digits
+                .is_some_and(|digits| digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        });
+        match prefix {
+            Some(prefix) => allow.push(prefix.to_owned()),
+            None => {
+                let found = shown(&path, &item);
+                r.problem(path, format!("expected `+` and up to 15 digits, as in \"+7\", found {found}"));
+            }
+        }
+    }
+    if allow.is_empty() {
+        r.warning("dial.allow", "nothing is allowed: every call will be refused");
+    } else if allow.iter().any(|prefix| prefix == "+") {
+        r.warning("dial.allow", "\"+\" allows every number of the world, the expensive ones too");
+    }
+    allow
+}
+
+fn store(r: &mut Reader<'_>) -> Store {
+    let expected = "an SQLite database, as in \"sqlite:///var/lib/novofon-bot/bot.db\"";
+    let url = r.text_as("store.url", expected, |text| {
+        let file = text.strip_prefix("sqlite:")?.trim_start_matches('/');
+        (!file.is_empty()).then(|| text.to_owned())
+    });
+    if url.contains(":memory:") {
+        r.warning("store.url", "calls are kept in memory: all are forgotten when the bot stops");
+    }
+    Store { url }
+}
+
+fn log(r: &mut Reader<'_>) -> Log {
+    let levels = "\"error\", \"warn\", \"info\", \"debug\", \"trace\" or \"off\"";
+    Log {
+        level: r.text_as("log.level", levels, |text| {
+            let is_word = text.bytes().all(|byte| byte.is_ascii_lowercase());
+            text.parse::<LevelFilter>().ok().filter(|_| is_word && !text.is_empty())
+        }),
+        format: r.text_as("log.format", "\"text\" or \"json\"", |text| match text {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        }),
+        mask_numbers: r.flag("log.mask_numbers"),
+    }
+}
+
+fn scenarios(r: &mut Reader<'_>) -> BTreeMap<String, Vec<StepConfig>> {
+    let mut scenarios = BTreeMap::new();
+    for name in r.layers.scenarios() {
+        let path = format!("scenarios.{name}.steps");
+        let Some(items) = r.layers.value(&path).and_then(|value| value.as_array().cloned()) else {
+            r.problem(path, "expected a list of steps, as in [{ play = \"sound:hello-world\" }]");
+            continue;
+        };
+        if items.is_empty() {
+            r.problem(path.as_str(), "expected at least one step, as in { hangup = true }");
+        }
+        let mut steps = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            match steps::parse(item) {
+                Ok(step) => steps.push(step),
+                Err(text) => r.problem(format!("{path}[{index}]"), text),
+            }
+        }
+        if steps.iter().rev().skip(1).any(|step| *step == StepConfig::Hangup) {
+            r.warning(&path, "the steps after { hangup = true } are never done");
+        }
+        scenarios.insert(name, steps);
+    }
+    scenarios
+}
+
+/// The path and text of a secret's file, if it has one. `is_given`: the secret itself is there too, which is
+/// one too many.
+fn secret_file(
+    r: &mut Reader<'_>,
+    key: &'static str,
+    file_key: &'static str,
+    is_given: bool,
+) -> Option<(PathBuf, Secret)> {
+    let file = r.text(file_key);
+    if file.is_empty() {
+        return None;
+    }
+    if is_given {
+        let other = r.layers.origin(key);
+        r.problem(file_key, format!("`{key}` is given too ({other}): leave one of them out"));
+        return None;
+    }
+    let path = r.layers.folder(file_key).join(file);
+    match secret::read(&path) {
+        Ok(text) => {
+            if let Some(text) = secret::exposure(&path) {
+                r.warning(file_key, text);
+            }
+            Some((path, text))
+        }
+        Err(text) => {
+            r.problem(file_key, text);
+            None
+        }
+    }
+}
+
+/// Warns if this key's secret stands in a configuration file that every user may read.
+fn warn_if_exposed(r: &mut Reader<'_>, key: &str) {
+    if let Origin::File { path, .. } = r.layers.origin(key)
+        && let Some(text) = secret::exposure(&path)
+    {
+        r.warning(key, text);
+    }
+}
+
+/// Asterisk's address without a slash at its end, and without `/ari`, which some write and the client adds.
+fn ari_url(text: &str) -> Option<Url> {
+    let mut url = Url::parse(text).ok()?;
+    let is_plain = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if !is_plain || !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return None;
+    }
+    let path = url.path().trim_end_matches('/');
+    let path = path.strip_suffix("/ari").unwrap_or(path).to_owned();
+    url.set_path(&path);
+    Some(url)
+}
+
+/// A name that needs no quoting in Asterisk, of at most `longest` characters.
+fn name(text: &str, longest: usize) -> Option<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    ((1..=longest).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -1,0 +1,198 @@
+//! The configuration file: its values, and on which line each of them stands.
+//!
+//! Finds what isn't TOML and what isn't a key; whether a value is good is not decided here.
+
+use super::error::{ConfigErrors, Problem};
+use super::schema::{Schema, is_scenario_name};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Table, Value};
+
+/// The line (from 1) of each section, key and item: `dial`, `dial.allow`, `dial.allow[1]`,
+/// `http.api_keys[0].name`.
+pub(super) type Lines = BTreeMap<String, usize>;
+
+/// The file at `path`.
+pub(super) fn read(path: &Path, schema: &Schema) -> Result<(Table, Lines), ConfigErrors> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Problem::of_file(path, None, format!("can't read the configuration: {error}; see --config"))
+    })?;
+    checked(&text, path, schema)
+}
+
+/// The text of a file, whose `path` is for messages. The text may hold secrets: no message quotes it.
+pub(super) fn checked(text: &str, path: &Path, schema: &Schema) -> Result<(Table, Lines), ConfigErrors> {
+    let (table, lines) = parse(text)
+        .map_err(|(line, message)| Problem::of_file(path, line, format!("this is not TOML: {message}")))?;
+    let mut problems = Vec::new();
+    for (key, text) in unknown(&table, schema) {
+        let mut problem = Problem::of_file(path, lines.get(&key).copied(), text);
+        problem.key = Some(key);
+        problems.push(problem);
+    }
+    problems.sort_by_key(|problem| problem.key.as_ref().and_then(|key| lines.get(key)).copied());
+    ConfigErrors::check(problems)?;
+    Ok((table, lines))
+}
+
+/// Values and lines, or the line and what is wrong there. The message never quotes the text, which may be a
+/// secret.
+pub(super) fn parse(text: &str) -> Result<(Table, Lines), (Option<usize>, String)> {
+    let line = |span: Range<usize>| 1 + text.bytes().take(span.start).filter(|&byte| byte == b'\n').count();
+    let error = |error: toml::de::Error| (error.span().map(line), error.message().trim().replace('\n', ", "));
+    let tree = DeTable::parse(text).map_err(error)?;
+    let mut lines = Lines::new();
+    walk(tree.get_ref(), "", &mut |path, span| {
+        lines.insert(path, line(span));
+    });
+    Ok((toml::from_str(text).map_err(error)?, lines))
+}
+
+fn walk(table: &DeTable<'_>, path: &str, found: &mut impl FnMut(String, Range<usize>)) {
+    for (key, value) in table {
+        let path =
+            if path.is_empty() { key.get_ref().to_string() } else { format!("{path}.{}", key.get_ref()) };
+        walk_value(value, &path, found);
+        found(path, key.span());
+    }
+}
+
+fn walk_value(value: &Spanned<DeValue<'_>>, path: &str, found: &mut impl FnMut(String, Range<usize>)) {
+    match value.get_ref() {
+        DeValue::Table(table) => walk(table, path, found),
+        DeValue::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let path = format!("{path}[{index}]");
+                walk_value(item, &path, found);
+                found(path, item.span());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What stands in the file and isn't a key, with the reason.
+fn unknown(table: &Table, schema: &Schema) -> Vec<(String, String)> {
+    let mut unknown = Vec::new();
+    for (section, keys) in table {
+        let Some(keys) = keys.as_table() else {
+            let text = if schema.is_section(section) {
+                format!("this is a section: write [{section}] and its keys below")
+            } else {
+                format!("there is no such key; {}", schema.suggestion(section))
+            };
+            unknown.push((section.clone(), text));
+            continue;
+        };
+        if !schema.is_section(section) {
+            let text = format!("there is no such section; {}", schema.section_suggestion(section));
+            unknown.push((section.clone(), text));
+        } else if section == "scenarios" {
+            unknown.extend(keys.iter().flat_map(|(name, scenario)| unknown_in_scenario(name, scenario)));
+        } else {
+            let keys = keys.keys().map(|key| format!("{section}.{key}"));
+            unknown.extend(keys.filter(|key| schema.kind(key).is_none()).map(|key| {
+                let text = format!("there is no such key; {}", schema.suggestion(&key));
+                (key, text)
+            }));
+        }
+    }
+    unknown
+}
+
+fn unknown_in_scenario(name: &str, scenario: &Value) -> Vec<(String, String)> {
+    let path = format!("scenarios.{name}");
+    let Some(keys) = scenario.as_table().filter(|_| is_scenario_name(name)) else {
+        let text = if is_scenario_name(name) {
+            format!("this is a section: write [{path}] and `steps = [...]` below")
+        } else {
+            "a scenario's name has 1 to 64 of a-z, 0-9, _ and -, and no two _ in a row".to_owned()
+        };
+        return vec![(path, text)];
+    };
+    let mut unknown: Vec<_> = (keys.keys().filter(|key| *key != "steps"))
+        .map(|key| (format!("{path}.{key}"), "there is no such key; a scenario has only `steps`".to_owned()))
+        .collect();
+    if !keys.contains_key("steps") {
+        unknown
+            .push((path, "`steps` is missing: write steps = [{ play = \"sound:hello-world\" }]".to_owned()));
+    }
+    unknown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> String {
+        match checked(text, Path::new("bot.toml"), &Schema::builtin()) {
+            Ok(_) => String::new(),
+            Err(errors) => errors.problems().iter().map(|problem| format!("{problem}\n")).collect(),
+        }
+    }
+
+    #[test]
+    fn lines_of_keys_and_items() {
+        let (_, lines) =
+            parse("# c\n[dial]\nallow = [\n  '+7',\n  '+375',\n]\n[[http.api_keys]]\nname='a'\n").unwrap();
+        let cases = [
+            ("dial", 2),
+            ("dial.allow", 3),
+            ("dial.allow[0]", 4),
+            ("dial.allow[1]", 5),
+            ("http.api_keys[0].name", 8),
+        ];
+        for (path, line) in cases {
+            assert_eq!(lines.get(path), Some(&line), "{path} in {lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_key_is_told_with_its_line() {
+        let cases = [
+            ("[http]\nlisten = '127.0.0.1:1'", ""),
+            ("[scenarios.welcome]\nsteps = []", ""),
+            (
+                "[dial]\nring_timout = 5\n[http]\n\nlisen = 1",
+                "bot.toml:2: `dial.ring_timout`: there is no such key; did you mean `dial.ring_timeout`?\n\
+                 bot.toml:5: `http.lisen`: there is no such key; did you mean `http.listen`?\n",
+            ),
+            ("\n[htp]\n", "bot.toml:2: `htp`: there is no such section; did you mean [http]?\n"),
+            ("listen = ':1'", "bot.toml:1: `listen`: there is no such key; did you mean `http.listen`?\n"),
+            ("http = 1", "bot.toml:1: `http`: this is a section: write [http] and its keys below\n"),
+            (
+                "[scenarios]\nA = 1\n[scenarios.b]\nsteps = []\nloop = 2\n[scenarios.c]",
+                "bot.toml:2: `scenarios.A`: a scenario's name has 1 to 64 of a-z, 0-9, _ and -, and no two _ in a row\n\
+                 bot.toml:5: `scenarios.b.loop`: there is no such key; a scenario has only `steps`\n\
+                 bot.toml:6: `scenarios.c`: `steps` is missing: write steps = [{ play = \"sound:hello-world\" }]\n",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(problems(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn broken_toml_is_told_with_its_line_and_without_its_text() {
+        for text in ["[ari]\npassword = \"hunter2\n", "[ari]\npassword = hunter2", "[ari]\npassword hunter2"]
+        {
+            let told = problems(text);
+            assert!(told.starts_with("bot.toml:2: this is not TOML: "), "{told}");
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+        let told = problems("[dial]\nmin_gap = 1\nmin_gap = 2\n");
+        assert!(told.starts_with("bot.toml:3: this is not TOML: duplicate key"), "{told}");
+        let told = problems("[dial]\nmin_gap = 99999999999999999999\n");
+        assert!(told.starts_with("bot.toml:2: this is not TOML: "), "{told}");
+    }
+
+    #[test]
+    fn a_missing_file_is_an_error() {
+        let errors = read(Path::new("/nonexistent/bot.toml"), &Schema::builtin()).unwrap_err();
+        assert!(
+            errors.to_string().contains("/nonexistent/bot.toml: can't read the configuration: No such file")
+        );
+    }
+}

@@ -1,0 +1,262 @@
+//! The API's keys: who may use it. They are kept as SHA-256 digests only, and compared in constant time.
+//!
+//! Knows how a key is written in the configuration; how it is presented over HTTP is the API's matter.
+
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::num::NonZeroU32;
+use subtle::ConstantTimeEq;
+use toml::{Table, Value};
+
+/// Shorter ones can be guessed over the network.
+const SHORTEST_KEY: usize = 16;
+
+/// The highest rate limit, requests per minute.
+pub(super) const HIGHEST_RATE: u32 = 1_000_000;
+
+/// One key: its name, never its text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    pub name: String,
+    /// Requests per minute; `None` is no limit.
+    pub rate_limit: Option<NonZeroU32>,
+    digest: [u8; 32],
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKey")
+            .field("name", &self.name)
+            .field("rate_limit", &self.rate_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All keys. Empty: the API is open, and only on loopback.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApiKeys(Vec<ApiKey>);
+
+impl ApiKeys {
+    /// Whose key this is. Every key is compared whatever the first ones say, each in constant time.
+    pub fn identify(&self, presented: &str) -> Option<&ApiKey> {
+        let digest = digest(presented);
+        self.0.iter().fold(None, |found, key| {
+            let same = bool::from(key.digest.ct_eq(&digest));
+            if same { Some(key) } else { found }
+        })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &ApiKey> {
+        self.0.iter()
+    }
+
+    /// Adds a key, whose name and digest must be new. The error says which isn't.
+    pub(super) fn add(&mut self, key: ApiKey) -> Result<(), String> {
+        if self.0.iter().any(|other| other.name == key.name) {
+            return Err(format!("a second key named `{}`: each needs a name of its own", key.name));
+        }
+        if let Some(other) = self.0.iter().find(|other| other.digest == key.digest) {
+            return Err(format!("`{}` and `{}` are the same key: each needs its own", other.name, key.name));
+        }
+        self.0.push(key);
+        Ok(())
+    }
+}
+
+/// A key as it is written in the configuration.
+pub(super) struct Written {
+    pub key: ApiKey,
+    /// Its text stands there, not its hash.
+    pub is_plain: bool,
+}
+
+/// An item of `http.api_keys`. The error says what is wrong, without the key. `rate_limit` is for keys
+/// without one.
+pub(super) fn parse(item: &Value, rate_limit: u32) -> Result<Written, String> {
+    match item {
+        Value::String(text) => parse_text(text, rate_limit),
+        Value::Table(table) => parse_table(table, rate_limit),
+        other => Err(format!("expected {FORMS}, found {}", other.type_str())),
+    }
+}
+
+const FORMS: &str = r#""name:key", "name:sha256:<hex>" or { name = "crm", key = "..." or hash = "sha256:<hex>", rate_limit = 120 }"#;
+
+/// "name:key" or "name:sha256:hex", as in the environment and in a file of keys.
+pub(super) fn parse_text(text: &str, rate_limit: u32) -> Result<Written, String> {
+    let (name, secret) =
+        text.split_once(':').ok_or("expected \"name:key\": the `:` after a name is missing")?;
+    let (digest, is_plain) = match secret.starts_with(HASH) {
+        true => (hash(secret)?, false),
+        false => (plain(secret)?, true),
+    };
+    written(name, digest, is_plain, rate_limit)
+}
+
+fn parse_table(table: &Table, rate_limit: u32) -> Result<Written, String> {
+    let text = |field: &str| match table.get(field) {
+        Some(value) => value.as_str().map(Some).ok_or_else(|| format!("`{field}` must be text in quotes")),
+        None => Ok(None),
+    };
+    if let Some(unknown) =
+        table.keys().find(|field| !["name", "key", "hash", "rate_limit"].contains(&field.as_str()))
+    {
+        return Err(format!("there is no `{unknown}` in a key; expected {FORMS}"));
+    }
+    let name = text("name")?.ok_or("`name` is missing: it is what logs show")?;
+    let (digest, is_plain) = match (text("key")?, text("hash")?) {
+        (Some(key), None) if key.starts_with(HASH) => {
+            return Err("write a hash as `hash`, not as `key`".into());
+        }
+        (Some(key), None) => (plain(key)?, true),
+        (None, Some(hex)) => (hash(hex)?, false),
+        _ => return Err("expected one of `key` and `hash`".into()),
+    };
+    let rate_limit = match table.get("rate_limit") {
+        None => rate_limit,
+        Some(value) => (value.as_integer())
+            .and_then(|number| u32::try_from(number).ok().filter(|&number| number <= HIGHEST_RATE))
+            .ok_or_else(|| format!("`rate_limit`: expected requests per minute, 0 to {HIGHEST_RATE}"))?,
+    };
+    written(name, digest, is_plain, rate_limit)
+}
+
+fn written(name: &str, digest: [u8; 32], is_plain: bool, rate_limit: u32) -> Result<Written, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if !(1..=64).contains(&name.len()) || !name.chars().all(allowed) {
+        return Err("a key's name has 1 to 64 Latin letters, digits, `.`, `_` and `-`".into());
+    }
+    Ok(Written {
+        key: ApiKey { name: name.into(), rate_limit: NonZeroU32::new(rate_limit), digest },
+        is_plain,
+    })
+}
+
+const HASH: &str = "sha256:";
+
+fn plain(key: &str) -> Result<[u8; 32], String> {
+    // What can't be sent in a header can't be a key.
+    if !key.chars().all(|c| c.is_ascii_graphic()) {
+        return Err("a key has only Latin letters, digits and signs, no spaces".into());
+    }
+    if key.len() < SHORTEST_KEY {
+        return Err(format!(
+            "a key has at least {SHORTEST_KEY} characters; `openssl rand -hex 24` makes one"
+        ));
+    }
+    Ok(digest(key))
+}
+
+fn hash(text: &str) -> Result<[u8; 32], String> {
+    let expected = "expected `sha256:` and 64 hex digits; `printf %s KEY | sha256sum` makes them";
+    let hex = text.strip_prefix(HASH).filter(|hex| hex.len() == 64 && hex.is_ascii()).ok_or(expected)?;
+    let mut digest = [0; 32];
+    for (byte, index) in digest.iter_mut().zip((0..64).step_by(2)) {
+        let pair = &hex[index..index + 2];
+        // from_str_radix takes "+f" for 15.
+        let value = u8::from_str_radix(pair, 16).ok().filter(|_| !pair.starts_with('+'));
+        *byte = value.ok_or(expected)?;
+    }
+    Ok(digest)
+}
+
+fn digest(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// printf %s 0123456789abcdef | sha256sum
+    const HEX: &str = "9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f";
+
+    fn item(text: &str) -> Result<Written, String> {
+        parse(&format!("v = {text}").parse::<Table>().unwrap()["v"], 600)
+    }
+
+    #[test]
+    fn every_form_opens_the_same_door() {
+        let forms = [
+            (r#""crm:0123456789abcdef""#.to_owned(), true, Some(600)),
+            (format!(r#""crm:sha256:{HEX}""#), false, Some(600)),
+            (r#"{ name = "crm", key = "0123456789abcdef" }"#.to_owned(), true, Some(600)),
+            (
+                format!(r#"{{ name = "crm", hash = "sha256:{}", rate_limit = 12 }}"#, HEX.to_uppercase()),
+                false,
+                Some(12),
+            ),
+            (r#"{ name = "crm", key = "0123456789abcdef", rate_limit = 0 }"#.to_owned(), true, None),
+        ];
+        for (form, is_plain, rate_limit) in forms {
+            let written = item(&form).unwrap_or_else(|error| panic!("{form}: {error}"));
+            assert_eq!(written.is_plain, is_plain, "{form}");
+            let mut keys = ApiKeys::default();
+            keys.add(item(r#""other:fedcba9876543210""#).unwrap().key).unwrap();
+            keys.add(written.key).unwrap();
+            let found = keys.identify("0123456789abcdef").unwrap_or_else(|| panic!("{form}"));
+            assert_eq!(
+                (found.name.as_str(), found.rate_limit.map(NonZeroU32::get)),
+                ("crm", rate_limit),
+                "{form}"
+            );
+            assert_eq!(keys.identify("fedcba9876543210").map(|key| key.name.as_str()), Some("other"));
+            for wrong in ["0123456789abcdeF", "0123456789abcde", "", HEX, "crm:0123456789abcdef"] {
+                assert_eq!(keys.identify(wrong), None, "{wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn bad_keys_are_told_without_showing_them() {
+        let cases = [
+            (r#""hunter2-hunter2-hunter2""#, "the `:` after a name is missing"),
+            (r#""crm:hunter2""#, "at least 16 characters"),
+            (r#"{ name = "crm", key = "hunter2" }"#, "at least 16 characters"),
+            (r#""crm:hunter2 hunter2 hunter2""#, "no spaces"),
+            (r#"":hunter2-hunter2-hunter2""#, "a key's name has"),
+            (r#""my crm:hunter2-hunter2-hunter2""#, "a key's name has"),
+            (r#""crm:sha256:hunter2""#, "64 hex digits"),
+            (r#"{ name = "crm", key = "sha256:hunter2" }"#, "write a hash as `hash`"),
+            (r#"{ name = "crm", hash = "hunter2" }"#, "64 hex digits"),
+            (r#"{ name = "crm" }"#, "one of `key` and `hash`"),
+            (r#"{ name = "crm", key = "hunter2", hash = "x" }"#, "one of `key` and `hash`"),
+            (r#"{ key = "hunter2-hunter2-hunter2" }"#, "`name` is missing"),
+            (r#"{ name = "crm", key = 5 }"#, "`key` must be text"),
+            (r#"{ name = "crm", secret = "hunter2" }"#, "there is no `secret` in a key"),
+            (r#"{ name = "crm", key = "hunter2-hunter2-hunter2", rate_limit = -1 }"#, "0 to 1000000"),
+            ("5", "found integer"),
+        ];
+        for (form, expected) in cases {
+            let error = item(form).err().unwrap_or_else(|| panic!("{form} was taken"));
+            assert!(error.contains(expected), "{form}: {error}");
+            assert!(!error.contains("hunter2"), "{form}: {error}");
+        }
+        assert!(item(&format!(r#""crm:sha256:+{}""#, &HEX[1..])).is_err(), "a sign is no hex digit");
+        let letters = format!(r#""crm:sha256:a{}a""#, "ж".repeat(31));
+        assert!(item(&letters).is_err(), "64 bytes that can't be cut in pairs");
+    }
+
+    #[test]
+    fn names_and_keys_are_used_once() {
+        let mut keys = ApiKeys::default();
+        keys.add(item(r#""crm:0123456789abcdef""#).unwrap().key).unwrap();
+        let error = keys.add(item(r#""crm:fedcba9876543210""#).unwrap().key).unwrap_err();
+        assert_eq!(error, "a second key named `crm`: each needs a name of its own");
+        let error = keys.add(item(&format!(r#""site:sha256:{HEX}""#)).unwrap().key).unwrap_err();
+        assert_eq!(error, "`crm` and `site` are the same key: each needs its own");
+        assert_eq!(keys.iter().count(), 1);
+    }
+
+    #[test]
+    fn debug_shows_the_name_only() {
+        let mut keys = ApiKeys::default();
+        assert!(keys.is_empty());
+        keys.add(item(r#""crm:0123456789abcdef""#).unwrap().key).unwrap();
+        assert_eq!(format!("{keys:?}"), r#"ApiKeys([ApiKey { name: "crm", rate_limit: Some(600), .. }])"#);
+    }
+}

@@ -1,0 +1,201 @@
+//! The configuration: `default.toml` beside this file is the first layer, then the user's file, then the
+//! environment.
+//!
+//! What comes out is checked whole, so nobody further up checks again, and everything that is wrong is told
+//! at once, with file and line or variable. Knows files and the environment, not what the values are used
+//! for.
+
+mod check;
+mod env;
+mod error;
+mod file;
+mod keys;
+mod layers;
+mod reader;
+mod schema;
+mod secret;
+mod show;
+mod steps;
+
+pub use env::environment;
+pub use error::{ConfigErrors, Origin, Problem};
+pub use keys::{ApiKey, ApiKeys};
+pub use schema::{DEFAULT_TOML, ENV_PREFIX};
+pub use secret::Secret;
+pub use steps::StepConfig;
+
+use crate::lang::Lang;
+use layers::{FileLayer, Layers};
+use schema::Schema;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tracing::level_filters::LevelFilter;
+use url::Url;
+
+/// Read if it exists and no other file is named.
+pub const DEFAULT_PATH: &str = "/etc/novofon-bot/config.toml";
+
+/// What `dial.ring_timeout`, and a request's, may be, in seconds.
+pub const RING_TIMEOUT: RangeInclusive<u32> = 5..=300;
+
+/// What `dial.max_duration`, and a request's, may be, in seconds.
+pub const MAX_DURATION: RangeInclusive<u32> = 1..=14_400;
+
+/// A checked configuration. Sections and keys are named and described in `default.toml`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub http: Http,
+    pub ari: Ari,
+    pub trunk: Trunk,
+    pub dial: Dial,
+    pub store: Store,
+    pub log: Log,
+    pub service: Service,
+    pub scenario: Scenario,
+    /// By name; has the one that `scenario.default` names, and none is empty.
+    pub scenarios: BTreeMap<String, Vec<StepConfig>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Http {
+    /// Loopback, if `api_keys` is empty.
+    pub listen: SocketAddr,
+    pub api_keys: ApiKeys,
+    /// Requests per minute, 0 is no limit: for the API without keys. A key has its own in
+    /// [`ApiKey::rate_limit`].
+    pub rate_limit: u32,
+    /// Bytes.
+    pub body_limit: usize,
+    pub request_timeout: Duration,
+    pub max_connections: usize,
+    /// Accept-Language wins.
+    pub language: Lang,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ari {
+    /// http or https, without `/ari`, credentials or query; its path is Asterisk's prefix, mostly `/`.
+    pub url: Url,
+    pub username: String,
+    pub password: Secret,
+    pub app: String,
+    pub request_timeout: Duration,
+    pub rest_over_socket: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trunk {
+    pub context: String,
+    /// `TECHNOLOGY/name`.
+    pub endpoint: String,
+    /// `None`: the dialplan's own.
+    pub caller_id: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dial {
+    pub ring_timeout: Duration,
+    pub max_duration: Duration,
+    pub max_concurrent: usize,
+    pub calls_per_second: f64,
+    /// Prefixes in E.164 form; `+` alone is every number.
+    pub allow: Vec<String>,
+    /// Zero is off.
+    pub min_gap: Duration,
+    pub max_queued: usize,
+    pub queue_timeout: Duration,
+    pub unreachable_timeout: Duration,
+    /// ISO 3166-1, known to the crate phonenumber.
+    pub default_region: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Store {
+    pub url: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    pub level: LevelFilter,
+    pub format: LogFormat,
+    pub mask_numbers: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    pub stop_timeout: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// The name of one of [`Config::scenarios`].
+    pub default: String,
+}
+
+/// A configuration and how it came about.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub config: Config,
+    /// What is allowed and still unwise, for the log.
+    pub warnings: Vec<String>,
+    /// The file that was read, if any.
+    pub source_path: Option<PathBuf>,
+    /// The configuration as TOML, each value with its source as a comment, secrets as `***`.
+    pub effective_toml: String,
+}
+
+impl Config {
+    /// The configuration of `path` (`--config`), else of `NOVOFON_BOT_CONFIG`, else of [`DEFAULT_PATH`] if
+    /// that exists, under the variables of `env` (see [`environment`]).
+    ///
+    /// # Errors
+    /// All that is wrong with values. What is no TOML or no key is told before any value is looked at.
+    pub fn load(
+        path: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Result<Loaded, ConfigErrors> {
+        Self::load_or(path, env, Path::new(DEFAULT_PATH))
+    }
+
+    fn load_or(
+        path: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        default_path: &Path,
+    ) -> Result<Loaded, ConfigErrors> {
+        let variables: HashMap<String, String> = env.collect();
+        let named = variables.get(env::CONFIG).filter(|path| !path.is_empty()).map(PathBuf::from);
+        // A default file that can't be looked at is no reason to go on without it: reading it tells why.
+        let path = path
+            .map(Path::to_owned)
+            .or(named)
+            .or_else(|| default_path.try_exists().unwrap_or(true).then(|| default_path.to_owned()));
+        let schema = Schema::builtin();
+        let environment =
+            env::read(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())), &schema);
+        let file = match &path {
+            Some(path) => file::read(path, &schema),
+            None => Ok(Default::default()),
+        };
+        let (file, mut problems) = match file {
+            Ok((table, lines)) => (FileLayer { path: path.clone(), table, lines }, Vec::new()),
+            Err(errors) => (FileLayer::default(), errors.problems().to_vec()),
+        };
+        problems.extend_from_slice(&environment.problems);
+        ConfigErrors::check(problems)?;
+        let layers = Layers::new(schema, file, environment);
+        let (config, warnings) = check::check(&layers)?;
+        Ok(Loaded { config, warnings, source_path: path, effective_toml: show::effective(&layers) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Reads keys as Rust values and gathers everything that is wrong on the way.
+//!
+//! A bad value is noted and the default taken instead, so that reading goes on and finds the next one; with
+//! any problem noted the whole configuration is refused in the end, and no such default is ever used.
+
+use super::error::{Origin, Problem};
+use super::layers::Layers;
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+use toml::Value;
+
+pub(super) struct Reader<'a> {
+    pub layers: &'a Layers,
+    pub problems: Vec<Problem>,
+    pub warnings: Vec<String>,
+    /// What was asked for: a test compares it with default.toml.
+    pub seen: BTreeSet<&'static str>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(layers: &'a Layers) -> Self {
+        Self { layers, problems: Vec::new(), warnings: Vec::new(), seen: BTreeSet::new() }
+    }
+
+    /// The value of a key by `parse`, which says on failure what it expected.
+    pub fn parsed<T>(&mut self, key: &'static str, parse: impl Fn(&Value) -> Result<T, String>) -> T {
+        self.seen.insert(key);
+        let value = self.layers.value(key).expect("default.toml has every key that is read");
+        parse(&value).unwrap_or_else(|expected| {
+            self.problem(key, format!("expected {expected}, found {}", shown(key, &value)));
+            let (section, name) = key.split_once('.').expect("a key has a section");
+            parse(&self.layers.schema.defaults[section][name]).expect("a default is a good value")
+        })
+    }
+
+    pub fn whole(&mut self, key: &'static str, range: RangeInclusive<u32>, unit: &str) -> u32 {
+        self.parsed(key, |value| {
+            let number = value.as_integer().and_then(|number| u32::try_from(number).ok());
+            let expected = || format!("a whole number of {unit}, {} to {}", range.start(), range.end());
+            number.filter(|number| range.contains(number)).ok_or_else(expected)
+        })
+    }
+
+    pub fn seconds(&mut self, key: &'static str, range: RangeInclusive<u32>) -> Duration {
+        Duration::from_secs(self.whole(key, range, "seconds").into())
+    }
+
+    pub fn number(&mut self, key: &'static str, range: RangeInclusive<f64>, unit: &str) -> f64 {
+        self.parsed(key, |value| {
+            let expected = || format!("a number of {unit}, {} to {}", range.start(), range.end());
+            number(value).filter(|number| range.contains(number)).ok_or_else(expected)
+        })
+    }
+
+    pub fn flag(&mut self, key: &'static str) -> bool {
+        self.parsed(key, |value| value.as_bool().ok_or_else(|| "true or false".to_owned()))
+    }
+
+    pub fn text(&mut self, key: &'static str) -> String {
+        self.text_as(key, "text in quotes", |text| Some(text.to_owned()))
+    }
+
+    /// A text that `parse` understands; `expected` names what that is.
+    pub fn text_as<T>(&mut self, key: &'static str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> T {
+        self.parsed(key, |value| value.as_str().and_then(&parse).ok_or_else(|| expected.to_owned()))
+    }
+
+    /// The items of a list, each with its path.
+    pub fn items(&mut self, key: &'static str) -> Vec<(String, Value)> {
+        let items = self.parsed(key, |value| value.as_array().cloned().ok_or_else(|| "a list".to_owned()));
+        items.into_iter().enumerate().map(|(index, item)| (format!("{key}[{index}]"), item)).collect()
+    }
+
+    /// Notes what is wrong with a key, or an item in it.
+    pub fn problem(&mut self, path: impl Into<String>, text: impl Into<String>) {
+        let path = path.into();
+        let origin = self.layers.origin(&path);
+        self.problems.push(Problem::new(path, origin, text));
+    }
+
+    pub fn warning(&mut self, key: &str, text: impl AsRef<str>) {
+        let text = text.as_ref();
+        self.warnings.push(match self.layers.origin(key) {
+            Origin::Default => format!("`{key}`: {text}"),
+            origin => format!("{origin}: `{key}`: {text}"),
+        });
+    }
+}
+
+/// Is the value of this key one that is never shown?
+pub(super) fn is_secret(key: &str) -> bool {
+    matches!(key, "ari.password" | "http.api_keys")
+}
+
+/// A value in a message: short, and never a secret.
+pub(super) fn shown(path: &str, value: &Value) -> String {
+    let key = path.split('[').next().unwrap_or(path);
+    if is_secret(key) {
+        return format!("a secret of type {}", value.type_str());
+    }
+    // TOML would spread a text with line ends over several lines.
+    let text = value.as_str().map_or_else(|| value.to_string(), |text| format!("{text:?}"));
+    // A password inside an address, where none belongs.
+    if key == "ari.url" && text.contains('@') {
+        return "one with a user or password in it".to_owned();
+    }
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}
+
+/// A number, written with or without a point.
+pub(super) fn number(value: &Value) -> Option<f64> {
+    value.as_float().or_else(|| value.as_integer().map(|number| number as f64))
+}

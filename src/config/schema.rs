@@ -1,0 +1,173 @@
+//! Which keys there are and of what type: read from `default.toml`, the only list of them.
+//!
+//! Knows no values but the defaults, and nothing of what they mean.
+
+use super::file::{self, Lines};
+use std::collections::BTreeMap;
+use toml::{Table, Value};
+
+/// The first layer, shipped as the commented example too.
+pub const DEFAULT_TOML: &str = include_str!("default.toml");
+
+/// The prefix of our environment variables.
+pub const ENV_PREFIX: &str = "NOVOFON_BOT_";
+
+/// The type of a key's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Whole,
+    Number,
+    Flag,
+    List,
+}
+
+/// The keys, their types and defaults.
+pub(super) struct Schema {
+    pub defaults: Table,
+    pub lines: Lines,
+    kinds: BTreeMap<String, Kind>,
+}
+
+impl Schema {
+    pub fn builtin() -> Self {
+        let (defaults, lines) = file::parse(DEFAULT_TOML).expect("a test proves that default.toml is TOML");
+        let mut kinds = BTreeMap::new();
+        for (section, keys) in &defaults {
+            for (key, value) in keys.as_table().into_iter().flatten().filter(|_| section != "scenarios") {
+                kinds.insert(format!("{section}.{key}"), kind(value));
+            }
+        }
+        Self { defaults, lines, kinds }
+    }
+
+    /// The type of a key; `None` for one that doesn't exist.
+    pub fn kind(&self, key: &str) -> Option<Kind> {
+        match key.strip_prefix("scenarios.").and_then(|rest| rest.strip_suffix(".steps")) {
+            Some(name) => is_scenario_name(name).then_some(Kind::List),
+            None => self.kinds.get(key).copied(),
+        }
+    }
+
+    /// All keys but those of `scenarios`, by name.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.kinds.keys().map(String::as_str)
+    }
+
+    pub fn is_section(&self, name: &str) -> bool {
+        self.defaults.contains_key(name)
+    }
+
+    /// What the writer of an unknown key may have meant.
+    pub fn suggestion(&self, unknown: &str) -> String {
+        match nearest(unknown, self.keys()) {
+            Some(key) => format!("did you mean `{key}`?"),
+            None => "see default.toml for the keys there are".to_owned(),
+        }
+    }
+
+    /// The same for a section.
+    pub fn section_suggestion(&self, unknown: &str) -> String {
+        match nearest(unknown, self.defaults.keys().map(String::as_str)) {
+            Some(section) => format!("did you mean [{section}]?"),
+            None => format!("the sections are {}", self.sections().join(", ")),
+        }
+    }
+
+    /// The same for the environment, in the environment's own spelling.
+    pub fn variable_suggestion(&self, unknown: &str) -> String {
+        let names: Vec<String> = self.keys().map(variable).collect();
+        match nearest(unknown, names.iter().map(String::as_str)) {
+            Some(name) => format!("did you mean {name}?"),
+            None => format!("keys are written {ENV_PREFIX}<SECTION>__<KEY>, as in {ENV_PREFIX}ARI__PASSWORD"),
+        }
+    }
+
+    fn sections(&self) -> Vec<&str> {
+        self.defaults.keys().map(String::as_str).collect()
+    }
+}
+
+/// The environment variable of a key.
+pub(super) fn variable(key: &str) -> String {
+    format!("{ENV_PREFIX}{}", key.replace('.', "__").to_uppercase())
+}
+
+/// Letters that survive a way through an environment variable's name.
+pub(super) fn is_scenario_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+    (1..=64).contains(&name.len()) && name.chars().all(allowed) && !name.contains("__")
+}
+
+/// The known name nearest to `unknown`: the same last part in another section, else the fewest changed
+/// letters, as long as that is less than a third of them.
+pub(super) fn nearest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
+    let known: Vec<&str> = known.collect();
+    let mut namesakes = known.iter().filter(|name| last(name) == last(unknown));
+    if let (Some(name), None) = (namesakes.next(), namesakes.next()) {
+        return Some(name);
+    }
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&unknown.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(distance, name)| distance * 3 <= name.len().max(unknown.len()))
+        .min()
+        .map(|(_, name)| name)
+}
+
+fn kind(default: &Value) -> Kind {
+    match default {
+        Value::Integer(_) => Kind::Whole,
+        Value::Float(_) => Kind::Number,
+        Value::Boolean(_) => Kind::Flag,
+        Value::Array(_) => Kind::List,
+        Value::String(_) | Value::Datetime(_) | Value::Table(_) => Kind::Text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_come_from_the_defaults() {
+        let schema = Schema::builtin();
+        let cases = [
+            ("http.listen", Some(Kind::Text)),
+            ("dial.ring_timeout", Some(Kind::Whole)),
+            ("dial.calls_per_second", Some(Kind::Number)),
+            ("ari.rest_over_socket", Some(Kind::Flag)),
+            ("dial.allow", Some(Kind::List)),
+            ("scenarios.welcome.steps", Some(Kind::List)),
+            ("scenarios.Welcome.steps", None),
+            ("scenarios.welcome.loops", None),
+            ("dial", None),
+            ("dial.nothing", None),
+        ];
+        for (key, expected) in cases {
+            assert_eq!(schema.kind(key), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_key_is_near() {
+        let schema = Schema::builtin();
+        let cases = [
+            ("dial.ring_timout", "did you mean `dial.ring_timeout`?"),
+            ("dial.max_concurent", "did you mean `dial.max_concurrent`?"),
+            ("dial.listen", "did you mean `http.listen`?"),
+            ("allow", "did you mean `dial.allow`?"),
+            ("tts.voice", "see default.toml for the keys there are"),
+        ];
+        for (unknown, expected) in cases {
+            assert_eq!(schema.suggestion(unknown), expected, "{unknown}");
+        }
+        assert_eq!(schema.section_suggestion("htttp"), "did you mean [http]?");
+        assert!(schema.section_suggestion("nothing_alike").starts_with("the sections are ari, dial"));
+        assert_eq!(
+            schema.variable_suggestion("NOVOFON_BOT_DIAL_ALLOW"),
+            "did you mean NOVOFON_BOT_DIAL__ALLOW?"
+        );
+    }
+}

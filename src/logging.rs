@@ -1,0 +1,163 @@
+//! Logging: to standard error, as text for people and journald or as JSON for programs.
+//!
+//! Decides only what is written and how; the levels of single messages stand with the messages.
+
+use crate::config::{Log, LogFormat};
+use std::io::{self, IsTerminal};
+use tracing::Dispatch;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Why logging can't begin.
+#[derive(Debug, thiserror::Error)]
+pub enum LoggingError {
+    #[error("can't read the log filter in {variable}: {source}; write a level, or `info,novofon_bot=debug`")]
+    Filter { variable: &'static str, source: tracing_subscriber::filter::ParseError },
+    #[error("can't start logging: {0}; it is started once in a process")]
+    Start(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// Starts logging for the whole process. `variable` is its environment: NOVOFON_BOT_LOG, then RUST_LOG, win
+/// over the configured level.
+pub fn init(log: &Log, variable: impl Fn(&str) -> Option<String>) -> Result<(), LoggingError> {
+    let filter = filter(log.level, &variable)?;
+    let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
+    let look = Look {
+        // journald writes its own time before each line.
+        time: !is_set("JOURNAL_STREAM"),
+        colors: io::stderr().is_terminal() && !is_set("NO_COLOR"),
+    };
+    Ok(subscriber(log.format, look, filter, io::stderr).try_init()?)
+}
+
+/// A phone number for a log line: as it is, or with its middle hidden if `hide` is set (`log.mask_numbers`).
+/// At least three characters are hidden, of short numbers all but the last two.
+pub fn mask(number: &str, hide: bool) -> String {
+    if !hide {
+        return number.to_owned();
+    }
+    let characters: Vec<char> = number.chars().collect();
+    let length = characters.len();
+    let (head, tail) = match length {
+        0..=4 => (0, 0),
+        5..=7 => (0, 2),
+        // Country and operator; of +79522675444 the +7952.
+        _ => ((length - 7).min(5), 4),
+    };
+    let (head, tail) = (&characters[..head], &characters[length - tail..]);
+    head.iter().copied().chain("***".chars()).chain(tail.iter().copied()).collect()
+}
+
+/// How text is written; JSON always has its time and never a color.
+struct Look {
+    time: bool,
+    colors: bool,
+}
+
+fn subscriber<W>(format: LogFormat, look: Look, filter: EnvFilter, writer: W) -> Dispatch
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(look.colors);
+    match format {
+        LogFormat::Json => builder.with_ansi(false).json().flatten_event(true).finish().into(),
+        LogFormat::Text if look.time => builder.finish().into(),
+        LogFormat::Text => builder.without_time().finish().into(),
+    }
+}
+
+fn filter(level: LevelFilter, variable: impl Fn(&str) -> Option<String>) -> Result<EnvFilter, LoggingError> {
+    for name in ["NOVOFON_BOT_LOG", "RUST_LOG"] {
+        if let Some(directives) = variable(name).filter(|directives| !directives.trim().is_empty()) {
+            return EnvFilter::try_new(directives)
+                .map_err(|source| LoggingError::Filter { variable: name, source });
+        }
+    }
+    // The details asked for are ours: those of the libraries would drown them.
+    let others = level.min(LevelFilter::INFO);
+    Ok(EnvFilter::new(format!("{others},novofon_bot={level}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    type Variables = &'static [(&'static str, &'static str)];
+
+    #[test]
+    fn masked_numbers() {
+        let cases = [
+            ("+79522675444", "+7952***5444"),
+            ("79522675444", "7952***5444"),
+            ("+3751234567890", "+3751***7890"),
+            ("88005553", "8***5553"),
+            ("1234567", "***67"),
+            ("12345", "***45"),
+            ("112", "***"),
+            ("", "***"),
+            ("+7952абв5444", "+7952***5444"),
+        ];
+        for (number, masked) in cases {
+            assert_eq!(mask(number, true), masked, "{number}");
+            assert_eq!(mask(number, false), number);
+        }
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_level() {
+        let cases: [(LevelFilter, Variables, &str); 6] = [
+            (LevelFilter::INFO, &[], "novofon_bot=info,info"),
+            (LevelFilter::DEBUG, &[], "novofon_bot=debug,info"),
+            (LevelFilter::ERROR, &[], "novofon_bot=error,error"),
+            (LevelFilter::INFO, &[("RUST_LOG", "trace")], "trace"),
+            (LevelFilter::INFO, &[("RUST_LOG", "trace"), ("NOVOFON_BOT_LOG", "sqlx=debug")], "sqlx=debug"),
+            (LevelFilter::INFO, &[("RUST_LOG", "warn"), ("NOVOFON_BOT_LOG", " ")], "warn"),
+        ];
+        for (level, variables, expected) in cases {
+            let variable = |name: &str| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            };
+            assert_eq!(filter(level, variable).unwrap().to_string(), expected, "{level} {variables:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_filter_names_its_variable() {
+        let error = filter(LevelFilter::INFO, |name| (name == "RUST_LOG").then(|| "a=b=c".to_owned()));
+        assert!(error.unwrap_err().to_string().starts_with("can't read the log filter in RUST_LOG: "));
+    }
+
+    /// What a warning and a debug message become.
+    fn written(format: LogFormat, look: Look) -> String {
+        let (reader, writer) = io::pipe().unwrap();
+        let filter = filter(LevelFilter::INFO, |_| None).unwrap();
+        tracing::dispatcher::with_default(&subscriber(format, look, filter, Mutex::new(writer)), || {
+            tracing::debug!("not shown");
+            tracing::warn!(call = 7, "line is down");
+        });
+        io::read_to_string(reader).unwrap()
+    }
+
+    #[test]
+    fn text_has_its_time_unless_the_journal_does_and_no_colors_unless_asked() {
+        let plain = "WARN novofon_bot::logging::tests: line is down call=7\n";
+        let in_journal = written(LogFormat::Text, Look { time: false, colors: false });
+        assert_eq!(in_journal.trim_start(), plain);
+        let in_file = written(LogFormat::Text, Look { time: true, colors: false });
+        assert!(in_file.starts_with("20") && in_file.ends_with(plain), "{in_file}");
+        let in_terminal = written(LogFormat::Text, Look { time: true, colors: true });
+        assert!(in_terminal.contains("\x1b["), "{in_terminal}");
+    }
+
+    #[test]
+    fn json_is_one_object_a_line() {
+        let line = written(LogFormat::Json, Look { time: false, colors: true });
+        let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&object["message"], &object["call"]), (&"line is down".into(), &7.into()), "{line}");
+        assert!(object["timestamp"].is_string(), "{line}");
+    }
+}
