@@ -79,7 +79,8 @@ pub struct EngineState {
     pub stopping: bool,
 }
 
-pub(super) enum Command {
+/// What a handle asks of the engine. The receiver of a dropped `reply` is told that the engine stops.
+pub enum Command {
     Place {
         request: Box<CallRequest>,
         idempotency: Option<IdempotencyKey>,
@@ -93,7 +94,7 @@ pub(super) enum Command {
 }
 
 /// Live calls by id: each a channel with the last durable record.
-pub(super) type LiveCalls = Arc<RwLock<HashMap<CallId, watch::Sender<Arc<CallRecord>>>>>;
+pub type LiveCalls = Arc<RwLock<HashMap<CallId, watch::Sender<Arc<CallRecord>>>>>;
 
 #[derive(Clone)]
 pub struct EngineHandle {
@@ -101,6 +102,25 @@ pub struct EngineHandle {
     pub(super) live: LiveCalls,
     pub(super) changes: broadcast::Sender<Arc<Change>>,
     pub(super) state: watch::Receiver<EngineState>,
+}
+
+/// The other end of the handles: what the engine, or a stand-in for it, works with.
+pub struct EnginePort {
+    pub commands: mpsc::Receiver<Command>,
+    pub live: LiveCalls,
+    pub changes: broadcast::Sender<Arc<Change>>,
+    pub state: watch::Sender<EngineState>,
+}
+
+/// A handle and its other end. `commands` and `changes`: how many of each may wait.
+pub fn channel(state: EngineState, commands: usize, changes: usize) -> (EngineHandle, EnginePort) {
+    let (command_sender, commands) = mpsc::channel(commands);
+    let (change_sender, _) = broadcast::channel(changes);
+    let (state_sender, state) = watch::channel(state);
+    let live = LiveCalls::default();
+    let handle =
+        EngineHandle { commands: command_sender, live: live.clone(), changes: change_sender.clone(), state };
+    (handle, EnginePort { commands, live, changes: change_sender, state: state_sender })
 }
 
 impl EngineHandle {

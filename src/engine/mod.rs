@@ -4,5 +4,6 @@
 mod handle;
 
 pub use handle::{
-    AriState, Change, EngineHandle, EngineState, HangupAnswer, IdempotencyKey, PlaceError, StoreState,
+    AriState, Change, Command, EngineHandle, EnginePort, EngineState, HangupAnswer, IdempotencyKey,
+    LiveCalls, PlaceError, StoreState, channel,
 };
