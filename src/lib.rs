@@ -1,10 +1,12 @@
 //! novofon-bot places phone calls through Asterisk and says truthfully what became of them.
 
+pub mod api;
 pub mod asterisk;
 pub mod call;
 pub mod config;
 pub mod engine;
 pub mod lang;
 pub mod logging;
+pub mod metrics;
 pub mod scenario;
 pub mod store;

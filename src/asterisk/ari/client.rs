@@ -112,7 +112,8 @@ impl Ari {
 
     /// [`AriError::is_not_found`] when the channel is gone already.
     pub async fn hangup(&self, channel_id: &str, reason: HangupReason) -> Result<(), AriError> {
-        self.command(Request::new(Method::DELETE, &["channels", channel_id]).query("reason", reason.as_str())).await
+        self.command(Request::new(Method::DELETE, &["channels", channel_id]).query("reason", reason.as_str()))
+            .await
     }
 
     /// `None` when Asterisk has no such channel.
@@ -133,7 +134,8 @@ impl Ari {
         struct Variable {
             value: String,
         }
-        let request = Request::new(Method::GET, &["channels", channel_id, "variable"]).query("variable", name);
+        let request =
+            Request::new(Method::GET, &["channels", channel_id, "variable"]).query("variable", name);
         Ok(self.look::<Variable>(request).await?.map(|variable| variable.value))
     }
 

@@ -21,7 +21,9 @@ pub enum AriError {
     #[error("Asterisk refused `{what}` with status {status}: {message}; {}", refusal_hint(*status))]
     Refused { what: String, status: u16, message: String },
 
-    #[error("it is unknown whether Asterisk carried out `{what}`: {why}; look at its channels before repeating it")]
+    #[error(
+        "it is unknown whether Asterisk carried out `{what}`: {why}; look at its channels before repeating it"
+    )]
     Uncertain { what: String, why: String },
 }
 

@@ -9,15 +9,21 @@ use super::error::AriError;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Loss {
-    #[error("Asterisk refuses the ARI credentials of user `{username}` (HTTP {status}); compare them with ari.conf")]
+    #[error(
+        "Asterisk refuses the ARI credentials of user `{username}` (HTTP {status}); compare them with ari.conf"
+    )]
     Credentials { username: String, status: u16 },
     #[error("the ARI user `{username}` may not write (HTTP 403: {message}); set read_only=no in ari.conf")]
     ReadOnly { username: String, message: String },
-    #[error("there is no ARI at `{url}` (HTTP 404); load res_ari and set enabled=yes in ari.conf and http.conf")]
+    #[error(
+        "there is no ARI at `{url}` (HTTP 404); load res_ari and set enabled=yes in ari.conf and http.conf"
+    )]
     NoAri { url: String },
     #[error("`{url}` does not open the events socket (HTTP {status}); is it Asterisk that listens there?")]
     Handshake { url: String, status: u16 },
-    #[error("cannot reach Asterisk at `{url}`: {why}; is it running, and its HTTP server enabled in http.conf?")]
+    #[error(
+        "cannot reach Asterisk at `{url}`: {why}; is it running, and its HTTP server enabled in http.conf?"
+    )]
     Unreachable { url: String, why: String },
     #[error("the connection was prepared only in part: {0}")]
     Setup(AriError),
@@ -29,7 +35,9 @@ pub(super) enum Loss {
     TooLarge,
     #[error("Asterisk was silent for {0:?}, not even a pong came; it hangs, or the network is cut")]
     Silent(Duration),
-    #[error("another program took the application `{app}`; two must not share one name, give one of them its own")]
+    #[error(
+        "another program took the application `{app}`; two must not share one name, give one of them its own"
+    )]
     Replaced { app: String },
     #[error("stopped on request")]
     Stopped,
@@ -49,9 +57,9 @@ impl Loss {
             WsError::Capacity(_) => Self::TooLarge,
             WsError::ConnectionClosed | WsError::AlreadyClosed => Self::Closed { detail: String::new() },
             // What is seen when a process dies: the socket ends, and nobody says goodbye.
-            WsError::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
-                Self::Closed { detail: " without a goodbye".into() }
-            }
+            WsError::Protocol(
+                tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+            ) => Self::Closed { detail: " without a goodbye".into() },
             other => Self::Broken(other.to_string()),
         }
     }

@@ -74,7 +74,9 @@ pub struct Endpoint {
 }
 
 /// A map of texts. Asterisk writes strings; whoever posts a user event by ARI may write anything.
-pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+pub(super) fn texts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
     let values = Option::<BTreeMap<String, Value>>::deserialize(deserializer)?.unwrap_or_default();
     let text = |value| match value {
         Value::String(text) => text,

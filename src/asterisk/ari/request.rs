@@ -72,8 +72,9 @@ impl Request {
     /// The answer as a document.
     pub(super) fn document<T: DeserializeOwned>(&self, answer: Answer) -> Result<T, AriError> {
         self.accept(&answer)?;
-        serde_json::from_slice(&answer.body)
-            .map_err(|error| self.uncertain(format!("its answer (status {}) is not ARI: {error}", answer.status)))
+        serde_json::from_slice(&answer.body).map_err(|error| {
+            self.uncertain(format!("its answer (status {}) is not ARI: {error}", answer.status))
+        })
     }
 
     /// The answer of a request that has nothing to tell but success.

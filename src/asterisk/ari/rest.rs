@@ -171,10 +171,21 @@ mod tests {
 
     #[test]
     fn versions_that_speak_it() {
-        for version in ["20.14.0", "21.9.1", "22.4.0", "22.10.1~dfsg+~cs6.15.60671435-1", "22.4.0-rc1", "23.0.0", "24"] {
+        for version in
+            ["20.14.0", "21.9.1", "22.4.0", "22.10.1~dfsg+~cs6.15.60671435-1", "22.4.0-rc1", "23.0.0", "24"]
+        {
             assert!(supported_by(version), "{version}");
         }
-        let old = ["16.28.0~dfsg-0+deb11u4", "18.26.4", "19.99.0", "20.13.0", "20.7-cert5", "21.8.0", "22.3.0", "22"];
+        let old = [
+            "16.28.0~dfsg-0+deb11u4",
+            "18.26.4",
+            "19.99.0",
+            "20.13.0",
+            "20.7-cert5",
+            "21.8.0",
+            "22.3.0",
+            "22",
+        ];
         for version in old.into_iter().chain(["", "GIT-master-cb214713c0M", "certified/20.7-cert5", "x.y"]) {
             assert!(!supported_by(version), "{version}");
         }
@@ -219,7 +230,8 @@ mod tests {
             drop((inbox, pending));
         };
         let (written, queued) = (request(), request());
-        let (written, queued, ()) = tokio::join!(line.send(&written, PATIENCE), line.send(&queued, PATIENCE), die);
+        let (written, queued, ()) =
+            tokio::join!(line.send(&written, PATIENCE), line.send(&queued, PATIENCE), die);
         assert_eq!(written.unwrap_err().certainty(), Certainty::MaybeSent);
         assert_eq!(queued.unwrap_err().certainty(), Certainty::NotSent);
         assert_eq!(line.send(&request(), PATIENCE).await.unwrap_err().certainty(), Certainty::NotSent);

@@ -1,8 +1,8 @@
 //! One events connection: opened, read, written, pinged, and given up when it is silent. It owns frames and
 //! time-outs of one connection; it must not reconnect, and it must not know what the events mean.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::stream::{SplitSink, SplitStream};
@@ -49,7 +49,8 @@ pub(super) async fn open(target: &AriTarget, last_id: Arc<AtomicU64>) -> Result<
     let mut request = url.into_client_request().map_err(|error| broken(error.to_string()))?;
     let authorization = target.authorization().map_err(|error| broken(error.to_string()))?;
     request.headers_mut().insert(AUTHORIZATION, authorization);
-    let limits = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+    let limits =
+        WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
     let patience = target.connect_timeout;
     // The last argument is TCP_NODELAY: frames are small and somebody waits for each.
     match timeout(patience, connect_async_with_config(request, Some(limits), true)).await {
@@ -68,7 +69,12 @@ impl Socket {
     }
 
     /// Serves the connection until it is lost. Whatever was written and not answered is uncertain then.
-    pub(super) async fn run(self, target: &AriTarget, links: &mpsc::Sender<Link>, stop: &CancellationToken) -> Loss {
+    pub(super) async fn run(
+        self,
+        target: &AriTarget,
+        links: &mpsc::Sender<Link>,
+        stop: &CancellationToken,
+    ) -> Loss {
         let Self { ws, line: _keeps_the_inbox_open, orders } = self;
         let (sink, stream) = ws.split();
         let pending = Pending::default();

@@ -45,18 +45,29 @@ pub struct Received {
 pub enum Link {
     /// Connected, filtered and subscribed. Events since the last `Down` are lost: ask for what Asterisk has now.
     /// `generation` counts connections from 1.
-    Up { asterisk_version: String, generation: u64 },
+    Up {
+        asterisk_version: String,
+        generation: u64,
+    },
     /// Lost, or could not be made at the start. Said once; tries go on.
-    Down { reason: String },
+    Down {
+        reason: String,
+    },
     /// Still not connected, now for another reason.
-    StillDown { reason: String },
+    StillDown {
+        reason: String,
+    },
     /// Up, but something that was asked for is not there; tried again from time to time.
-    Degraded { what: String },
+    Degraded {
+        what: String,
+    },
     /// What was [`Link::Degraded`] is well again.
     Restored,
     Event(Box<Event>, Received),
     /// A frame that is no event this client can read. The connection goes on.
-    Undecodable { why: String },
+    Undecodable {
+        why: String,
+    },
 }
 
 /// Starts the supervisor of one target. It ends, and the receiver with it, when `stop` is cancelled or the
@@ -153,7 +164,8 @@ impl Supervisor {
             Ok(opened) => opened,
             Err(loss) => return loss,
         };
-        let over_socket = self.target.rest_over_socket == RestOverSocket::Auto && rest::supported_by(&version);
+        let over_socket =
+            self.target.rest_over_socket == RestOverSocket::Auto && rest::supported_by(&version);
         self.generation += 1;
         let generation = self.generation;
         self.state.send_replace(LinkState { up: true, line: over_socket.then(|| socket.line()) });

@@ -87,7 +87,8 @@ impl AriTarget {
     /// of the configured URL are not taken over, so that it can be shown and logged.
     pub(super) fn base(&self) -> Result<String, TargetError> {
         let url = &self.url;
-        let fit = matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| !host.is_empty());
+        let fit =
+            matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| !host.is_empty());
         if !fit {
             return Err(TargetError::Url { scheme: url.scheme().to_owned() });
         }
@@ -126,9 +127,13 @@ impl AriTarget {
 /// The target can never work, whatever Asterisk does.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    #[error("the address of Asterisk starts with `{scheme}:`; write it as http://HOST:8088 or https://HOST:8089")]
+    #[error(
+        "the address of Asterisk starts with `{scheme}:`; write it as http://HOST:8088 or https://HOST:8089"
+    )]
     Url { scheme: String },
-    #[error("the ARI user name `{username}` is empty or has a colon; write the name of its section in ari.conf")]
+    #[error(
+        "the ARI user name `{username}` is empty or has a colon; write the name of its section in ari.conf"
+    )]
     Username { username: String },
     #[error("could not prepare the HTTP client: {0}; check the certificates of this system")]
     Client(String),
