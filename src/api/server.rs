@@ -17,7 +17,7 @@ use tracing::{debug, error, warn};
 
 use super::{AppState, router};
 
-/// For a request's head to come whole, and for a kept-alive connection to be used again.
+/// The most time for a request's head to come whole, and for a kept-alive connection to be used again.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// For requests in progress when the server stops.
@@ -30,12 +30,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Streams and waits end at once.
 pub async fn serve(listener: TcpListener, mut state: AppState, shutdown: CancellationToken) {
     state.stopping = shutdown.clone();
-    let most = state.config().http.max_connections;
+    let (most, head_timeout) = {
+        let config = state.config();
+        (config.http.max_connections, config.http.request_timeout.min(HEAD_TIMEOUT))
+    };
     let slots = Arc::new(Semaphore::new(most));
     let app = router(state);
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    http.timer(TokioTimer::new()).header_read_timeout(head_timeout);
 
     let accept_all = async {
         loop {
