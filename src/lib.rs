@@ -3,6 +3,7 @@
 pub mod api;
 pub mod asterisk;
 pub mod call;
+pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod lang;

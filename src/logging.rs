@@ -60,8 +60,11 @@ fn subscriber<W>(format: LogFormat, look: Look, filter: EnvFilter, writer: W) ->
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(look.colors);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_ansi(look.colors)
+        .with_target(false);
     match format {
         LogFormat::Json => builder.with_ansi(false).json().flatten_event(true).finish().into(),
         LogFormat::Text if look.time => builder.finish().into(),

@@ -55,6 +55,10 @@ pub struct Metrics {
     pub http_request: Family<RequestLabels, Histogram, fn() -> Histogram>,
     /// Open event streams.
     pub event_streams: Gauge,
+    /// Events that could not be read.
+    pub events_undecodable: Counter,
+    /// Inputs for calls that do not live: late or foreign events.
+    pub inputs_stray: Counter,
 }
 
 impl Metrics {
@@ -73,6 +77,8 @@ impl Metrics {
             initiate: seconds(),
             http_request: Family::new_with_constructor(seconds),
             event_streams: Gauge::default(),
+            events_undecodable: Counter::default(),
+            inputs_stray: Counter::default(),
         };
         metrics.register();
         metrics
@@ -87,6 +93,12 @@ impl Metrics {
         r.register("ari_reconnects", "Times the events socket was made anew", self.ari_reconnects.clone());
         r.register("store_up", "Whether the store can be written", self.store_up.clone());
         r.register("event_streams", "Open event streams", self.event_streams.clone());
+        r.register(
+            "events_undecodable",
+            "Events of Asterisk that could not be read",
+            self.events_undecodable.clone(),
+        );
+        r.register("inputs_stray", "Inputs for calls that do not live", self.inputs_stray.clone());
         let mut timed = |name: &str, help: &str, histogram: &Histogram| {
             r.register_with_unit(name, help, Unit::Seconds, histogram.clone());
         };

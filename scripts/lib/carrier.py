@@ -94,6 +94,7 @@ class Front(asyncio.DatagramProtocol):
         self.log_file = open(args.log, "a", buffering=1, encoding="utf-8")
         self.key = secrets.token_bytes(16)
         self.transactions = {}  # branch -> transaction that we answer ourselves
+        self.by_call = {}  # Call-ID -> the same transactions, for ACK
         self.forwarded = {}  # branch -> time, INVITEs that the Asterisk behind us answers
         self.calls = {}  # Call-ID -> time, calls that were counted already
         self.finals = {}  # Call-ID -> time, calls whose final answer was logged already
@@ -108,7 +109,7 @@ class Front(asyncio.DatagramProtocol):
             for key in [k for k, t in table.items() if t < old]:
                 del table[key]
         for key in [k for k, t in self.transactions.items() if t["time"] < old]:
-            del self.transactions[key]
+            self.by_call.pop(self.transactions.pop(key)["msg"].get("call-id"), None)
         asyncio.get_running_loop().call_later(60, self.forget)
 
     def log(self, ev, msg, **more):
@@ -286,7 +287,7 @@ class Front(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         t = {"msg": msg, "time": time.time(), "tag": secrets.token_hex(6), "how": how,
              "last": None, "final": None, "acked": False}
-        self.transactions[branch] = t
+        self.transactions[branch] = self.by_call[msg.get("call-id")] = t
         t["last"] = self.reply(msg, 100, "Trying")
         words = how.split(" ")
         if words[0] == "code":
@@ -320,10 +321,9 @@ class Front(asyncio.DatagramProtocol):
         asyncio.get_running_loop().call_later(RETRANSMIT[n], self.again, t, n + 1)
 
     def on_ack(self, msg):
-        call_id = msg.get("call-id")
-        for t in self.transactions.values():
-            if t["msg"].get("call-id") == call_id:
-                t["acked"] = True
+        t = self.by_call.get(msg.get("call-id"))
+        if t:
+            t["acked"] = True
 
     def on_cancel(self, msg, branch):
         t = self.transactions.get(branch)
@@ -357,7 +357,8 @@ def read_numbers(path):
 
 async def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, kind in (("ip", str), ("port", int), ("back", int), ("user", str), ("log", str), ("numbers", str)):
+    for name, kind in (("ip", str), ("port", int), ("back", int), ("user", str), ("log", str), ("numbers", str),
+                       ("ready", str)):
         parser.add_argument("--" + name, type=kind, required=True)
     args = parser.parse_args()
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -369,6 +370,7 @@ async def main():
     for sig in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sig, stop.set)
     await loop.create_datagram_endpoint(lambda: Front(args, read_numbers(args.numbers)), sock=sock)
+    open(args.ready, "w").close()
     await stop.wait()
 
 

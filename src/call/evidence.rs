@@ -41,12 +41,16 @@ pub struct Evidence {
     /// The trunk channel is gone.
     pub destroyed: Option<Causes>,
     pub report: Option<Report>,
+    /// The far side's 408 came when an INVITE without any answer times out (RFC 3261, timer B: 32 s).
+    pub at_timer_b: bool,
     /// A 3xx sent the call to another channel.
     pub forwarded: bool,
     /// Who asked for the end first, and why.
     pub hangup: Option<(EndedBy, Reason)>,
     /// The far side ended the leg before anybody here asked for it.
     pub far_first: bool,
+    /// The dialplan tried to dial the trunk, and Asterisk could not even create its channel.
+    pub no_route: bool,
     pub near_gone: bool,
     pub far_gone: bool,
     /// Whether the originate was carried out is not known.
@@ -70,7 +74,7 @@ impl Evidence {
             Reached::EarlyMedia
         } else if self.rang {
             Reached::Ringing
-        } else if self.carrier().is_some() {
+        } else if self.heard() {
             Reached::Trying
         } else if self.trunk {
             Reached::Sent
@@ -79,24 +83,43 @@ impl Evidence {
         }
     }
 
-    /// The carrier's last status, provisional or final, where there is proof that it is the
-    /// carrier's and not Asterisk's own.
-    fn carrier(&self) -> Option<CarrierStatus> {
-        let on_channel = || {
-            // A hang-up request on the trunk channel comes only from the far side; the status of a
-            // channel that Asterisk itself gave up is Asterisk's invention (480, 487 or 408).
-            let code = self.far_hangup?.tech_cause?;
-            (code >= 300).then(|| CarrierStatus { code, text: String::new() })
-        };
-        match &self.report {
-            // After a 3xx the report still says "100 Trying"; the channel knows better.
-            Some(report) => match &report.carrier {
-                Some(status) if !status.is_final() => {
-                    Some(on_channel().filter(|s| s.code < 400).unwrap_or_else(|| status.clone()))
+    /// The carrier answered something, if only "100 Trying".
+    fn heard(&self) -> bool {
+        self.report.as_ref().is_some_and(|report| report.carrier.is_some()) || self.refusal().is_some()
+    }
+
+    /// The status with which the far side ended the trunk leg, as Asterisk put it on the channel. A
+    /// hang-up request on the trunk channel comes only from there: the status of a channel that
+    /// Asterisk itself gave up is Asterisk's invention (480, 487 or 408), and is on its end alone.
+    fn refusal_on_channel(&self) -> Option<CarrierStatus> {
+        let code = self.far_hangup?.tech_cause.filter(|code| *code >= 300)?;
+        // Without the dialplan's report, a 408 just when SIP's timer B runs out is not the carrier's.
+        let invented = code == 408 && self.report.is_none() && self.at_timer_b;
+        (!invented).then(|| CarrierStatus { code, text: String::new() })
+    }
+
+    /// The carrier's refusal: its final status of 300 and above, where there is proof that it is the
+    /// carrier's and the last.
+    fn refusal(&self) -> Option<CarrierStatus> {
+        let Some(report) = &self.report else { return self.refusal_on_channel() };
+        let said = report.carrier.as_ref()?;
+        match said.code {
+            // The challenge of digest authentication: usually not the last word, but after a 3xx or
+            // an early CANCEL the dialplan knows of nothing later (measured on 22.10).
+            401 | 407 => {
+                let on_channel = self.refusal_on_channel();
+                let rejected = self.far_hangup.and_then(|causes| causes.cause) == Some(21);
+                let unseen = self.far_hangup.is_none() && self.destroyed.is_none();
+                match on_channel {
+                    Some(last) if last.code != said.code => Some(last),
+                    Some(_) => Some(said.clone()),
+                    None if rejected => Some(said.clone()),
+                    None if unseen && report.dialstatus != "CANCEL" => Some(said.clone()),
+                    None => None,
                 }
-                other => other.clone(),
-            },
-            None => on_channel(),
+            }
+            300.. => Some(said.clone()),
+            _ => self.refusal_on_channel(),
         }
     }
 
@@ -114,9 +137,10 @@ impl Evidence {
 
     /// The end that this evidence proves.
     pub fn verdict(&self) -> Outcome {
-        let carrier = self.carrier();
-        let (status, reason, ended_by) = self.conclude(carrier.as_ref());
-        let said = carrier.filter(CarrierStatus::is_final);
+        let refusal = self.refusal();
+        let (status, reason, ended_by) = self.conclude(refusal.as_ref());
+        let answer = || self.report.as_ref()?.carrier.clone().filter(|s| (200..300).contains(&s.code));
+        let said = if self.up { answer() } else { refusal };
         Outcome {
             status,
             reason,
@@ -128,7 +152,7 @@ impl Evidence {
         }
     }
 
-    fn conclude(&self, carrier: Option<&CarrierStatus>) -> (Status, Reason, EndedBy) {
+    fn conclude(&self, refusal: Option<&CarrierStatus>) -> (Status, Reason, EndedBy) {
         if self.unreachable && self.destroyed.is_none() && self.report.is_none() {
             return (Status::Unknown, Reason::AsteriskUnreachable, EndedBy::Unknown);
         }
@@ -136,7 +160,6 @@ impl Evidence {
             let (ended_by, reason) = self.end_of_talk();
             return (Status::Completed, reason, ended_by);
         }
-        let refusal = carrier.filter(|s| s.is_refusal());
         // 487 is how a carrier confirms our own CANCEL: then it is not the reason.
         if let Some(refusal) = refusal.filter(|s| !(s.code == 487 && self.hangup.is_some())) {
             let meaning = cause::of_sip(refusal.code, self.rang());
@@ -146,24 +169,27 @@ impl Evidence {
             return (Status::Failed, Reason::RedirectRefused, EndedBy::Carrier);
         }
         if let Some((ended_by, reason)) = self.hangup {
-            return self.end_we_asked_for(ended_by, reason, carrier);
+            return self.end_we_asked_for(ended_by, reason);
         }
         if !self.trunk {
             return self.end_without_trunk();
         }
         if let Some(report) = &self.report {
-            return match (carrier, self.rang()) {
+            let reason = match (self.rang(), self.heard()) {
                 // The PBX itself gave up: Dial's own time-out, or an operator's hang-up.
-                (_, true) => (Status::NoAnswer, Reason::RingTimeout, EndedBy::Pbx),
-                (Some(_), false) => (Status::Failed, Reason::RingTimeout, EndedBy::Pbx),
-                (None, false) if report.dialstatus == "CHANUNAVAIL" => {
-                    (Status::Failed, Reason::TrunkUnreachable, EndedBy::Pbx)
-                }
-                (None, false) => (Status::Failed, Reason::CarrierSilent, EndedBy::Pbx),
+                (true, _) => return (Status::NoAnswer, Reason::RingTimeout, EndedBy::Pbx),
+                (false, true) => Reason::RingTimeout,
+                (false, false) if self.unsendable(report) => Reason::TrunkUnreachable,
+                (false, false) => Reason::CarrierSilent,
             };
+            return (Status::Failed, reason, EndedBy::Pbx);
         }
         if self.lost || self.destroyed.is_none() {
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+        }
+        if self.far_hangup.is_none() && self.rang() {
+            // The far side did not end it, and nobody asked: Dial's own time-out in the dialplan.
+            return (Status::NoAnswer, Reason::RingTimeout, EndedBy::Pbx);
         }
         match self.q850() {
             // Without our dialplan's report and with a cause alone, the cause is all there is.
@@ -176,11 +202,17 @@ impl Evidence {
         }
     }
 
+    /// The trunk channel existed, but its INVITE could not be handed to the network.
+    fn unsendable(&self, report: &Report) -> bool {
+        // 18 is what SIP's own time-out leaves: that INVITE was sent, again and again.
+        report.dialstatus == "CHANUNAVAIL" && self.q850() != Some(18)
+    }
+
     fn end_of_talk(&self) -> (EndedBy, Reason) {
         match (self.far_hangup, self.hangup) {
-            (Some(causes), hangup) if self.far_first || hangup.is_none() => {
+            (Some(_), hangup) if self.far_first || hangup.is_none() => {
                 // 16 and 31 are normal clearing: a person hung up. Others are the network's.
-                let normal = matches!(causes.cause, None | Some(0 | 16 | 31));
+                let normal = matches!(self.q850(), None | Some(16 | 31));
                 (if normal { EndedBy::Callee } else { EndedBy::Carrier }, Reason::HungUp)
             }
             (_, Some((ended_by, reason))) => (ended_by, reason),
@@ -190,12 +222,7 @@ impl Evidence {
     }
 
     /// Our own hang-up took effect before any answer and before any refusal.
-    fn end_we_asked_for(
-        &self,
-        ended_by: EndedBy,
-        reason: Reason,
-        carrier: Option<&CarrierStatus>,
-    ) -> (Status, Reason, EndedBy) {
+    fn end_we_asked_for(&self, ended_by: EndedBy, reason: Reason) -> (Status, Reason, EndedBy) {
         if ended_by == EndedBy::Pbx {
             // Our half was answered by something that is not the trunk.
             return self.end_without_trunk();
@@ -206,12 +233,12 @@ impl Evidence {
         if self.rang() {
             return (Status::NoAnswer, reason, ended_by);
         }
-        let silent = self.trunk && self.report.is_some() && carrier.is_none();
+        let silent = self.trunk && self.report.is_some() && !self.heard();
         (Status::Failed, if silent { Reason::CarrierSilent } else { reason }, ended_by)
     }
 
     fn end_without_trunk(&self) -> (Status, Reason, EndedBy) {
-        if self.report.is_some() {
+        if self.report.is_some() || self.no_route {
             // The dialplan ran its Dial, and no trunk leg came of it.
             return (Status::Failed, Reason::TrunkUnreachable, EndedBy::Pbx);
         }

@@ -90,16 +90,22 @@ pub enum Input {
     },
     /// Our half entered Stasis.
     Entered,
-    HalfDestroyed(Half),
+    /// One of our halves is gone; the cause tells whether the dialplan found a route.
+    HalfDestroyed {
+        half: Half,
+        cause: Option<u16>,
+    },
     /// Our `[outgoing]` reported the end of its `Dial`.
     Reported {
         dialstatus: String,
         carrier: Option<CarrierStatus>,
         cause: Option<u16>,
     },
-    /// A dial was forwarded by a 3xx to another channel: not the trunk's own leg.
-    Forwarded {
+    /// The carrier redirected the call (3xx). `followed`: the dialplan went there, through a channel
+    /// that is not the trunk's own leg.
+    Redirected {
         to: String,
+        followed: bool,
     },
     PlaybackStarted {
         playback: String,

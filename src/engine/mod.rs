@@ -1,9 +1,20 @@
 //! Puts the floors below together: feeds the machines with what Asterisk, the clock and the clients
 //! say, and carries out what they wish for.
 
+mod admission;
+mod agenda;
 mod handle;
+mod journal;
+mod line;
+mod place;
+mod runner;
+mod settings;
+mod start;
+mod survey;
 
 pub use handle::{
     AriState, Change, Command, EngineHandle, EnginePort, EngineState, HangupAnswer, IdempotencyKey,
     LiveCalls, PlaceError, StoreState, channel,
 };
+pub use settings::{Dial, Settings, Trunk};
+pub use start::{Engine, StartError, start};

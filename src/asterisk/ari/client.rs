@@ -72,6 +72,8 @@ impl Ari {
     }
 
     /// Places a call. It is not sent while the events connection is down: nobody would hear what became of it.
+    /// A refusal's own words may mislead: after a 409 (the id is taken) Asterisk 22 gives the same 409 for any
+    /// other failure on the same connection (measured). Only [`Ari::channel`] tells whether a channel exists.
     pub async fn originate(&self, call: &Originate) -> Result<(), AriError> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]

@@ -8,7 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::model::{Channel, Endpoint, Playback, texts};
+use super::model::{Channel, Endpoint, Playback, non_empty, texts};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -23,6 +23,7 @@ pub enum Event {
     PlaybackStarted(PlaybackEvent),
     PlaybackContinuing(PlaybackEvent),
     PlaybackFinished(PlaybackEvent),
+    /// Never comes as a link: the client takes it as the loss of the connection.
     ApplicationReplaced(ApplicationReplaced),
     PeerStatusChange(PeerStatusChange),
     ContactStatusChange(ContactStatusChange),
@@ -112,10 +113,10 @@ pub struct Dial {
     /// Empty at the start of the dial, then `RINGING`, `PROGRESS`, `ANSWER`, `BUSY` ...
     #[serde(default)]
     pub dialstatus: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "non_empty")]
     pub dialstring: Option<String>,
     /// Where the peer redirects to.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "non_empty")]
     pub forward: Option<String>,
     /// The channel that was made for the redirect.
     #[serde(default)]
@@ -186,7 +187,7 @@ pub(super) struct RestResponse {
 /// A text frame, read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame {
-    Event(Event),
+    Event(Box<Event>),
     Response(RestResponse),
 }
 
@@ -215,7 +216,7 @@ impl Event {
 
     pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
         match parse(text)? {
-            Frame::Event(event) => Ok(event),
+            Frame::Event(event) => Ok(*event),
             Frame::Response(_) => Ok(Self::Other { kind: "RESTResponse".into() }),
         }
     }
@@ -301,5 +302,5 @@ fn typed<'de, D: Deserializer<'de>>(kind: &str, json: D) -> Result<Frame, D::Err
             Event::Other { kind: other.chars().take(64).collect() }
         }
     };
-    Ok(Frame::Event(event))
+    Ok(Frame::Event(Box::new(event)))
 }

@@ -1,9 +1,11 @@
 //! Why there is no events connection. Its text is what a person reads in the log and on the health page: what
 //! happened, and what to do about it.
 
+use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Error as WsError;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 
 use super::error::AriError;
 
@@ -56,12 +58,17 @@ impl Loss {
         match error {
             WsError::Capacity(_) => Self::TooLarge,
             WsError::ConnectionClosed | WsError::AlreadyClosed => Self::Closed { detail: String::new() },
-            // What is seen when a process dies: the socket ends, and nobody says goodbye.
-            WsError::Protocol(
-                tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-            ) => Self::Closed { detail: " without a goodbye".into() },
+            // What is seen when a process dies: the socket ends or is reset, and nobody says goodbye.
+            WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::closed_silently(),
+            WsError::Io(error) if matches!(error.kind(), ConnectionReset | BrokenPipe | UnexpectedEof) => {
+                Self::closed_silently()
+            }
             other => Self::Broken(other.to_string()),
         }
+    }
+
+    fn closed_silently() -> Self {
+        Self::Closed { detail: " without a goodbye".into() }
     }
 
     /// A connection could not be opened.

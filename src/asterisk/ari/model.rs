@@ -40,7 +40,7 @@ pub struct Channel {
     #[serde(default)]
     pub creationtime: String,
     /// The SIP Call-ID of a PJSIP channel; newer versions only.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "non_empty")]
     pub protocol_id: Option<String>,
     /// The variables that ari.conf's `channelvars` lists.
     #[serde(default, deserialize_with = "texts")]
@@ -84,4 +84,9 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(
         other => other.to_string(),
     };
     Ok(values.into_iter().map(|(name, value)| (name, text(value))).collect())
+}
+
+/// Asterisk writes an empty text where it has nothing to say.
+pub(super) fn non_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()))
 }

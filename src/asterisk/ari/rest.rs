@@ -237,22 +237,22 @@ mod tests {
         assert_eq!(line.send(&request(), PATIENCE).await.unwrap_err().certainty(), Certainty::NotSent);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_request_reported_as_not_sent_is_never_sent_afterwards() {
         let (line, mut inbox) = line();
-        let error = line.send(&request(), PATIENCE).await.unwrap_err();
+        let error = line.send(&request(), Duration::from_millis(10)).await.unwrap_err();
         assert_eq!(error.certainty(), Certainty::NotSent);
         let order = inbox.try_recv().unwrap();
         assert_eq!(Pending::default().take(order), None);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_request_without_an_answer_is_uncertain_and_then_forgotten() {
         let (line, mut inbox) = line();
         let pending = Pending::default();
         let request = request();
         let write = async { pending.take(inbox.recv().await.unwrap()).unwrap() };
-        let (result, _) = tokio::join!(line.send(&request, PATIENCE), write);
+        let (result, _) = tokio::join!(line.send(&request, Duration::from_millis(50)), write);
         assert_eq!(result.unwrap_err().certainty(), Certainty::MaybeSent);
         assert_eq!(pending.map().len(), 1);
         pending.forget_the_gone();

@@ -120,10 +120,10 @@ async fn read(
                     }
                     continue;
                 }
-                Ok(Frame::Event(Event::ApplicationReplaced(_))) => {
+                Ok(Frame::Event(event)) if matches!(*event, Event::ApplicationReplaced(_)) => {
                     return Loss::Replaced { app: target.app.clone() };
                 }
-                Ok(Frame::Event(event)) => Link::Event(Box::new(event), received),
+                Ok(Frame::Event(event)) => Link::Event(event, received),
                 // The text of the error quotes the frame, which may be long.
                 Err(error) => Link::Undecodable { why: error.to_string().chars().take(200).collect() },
             },

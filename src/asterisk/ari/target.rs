@@ -76,7 +76,7 @@ impl AriTarget {
             ping_interval: Duration::from_secs(5),
             read_timeout: Duration::from_secs(15),
             backoff_min: Duration::from_millis(250),
-            backoff_max: Duration::from_secs(15),
+            backoff_max: Duration::from_secs(5),
             resubscribe_interval: Duration::from_secs(30),
             replaced_wait: Duration::from_secs(5),
             rest_over_socket: RestOverSocket::Auto,

@@ -49,6 +49,7 @@ pub struct Machine {
     scenario: Run,
     /// The playback in progress and when it began.
     playing: Option<talk::Playing>,
+    dialed_since: Option<Duration>,
     ringing_since: Option<Duration>,
     answered_since: Option<Duration>,
     /// Looks at Asterisk that found nothing of this call, in a row.
@@ -73,8 +74,8 @@ impl Machine {
     ) -> (Self, Vec<Effect>) {
         let mut machine = Machine::build(record, scenario, limits, Phase::Waiting);
         let text = match &machine.record.request.requested_by {
-            Some(name) => format!("call to {} accepted from {name}", machine.record.request.phone),
-            None => format!("call to {} accepted", machine.record.request.phone),
+            Some(name) => format!("the call was accepted from {name}"),
+            None => "the call was accepted".to_owned(),
         };
         machine.note(now, Source::Api, "accepted", text, Some(Status::Queued));
         machine.wait_in_queue(now, limits.queue_timeout, asterisk_up);
@@ -159,6 +160,7 @@ impl Machine {
             timers: Timers::default(),
             scenario: Run::of(scenario),
             playing: None,
+            dialed_since: None,
             ringing_since: None,
             answered_since: None,
             misses: 0,
@@ -176,6 +178,11 @@ impl Machine {
 
     pub fn record(&self) -> &CallRecord {
         &self.record
+    }
+
+    /// The id of the sound that is being played.
+    pub fn playback(&self) -> Option<&str> {
+        self.playing.as_ref().map(|playing| playing.id.as_str())
     }
 
     pub fn has_ended(&self) -> bool {
@@ -212,10 +219,10 @@ impl Machine {
             Input::TrunkState(state) => self.trunk_state(now, state),
             Input::TrunkHangup { cause, tech_cause } => self.trunk_hangup(now, cause, tech_cause),
             Input::TrunkDestroyed { cause, tech_cause } => self.trunk_destroyed(now, cause, tech_cause),
-            Input::Forwarded { to } => self.forwarded(now, &to),
+            Input::Redirected { to, followed } => self.redirected(now, &to, followed),
             Input::Reported { dialstatus, carrier, cause } => self.reported(now, dialstatus, carrier, cause),
             Input::Entered => self.entered(now),
-            Input::HalfDestroyed(half) => self.half_destroyed(now, half),
+            Input::HalfDestroyed { half, cause } => self.half_destroyed(now, half, cause),
             Input::PlaybackStarted { playback } => self.playback_started(now, &playback),
             Input::PlaybackFinished { playback, ok } => self.playback_finished(now, &playback, ok),
             Input::PlaybackRefused { playback, why } => self.playback_refused(now, &playback, &why),
@@ -225,6 +232,15 @@ impl Machine {
             self.conclude(now);
         }
         self.flush()
+    }
+
+    /// Lets every timer fire whose time has come.
+    pub fn tick(&mut self, now: Moment) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        while let Some(timer) = self.timers.due(now.mono) {
+            effects.extend(self.handle(now, Input::Timer(timer)));
+        }
+        effects
     }
 
     fn timer(&mut self, now: Moment, timer: Timer) {

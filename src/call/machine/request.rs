@@ -75,11 +75,12 @@ impl Machine {
         self.intent = true;
     }
 
-    pub(super) fn intent_stored(&mut self, _now: Moment) {
+    pub(super) fn intent_stored(&mut self, now: Moment) {
         if self.phase != Phase::Storing {
             return;
         }
         self.phase = Phase::Originating;
+        self.dialed_since = Some(now.mono);
         let request = &self.record.request;
         self.effects.push(Effect::Originate(Originate {
             number: request.phone.to_string(),
@@ -176,6 +177,8 @@ impl Machine {
         // events were faster than the answer.
         if self.phase == Phase::Placed || self.evidence.trunk {
             self.send_hangup(now);
+        } else {
+            self.timers.arm_once(Timer::GiveUp, now.mono + GIVE_UP);
         }
     }
 

@@ -17,6 +17,13 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// Our half may enter Stasis about a millisecond before the trunk leg's answer is told.
 const PROOF: Duration = Duration::from_secs(2);
 
+/// RFC 3261, section 17.1.1.2: 64 times T1 of 500 ms, less what the clocks may differ by.
+const TIMER_B: Duration = Duration::from_millis(31_500);
+
+/// Q.850 cause 3, no route to destination: what our halves end with when `Dial` ran and could not
+/// make a trunk channel. With no dialplan at all it is 0 (measured on 22.10).
+const NO_ROUTE: u16 = 3;
+
 impl Machine {
     pub(super) fn trunk_created(&mut self, now: Moment, channel: String, sip_call_id: Option<String>) {
         let known = self.record.trunk_channel.as_deref() == Some(channel.as_str());
@@ -119,6 +126,8 @@ impl Machine {
         }
         self.evidence.far_hangup = Some(Causes { cause, tech_cause });
         self.evidence.far_first = self.evidence.hangup.is_none();
+        self.evidence.at_timer_b =
+            self.dialed_since.is_some_and(|since| now.mono.saturating_sub(since) >= TIMER_B);
         let text = format!("the far side ended the trunk leg ({})", causes(cause, tech_cause));
         let data = json!({"cause": cause, "tech_cause": tech_cause});
         self.note_with(now, Source::Sip, "trunk_hangup", text, None, Some(data));
@@ -136,11 +145,19 @@ impl Machine {
         self.timers.arm_once(Timer::Settle, now.mono + SETTLE);
     }
 
-    pub(super) fn forwarded(&mut self, now: Moment, to: &str) {
+    pub(super) fn redirected(&mut self, now: Moment, to: &str, followed: bool) {
         self.evidence.forwarded = true;
-        let text = format!("the carrier redirected the call, and the dialplan followed it to {to}");
-        self.note(now, Source::Sip, "forwarded", text, None);
-        self.ask_for_end(now, EndedBy::Bot, Reason::RedirectRefused);
+        let end = if followed { "and the dialplan followed it" } else { "which is refused" };
+        self.note(
+            now,
+            Source::Sip,
+            "redirected",
+            format!("the carrier redirected the call to {to}, {end}"),
+            None,
+        );
+        if followed {
+            self.ask_for_end(now, EndedBy::Bot, Reason::RedirectRefused);
+        }
     }
 
     pub(super) fn reported(
@@ -169,7 +186,8 @@ impl Machine {
         self.timers.arm_once(Timer::Settle, now.mono + SETTLE);
     }
 
-    pub(super) fn half_destroyed(&mut self, now: Moment, half: Half) {
+    pub(super) fn half_destroyed(&mut self, now: Moment, half: Half, cause: Option<u16>) {
+        self.evidence.no_route |= cause == Some(NO_ROUTE);
         match half {
             Half::Near => self.evidence.near_gone = true,
             Half::Far => self.evidence.far_gone = true,

@@ -6,6 +6,7 @@ use std::{
 };
 
 use sqlx::Connection;
+use tokio::task::JoinSet;
 
 use super::*;
 
@@ -60,9 +61,10 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
 async fn writes_until_it_is_killed() {
     let Ok(url) = std::env::var(CHILD) else { return };
     let (store, _notices) = open(&url).await;
-    let writers = (0..8).map(|n| {
+    let mut writers = JoinSet::<()>::new();
+    for n in 0..8 {
         let store = store.clone();
-        tokio::spawn(async move {
+        writers.spawn(async move {
             loop {
                 let mut record = call(n, phone(n));
                 stored_with(&store, &record, "queued").await;
@@ -70,11 +72,9 @@ async fn writes_until_it_is_killed() {
                 stored_with(&store, &record, "dialing").await;
                 println!("stored {}", record.id);
             }
-        })
-    });
-    for writer in writers.collect::<Vec<_>>() {
-        writer.await.expect("it runs until it is killed");
+        });
     }
+    writers.join_next().await.expect("there are writers").expect("they write until they are killed");
 }
 
 async fn stored_with(store: &Store, record: &CallRecord, event: &str) {
@@ -162,5 +162,6 @@ async fn what_can_never_be_written_holds_up_nobody() {
     assert_eq!(refused[0].0, calls[1].id);
     assert!(refused[0].1.contains("not this one"), "{}", refused[0].1);
     assert_eq!((fixture.store.stats().refused, fixture.store.backlog()), (1, 0));
+    assert_eq!(fixture.store.health(), Health::Ok);
     assert_eq!(fixture.store.call(calls[1].id).await.expect("read"), None, "nothing is written by halves");
 }

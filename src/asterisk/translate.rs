@@ -1,0 +1,147 @@
+//! From the wire to the machine: the one place that knows both an ARI event and a call's input.
+//!
+//! It judges by the channel: an event of our halves or of a trunk leg becomes an input, everything
+//! else becomes nothing.
+
+use super::ari::{ChannelUserevent, Dial, Event, Playback};
+use crate::call::{CallId, ChannelRole, ChannelState, DialStatus, Half, Input, Registry};
+
+/// The name of the UserEvent in our `[outgoing]`.
+pub const REPORT_EVENT: &str = "NovofonOutcome";
+
+/// The types of events that are of use here: 10 to 12 a call instead of 49 (measured on 22.10).
+pub const EVENTS: [&str; 9] = [
+    "StasisStart",
+    "ChannelStateChange",
+    "ChannelHangupRequest",
+    "ChannelDestroyed",
+    "ChannelUserevent",
+    "Dial",
+    "PlaybackStarted",
+    "PlaybackFinished",
+    "ApplicationReplaced",
+];
+
+/// Knows which channels are the trunk's.
+#[derive(Debug, Clone)]
+pub struct Translator {
+    /// `PJSIP/novofon-`: how the names of the trunk's channels begin.
+    trunk_prefix: String,
+}
+
+impl Translator {
+    pub fn new(trunk_endpoint: &str) -> Self {
+        Translator { trunk_prefix: format!("{trunk_endpoint}-") }
+    }
+
+    pub fn is_trunk(&self, channel_name: &str) -> bool {
+        channel_name.starts_with(&self.trunk_prefix)
+    }
+
+    /// The call that an event is about and what it means for it; empty when it is about none.
+    pub fn inputs(&self, event: Event, registry: &Registry) -> Vec<(CallId, Input)> {
+        let one = |found: Option<(CallId, Input)>| found.into_iter().collect();
+        let trunk = |channel: &str| match registry.role(channel) {
+            Some((call, ChannelRole::Trunk)) => Some(call),
+            _ => None,
+        };
+        match event {
+            Event::Dial(dial) => self.dial(*dial, registry),
+            Event::ChannelUserevent(event) => one(report(event, registry)),
+            Event::StasisStart(start) => one(match registry.role(&start.channel.id) {
+                Some((call, ChannelRole::Half(Half::Near))) => Some((call, Input::Entered)),
+                _ => None,
+            }),
+            Event::ChannelStateChange(change) => one(trunk(&change.channel.id)
+                .zip(channel_state(&change.channel.state))
+                .map(|(call, state)| (call, Input::TrunkState(state)))),
+            Event::ChannelHangupRequest(request) => one(trunk(&request.channel.id).map(|call| {
+                (
+                    call,
+                    Input::TrunkHangup { cause: word(request.cause), tech_cause: word(request.tech_cause) },
+                )
+            })),
+            Event::ChannelDestroyed(gone) => one(match registry.role(&gone.channel.id) {
+                Some((call, ChannelRole::Trunk)) => Some((
+                    call,
+                    Input::TrunkDestroyed {
+                        cause: word(Some(gone.cause)),
+                        tech_cause: word(gone.tech_cause),
+                    },
+                )),
+                Some((call, ChannelRole::Half(half))) => {
+                    Some((call, Input::HalfDestroyed { half, cause: word(Some(gone.cause)) }))
+                }
+                None => None,
+            }),
+            Event::PlaybackStarted(event) => one(of_playback(&event.playback)
+                .map(|(call, playback)| (call, Input::PlaybackStarted { playback }))),
+            Event::PlaybackFinished(event) => one(of_playback(&event.playback).map(|(call, playback)| {
+                (call, Input::PlaybackFinished { playback, ok: event.playback.state != "failed" })
+            })),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The trunk channel is known by the dial of our far half, whose id we chose.
+    fn dial(&self, dial: Dial, registry: &Registry) -> Vec<(CallId, Input)> {
+        let Some(caller) = &dial.caller else { return Vec::new() };
+        let Some((call, ChannelRole::Half(Half::Far))) = registry.role(&caller.id) else { return Vec::new() };
+        if !self.is_trunk(&dial.peer.name) {
+            return Vec::new();
+        }
+        let mut inputs = Vec::with_capacity(2);
+        let sip_call_id = dial.peer.protocol_id.filter(|id| !id.is_empty());
+        inputs.push((call, Input::TrunkCreated { channel: dial.peer.id, sip_call_id }));
+        let to = dial.forward.filter(|to| !to.is_empty());
+        if dial.forwarded.is_some() || to.is_some() {
+            let followed = dial.forwarded.is_some();
+            inputs.push((call, Input::Redirected { to: to.unwrap_or_default(), followed }));
+        }
+        let status = match dial.dialstatus.as_str() {
+            "" => None,
+            "RINGING" => Some(DialStatus::Ringing),
+            "PROGRESS" => Some(DialStatus::Progress),
+            "ANSWER" => Some(DialStatus::Answer),
+            // A step on the way, not an end.
+            "PROCEEDING" => None,
+            ended => Some(DialStatus::Ended(ended.to_owned())),
+        };
+        inputs.extend(status.map(|status| (call, Input::TrunkDial(status))));
+        inputs
+    }
+}
+
+/// State of a channel by ARI's word; `None` for those that say nothing of a call's progress.
+pub fn channel_state(word: &str) -> Option<ChannelState> {
+    match word {
+        "Ringing" => Some(ChannelState::Ringing),
+        "Up" => Some(ChannelState::Up),
+        _ => None,
+    }
+}
+
+fn report(event: ChannelUserevent, registry: &Registry) -> Option<(CallId, Input)> {
+    if event.eventname != REPORT_EVENT {
+        return None;
+    }
+    let (call, ChannelRole::Half(Half::Far)) = registry.role(&event.channel?.id)? else { return None };
+    let value = |key: &str| event.userevent.get(key).map(|v| v.trim()).filter(|v| !v.is_empty());
+    let input = Input::Reported {
+        dialstatus: value("dialstatus").unwrap_or_default().to_owned(),
+        carrier: value("tech").and_then(|line| line.parse().ok()),
+        cause: value("ast").and_then(|cause| cause.parse().ok()),
+    };
+    Some((call, input))
+}
+
+/// Our playbacks are called `<call>-<step>`.
+fn of_playback(playback: &Playback) -> Option<(CallId, String)> {
+    let (call, _step) = playback.id.rsplit_once('-')?;
+    Some((call.parse().ok()?, playback.id.clone()))
+}
+
+/// A cause as the machine has it; what no cause can be is none.
+fn word(cause: Option<i32>) -> Option<u16> {
+    cause.and_then(|cause| u16::try_from(cause).ok())
+}

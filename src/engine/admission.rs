@@ -1,0 +1,155 @@
+//! Who may be dialed next: first come, first served, within the slots and the rate.
+//!
+//! Pure but for the clock that it is handed.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use crate::call::{CallId, PhoneNumber};
+
+/// Calls may leave this much closer together than the rate says, so that a late wake-up of the
+/// engine costs no rate.
+const SLACK: Duration = Duration::from_millis(50);
+
+#[derive(Debug)]
+pub struct Admission {
+    waiting: VecDeque<CallId>,
+    /// When the rate allows the next call (the generic cell rate algorithm).
+    next_at: Duration,
+    /// When each number may be called again.
+    numbers: HashMap<PhoneNumber, Duration>,
+    /// So many numbers may gather before the old ones among them are looked for.
+    numbers_bound: usize,
+}
+
+/// Numbers that are kept without looking for old ones.
+const NUMBERS_BOUND: usize = 1024;
+
+impl Admission {
+    pub fn new() -> Self {
+        Admission {
+            waiting: VecDeque::new(),
+            next_at: Duration::ZERO,
+            numbers: HashMap::new(),
+            numbers_bound: NUMBERS_BOUND,
+        }
+    }
+
+    pub fn push(&mut self, call: CallId) {
+        self.waiting.push_back(call);
+    }
+
+    /// Calls in the queue; those that were ended while they waited are still counted until their turn.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub fn remove(&mut self, call: CallId) {
+        self.waiting.retain(|waiting| *waiting != call);
+    }
+
+    /// The next call, if the rate allows one now.
+    pub fn next(&mut self, now: Duration, calls_per_second: f64) -> Option<CallId> {
+        if self.next_at > now {
+            return None;
+        }
+        let call = self.waiting.pop_front()?;
+        self.next_at = self.next_at.max(now.saturating_sub(SLACK)) + interval(calls_per_second);
+        Some(call)
+    }
+
+    /// When [`Admission::next`] may say more than it does now; `None` while nobody waits.
+    pub fn wake_at(&self) -> Option<Duration> {
+        (!self.waiting.is_empty()).then_some(self.next_at)
+    }
+
+    /// How long a call to this number must wait yet.
+    pub fn too_soon(&self, number: &PhoneNumber, now: Duration) -> Option<Duration> {
+        let left = self.numbers.get(number)?.saturating_sub(now);
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// A call to this number was accepted; the next one may come at that time.
+    pub fn may_call_at(&mut self, number: PhoneNumber, at: Duration, now: Duration) {
+        self.numbers.insert(number, at);
+        if self.numbers.len() > self.numbers_bound {
+            self.numbers.retain(|_, at| *at > now);
+            self.numbers_bound = NUMBERS_BOUND.max(2 * self.numbers.len());
+        }
+    }
+
+    /// The call was not accepted after all.
+    pub fn not_called(&mut self, number: &PhoneNumber) {
+        self.numbers.remove(number);
+    }
+}
+
+fn interval(calls_per_second: f64) -> Duration {
+    Duration::from_secs_f64(1.0 / calls_per_second.max(0.001))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn call(n: u128) -> CallId {
+        CallId(Uuid::from_u128(n))
+    }
+
+    #[test]
+    fn first_come_first_served_at_the_rate() {
+        let mut admission = Admission::new();
+        (1..=200).for_each(|n| admission.push(call(n)));
+        let mut left = Vec::new();
+        // Woken every 7 ms for 10 s.
+        for tick in 0..1430 {
+            while let Some(call) = admission.next(tick * 7 * MS, 10.0) {
+                left.push((tick * 7, call));
+            }
+        }
+        assert!(left.iter().map(|(_, id)| *id).eq((1..=left.len() as u128).map(call)));
+        assert!((100..=102).contains(&left.len()), "{}", left.len());
+        for window in left.windows(12) {
+            assert!(window[11].0 - window[0].0 >= 1000, "more than 11 within a second: {window:?}");
+        }
+    }
+
+    #[test]
+    fn an_idle_hour_saves_up_no_burst() {
+        let mut admission = Admission::new();
+        (1..=10).for_each(|n| admission.push(call(n)));
+        let hour = Duration::from_secs(3600);
+        let at_once = std::iter::from_fn(|| admission.next(hour, 5.0)).count();
+        assert_eq!(at_once, 1);
+        assert!(admission.wake_at().is_some_and(|at| at <= hour + 200 * MS));
+    }
+
+    #[test]
+    fn two_calls_to_one_number_keep_their_gap() {
+        let number: PhoneNumber = "+79522675444".parse().expect("E.164");
+        let mut admission = Admission::new();
+        let seconds = Duration::from_secs;
+        assert_eq!(admission.too_soon(&number, Duration::ZERO), None);
+        admission.may_call_at(number.clone(), seconds(70), Duration::ZERO);
+        assert_eq!(admission.too_soon(&number, seconds(30)), Some(seconds(40)));
+        assert_eq!(admission.too_soon(&number, seconds(70)), None);
+        admission.not_called(&number);
+        assert_eq!(admission.too_soon(&number, seconds(30)), None);
+    }
+
+    #[test]
+    fn numbers_of_long_ago_are_forgotten() {
+        let mut admission = Admission::new();
+        for n in 0..100_000_u64 {
+            let number = format!("+7952{n:07}").parse().expect("E.164");
+            admission.may_call_at(number, Duration::from_millis(n + 500), Duration::from_millis(n));
+        }
+        assert!(admission.numbers.len() <= 2 * NUMBERS_BOUND, "{}", admission.numbers.len());
+    }
+}

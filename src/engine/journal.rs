@@ -1,0 +1,19 @@
+//! What an operator reads in `journalctl`: one line a state change.
+
+use crate::call::{CallRecord, Entry};
+use crate::logging::mask;
+
+/// Writes the new entries: those that changed the state at info, the rest at debug.
+pub(super) fn write(record: &CallRecord, entries: &[Entry], mask_numbers: bool) {
+    for entry in entries {
+        let number = mask(record.request.phone.as_str(), mask_numbers);
+        let call = record.id;
+        let source = entry.source.as_str();
+        match entry.status {
+            Some(status) => {
+                tracing::info!(%call, %number, %status, source, "{}", entry.text);
+            }
+            None => tracing::debug!(%call, %number, source, event = entry.event, "{}", entry.text),
+        }
+    }
+}

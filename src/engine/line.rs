@@ -1,0 +1,156 @@
+//! The line to Asterisk: carries out what the machines wish for, each in a task of its own, and
+//! brings what came of it back as an input.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+
+use tokio::{sync::mpsc, time::Instant};
+
+use super::survey::{Lookup, survey};
+use crate::{
+    asterisk::{
+        ari::{self, Ari, AriError, HangupReason},
+        translate::Translator,
+    },
+    call::{CallId, Input, Originate, OriginateFailure},
+    metrics::Metrics,
+};
+
+/// The variable in which `[outgoing]` finds the caller id that was asked for.
+const CALLER_ID_VARIABLE: &str = "NOVOFON_CALLER_ID";
+
+#[derive(Clone)]
+pub(super) struct Line {
+    pub ari: Ari,
+    /// The name of our Stasis application.
+    pub app: String,
+    pub translator: Translator,
+    pub inputs: mpsc::UnboundedSender<(CallId, Input)>,
+    pub metrics: Arc<Metrics>,
+}
+
+impl Line {
+    pub fn originate(&self, call: CallId, wish: Originate, context: &str) {
+        let mut variables = BTreeMap::new();
+        if let Some(number) = &wish.caller_id {
+            variables.insert(CALLER_ID_VARIABLE.to_owned(), number.clone());
+        }
+        let request = ari::Originate {
+            endpoint: format!("Local/{}@{context}", wish.number),
+            app_args: None,
+            caller_id: wish.caller_id,
+            timeout_secs: Some(wish.timeout),
+            channel_id: wish.near_channel,
+            other_channel_id: Some(wish.far_channel),
+            variables,
+        };
+        let line = self.clone();
+        tokio::spawn(async move {
+            let sent = Instant::now();
+            let answer = line.ari.originate(&request).await;
+            line.metrics.originate.observe(sent.elapsed().as_secs_f64());
+            let input = match answer {
+                Ok(()) => Input::Originated,
+                Err(AriError::NotSent { why, .. }) => Input::OriginateFailed(OriginateFailure::NotSent(why)),
+                // "The channel id is taken": perhaps by an originate of ours that was carried out. Once it has
+                // said so, 22.10 can say it of a failing originate too (measured).
+                Err(AriError::Refused { status: 409, message, .. }) => {
+                    Input::OriginateFailed(OriginateFailure::Uncertain(message))
+                }
+                Err(AriError::Refused { status, message, .. }) => {
+                    Input::OriginateFailed(OriginateFailure::Refused { status, message })
+                }
+                Err(AriError::Uncertain { why, .. }) => {
+                    Input::OriginateFailed(OriginateFailure::Uncertain(why))
+                }
+            };
+            line.say(call, input);
+        });
+    }
+
+    pub fn hangup(&self, call: CallId, channel: String) {
+        let line = self.clone();
+        tokio::spawn(async move {
+            match line.ari.hangup(&channel, HangupReason::Normal).await {
+                Ok(()) => {}
+                // Gone already: the events tell, and if they don't, the machine asks.
+                Err(error) if error.is_not_found() => {}
+                Err(error) => {
+                    line.say(call, Input::RequestFailed { what: "the hang-up", why: error.to_string() });
+                }
+            }
+        });
+    }
+
+    /// Hangs up a channel that belongs to no call any more.
+    pub fn hangup_stray(&self, channel: String) {
+        let ari = self.ari.clone();
+        tokio::spawn(async move {
+            if let Err(error) = ari.hangup(&channel, HangupReason::Normal).await
+                && !error.is_not_found()
+            {
+                tracing::warn!(channel, %error, "a channel that belongs to no call could not be hung up");
+            }
+        });
+    }
+
+    /// Hangs up what is in our application and belongs to no live call: calls that were given up while
+    /// Asterisk was away. Their callees would hear silence for ever.
+    pub fn sweep(&self, live: HashSet<CallId>) {
+        let line = self.clone();
+        tokio::spawn(async move {
+            let channels = match line.ari.channels().await {
+                Ok(channels) => channels,
+                Err(error) => return tracing::debug!(%error, "could not look for stray channels"),
+            };
+            for channel in channels {
+                let application = channel.dialplan.app_data.split(',').next().unwrap_or_default();
+                let ours = channel.dialplan.app_name == "Stasis" && application == line.app;
+                if ours && channel.id.parse().is_ok_and(|call| !live.contains(&call)) {
+                    tracing::warn!(channel = channel.id, "a channel without a live call is hung up");
+                    line.hangup_stray(channel.id);
+                }
+            }
+        });
+    }
+
+    pub fn play(&self, call: CallId, channel: String, playback: String, media: String) {
+        let line = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = line.ari.play(&channel, &playback, std::slice::from_ref(&media), None).await {
+                line.say(call, Input::PlaybackRefused { playback, why: error.to_string() });
+            }
+        });
+    }
+
+    /// Asks what Asterisk has of these calls.
+    pub fn look(&self, calls: Vec<Lookup>) {
+        if calls.is_empty() {
+            return;
+        }
+        let line = self.clone();
+        tokio::spawn(async move {
+            let ids: Vec<CallId> = calls.iter().map(|lookup| lookup.call).collect();
+            match survey(&line.ari, &line.translator, calls).await {
+                Ok(found) => {
+                    for (call, found) in found {
+                        line.say(call, Input::Found(found));
+                    }
+                }
+                Err(error) => {
+                    for call in ids {
+                        let why = error.to_string();
+                        line.say(call, Input::RequestFailed { what: "the look at its channels", why });
+                    }
+                }
+            }
+        });
+    }
+
+    fn say(&self, call: CallId, input: Input) {
+        // Nobody listens once the engine has ended.
+        let _ = self.inputs.send((call, input));
+    }
+}

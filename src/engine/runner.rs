@@ -1,0 +1,351 @@
+//! The one task that owns all machines. It feeds them with what happens, one input at a time, and
+//! hands their wishes on; it waits for nothing but the next thing to happen.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use chrono::Utc;
+use tokio::{
+    sync::{broadcast, mpsc, oneshot, watch},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    admission::Admission,
+    agenda::Agenda,
+    handle::{AriState, Change, Command, EngineState, LiveCalls, PlaceError, StoreState},
+    line::Line,
+    settings::Settings,
+    survey::Lookup,
+};
+use crate::{
+    asterisk::ari::{Event, Link},
+    call::{CallId, CallRecord, Effect, Input, Machine, Moment, Registry},
+    metrics::Metrics,
+    store::{Commit, Committed, IdempotencyRow, Notice, Store},
+};
+
+/// How long a client waits for the disk when it places a call. Then the call is withdrawn: it will
+/// never be dialed, whatever the disk does later.
+pub(super) const STORE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// So many commits may wait for the disk before no new call is taken.
+pub(super) const MAX_BACKLOG: u64 = 20_000;
+
+/// A client that waits until its call is on disk.
+pub(super) type PlaceReply = oneshot::Sender<Result<Arc<CallRecord>, PlaceError>>;
+
+/// A step on its way to the disk, for the histograms.
+pub(super) struct Written {
+    submitted: Instant,
+    /// When the event came that led to it.
+    event: Option<Instant>,
+}
+
+pub(super) struct Runner {
+    pub settings: Settings,
+    pub store: Store,
+    pub line: Line,
+    pub metrics: Arc<Metrics>,
+    pub started: Instant,
+    pub machines: HashMap<CallId, Machine>,
+    pub registry: Registry,
+    pub admission: Admission,
+    pub agenda: Agenda,
+    /// Calls between their admission and their end: each holds a slot.
+    pub live: HashSet<CallId>,
+    /// Calls whose intent to dial is on its way to the disk.
+    pub intents: HashSet<CallId>,
+    pub placing: HashMap<CallId, PlaceReply>,
+    /// When the clients of `placing` lose their patience, in the order of time.
+    pub patience: VecDeque<(Duration, CallId)>,
+    /// Idempotency keys that go to the disk with their call's first commit.
+    pub keys: HashMap<CallId, IdempotencyRow>,
+    /// The oldest step of each call that is not on disk yet.
+    pub written: HashMap<CallId, Written>,
+    /// When the event came that is being handled.
+    pub event_at: Option<Instant>,
+    pub ari: AriState,
+    pub stopping: Option<Duration>,
+    pub published: LiveCalls,
+    pub changes: broadcast::Sender<Arc<Change>>,
+    pub state: watch::Sender<EngineState>,
+}
+
+/// Everything that the runner listens to.
+pub(super) struct Ears {
+    pub links: mpsc::Receiver<Link>,
+    pub commands: mpsc::Receiver<Command>,
+    pub inputs: mpsc::UnboundedReceiver<(CallId, Input)>,
+    pub notices: mpsc::UnboundedReceiver<Notice>,
+    /// Cancelled when there is no time left for a graceful end.
+    pub abort: CancellationToken,
+}
+
+impl Runner {
+    pub async fn run(mut self, mut ears: Ears) {
+        let mut store_health = self.store.watch_health();
+        loop {
+            self.publish_state();
+            if self.is_done() || ears.abort.is_cancelled() {
+                break;
+            }
+            let wake = self.wake_at().map(|at| self.started + at);
+            tokio::select! {
+                biased;
+                () = ears.abort.cancelled() => break,
+                Some(notice) = ears.notices.recv() => {
+                    self.notice(notice);
+                    // One wake-up takes all that is there: under load they come in crowds.
+                    while let Ok(notice) = ears.notices.try_recv() {
+                        self.notice(notice);
+                    }
+                }
+                Some((call, input)) = ears.inputs.recv() => {
+                    self.feed(call, input);
+                }
+                Some(link) = ears.links.recv() => self.link(link),
+                Some(command) = ears.commands.recv() => self.command(command),
+                Ok(()) = store_health.changed() => {}
+                () = sleep_until(wake) => {}
+            }
+            self.fire_timers();
+            self.admit();
+        }
+    }
+
+    pub fn now(&self) -> Moment {
+        Moment { mono: self.started.elapsed(), wall: Utc::now() }
+    }
+
+    /// Gives an input to a call. One for a call that has ended, or was never ours, changes nothing.
+    pub fn feed(&mut self, call: CallId, input: Input) {
+        let now = self.now();
+        let Some(machine) = self.machines.get_mut(&call) else {
+            tracing::debug!(%call, ?input, "an input for no live call");
+            self.metrics.inputs_stray.inc();
+            return;
+        };
+        let effects = machine.handle(now, input);
+        self.carry_out(call, effects);
+    }
+
+    /// Hands on what a machine wishes for.
+    pub fn carry_out(&mut self, call: CallId, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Store { record, entries, intent } => {
+                    if intent {
+                        self.intents.insert(call);
+                    }
+                    super::journal::write(&record, &entries, self.settings.mask_numbers);
+                    let event = self.event_at;
+                    self.written.entry(call).or_insert_with(|| Written { submitted: Instant::now(), event });
+                    let idempotency = self.keys.remove(&call);
+                    let record = Arc::new(*record);
+                    self.store.submit(Commit { record, entries, idempotency, done: None });
+                }
+                Effect::Originate(wish) => self.line.originate(call, wish, &self.settings.trunk.context),
+                Effect::Hangup { channel } => self.line.hangup(call, channel),
+                Effect::Play { channel, playback, media } => self.line.play(call, channel, playback, media),
+                Effect::Look { playback } => {
+                    let trunk = self.machines.get(&call).and_then(|m| m.record().trunk_channel.clone());
+                    self.line.look(vec![Lookup { call, trunk, playback }]);
+                }
+                Effect::Watch { trunk_channel } => self.registry.watch(trunk_channel, call),
+                Effect::Ended => self.ended(call),
+            }
+        }
+        let deadline = self.machines.get(&call).and_then(Machine::next_timer);
+        self.agenda.set(call, deadline.map(|(at, _)| at));
+    }
+
+    /// The one place that frees what a call held, whatever ended it.
+    fn ended(&mut self, call: CallId) {
+        if let Some(machine) = self.machines.remove(&call) {
+            let record = machine.record();
+            if let Some(trunk) = &record.trunk_channel {
+                self.registry.forget(trunk);
+            }
+            if !self.live.remove(&call) {
+                self.admission.remove(call);
+            }
+            if let Some(reason) = record.reason {
+                self.metrics.call_ended(record.status, reason);
+            }
+        }
+        self.intents.remove(&call);
+    }
+
+    fn link(&mut self, link: Link) {
+        match link {
+            Link::Event(event, received) => {
+                self.event_at = Some(received.at.into());
+                self.event(*event);
+                self.event_at = None;
+            }
+            Link::Up { asterisk_version, .. } => {
+                tracing::info!(version = asterisk_version, "connected to Asterisk");
+                self.ari = AriState::Up { version: asterisk_version };
+                self.metrics.ari_reconnects.inc();
+                self.asterisk_back();
+            }
+            Link::Down { reason } => {
+                tracing::warn!(reason, "Asterisk is away; calls wait, and it is tried again and again");
+                self.ari = AriState::Down { reason, since: Utc::now() };
+                for call in self.waiting_calls() {
+                    self.feed(call, Input::AsteriskLost);
+                }
+            }
+            Link::StillDown { reason } => {
+                tracing::warn!(reason, "Asterisk is still away, now for another reason");
+                if let AriState::Down { since, .. } = self.ari {
+                    self.ari = AriState::Down { reason, since };
+                }
+            }
+            Link::Degraded { what } => tracing::warn!("{what}"),
+            Link::Restored => tracing::info!("what was missing in Asterisk is there again"),
+            Link::Undecodable { why } => {
+                self.metrics.events_undecodable.inc();
+                tracing::debug!(why, "an event that can't be read");
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        if let Event::StasisStart(start) = &event
+            && let Ok(call) = start.channel.id.parse::<CallId>()
+            && !self.machines.contains_key(&call)
+        {
+            // The call has ended for us (it was given up): nobody would ever speak to this callee.
+            tracing::warn!(%call, "a channel without a live call was answered; it is hung up");
+            self.line.hangup_stray(start.channel.id.clone());
+        }
+        for (call, input) in self.line.translator.clone().inputs(event, &self.registry) {
+            self.feed(call, input);
+        }
+    }
+
+    /// Events since the loss are gone, so each call in progress is looked for.
+    fn asterisk_back(&mut self) {
+        for call in self.waiting_calls() {
+            self.feed(call, Input::AsteriskBack);
+        }
+        let lookups = self.live.iter().filter(|call| !self.intents.contains(call)).filter_map(|call| {
+            let machine = self.machines.get(call)?;
+            Some(Lookup {
+                call: *call,
+                trunk: machine.record().trunk_channel.clone(),
+                playback: machine.playback().map(str::to_owned),
+            })
+        });
+        let lookups = lookups.collect();
+        self.line.look(lookups);
+        self.line.sweep(self.machines.keys().copied().collect());
+    }
+
+    fn waiting_calls(&self) -> Vec<CallId> {
+        self.machines.values().filter(|m| m.is_waiting()).map(Machine::id).collect()
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Committed(calls) => calls.into_iter().for_each(|call| self.committed(call)),
+            Notice::Refused(refused) => {
+                let call = refused.call_id;
+                if let Some(reply) = self.placing.remove(&call) {
+                    let _ = reply.send(Err(PlaceError::Store(refused.reason)));
+                }
+                self.withdraw(call);
+            }
+        }
+    }
+
+    /// What was written is told: to the client that placed the call, to those who follow it, and to
+    /// the machine if it waits for its intent.
+    fn committed(&mut self, committed: Committed) {
+        let call = committed.call_id;
+        if let Some(written) = self.written.remove(&call) {
+            self.metrics.store_commit.observe(written.submitted.elapsed().as_secs_f64());
+            if let Some(event) = written.event {
+                self.metrics.event_to_durable.observe(event.elapsed().as_secs_f64());
+            }
+        }
+        let record = committed.record;
+        {
+            let mut published = self.published.write();
+            if record.status.is_terminal() {
+                if let Some(sender) = published.remove(&call) {
+                    sender.send_replace(record.clone());
+                }
+            } else {
+                match published.get(&call) {
+                    Some(sender) => drop(sender.send_replace(record.clone())),
+                    None => drop(published.insert(call, watch::Sender::new(record.clone()))),
+                }
+            }
+        }
+        if let Some(reply) = self.placing.remove(&call) {
+            let _ = reply.send(Ok(record.clone()));
+        }
+        let is_intent = self.intents.contains(&call) && record.dialed_at.is_some();
+        // Nobody may be listening.
+        let _ = self.changes.send(Arc::new(Change { record, entries: committed.entries }));
+        if is_intent {
+            self.intents.remove(&call);
+            self.feed(call, Input::IntentStored);
+        }
+    }
+
+    /// The nearest thing that happens by time alone.
+    fn wake_at(&self) -> Option<Duration> {
+        let admission = self.may_admit().then(|| self.admission.wake_at()).flatten();
+        let patience = self.patience.front().map(|(until, _)| *until);
+        let stop = self.stopping.map(|since| self.stop_wake(since));
+        [self.agenda.next(), admission, patience, stop].into_iter().flatten().min()
+    }
+
+    fn fire_timers(&mut self) {
+        let now = self.now();
+        while let Some(call) = self.agenda.due(now.mono) {
+            if let Some(machine) = self.machines.get_mut(&call) {
+                let effects = machine.tick(now);
+                self.carry_out(call, effects);
+            }
+        }
+        self.lose_patience(now.mono);
+        self.stop_in_time(now.mono);
+    }
+
+    fn publish_state(&self) {
+        let (live, queued) = (self.live.len(), self.machines.len() - self.live.len());
+        self.metrics.calls_live.set(i64::try_from(live).unwrap_or(i64::MAX));
+        self.metrics.calls_queued.set(i64::try_from(queued).unwrap_or(i64::MAX));
+        let store = match self.store.health() {
+            crate::store::Health::Ok => StoreState::Up,
+            crate::store::Health::Away { reason, since } => StoreState::Down { reason, since },
+        };
+        self.metrics.store_up.set(i64::from(store == StoreState::Up));
+        self.metrics.ari_up.set(i64::from(matches!(self.ari, AriState::Up { .. })));
+        let stopping = self.stopping.is_some();
+        self.state.send_if_modified(|old| {
+            let same = old.live == live && old.queued == queued && old.stopping == stopping;
+            if same && old.ari == self.ari && old.store == store {
+                return false;
+            }
+            *old = EngineState { ari: self.ari.clone(), store, live, queued, stopping };
+            true
+        });
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,143 @@
+//! The start of the engine, and what a former run has left open.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    admission::Admission,
+    agenda::Agenda,
+    handle::{AriState, EngineHandle, EngineState, StoreState, channel},
+    line::Line,
+    runner::{Ears, Runner},
+    settings::Settings,
+};
+use crate::{
+    asterisk::{
+        ari::{self, AriTarget, Subscriptions, TargetError},
+        translate::{EVENTS, Translator},
+    },
+    call::{CallRecord, Machine, PhoneNumber, Registry, Status},
+    metrics::Metrics,
+    store::{Notice, Store, StoreError},
+};
+
+/// Changes that a follower may be behind before it has to read the store.
+const CHANGES: usize = 4096;
+
+/// Commands that may wait for the engine.
+const COMMANDS: usize = 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Ari(#[from] TargetError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A running engine.
+pub struct Engine {
+    pub handle: EngineHandle,
+    pub task: JoinHandle<()>,
+    /// Ends the engine at once, without waiting for live calls.
+    pub abort: CancellationToken,
+}
+
+/// Starts the engine: takes up what a former run left open, then connects to Asterisk.
+pub async fn start(
+    settings: Settings,
+    target: AriTarget,
+    store: Store,
+    notices: mpsc::UnboundedReceiver<Notice>,
+    metrics: Arc<Metrics>,
+) -> Result<Engine, StartError> {
+    let abort = CancellationToken::new();
+    let subscriptions = Subscriptions {
+        endpoint: Some(settings.trunk.endpoint.clone()),
+        allowed_events: EVENTS.iter().map(|kind| (*kind).to_owned()).collect(),
+    };
+    let open = store.open_calls().await?;
+    let gap = settings.dial.min_gap;
+    let recent = if gap.is_zero() {
+        Vec::new()
+    } else {
+        store.recent_numbers(Utc::now() - TimeDelta::from_std(gap).unwrap_or(TimeDelta::MAX)).await?
+    };
+    let app = target.app.clone();
+    let (ari, links) = ari::connect(target, subscriptions, abort.clone())?;
+    let (inputs, fed) = mpsc::unbounded_channel();
+    let away = AriState::Down { reason: "not connected yet".into(), since: Utc::now() };
+    let (handle, port) = channel(
+        EngineState { ari: away.clone(), store: StoreState::Up, live: 0, queued: 0, stopping: false },
+        COMMANDS,
+        CHANGES,
+    );
+    let translator = Translator::new(&settings.trunk.endpoint);
+    let mut runner = Runner {
+        settings,
+        store,
+        line: Line { ari, app, translator, inputs, metrics: metrics.clone() },
+        metrics,
+        started: Instant::now(),
+        machines: HashMap::new(),
+        registry: Registry::default(),
+        admission: Admission::new(),
+        agenda: Agenda::default(),
+        live: HashSet::new(),
+        intents: HashSet::new(),
+        placing: HashMap::new(),
+        patience: VecDeque::new(),
+        keys: HashMap::new(),
+        written: HashMap::new(),
+        event_at: None,
+        ari: away,
+        stopping: None,
+        published: port.live,
+        changes: port.changes,
+        state: port.state,
+    };
+    runner.take_up(open, recent);
+    let ears = Ears { links, commands: port.commands, inputs: fed, notices, abort: abort.clone() };
+    let task = tokio::spawn(runner.run(ears));
+    Ok(Engine { handle, task, abort })
+}
+
+impl Runner {
+    /// Queued calls go on waiting; a call that was dialed is looked for as soon as Asterisk is there.
+    fn take_up(&mut self, open: Vec<CallRecord>, recent: Vec<(PhoneNumber, DateTime<Utc>)>) {
+        let now = self.now();
+        if !open.is_empty() {
+            tracing::info!(calls = open.len(), "calls of the former run are taken up");
+        }
+        for record in open {
+            let id = record.id;
+            let queued = record.status == Status::Queued;
+            let scenario = self.settings.scenarios.get(&record.request.scenario).cloned().unwrap_or_default();
+            self.published.write().insert(id, watch::Sender::new(Arc::new(record.clone())));
+            let (machine, effects) =
+                Machine::restore(now, record, &scenario, self.settings.dial.limits, false);
+            self.machines.insert(id, machine);
+            if queued {
+                self.admission.push(id);
+            } else {
+                self.live.insert(id);
+            }
+            self.carry_out(id, effects);
+        }
+        let gap = self.settings.dial.min_gap;
+        for (number, at) in recent {
+            let ago = (now.wall - at).to_std().unwrap_or_default();
+            self.admission.may_call_at(number, now.mono + gap.saturating_sub(ago), now.mono);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What Asterisk still has of some calls: asked after a loss of the events socket, after a restart,
+//! and when a call does not end as it should.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    asterisk::{
+        ari::{Ari, AriError, Channel},
+        translate::{Translator, channel_state},
+    },
+    call::{CallId, ChannelState, Found, FoundTrunk},
+};
+
+/// One call to look for.
+#[derive(Debug, Clone)]
+pub(super) struct Lookup {
+    pub call: CallId,
+    /// Asterisk's id of its trunk channel, where it is known.
+    pub trunk: Option<String>,
+    /// The sound that should be playing.
+    pub playback: Option<String>,
+}
+
+/// Looks for all of them with one list of the channels, and confirms each find: the list can hold
+/// ghosts (channels that `GET /channels/ID` does not know).
+pub(super) async fn survey(
+    ari: &Ari,
+    translator: &Translator,
+    calls: Vec<Lookup>,
+) -> Result<Vec<(CallId, Found)>, AriError> {
+    let listed: HashMap<String, Channel> =
+        ari.channels().await?.into_iter().map(|channel| (channel.id.clone(), channel)).collect();
+    let trunks = trunks_by_call(ari, translator, &listed, &calls).await?;
+    let mut answers = Vec::with_capacity(calls.len());
+    for lookup in calls {
+        let mut found = Found::default();
+        if let Some(near) = confirmed(ari, &listed, &lookup.call.near_channel()).await? {
+            found.near = Some(channel_state(&near.state).unwrap_or(ChannelState::Down));
+            found.near_in_stasis = near.dialplan.app_name == "Stasis";
+        }
+        found.far = confirmed(ari, &listed, &lookup.call.far_channel()).await?.is_some();
+        let trunk = lookup.trunk.or_else(|| trunks.get(&lookup.call).cloned());
+        if let Some(trunk) = trunk
+            && let Some(channel) = confirmed(ari, &listed, &trunk).await?
+        {
+            found.trunk = Some(FoundTrunk {
+                channel: channel.id,
+                state: channel_state(&channel.state).unwrap_or(ChannelState::Down),
+                sip_call_id: channel.protocol_id.filter(|id| !id.is_empty()),
+            });
+        }
+        if found.near.is_some() {
+            subscribe(ari, &lookup.call, &found).await;
+        }
+        if let Some(playback) = lookup.playback {
+            found.playing = ari.playback(&playback).await?.is_some();
+        }
+        answers.push((lookup.call, found));
+    }
+    Ok(answers)
+}
+
+/// The trunk channels whose call is not known, by their linked id: the id of the oldest channel of
+/// the call, which is our near half.
+async fn trunks_by_call(
+    ari: &Ari,
+    translator: &Translator,
+    listed: &HashMap<String, Channel>,
+    calls: &[Lookup],
+) -> Result<HashMap<CallId, String>, AriError> {
+    let mut trunks = HashMap::new();
+    if calls.iter().all(|lookup| lookup.trunk.is_some()) {
+        return Ok(trunks);
+    }
+    let known: HashSet<&str> = calls.iter().filter_map(|lookup| lookup.trunk.as_deref()).collect();
+    for channel in listed.values() {
+        if known.contains(channel.id.as_str()) || !translator.is_trunk(&channel.name) {
+            continue;
+        }
+        if let Some(linked) = ari.channel_variable(&channel.id, "CHANNEL(linkedid)").await?
+            && let Ok(call) = linked.parse()
+        {
+            trunks.insert(call, channel.id.clone());
+        }
+    }
+    Ok(trunks)
+}
+
+async fn confirmed(
+    ari: &Ari,
+    listed: &HashMap<String, Channel>,
+    id: &str,
+) -> Result<Option<Channel>, AriError> {
+    if listed.contains_key(id) { ari.channel(id).await } else { Ok(None) }
+}
+
+/// Asterisk forgets an application's subscriptions to channels with its socket.
+async fn subscribe(ari: &Ari, call: &CallId, found: &Found) {
+    let trunk = found.trunk.iter().map(|trunk| trunk.channel.clone());
+    for channel in [call.near_channel(), call.far_channel()].into_iter().chain(trunk) {
+        if let Err(error) = ari.subscribe(&format!("channel:{channel}")).await {
+            tracing::debug!(%call, channel, %error, "could not subscribe to a channel again");
+        }
+    }
+}
