@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn text_has_its_time_unless_the_journal_does_and_no_colors_unless_asked() {
-        let plain = "WARN novofon_bot::logging::tests: line is down call=7\n";
+        let plain = "WARN line is down call=7\n";
         let in_journal = written(LogFormat::Text, Look { time: false, colors: false });
         assert_eq!(in_journal.trim_start(), plain);
         let in_file = written(LogFormat::Text, Look { time: true, colors: false });
