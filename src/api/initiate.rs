@@ -29,7 +29,7 @@ use super::{
     view::CallView,
 };
 use crate::{
-    call::{CallRecord, CallRequest, PhoneNumber, Status},
+    call::{CallRecord, CallRequest, PhoneNumber, Reason, Status},
     config::{Config, MAX_DURATION, RING_TIMEOUT},
     engine::IdempotencyKey,
 };
@@ -258,9 +258,16 @@ async fn place(
         if row.fingerprint != key.fingerprint {
             return Err(ApiError::IdempotencyReused);
         }
-        // Deleted meanwhile, together with its key: then this is a first request.
-        if let Some(call) = state.store.call(row.call_id).await? {
-            return Ok((Arc::new(call), true));
+        match state.store.call(row.call_id).await? {
+            // The first request was told that the store did not take it: this one is the first again.
+            Some(call)
+                if call.status == Status::Canceled && call.reason == Some(Reason::StoreUnavailable) =>
+            {
+                state.store.delete(row.call_id).await?;
+            }
+            Some(call) => return Ok((Arc::new(call), true)),
+            // Deleted meanwhile, together with its key.
+            None => {}
         }
     }
     Ok((state.engine.place(request, Some(key)).await?, false))
