@@ -1,5 +1,6 @@
 //! novofon-bot places phone calls through Asterisk and says truthfully what became of them.
 
+pub mod api;
 pub mod asterisk;
 pub mod call;
 pub mod cli;
@@ -9,4 +10,5 @@ pub mod lang;
 pub mod logging;
 pub mod metrics;
 pub mod scenario;
+pub mod secret;
 pub mod store;

@@ -60,8 +60,11 @@ fn subscriber<W>(format: LogFormat, look: Look, filter: EnvFilter, writer: W) ->
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(look.colors);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_ansi(look.colors)
+        .with_target(false);
     match format {
         LogFormat::Json => builder.with_ansi(false).json().flatten_event(true).finish().into(),
         LogFormat::Text if look.time => builder.finish().into(),
@@ -144,7 +147,7 @@ mod tests {
 
     #[test]
     fn text_has_its_time_unless_the_journal_does_and_no_colors_unless_asked() {
-        let plain = "WARN novofon_bot::logging::tests: line is down call=7\n";
+        let plain = "WARN line is down call=7\n";
         let in_journal = written(LogFormat::Text, Look { time: false, colors: false });
         assert_eq!(in_journal.trim_start(), plain);
         let in_file = written(LogFormat::Text, Look { time: true, colors: false });

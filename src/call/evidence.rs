@@ -204,14 +204,15 @@ impl Evidence {
 
     /// The trunk channel existed, but its INVITE could not be handed to the network.
     fn unsendable(&self, report: &Report) -> bool {
-        report.dialstatus == "CHANUNAVAIL" && self.far_hangup.and_then(|c| c.tech_cause) != Some(408)
+        // 18 is what SIP's own time-out leaves: that INVITE was sent, again and again.
+        report.dialstatus == "CHANUNAVAIL" && self.q850() != Some(18)
     }
 
     fn end_of_talk(&self) -> (EndedBy, Reason) {
         match (self.far_hangup, self.hangup) {
-            (Some(causes), hangup) if self.far_first || hangup.is_none() => {
+            (Some(_), hangup) if self.far_first || hangup.is_none() => {
                 // 16 and 31 are normal clearing: a person hung up. Others are the network's.
-                let normal = matches!(causes.cause, None | Some(0 | 16 | 31));
+                let normal = matches!(self.q850(), None | Some(16 | 31));
                 (if normal { EndedBy::Callee } else { EndedBy::Carrier }, Reason::HungUp)
             }
             (_, Some((ended_by, reason))) => (ended_by, reason),

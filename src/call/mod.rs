@@ -6,6 +6,7 @@
 pub mod cause;
 mod effect;
 mod evidence;
+mod hint;
 mod input;
 mod machine;
 mod number;
@@ -18,6 +19,7 @@ mod timer;
 
 pub use effect::{Effect, Originate};
 pub use evidence::{Causes, Evidence, Report};
+pub use hint::hint;
 pub use input::{ChannelState, DialStatus, Found, FoundTrunk, Half, Input, OriginateFailure};
 pub use machine::{Limits, Machine};
 pub use number::{NumberError, PhoneNumber};

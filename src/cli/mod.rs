@@ -2,6 +2,7 @@
 //! daemon over its HTTP API, as any client does.
 
 mod check_config;
+mod serve;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -22,6 +23,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the daemon
+    Serve(ConfigArgs),
     /// Check the configuration and print what is in force, secrets hidden
     CheckConfig(ConfigArgs),
 }
@@ -37,6 +40,7 @@ pub struct ConfigArgs {
 /// Runs one command; what goes wrong is said on stderr.
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
+        Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     };
     match result {

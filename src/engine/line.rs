@@ -1,9 +1,12 @@
 //! The line to Asterisk: carries out what the machines wish for, each in a task of its own, and
 //! brings what came of it back as an input.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::survey::{Lookup, survey};
 use crate::{
@@ -12,6 +15,7 @@ use crate::{
         translate::Translator,
     },
     call::{CallId, Input, Originate, OriginateFailure},
+    metrics::Metrics,
 };
 
 /// The variable in which `[outgoing]` finds the caller id that was asked for.
@@ -20,8 +24,11 @@ const CALLER_ID_VARIABLE: &str = "NOVOFON_CALLER_ID";
 #[derive(Clone)]
 pub(super) struct Line {
     pub ari: Ari,
+    /// The name of our Stasis application.
+    pub app: String,
     pub translator: Translator,
     pub inputs: mpsc::UnboundedSender<(CallId, Input)>,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Line {
@@ -41,7 +48,10 @@ impl Line {
         };
         let line = self.clone();
         tokio::spawn(async move {
-            let input = match line.ari.originate(&request).await {
+            let sent = Instant::now();
+            let answer = line.ari.originate(&request).await;
+            line.metrics.originate.observe(sent.elapsed().as_secs_f64());
+            let input = match answer {
                 Ok(()) => Input::Originated,
                 Err(AriError::NotSent { why, .. }) => Input::OriginateFailed(OriginateFailure::NotSent(why)),
                 // "The channel id is taken": perhaps by an originate of ours that was carried out. Once it has
@@ -82,6 +92,26 @@ impl Line {
                 && !error.is_not_found()
             {
                 tracing::warn!(channel, %error, "a channel that belongs to no call could not be hung up");
+            }
+        });
+    }
+
+    /// Hangs up what is in our application and belongs to no live call: calls that were given up while
+    /// Asterisk was away. Their callees would hear silence for ever.
+    pub fn sweep(&self, live: HashSet<CallId>) {
+        let line = self.clone();
+        tokio::spawn(async move {
+            let channels = match line.ari.channels().await {
+                Ok(channels) => channels,
+                Err(error) => return tracing::debug!(%error, "could not look for stray channels"),
+            };
+            for channel in channels {
+                let application = channel.dialplan.app_data.split(',').next().unwrap_or_default();
+                let ours = channel.dialplan.app_name == "Stasis" && application == line.app;
+                if ours && channel.id.parse().is_ok_and(|call| !live.contains(&call)) {
+                    tracing::warn!(channel = channel.id, "a channel without a live call is hung up");
+                    line.hangup_stray(channel.id);
+                }
             }
         });
     }

@@ -2,6 +2,7 @@
 //! say, and carries out what they wish for.
 
 mod admission;
+mod agenda;
 mod handle;
 mod journal;
 mod line;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     handle::{AriState, Command, HangupAnswer, IdempotencyKey, PlaceError},
-    runner::{MAX_BACKLOG, Placing, Runner, STORE_PATIENCE},
+    runner::{MAX_BACKLOG, PlaceReply, Runner, STORE_PATIENCE},
 };
 use crate::{
     call::{CallId, CallRecord, CallRequest, EndedBy, Input, Machine, Reason},
@@ -18,8 +18,6 @@ use crate::{
 
 /// After the live calls were hung up at a stop, their last evidence gets this long to arrive.
 const STOP_MARGIN: Duration = Duration::from_secs(5);
-
-type PlaceReply = oneshot::Sender<Result<Arc<CallRecord>, PlaceError>>;
 
 impl Runner {
     pub(super) fn command(&mut self, command: Command) {
@@ -56,7 +54,8 @@ impl Runner {
             self.keys
                 .insert(id, IdempotencyRow { scope, key, fingerprint, call_id: id, created_at: now.wall });
         }
-        self.placing.insert(id, Placing { reply, until: now.mono + STORE_PATIENCE });
+        self.placing.insert(id, reply);
+        self.patience.push_back((now.mono + STORE_PATIENCE, id));
         let record = CallRecord::new(id, request, now.wall);
         let up = matches!(self.ari, AriState::Up { .. });
         let (machine, effects) = Machine::place(now, record, &scenario, self.settings.dial.limits, up);
@@ -102,17 +101,17 @@ impl Runner {
     }
 
     pub(super) fn lose_patience(&mut self, now: Duration) {
-        let late: Vec<CallId> =
-            self.placing.iter().filter(|(_, placing)| placing.until <= now).map(|(call, _)| *call).collect();
-        for call in late {
-            if let Some(Placing { reply, .. }) = self.placing.remove(&call) {
-                self.withdraw(call);
-                let why = match self.store.health() {
-                    Health::Ok => "it was not written in time".to_owned(),
-                    Health::Away { reason, .. } => reason,
-                };
-                let _ = reply.send(Err(PlaceError::Store(why)));
-            }
+        while let Some((until, call)) = self.patience.front().copied()
+            && until <= now
+        {
+            self.patience.pop_front();
+            let Some(reply) = self.placing.remove(&call) else { continue };
+            self.withdraw(call);
+            let why = match self.store.health() {
+                Health::Ok => "it was not written in time".to_owned(),
+                Health::Away { reason, .. } => reason,
+            };
+            let _ = reply.send(Err(PlaceError::Store(why)));
         }
     }
 

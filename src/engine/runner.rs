@@ -2,8 +2,7 @@
 //! hands their wishes on; it waits for nothing but the next thing to happen.
 
 use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -17,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     admission::Admission,
+    agenda::Agenda,
     handle::{AriState, Change, Command, EngineState, LiveCalls, PlaceError, StoreState},
     line::Line,
     settings::Settings,
@@ -36,10 +36,14 @@ pub(super) const STORE_PATIENCE: Duration = Duration::from_secs(5);
 /// So many commits may wait for the disk before no new call is taken.
 pub(super) const MAX_BACKLOG: u64 = 20_000;
 
-/// A client that waits until its call is on disk, and until when it does.
-pub(super) struct Placing {
-    pub reply: oneshot::Sender<Result<Arc<CallRecord>, PlaceError>>,
-    pub until: Duration,
+/// A client that waits until its call is on disk.
+pub(super) type PlaceReply = oneshot::Sender<Result<Arc<CallRecord>, PlaceError>>;
+
+/// A step on its way to the disk, for the histograms.
+pub(super) struct Written {
+    submitted: Instant,
+    /// When the event came that led to it.
+    event: Option<Instant>,
 }
 
 pub(super) struct Runner {
@@ -51,17 +55,20 @@ pub(super) struct Runner {
     pub machines: HashMap<CallId, Machine>,
     pub registry: Registry,
     pub admission: Admission,
-    /// Deadlines of machines; an entry whose machine has another deadline by now is passed over.
-    pub deadlines: BinaryHeap<Reverse<(Duration, CallId)>>,
+    pub agenda: Agenda,
     /// Calls between their admission and their end: each holds a slot.
     pub live: HashSet<CallId>,
     /// Calls whose intent to dial is on its way to the disk.
     pub intents: HashSet<CallId>,
-    pub placing: HashMap<CallId, Placing>,
+    pub placing: HashMap<CallId, PlaceReply>,
+    /// When the clients of `placing` lose their patience, in the order of time.
+    pub patience: VecDeque<(Duration, CallId)>,
     /// Idempotency keys that go to the disk with their call's first commit.
     pub keys: HashMap<CallId, IdempotencyRow>,
-    /// When the oldest input that is not durable yet came, for the histogram.
-    pub seen_at: HashMap<CallId, Instant>,
+    /// The oldest step of each call that is not on disk yet.
+    pub written: HashMap<CallId, Written>,
+    /// When the event came that is being handled.
+    pub event_at: Option<Instant>,
     pub ari: AriState,
     pub stopping: Option<Duration>,
     pub published: LiveCalls,
@@ -136,7 +143,8 @@ impl Runner {
                         self.intents.insert(call);
                     }
                     super::journal::write(&record, &entries, self.settings.mask_numbers);
-                    self.seen_at.entry(call).or_insert_with(Instant::now);
+                    let event = self.event_at;
+                    self.written.entry(call).or_insert_with(|| Written { submitted: Instant::now(), event });
                     let idempotency = self.keys.remove(&call);
                     let record = Arc::new(*record);
                     self.store.submit(Commit { record, entries, idempotency, done: None });
@@ -152,9 +160,8 @@ impl Runner {
                 Effect::Ended => self.ended(call),
             }
         }
-        if let Some((at, _)) = self.machines.get(&call).and_then(Machine::next_timer) {
-            self.deadlines.push(Reverse((at, call)));
-        }
+        let deadline = self.machines.get(&call).and_then(Machine::next_timer);
+        self.agenda.set(call, deadline.map(|(at, _)| at));
     }
 
     /// The one place that frees what a call held, whatever ended it.
@@ -176,7 +183,11 @@ impl Runner {
 
     fn link(&mut self, link: Link) {
         match link {
-            Link::Event(event, _) => self.event(*event),
+            Link::Event(event, received) => {
+                self.event_at = Some(received.at.into());
+                self.event(*event);
+                self.event_at = None;
+            }
             Link::Up { asterisk_version, .. } => {
                 tracing::info!(version = asterisk_version, "connected to Asterisk");
                 self.ari = AriState::Up { version: asterisk_version };
@@ -234,6 +245,7 @@ impl Runner {
         });
         let lookups = lookups.collect();
         self.line.look(lookups);
+        self.line.sweep(self.machines.keys().copied().collect());
     }
 
     fn waiting_calls(&self) -> Vec<CallId> {
@@ -245,7 +257,7 @@ impl Runner {
             Notice::Committed(calls) => calls.into_iter().for_each(|call| self.committed(call)),
             Notice::Refused(refused) => {
                 let call = refused.call_id;
-                if let Some(Placing { reply, .. }) = self.placing.remove(&call) {
+                if let Some(reply) = self.placing.remove(&call) {
                     let _ = reply.send(Err(PlaceError::Store(refused.reason)));
                 }
                 self.withdraw(call);
@@ -257,8 +269,11 @@ impl Runner {
     /// the machine if it waits for its intent.
     fn committed(&mut self, committed: Committed) {
         let call = committed.call_id;
-        if let Some(since) = self.seen_at.remove(&call) {
-            self.metrics.event_to_durable.observe(since.elapsed().as_secs_f64());
+        if let Some(written) = self.written.remove(&call) {
+            self.metrics.store_commit.observe(written.submitted.elapsed().as_secs_f64());
+            if let Some(event) = written.event {
+                self.metrics.event_to_durable.observe(event.elapsed().as_secs_f64());
+            }
         }
         let record = committed.record;
         {
@@ -274,7 +289,7 @@ impl Runner {
                 }
             }
         }
-        if let Some(Placing { reply, .. }) = self.placing.remove(&call) {
+        if let Some(reply) = self.placing.remove(&call) {
             let _ = reply.send(Ok(record.clone()));
         }
         let is_intent = self.intents.contains(&call) && record.dialed_at.is_some();
@@ -288,20 +303,15 @@ impl Runner {
 
     /// The nearest thing that happens by time alone.
     fn wake_at(&self) -> Option<Duration> {
-        let deadline = self.deadlines.peek().map(|Reverse((at, _))| *at);
         let admission = self.may_admit().then(|| self.admission.wake_at()).flatten();
-        let patience = self.placing.values().map(|placing| placing.until).min();
+        let patience = self.patience.front().map(|(until, _)| *until);
         let stop = self.stopping.map(|since| self.stop_wake(since));
-        [deadline, admission, patience, stop].into_iter().flatten().min()
+        [self.agenda.next(), admission, patience, stop].into_iter().flatten().min()
     }
 
     fn fire_timers(&mut self) {
         let now = self.now();
-        while let Some(Reverse((at, call))) = self.deadlines.peek().copied() {
-            if at > now.mono {
-                break;
-            }
-            self.deadlines.pop();
+        while let Some(call) = self.agenda.due(now.mono) {
             if let Some(machine) = self.machines.get_mut(&call) {
                 let effects = machine.tick(now);
                 self.carry_out(call, effects);
@@ -312,27 +322,23 @@ impl Runner {
     }
 
     fn publish_state(&self) {
+        let (live, queued) = (self.live.len(), self.machines.len() - self.live.len());
+        self.metrics.calls_live.set(i64::try_from(live).unwrap_or(i64::MAX));
+        self.metrics.calls_queued.set(i64::try_from(queued).unwrap_or(i64::MAX));
         let store = match self.store.health() {
             crate::store::Health::Ok => StoreState::Up,
             crate::store::Health::Away { reason, since } => StoreState::Down { reason, since },
         };
-        let state = EngineState {
-            ari: self.ari.clone(),
-            store,
-            live: self.live.len(),
-            queued: self.machines.len() - self.live.len(),
-            stopping: self.stopping.is_some(),
-        };
-        self.metrics.calls_live.set(i64::try_from(state.live).unwrap_or(i64::MAX));
-        self.metrics.calls_queued.set(i64::try_from(state.queued).unwrap_or(i64::MAX));
-        self.metrics.ari_up.set(i64::from(matches!(state.ari, AriState::Up { .. })));
-        self.metrics.store_up.set(i64::from(state.store == StoreState::Up));
+        self.metrics.store_up.set(i64::from(store == StoreState::Up));
+        self.metrics.ari_up.set(i64::from(matches!(self.ari, AriState::Up { .. })));
+        let stopping = self.stopping.is_some();
         self.state.send_if_modified(|old| {
-            let differs = *old != state;
-            if differs {
-                *old = state;
+            let same = old.live == live && old.queued == queued && old.stopping == stopping;
+            if same && old.ari == self.ari && old.store == store {
+                return false;
             }
-            differs
+            *old = EngineState { ari: self.ari.clone(), store, live, queued, stopping };
+            true
         });
     }
 }

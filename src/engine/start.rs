@@ -1,7 +1,7 @@
 //! The start of the engine, and what a former run has left open.
 
 use std::{
-    collections::{BinaryHeap, HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     admission::Admission,
+    agenda::Agenda,
     handle::{AriState, EngineHandle, EngineState, StoreState, channel},
     line::Line,
     runner::{Ears, Runner},
@@ -72,6 +73,7 @@ pub async fn start(
     } else {
         store.recent_numbers(Utc::now() - TimeDelta::from_std(gap).unwrap_or(TimeDelta::MAX)).await?
     };
+    let app = target.app.clone();
     let (ari, links) = ari::connect(target, subscriptions, abort.clone())?;
     let (inputs, fed) = mpsc::unbounded_channel();
     let away = AriState::Down { reason: "not connected yet".into(), since: Utc::now() };
@@ -84,18 +86,20 @@ pub async fn start(
     let mut runner = Runner {
         settings,
         store,
-        line: Line { ari, translator, inputs },
+        line: Line { ari, app, translator, inputs, metrics: metrics.clone() },
         metrics,
         started: Instant::now(),
         machines: HashMap::new(),
         registry: Registry::default(),
         admission: Admission::new(),
-        deadlines: BinaryHeap::new(),
+        agenda: Agenda::default(),
         live: HashSet::new(),
         intents: HashSet::new(),
         placing: HashMap::new(),
+        patience: VecDeque::new(),
         keys: HashMap::new(),
-        seen_at: HashMap::new(),
+        written: HashMap::new(),
+        event_at: None,
         ari: away,
         stopping: None,
         published: port.live,

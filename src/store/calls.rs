@@ -72,7 +72,7 @@ pub(super) async fn upsert(db: &mut SqliteConnection, records: &[&CallRecord]) -
             "INSERT INTO calls (id, phone, caller_id, scenario, ring_timeout, max_duration, custom_metadata, \
              requested_by, created_at, status, reached, reason, ended_by, sip_code, sip_text, q850_cause, \
              dialed_at, ringing_at, answered_at, ended_at, ring_seconds, talk_seconds, scenario_result, \
-             sip_call_id, trunk_channel, hangup_by, hangup_reason) ",
+             sip_call_id, trunk_channel, hangup_by, hangup_reason, kind) ",
         );
         query.push_values(step, |mut row, call| {
             let request = &call.request;
@@ -102,7 +102,8 @@ pub(super) async fn upsert(db: &mut SqliteConnection, records: &[&CallRecord]) -
                 .push_bind(call.sip_call_id.as_deref())
                 .push_bind(call.trunk_channel.as_deref())
                 .push_bind(call.hangup_by.map(|by| by.as_str()))
-                .push_bind(call.hangup_reason.map(|reason| reason.as_str()));
+                .push_bind(call.hangup_reason.map(|reason| reason.as_str()))
+                .push_bind(counts::kind_of(call));
         });
         query.push(
             " ON CONFLICT (id) DO UPDATE SET status = excluded.status, reached = excluded.reached, \
@@ -112,7 +113,7 @@ pub(super) async fn upsert(db: &mut SqliteConnection, records: &[&CallRecord]) -
              ring_seconds = excluded.ring_seconds, talk_seconds = excluded.talk_seconds, \
              scenario_result = excluded.scenario_result, sip_call_id = excluded.sip_call_id, \
              trunk_channel = excluded.trunk_channel, hangup_by = excluded.hangup_by, \
-             hangup_reason = excluded.hangup_reason",
+             hangup_reason = excluded.hangup_reason, kind = excluded.kind",
         );
         query.build().execute(&mut *db).await?;
     }

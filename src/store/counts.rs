@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{BadValue, Filter, Store, StoreError};
-use crate::call::{PhoneNumber, Status};
+use crate::call::{CallRecord, PhoneNumber, Status};
 
 /// A bucket of level `n` holds the calls with the same `created_at >> SHIFTS[n]`.
 const SHIFTS: [u32; 3] = [29, 35, 41];
@@ -21,7 +21,7 @@ pub(super) const NEVER: i64 = 1 << 60;
 
 /// The kinds of calls that a filter lets through.
 pub(super) enum Kinds {
-    /// The filter does not look at the kind.
+    /// The filter does not look at the kind, nor at the number, whose index begins with the kind.
     Any,
     Of(Vec<String>),
 }
@@ -48,8 +48,16 @@ impl Store {
     }
 }
 
+/// The word that the migration's CHECK demands.
+pub(super) fn kind_of(call: &CallRecord) -> String {
+    let ended_by = call.ended_by.map_or("", |by| by.as_str());
+    let reason = call.reason.map_or("", |reason| reason.as_str());
+    format!("{}/{ended_by}/{reason}", call.status)
+}
+
 pub(super) async fn matching(db: &mut SqliteConnection, filter: &Filter) -> Result<Kinds, sqlx::Error> {
-    if filter.statuses.is_empty() && filter.ended_by.is_none() && filter.reason.is_none() {
+    let any_kind = filter.statuses.is_empty() && filter.ended_by.is_none() && filter.reason.is_none();
+    if any_kind && filter.phone.is_none() {
         return Ok(Kinds::Any);
     }
     Ok(Kinds::Of(existing(db, filter).await?))
@@ -108,7 +116,8 @@ pub(super) async fn total(
     query.build_query_scalar().fetch_one(db).await
 }
 
-/// How many calls to one number there are; counted one by one, in an index that holds all it needs.
+/// How many calls to one number there are; counted one by one, in an index that holds all it needs,
+/// because a number has few calls (50,000 take about 5 ms).
 pub(super) async fn total_of_number(
     db: &mut SqliteConnection,
     phone: &PhoneNumber,
@@ -119,7 +128,7 @@ pub(super) async fn total_of_number(
     let mut query = QueryBuilder::<Sqlite>::new("SELECT count(*) FROM calls WHERE phone = ");
     query.push_bind(phone.as_str()).push(" AND created_at >= ").push_bind(from);
     query.push(" AND created_at < ").push_bind(to);
-    push_condition(&mut query, UNINDEXED_KIND, kinds);
+    push_condition(&mut query, "kind", kinds);
     query.build_query_scalar().fetch_one(db).await
 }
 

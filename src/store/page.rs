@@ -128,20 +128,22 @@ fn push_keys(
     from: i64,
     before: Cursor,
 ) {
-    match (phone, kinds) {
-        (Some(phone), kinds) => {
-            push_range(query, true, from, before);
+    let number = |query: &mut QueryBuilder<Sqlite>| {
+        if let Some(phone) = phone {
             query.push(" AND phone = ").push_bind(phone.as_str());
-            counts::push_condition(query, counts::UNINDEXED_KIND, kinds);
         }
-        (None, Kinds::Of(list)) if list.len() <= MERGED_KINDS => {
+    };
+    match kinds {
+        Kinds::Of(list) if list.len() <= MERGED_KINDS => {
             for (index, kind) in list.iter().enumerate() {
                 push_range(query, index == 0, from, before);
+                number(query);
                 query.push(" AND kind = ").push_bind(&**kind);
             }
         }
-        (None, kinds) => {
+        kinds => {
             push_range(query, true, from, before);
+            number(query);
             counts::push_condition(query, counts::UNINDEXED_KIND, kinds);
         }
     }

@@ -126,7 +126,11 @@ impl Writer {
                     self.found();
                     return Ok(first_seq);
                 }
-                Err(e) if is_permanent(&e) => return Err(e),
+                Err(e) if is_permanent(&e) => {
+                    // The data is at fault; the database answered.
+                    self.found();
+                    return Err(e);
+                }
                 Err(e) => e,
             };
             self.shared.retries.add(1);

@@ -120,6 +120,13 @@ ringing_early_media_canceled   | canceled hung_up api early_media -
 late_answer_after_cancel       | canceled hung_up api ringing -
 ";
 
+/// Where 16.28 tells less than 22: a redirect has no SIP status there. (And in that recording the hang-up
+/// came when it rang already.)
+const ON_16: &str = "
+code_302                       | failed redirect_refused carrier trying -
+canceled_at_dial               | canceled hung_up api ringing -
+";
+
 fn rows(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     table.lines().filter_map(|line| line.split_once('|')).map(|(name, end)| (name.trim(), end.trim()))
 }
@@ -142,8 +149,8 @@ pub fn end(world: &World) -> String {
     )
 }
 
-fn check(folder: &str, table: &'static str) {
-    let wrong: Vec<String> = rows(table)
+fn check(folder: &str, rows: impl Iterator<Item = (&'static str, &'static str)>) {
+    let wrong: Vec<String> = rows
         .filter_map(|(name, expected)| {
             let seen = end(&World::run(&load(&format!("{folder}{name}"))));
             (seen != expected).then(|| format!("{name}: expected `{expected}`, got `{seen}`"))
@@ -154,18 +161,25 @@ fn check(folder: &str, table: &'static str) {
 
 #[test]
 fn with_our_dialplan() {
-    check("", OURS);
+    check("", rows(OURS));
+}
+
+/// 16.28 has no `tech_cause`: there the dialplan's report alone tells 401, 403 and 603 apart.
+#[test]
+fn with_our_dialplan_on_asterisk_16() {
+    let differs = |name: &str| rows(ON_16).find(|(row, _)| *row == name);
+    check("v16/", rows(OURS).map(|row| differs(row.0).unwrap_or(row)));
 }
 
 #[test]
 fn with_the_plain_dialplan_of_the_seed() {
-    check("plain/", PLAIN);
+    check("plain/", rows(PLAIN));
 }
 
 /// A trace without a row would prove nothing.
 #[test]
 fn every_trace_has_its_row() {
-    for (path, table) in [(folder(), OURS), (folder().join("plain"), PLAIN)] {
+    for (path, table) in [(folder(), OURS), (folder().join("v16"), OURS), (folder().join("plain"), PLAIN)] {
         let recorded: BTreeSet<String> = fs::read_dir(path)
             .expect("the fixtures")
             .filter_map(|file| {

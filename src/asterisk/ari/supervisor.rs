@@ -170,7 +170,7 @@ impl Supervisor {
         self.generation += 1;
         let generation = self.generation;
         self.state.send_replace(LinkState { up: true, line: over_socket.then(|| socket.line()) });
-        tracing::info!(asterisk = %version, generation, over_socket, "the ARI connection is up");
+        tracing::debug!(asterisk = %version, generation, over_socket, "the ARI connection is up");
         self.told = Told::Up { since: Instant::now() };
         if self.links.send(Link::Up { asterisk_version: version, generation }).await.is_err() {
             return Loss::Unwatched;
@@ -225,7 +225,7 @@ impl Supervisor {
     /// Tells what is missing, tries again until it is there, and then rests; it returns only a loss.
     async fn restore(&self, missing: Option<String>) -> Loss {
         let Some(what) = missing else { return std::future::pending().await };
-        tracing::warn!(%what, "the ARI connection is up, but not whole");
+        tracing::debug!(%what, "the ARI connection is up, but not whole");
         if self.links.send(Link::Degraded { what }).await.is_err() {
             return Loss::Unwatched;
         }
@@ -238,7 +238,7 @@ impl Supervisor {
                 Err(loss) => tracing::debug!(%loss, "could not ask again"),
             }
         }
-        tracing::info!("the ARI connection is whole again");
+        tracing::debug!("the ARI connection is whole again");
         if self.links.send(Link::Restored).await.is_err() {
             return Loss::Unwatched;
         }
@@ -257,7 +257,7 @@ impl Supervisor {
                 Link::StillDown { reason: reason.clone() }
             }
             Told::Nothing | Told::Up { .. } => {
-                tracing::warn!(%reason, "no ARI connection; trying again until there is one");
+                tracing::debug!(%reason, "no ARI connection; trying again until there is one");
                 Link::Down { reason: reason.clone() }
             }
         };

@@ -74,8 +74,8 @@ impl Machine {
     ) -> (Self, Vec<Effect>) {
         let mut machine = Machine::build(record, scenario, limits, Phase::Waiting);
         let text = match &machine.record.request.requested_by {
-            Some(name) => format!("call to {} accepted from {name}", machine.record.request.phone),
-            None => format!("call to {} accepted", machine.record.request.phone),
+            Some(name) => format!("the call was accepted from {name}"),
+            None => "the call was accepted".to_owned(),
         };
         machine.note(now, Source::Api, "accepted", text, Some(Status::Queued));
         machine.wait_in_queue(now, limits.queue_timeout, asterisk_up);

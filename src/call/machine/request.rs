@@ -226,9 +226,7 @@ impl Machine {
         if found.near_in_stasis {
             self.entered(now);
         }
-        if !found.playing {
-            self.playback_lost(now);
-        }
+        self.playback_seen(now, found.playing);
         if self.evidence.hangup.is_some() {
             self.send_hangup(now);
         } else {

@@ -78,8 +78,12 @@ impl Machine {
         self.next_step(now);
     }
 
-    /// The playback has ended while nobody listened to its events.
-    pub(super) fn playback_lost(&mut self, now: Moment) {
+    /// Asterisk was asked for the playback. One that is not there any more has ended while nobody
+    /// listened to its events.
+    pub(super) fn playback_seen(&mut self, now: Moment, playing: bool) {
+        if playing && self.playing.is_some() {
+            return self.timers.arm(Timer::Playback, now.mono + PLAYBACK_CHECK);
+        }
         let Some(playing) = self.playing.take() else { return };
         self.timers.disarm(Timer::Playback);
         let text = format!("{} has ended; when was not seen", playing.media);

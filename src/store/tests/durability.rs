@@ -6,6 +6,7 @@ use std::{
 };
 
 use sqlx::Connection;
+use tokio::task::JoinSet;
 
 use super::*;
 
@@ -14,14 +15,17 @@ const CHILD: &str = "NOVOFON_BOT_TEST_STORE";
 
 #[tokio::test]
 async fn kill_9_loses_nothing_that_was_acknowledged() {
+    // The test starts itself as the process that is killed.
+    if let Ok(url) = std::env::var(CHILD) {
+        return write_until_killed(&url).await;
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let mut last = 0;
     for round in 0..3 {
         let mut child = Command::new(std::env::current_exe().expect("the test's own binary"))
             .args([
                 "--exact",
-                "store::tests::durability::writes_until_it_is_killed",
-                "--ignored",
+                "store::tests::durability::kill_9_loses_nothing_that_was_acknowledged",
                 "--nocapture",
             ])
             .env(CHILD, url(&folder))
@@ -54,15 +58,12 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
     }
 }
 
-/// The child of the test above.
-#[tokio::test]
-#[ignore = "run by kill_9_loses_nothing_that_was_acknowledged"]
-async fn writes_until_it_is_killed() {
-    let Ok(url) = std::env::var(CHILD) else { return };
-    let (store, _notices) = open(&url).await;
-    let writers = (0..8).map(|n| {
+async fn write_until_killed(url: &str) {
+    let (store, _notices) = open(url).await;
+    let mut writers = JoinSet::<()>::new();
+    for n in 0..8 {
         let store = store.clone();
-        tokio::spawn(async move {
+        writers.spawn(async move {
             loop {
                 let mut record = call(n, phone(n));
                 stored_with(&store, &record, "queued").await;
@@ -70,11 +71,9 @@ async fn writes_until_it_is_killed() {
                 stored_with(&store, &record, "dialing").await;
                 println!("stored {}", record.id);
             }
-        })
-    });
-    for writer in writers.collect::<Vec<_>>() {
-        writer.await.expect("it runs until it is killed");
+        });
     }
+    writers.join_next().await.expect("there are writers").expect("they write until they are killed");
 }
 
 async fn stored_with(store: &Store, record: &CallRecord, event: &str) {
@@ -162,5 +161,6 @@ async fn what_can_never_be_written_holds_up_nobody() {
     assert_eq!(refused[0].0, calls[1].id);
     assert!(refused[0].1.contains("not this one"), "{}", refused[0].1);
     assert_eq!((fixture.store.stats().refused, fixture.store.backlog()), (1, 0));
+    assert_eq!(fixture.store.health(), Health::Ok);
     assert_eq!(fixture.store.call(calls[1].id).await.expect("read"), None, "nothing is written by halves");
 }

@@ -1,0 +1,98 @@
+//! `/api/calls/{id}`: one call, its hang-up, its deletion.
+
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    AppState,
+    error::{ApiError, Problem},
+    extract::{CallPath, Language},
+    view::CallView,
+};
+use crate::{engine::HangupAnswer, store::Deleted};
+
+/// What was asked for is done, or under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Done {
+    pub success: bool,
+    pub message: String,
+}
+
+impl Done {
+    fn new(message: String) -> Json<Self> {
+        Json(Done { success: true, message })
+    }
+}
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(show, delete)).routes(routes!(hangup))
+}
+
+/// One call
+#[utoipa::path(
+    get, path = "/api/calls/{id}", tag = "calls",
+    params(
+        ("id" = Uuid, Path, description = "The call's id"),
+        ("Accept-Language" = Option<String>, Header, description = "Language of the hint: ru or en", example = "ru"),
+    ),
+    responses(
+        (status = 200, description = "The call", body = CallView),
+        (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The id is no UUID", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn show(
+    State(state): State<AppState>,
+    Language(lang): Language,
+    CallPath(id): CallPath,
+) -> Result<Json<CallView>, ApiError> {
+    let call = state.store.call(id).await?.ok_or(ApiError::CallNotFound(id))?;
+    Ok(Json(CallView::new(&call, lang)))
+}
+
+/// Delete a call that has ended, with its timeline
+#[utoipa::path(
+    delete, path = "/api/calls/{id}", tag = "calls",
+    params(("id" = Uuid, Path, description = "The call's id")),
+    responses(
+        (status = 200, description = "It is deleted", body = Done),
+        (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`call_not_ended`: hang up first", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The id is no UUID", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn delete(State(state): State<AppState>, CallPath(id): CallPath) -> Result<Json<Done>, ApiError> {
+    match state.store.delete(id).await? {
+        Deleted::Yes => Ok(Done::new(format!("Call {id} is deleted"))),
+        Deleted::NotFound => Err(ApiError::CallNotFound(id)),
+        Deleted::NotEnded => Err(ApiError::CallNotEnded(id)),
+    }
+}
+
+/// Ask for a call's end, in whatever state it is
+///
+/// The answer comes at once; the end shows in the call when it has come.
+#[utoipa::path(
+    post, path = "/api/calls/{id}/hangup", tag = "calls",
+    params(("id" = Uuid, Path, description = "The call's id")),
+    responses(
+        (status = 200, description = "The end was asked for", body = Done),
+        (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`call_ended`: it has ended already", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The id is no UUID", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn hangup(State(state): State<AppState>, CallPath(id): CallPath) -> Result<Json<Done>, ApiError> {
+    match state.engine.hangup(id).await {
+        HangupAnswer::Asked(_) => Ok(Done::new(format!("Call {id} is being hung up"))),
+        HangupAnswer::Ended(call) => Err(ApiError::CallEnded { id, status: call.status }),
+        // The engine knows the live calls only.
+        HangupAnswer::NotFound => match state.store.call(id).await? {
+            Some(call) if call.status.is_terminal() => Err(ApiError::CallEnded { id, status: call.status }),
+            Some(_) => Err(crate::engine::PlaceError::Stopping.into()),
+            None => Err(ApiError::CallNotFound(id)),
+        },
+    }
+}

@@ -1,0 +1,280 @@
+//! Reads bodies, queries and paths so that what is wrong is named: the field, its place, what was
+//! expected. Knows no resource.
+
+use std::{collections::BTreeMap, fmt, ops::RangeInclusive, str::FromStr};
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Path, Request},
+    http::{HeaderMap, header, request::Parts},
+};
+use futures_util::StreamExt;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeOwned, Visitor},
+};
+use serde_json::error::Category;
+
+use super::{AppState, error::ApiError};
+use crate::{call::CallId, lang::Lang};
+
+/// A JSON object as the body.
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        if !is_json(request.headers()) {
+            return Err(ApiError::UnsupportedMediaType);
+        }
+        let (limit, time) = {
+            let config = state.config();
+            (config.http.body_limit, config.http.request_timeout)
+        };
+        let bytes =
+            tokio::time::timeout(time, read(request, limit)).await.map_err(|_| ApiError::BodyTimeout)??;
+        parse(&bytes).map(JsonBody)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let essence = value.split(';').next().unwrap_or(value).trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+async fn read(request: Request, limit: usize) -> Result<Vec<u8>, ApiError> {
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if announced.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > limit as u64) {
+        return Err(ApiError::BodyTooLarge(limit));
+    }
+    let mut chunks = request.into_body().into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| ApiError::BodyBroken)?;
+        if bytes.len() + chunk.len() > limit {
+            return Err(ApiError::BodyTooLarge(limit));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // serde would take an array for a struct, field by field.
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    if let Some(b'[' | b'"' | b'0'..=b'9' | b'-') = first {
+        let detail = "the body must be a JSON object, as {\"phone\": \"+79522675444\"}".to_owned();
+        return Err(ApiError::InvalidField { field: None, detail });
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        json_error(&path, &error.into_inner())
+    })?;
+    json.end().map_err(|error| json_error("", &error))?;
+    Ok(value)
+}
+
+fn json_error(path: &str, error: &serde_json::Error) -> ApiError {
+    let text = error.to_string();
+    let words = text.rsplit_once(" at line ").map_or(text.as_str(), |(words, _)| words);
+    match error.classify() {
+        Category::Syntax | Category::Eof | Category::Io => ApiError::InvalidJson(text),
+        Category::Data => {
+            if let Some(rest) = words.strip_prefix("unknown field `")
+                && let Some((field, expected)) = rest.rsplit_once("`, expected ")
+            {
+                return ApiError::UnknownField { field: short(field), hint: format!("Expected {expected}.") };
+            }
+            if let Some(rest) = words.strip_prefix("missing field `") {
+                return ApiError::MissingField { field: rest.trim_end_matches('`').to_owned() };
+            }
+            let field = Some(path).filter(|path| !path.is_empty() && *path != ".").map(short);
+            let detail = match &field {
+                Some(field) => format!("`{field}`: {}", short(words)),
+                None => short(words),
+            };
+            ApiError::InvalidField { field, detail }
+        }
+    }
+}
+
+/// Echoes no more of a client's text than helps to find it.
+fn short(text: &str) -> String {
+    const LONGEST: usize = 200;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The query's parameters: each known, each once.
+pub struct Params(BTreeMap<String, String>);
+
+impl Params {
+    pub fn of(query: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
+        let mut params = BTreeMap::new();
+        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            if !known.contains(&&*name) {
+                let hint = format!("The parameters are {}.", known.join(", "));
+                return Err(ApiError::UnknownParameter { name: short(&name), hint });
+            }
+            if params.insert(name.to_string(), value.into_owned()).is_some() {
+                return Err(ApiError::parameter(name, "given twice"));
+            }
+        }
+        Ok(Params(params))
+    }
+
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    pub fn number<T>(&self, name: &str, range: RangeInclusive<T>) -> Result<Option<T>, ApiError>
+    where
+        T: FromStr + PartialOrd + fmt::Display,
+    {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        // What `parse` takes besides digits, a sign, is of no use here.
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit()).then_some(text);
+        match digits.and_then(|digits| digits.parse().ok()).filter(|number| range.contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => {
+                let detail = format!("expected a whole number from {} to {}", range.start(), range.end());
+                Err(ApiError::parameter(name, detail))
+            }
+        }
+    }
+}
+
+/// The `{id}` of a path.
+pub struct CallPath(pub CallId);
+
+impl FromRequestParts<AppState> for CallPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let bad = || ApiError::parameter("id", "expected a UUID, as in the `id` of a call");
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| bad())?;
+        // Only the form that the API itself writes.
+        if text.len() != 36 {
+            return Err(bad());
+        }
+        text.parse().map(CallPath).map_err(|_| bad())
+    }
+}
+
+/// The language for hints: the client's, else the configured one.
+pub struct Language(pub Lang);
+
+impl FromRequestParts<AppState> for Language {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Self::Rejection> {
+        let wanted = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let lang = wanted.and_then(Lang::of_accept_language).unwrap_or_else(|| state.config().http.language);
+        Ok(Language(lang))
+    }
+}
+
+/// Whole seconds in a body; JSON does not tell `30.0` from `30`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seconds(pub u64);
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SecondsVisitor;
+
+        impl Visitor<'_> for SecondsVisitor {
+            type Value = Seconds;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("whole seconds")
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Seconds, E> {
+                Ok(Seconds(value))
+            }
+
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Seconds, E> {
+                let is_whole = value.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&value);
+                is_whole
+                    .then_some(Seconds(value as u64))
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Float(value), &self))
+            }
+        }
+
+        deserializer.deserialize_any(SecondsVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only its errors are looked at")]
+    struct Body {
+        phone: String,
+        wait_timeout: Option<Seconds>,
+        inner: Option<BTreeMap<String, u8>>,
+    }
+
+    fn error(text: &str) -> (String, Option<String>, String) {
+        let problem = parse::<Body>(text.as_bytes()).expect_err(text).problem();
+        (problem.code, problem.field, problem.detail)
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_body_is_named() {
+        let cases = [
+            ("", "invalid_json", None, "line 1 column 0"),
+            ("{\"phone\": \"1\",\n}", "invalid_json", None, "line 2 column 1"),
+            ("{\"phone\": \"1\"} x", "invalid_json", None, "trailing characters"),
+            ("{\"phone\": \"\u{fffd}", "invalid_json", None, "EOF"),
+            ("{}", "missing_field", Some("phone"), "`phone` is missing"),
+            ("{\"phone\": 7}", "invalid_field", Some("phone"), "expected a string"),
+            ("{\"phone\": \"1\", \"fone\": 1}", "unknown_field", Some("fone"), "no field `fone`"),
+            ("{\"phone\": \"1\", \"phone\": \"2\"}", "invalid_field", None, "duplicate field `phone`"),
+            (
+                "{\"phone\": \"1\", \"wait_timeout\": 1.5}",
+                "invalid_field",
+                Some("wait_timeout"),
+                "whole seconds",
+            ),
+            ("{\"phone\": \"1\", \"inner\": {\"a\": 300}}", "invalid_field", Some("inner.a"), "300"),
+            ("[\"1\"]", "invalid_field", None, "JSON object"),
+            ("\"1\"", "invalid_field", None, "JSON object"),
+            ("null", "invalid_field", None, "expected struct"),
+        ];
+        for (text, code, field, detail) in cases {
+            let found = error(text);
+            assert_eq!((found.0.as_str(), found.1.as_deref()), (code, field), "{text}: {found:?}");
+            assert!(found.2.contains(detail), "{text}: {found:?}");
+        }
+        let long = format!("{{\"{}\": 1}}", "x".repeat(5000));
+        assert!(error(&long).2.len() < 400);
+        assert!(parse::<Body>(b"{\"phone\": \"1\", \"wait_timeout\": 30.0}").is_ok());
+    }
+
+    #[test]
+    fn parameters_are_known_and_given_once() {
+        let code = |query| Params::of(Some(query), &["limit"]).map(|_| ()).map_err(|e| e.problem().code);
+        assert_eq!(code("limit=1"), Ok(()));
+        assert_eq!(code(""), Ok(()));
+        assert_eq!(code("limti=1"), Err("unknown_parameter".to_owned()));
+        assert_eq!(code("limit=1&limit=2"), Err("invalid_parameter".to_owned()));
+        let limit = |text: &str| {
+            let params = Params::of(Some(&format!("limit={text}")), &["limit"]).expect("known");
+            params.number("limit", 1..=1000u32).ok().flatten()
+        };
+        assert_eq!(limit("1000"), Some(1000));
+        for text in ["0", "1001", "", "%2B5", "-1", "1.0", "x", "99999999999999999999"] {
+            assert_eq!(limit(text), None, "{text}");
+        }
+    }
+}

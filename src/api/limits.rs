@@ -1,0 +1,108 @@
+//! What stands around every handler: the time it may take, what becomes of a panic, the shape of
+//! errors that others make, the access log and the request metrics.
+
+use std::{any::Any, time::Instant};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::{debug, error, warn};
+
+use super::{
+    AppState,
+    error::{ApiError, Cause, PROBLEM_JSON},
+};
+use crate::metrics::RequestLabels;
+
+/// Ends a handler that takes longer than `http.request_timeout`.
+pub async fn time_out(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let time = state.config().http.request_timeout;
+    tokio::time::timeout(time, next.run(request)).await.map_err(|_| ApiError::TimedOut)
+}
+
+pub async fn not_found() -> ApiError {
+    ApiError::NotFound
+}
+
+/// Gives an error that a library answered the shape of ours. Its headers (`Allow`) stay.
+pub async fn as_problem(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_JSON);
+    if is_problem || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let error = match status {
+        StatusCode::NOT_FOUND => ApiError::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => ApiError::MethodNotAllowed,
+        other => ApiError::Other(other),
+    };
+    let (parts, _) = response.into_parts();
+    let mut problem = error.into_response();
+    for (name, value) in &parts.headers {
+        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+            problem.headers_mut().insert(name, value.clone());
+        }
+    }
+    problem
+}
+
+type PanicHandler = fn(Box<dyn Any + Send>) -> Response;
+
+/// A panic ends one request, with 500 and none of its words to the client.
+pub fn catch_panic() -> CatchPanicLayer<PanicHandler> {
+    CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| {
+        let words = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("(no text)");
+        error!(panic = words, "a request handler panicked: a fault of the program, please report it");
+        ApiError::Internal.into_response()
+    })
+}
+
+/// One line of log and one measurement a request. Neither has the query, a header or a body.
+pub async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let mut response = next.run(request).await;
+    let time = begun.elapsed();
+    let status = response.status();
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+
+    // A probe that says "not ready" again and again is no news.
+    let is_probe = route.starts_with("/health");
+    let ms = time.as_secs_f64() * 1000.0;
+    match response.extensions().get::<Cause>() {
+        Some(Cause(cause)) if !is_probe => warn!(%method, path, %status, ms, cause, "request failed"),
+        _ => debug!(%method, path, %status, ms, "request"),
+    }
+    let labels = RequestLabels { method: method_word(&method), route, status: status.as_u16() };
+    state.metrics.http_request.get_or_create(&labels).observe(time.as_secs_f64());
+    response
+}
+
+/// A client can send any word as its method; the metrics know a few.
+fn method_word(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "DELETE" => "DELETE",
+        "HEAD" => "HEAD",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}

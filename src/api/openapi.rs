@@ -1,0 +1,109 @@
+//! The OpenAPI document and the page to try it. The paths come from the handlers; what holds for all
+//! of them (keys, limits, faults) is added here, so that no handler repeats it.
+
+use axum::{Router, http::header, routing};
+use utoipa::openapi::{
+    Components, Content, HeaderBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
+    ResponseBuilder, Type,
+    path::{Operation, PathItem},
+    security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    tag::TagBuilder,
+};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use super::{AppState, error::PROBLEM_JSON};
+
+/// The document before any path.
+pub fn base() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("novofon-bot")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Places phone calls through Asterisk and says truthfully what became of them. Errors are problem JSON \
+             (RFC 9457) with a stable `code`.",
+        ))
+        .build();
+    let tag = |name: &str, text: &str| TagBuilder::new().name(name).description(Some(text)).build();
+    OpenApiBuilder::new()
+        .info(info)
+        .tags(Some([
+            tag("calls", "Place calls and see what became of them"),
+            tag("events", "See what happens, as it happens"),
+            tag("health", "How the bot is"),
+        ]))
+        .build()
+}
+
+/// Adds what stands before every guarded route: a key, its rate.
+pub fn describe_guard(document: &mut OpenApi) {
+    for operation in operations(document) {
+        operation.security =
+            Some(["bearer", "api_key"].map(|name| SecurityRequirement::new(name, [""; 0])).to_vec());
+        add(operation, "401", || {
+            let challenge =
+                HeaderBuilder::new().schema(Some(text())).description(Some("How to present a key")).build();
+            problem("`unauthorized`: no API key, or one that is not known")
+                .header("WWW-Authenticate", challenge)
+        });
+        add(operation, "429", || {
+            problem("`rate_limited`: the key's requests per minute are used up")
+                .header("Retry-After", retry_after())
+        });
+    }
+}
+
+/// Adds what any route may answer, and the schemes of keys.
+pub fn finish(document: &mut OpenApi) {
+    for operation in operations(document) {
+        add(operation, "500", || problem("`internal_error`: a fault of the bot"));
+        add(operation, "503", || {
+            problem("`store_unavailable`, `stopping`, `timed_out`").header("Retry-After", retry_after())
+        });
+    }
+    let components = document.components.get_or_insert_with(Components::new);
+    components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    components.add_security_scheme(
+        "api_key",
+        SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key"))),
+    );
+}
+
+pub fn to_json(document: &OpenApi) -> String {
+    let mut json = serde_json::to_string_pretty(document).expect("a document can be written as JSON");
+    json.push('\n');
+    json
+}
+
+/// `/openapi.json` and `/docs`; both are free, they hold no secrets.
+pub fn routes(document: &OpenApi) -> Router<AppState> {
+    let json = to_json(document);
+    let serve = routing::get(move || async move { ([(header::CONTENT_TYPE, "application/json")], json) });
+    let page = SwaggerUi::new("/docs").config(Config::from("/openapi.json").try_it_out_enabled(true));
+    Router::new().route("/openapi.json", serve).merge(page)
+}
+
+fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
+    document.paths.paths.values_mut().flat_map(|item: &mut PathItem| {
+        [&mut item.get, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut)
+    })
+}
+
+/// Adds an answer that the handler did not describe by itself.
+fn add(operation: &mut Operation, status: &str, response: impl FnOnce() -> ResponseBuilder) {
+    let responses = &mut operation.responses.responses;
+    responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(response().build()));
+}
+
+fn problem(description: &str) -> ResponseBuilder {
+    let content = Content::new(Some(Ref::from_schema_name("Problem")));
+    ResponseBuilder::new().description(description).content(PROBLEM_JSON, content)
+}
+
+fn retry_after() -> utoipa::openapi::Header {
+    let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+    HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds")).build()
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}

@@ -1,0 +1,76 @@
+//! `GET /api/calls/{id}/timeline`: all evidence of a call, in order.
+
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use super::{
+    AppState,
+    error::{ApiError, Problem},
+    extract::CallPath,
+    view,
+};
+use crate::call::{Entry, Source, Status};
+
+/// One piece of evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct EntryView {
+    /// Its place in the order of all entries of all calls.
+    pub seq: i64,
+    #[serde(serialize_with = "view::time")]
+    pub at: DateTime<Utc>,
+    pub source: Source,
+    /// A stable word for programs.
+    #[schema(example = "trunk_ringing")]
+    pub event: String,
+    /// What was seen, for people; English.
+    pub text: String,
+    /// The state this led to; null when it led to none.
+    #[schema(required)]
+    pub status: Option<Status>,
+    /// Values for programs; null when there are none.
+    #[schema(required, value_type = Option<Object>)]
+    pub data: Option<Value>,
+}
+
+impl EntryView {
+    pub fn new(seq: i64, entry: Entry) -> Self {
+        let Entry { at, source, event, text, status, data } = entry;
+        EntryView { seq, at, source, event, text, status, data }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TimelineView {
+    pub call_id: Uuid,
+    pub status: Status,
+    pub entries: Vec<EntryView>,
+}
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(timeline))
+}
+
+/// All evidence of a call, in order
+#[utoipa::path(
+    get, path = "/api/calls/{id}/timeline", tag = "calls",
+    params(("id" = Uuid, Path, description = "The call's id")),
+    responses(
+        (status = 200, description = "The timeline", body = TimelineView),
+        (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The id is no UUID", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn timeline(
+    State(state): State<AppState>,
+    CallPath(id): CallPath,
+) -> Result<Json<TimelineView>, ApiError> {
+    let call = state.store.call(id).await?.ok_or(ApiError::CallNotFound(id))?;
+    let entries = state.store.timeline(id).await?;
+    let entries = entries.into_iter().map(|(seq, entry)| EntryView::new(seq, entry)).collect();
+    Ok(Json(TimelineView { call_id: id.0, status: call.status, entries }))
+}

@@ -1,0 +1,245 @@
+//! A call as clients see it: the original bot's names first, then all of calls.md.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    call::{CallRecord, EndedBy, Reached, Reason, Status, hint},
+    lang::Lang,
+};
+
+/// One call. Times are RFC 3339 in UTC with milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = example)]
+pub struct CallView {
+    pub id: Uuid,
+    /// E.164.
+    pub phone: String,
+    pub status: Status,
+    /// When it was dialed; before that, when it was accepted.
+    #[serde(serialize_with = "time")]
+    pub start_time: DateTime<Utc>,
+    /// Null until the call has ended.
+    #[serde(serialize_with = "time_or_null")]
+    #[schema(required)]
+    pub end_time: Option<DateTime<Utc>>,
+    /// Whole seconds from the answer to the end, 0 without an answer; null until the call has ended.
+    #[schema(required)]
+    pub duration: Option<u64>,
+    /// `completed`, `interrupted` or `sound_failed`; null when the scenario never began.
+    #[schema(required)]
+    pub scenario_result: Option<String>,
+    /// The SIP Call-ID of the trunk leg: what the carrier's support asks for.
+    #[schema(required)]
+    pub novofon_call_id: Option<String>,
+    /// Why a call that has ended was not completed: its reason, the carrier's words and the hint.
+    #[schema(required)]
+    pub error_message: Option<String>,
+    /// One stable word; null until the call has ended.
+    #[schema(required)]
+    pub reason: Option<Reason>,
+    /// What to do about it, in the language of `Accept-Language` (ru, en); null until the call has ended.
+    #[schema(required)]
+    pub hint: Option<String>,
+    pub reached: Reached,
+    #[schema(required)]
+    pub ended_by: Option<EndedBy>,
+    /// The carrier's final SIP status; null when it said nothing.
+    #[schema(required)]
+    pub sip_code: Option<u16>,
+    #[schema(required)]
+    pub sip_text: Option<String>,
+    /// Of the trunk leg; null when there was none.
+    #[schema(required)]
+    pub q850_cause: Option<u16>,
+    #[serde(serialize_with = "time")]
+    pub created_at: DateTime<Utc>,
+    #[serde(serialize_with = "time_or_null")]
+    #[schema(required)]
+    pub dialed_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "time_or_null")]
+    #[schema(required)]
+    pub ringing_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "time_or_null")]
+    #[schema(required)]
+    pub answered_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "time_or_null")]
+    #[schema(required)]
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Seconds of ringing or early media.
+    #[schema(required)]
+    pub ring_seconds: Option<f64>,
+    /// Seconds from the answer to the end.
+    #[schema(required)]
+    pub talk_seconds: Option<f64>,
+    /// What is shown to the callee; null leaves it to the dialplan.
+    #[schema(required)]
+    pub caller_id: Option<String>,
+    pub scenario: String,
+    /// Seconds.
+    pub ring_timeout: u32,
+    /// Seconds.
+    pub max_duration: u32,
+    /// As given by the client.
+    #[schema(required)]
+    pub custom_metadata: Option<Map<String, Value>>,
+}
+
+impl CallView {
+    pub fn new(call: &CallRecord, lang: Lang) -> Self {
+        let has_ended = call.status.is_terminal();
+        let hint = call.reason.map(|reason| hint(reason, lang));
+        CallView {
+            id: call.id.0,
+            phone: call.request.phone.to_string(),
+            status: call.status,
+            start_time: call.dialed_at.unwrap_or(call.created_at),
+            end_time: call.ended_at,
+            duration: has_ended.then(|| call.talk_seconds.unwrap_or_default().max(0.0) as u64),
+            scenario_result: call.scenario_result.clone(),
+            novofon_call_id: call.sip_call_id.clone(),
+            error_message: error_message(call, lang),
+            reason: call.reason,
+            hint: hint.map(str::to_owned),
+            reached: call.reached,
+            ended_by: call.ended_by,
+            sip_code: call.sip_code,
+            sip_text: call.sip_text.clone(),
+            q850_cause: call.q850_cause,
+            created_at: call.created_at,
+            dialed_at: call.dialed_at,
+            ringing_at: call.ringing_at,
+            answered_at: call.answered_at,
+            ended_at: call.ended_at,
+            ring_seconds: call.ring_seconds,
+            talk_seconds: call.talk_seconds,
+            caller_id: call.request.caller_id.clone(),
+            scenario: call.request.scenario.clone(),
+            ring_timeout: call.request.ring_timeout,
+            max_duration: call.request.max_duration,
+            custom_metadata: call.request.custom_metadata.as_ref().and_then(Value::as_object).cloned(),
+        }
+    }
+}
+
+/// `trunk_auth_failed: 401 Unauthorized – The carrier refused ...`
+fn error_message(call: &CallRecord, lang: Lang) -> Option<String> {
+    if !call.status.is_terminal() || call.status == Status::Completed {
+        return None;
+    }
+    let Some(reason) = call.reason else { return Some(call.status.to_string()) };
+    let said = [call.sip_code.map(|code| code.to_string()), call.sip_text.clone()];
+    let said: Vec<String> = said.into_iter().flatten().collect();
+    let hint = hint(reason, lang);
+    Some(match said.is_empty() {
+        true => format!("{reason} – {hint}"),
+        false => format!("{reason}: {} – {hint}", said.join(" ")),
+    })
+}
+
+pub(super) fn text_of(at: &DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+pub(super) fn time<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&text_of(at))
+}
+
+pub(super) fn time_or_null<S: Serializer>(at: &Option<DateTime<Utc>>, s: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => time(at, s),
+        None => s.serialize_none(),
+    }
+}
+
+fn example() -> Value {
+    serde_json::json!({
+        "id": "019abc5e-7d1a-7c3e-9f00-5a8c2d1e4b6f",
+        "phone": "+79522675444",
+        "status": "failed",
+        "start_time": "2026-11-21T09:30:00.012Z",
+        "end_time": "2026-11-21T09:30:00.087Z",
+        "duration": 0,
+        "scenario_result": null,
+        "novofon_call_id": "3b1f0a52-5c0e-4d6b-8f10-2f6f6b8e7a11",
+        "error_message": format!("trunk_auth_failed: 401 Unauthorized – {}", hint(Reason::TrunkAuthFailed, Lang::En)),
+        "reason": "trunk_auth_failed",
+        "hint": hint(Reason::TrunkAuthFailed, Lang::En),
+        "reached": "trying",
+        "ended_by": "carrier",
+        "sip_code": 401,
+        "sip_text": "Unauthorized",
+        "q850_cause": 21,
+        "created_at": "2026-11-21T09:30:00.004Z",
+        "dialed_at": "2026-11-21T09:30:00.012Z",
+        "ringing_at": null,
+        "answered_at": null,
+        "ended_at": "2026-11-21T09:30:00.087Z",
+        "ring_seconds": null,
+        "talk_seconds": null,
+        "caller_id": null,
+        "scenario": "default",
+        "ring_timeout": 60,
+        "max_duration": 3600,
+        "custom_metadata": {"order": 17}
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::{CallId, CallRequest};
+
+    fn record() -> CallRecord {
+        let request = CallRequest {
+            phone: "+79522675444".parse().expect("E.164"),
+            caller_id: None,
+            scenario: "default".into(),
+            ring_timeout: 60,
+            max_duration: 3600,
+            custom_metadata: None,
+            requested_by: None,
+        };
+        let at = DateTime::from_timestamp(1_790_000_000, 4_500_000).expect("in range");
+        CallRecord::new(CallId(Uuid::from_u128(7)), request, at)
+    }
+
+    #[test]
+    fn the_example_is_a_call() {
+        let view: CallView = serde_json::from_value(example()).expect("the example has all members");
+        assert_eq!(serde_json::to_value(&view).expect("JSON"), example());
+    }
+
+    #[test]
+    fn a_live_call_has_no_end() {
+        let view = CallView::new(&record(), Lang::En);
+        assert_eq!((view.end_time, view.duration), (None, None));
+        assert_eq!((&view.error_message, &view.hint), (&None, &None));
+        assert_eq!(view.start_time, view.created_at);
+        let json = serde_json::to_value(&view).expect("JSON");
+        assert_eq!(json["start_time"], "2026-09-21T14:13:20.004Z");
+        assert_eq!(json["custom_metadata"], Value::Null);
+    }
+
+    #[test]
+    fn the_error_message_tells_the_carriers_words() {
+        let mut call = record();
+        call.status = Status::Failed;
+        call.reason = Some(Reason::TrunkAuthFailed);
+        (call.sip_code, call.sip_text) = (Some(401), Some("Unauthorized".into()));
+        let message = |call: &CallRecord| CallView::new(call, Lang::En).error_message;
+        assert!(
+            message(&call)
+                .is_some_and(|m| m.starts_with("trunk_auth_failed: 401 Unauthorized – The carrier"))
+        );
+        (call.sip_code, call.sip_text) = (None, None);
+        assert!(message(&call).is_some_and(|m| m.starts_with("trunk_auth_failed – The carrier")));
+        call.status = Status::Completed;
+        call.talk_seconds = Some(12.9);
+        assert_eq!(message(&call), None);
+        assert_eq!(CallView::new(&call, Lang::Ru).duration, Some(12));
+    }
+}

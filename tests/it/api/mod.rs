@@ -1,0 +1,12 @@
+//! The HTTP API, with a stand-in for the engine.
+
+mod auth;
+mod calls;
+mod errors;
+mod events;
+mod health;
+mod idempotency;
+mod initiate;
+mod list;
+mod openapi;
+mod server;

@@ -1,0 +1,187 @@
+//! A stand-in for the engine: it takes calls and stores them as the real one does; what becomes of
+//! them is the test's to say.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::{DurationRound, TimeDelta, Utc};
+use novofon_bot::{
+    call::{CallId, CallRecord, CallRequest, EndedBy, Entry, Reached, Reason, Source, Status},
+    engine::{Change, Command, EnginePort, EngineState, HangupAnswer, IdempotencyKey, LiveCalls, PlaceError},
+    store::{Commit, Committed, IdempotencyRow, Notice, Store},
+};
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::sync::{RwLock, broadcast, mpsc, oneshot, watch};
+use uuid::Uuid;
+
+type Reply = oneshot::Sender<Result<Arc<CallRecord>, PlaceError>>;
+
+#[derive(Clone)]
+pub struct FakeEngine {
+    pub state: watch::Sender<EngineState>,
+    /// Nothing is placed while a test holds it for writing.
+    pub gate: Arc<RwLock<()>>,
+    /// The answer to calls to come, in place of taking them.
+    pub refuse: Arc<Mutex<Option<PlaceError>>>,
+    /// Requests that came in.
+    pub asked: Arc<AtomicUsize>,
+    live: LiveCalls,
+    changes: broadcast::Sender<Arc<Change>>,
+    waiting: Arc<Mutex<HashMap<CallId, Reply>>>,
+    store: Store,
+}
+
+impl FakeEngine {
+    pub fn start(mut port: EnginePort, store: Store, mut told: mpsc::UnboundedReceiver<Notice>) -> Self {
+        let engine = FakeEngine {
+            state: port.state,
+            gate: Arc::default(),
+            refuse: Arc::default(),
+            asked: Arc::default(),
+            live: port.live,
+            changes: port.changes,
+            waiting: Arc::default(),
+            store,
+        };
+        let on_disk = engine.clone();
+        tokio::spawn(async move {
+            while let Some(notice) = told.recv().await {
+                match notice {
+                    Notice::Committed(calls) => calls.into_iter().for_each(|call| on_disk.publish(call)),
+                    Notice::Refused(refused) => panic!("{refused:?}"),
+                }
+            }
+        });
+        let taking = engine.clone();
+        tokio::spawn(async move {
+            while let Some(command) = port.commands.recv().await {
+                match command {
+                    Command::Place { request, idempotency, reply } => {
+                        tokio::spawn(taking.clone().place(*request, idempotency, reply));
+                    }
+                    Command::Hangup { id, reply } => {
+                        let _ = reply.send(taking.hangup(id));
+                    }
+                    Command::Stop => {}
+                }
+            }
+        });
+        engine
+    }
+
+    async fn place(self, request: CallRequest, key: Option<IdempotencyKey>, reply: Reply) {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let _open = self.gate.read().await;
+        if let Some(error) = self.refuse.lock().clone() {
+            let _ = reply.send(Err(error));
+            return;
+        }
+        let now = Utc::now().duration_trunc(TimeDelta::microseconds(1)).expect("in range");
+        let record = Arc::new(CallRecord::new(CallId(Uuid::now_v7()), request, now));
+        let idempotency = key.map(|key| IdempotencyRow {
+            scope: key.scope,
+            key: key.key,
+            fingerprint: key.fingerprint,
+            call_id: record.id,
+            created_at: now,
+        });
+        self.waiting.lock().insert(record.id, reply);
+        let entries = vec![entry("accepted", Some(Status::Queued), None)];
+        self.store.submit(Commit { record, entries, idempotency, done: None });
+    }
+
+    fn hangup(&self, id: CallId) -> HangupAnswer {
+        match self.live.read().get(&id) {
+            Some(call) => HangupAnswer::Asked(call.borrow().clone()),
+            None => HangupAnswer::NotFound,
+        }
+    }
+
+    fn publish(&self, call: Committed) {
+        let record = call.record.clone();
+        {
+            let mut live = self.live.write();
+            let sender = live.entry(call.call_id).or_insert_with(|| watch::Sender::new(record.clone()));
+            sender.send_replace(record.clone());
+            if record.status.is_terminal() {
+                live.remove(&call.call_id);
+            }
+        }
+        let _ = self.changes.send(Arc::new(Change { record: record.clone(), entries: call.entries }));
+        if let Some(reply) = self.waiting.lock().remove(&call.call_id) {
+            let _ = reply.send(Ok(record));
+        }
+    }
+
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// The calls that live, when there are so many.
+    pub async fn live(&self, count: usize) -> Vec<CallId> {
+        until("calls to live", || self.live.read().len() == count).await;
+        self.live.read().keys().copied().collect()
+    }
+
+    /// What was seen of a live call, and what it changed.
+    pub fn record(&self, id: &str, entry: Entry, change: impl FnOnce(&mut CallRecord)) {
+        let id: CallId = id.parse().expect("an id");
+        let mut record = self.live.read()[&id].borrow().as_ref().clone();
+        if let Some(status) = entry.status {
+            record.status = status;
+        }
+        change(&mut record);
+        self.store.submit(Commit {
+            record: Arc::new(record),
+            entries: vec![entry],
+            idempotency: None,
+            done: None,
+        });
+    }
+
+    /// The call comes into this state, and that is on disk.
+    pub async fn step(&self, id: &str, status: Status) {
+        self.record(id, entry(status.as_str(), Some(status), None), |call| {
+            let now = Some(entry("", None, None).at);
+            match status {
+                Status::Dialing => call.dialed_at = now,
+                Status::Ringing => (call.ringing_at, call.reached) = (now, Reached::Ringing),
+                Status::Answered => (call.answered_at, call.reached) = (now, Reached::Answered),
+                status if status.is_terminal() => {
+                    call.ended_at = now;
+                    call.reason = Some(Reason::HungUp);
+                    call.ended_by = Some(EndedBy::Callee);
+                    call.talk_seconds = call.answered_at.map(|_| 2.5);
+                }
+                _ => {}
+            }
+        });
+        let id = id.parse().expect("an id");
+        until("the step to be on disk", || {
+            self.live.read().get(&id).map_or(status.is_terminal(), |call| call.borrow().status == status)
+        })
+        .await;
+    }
+}
+
+pub fn entry(event: &str, status: Option<Status>, data: Option<Value>) -> Entry {
+    let at = Utc::now().duration_trunc(TimeDelta::microseconds(1)).expect("in range");
+    Entry { at, source: Source::Bot, event: event.into(), text: format!("seen: {event}"), status, data }
+}
+
+/// Waits for a condition that no channel tells.
+pub async fn until(what: &str, condition: impl Fn() -> bool) {
+    let polling = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), polling).await.unwrap_or_else(|_| panic!("no {what}"));
+}

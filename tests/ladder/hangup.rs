@@ -1,0 +1,55 @@
+//! Hang-ups that go wrong on their way.
+
+use novofon_bot::call::{ChannelState, EndedBy, Input, Reason};
+
+use crate::support::{Ladder, found, hangup_by_api, nothing_found, trunk};
+
+#[test]
+fn the_first_to_ask_ends_the_call() {
+    let mut call = Ladder::answered();
+    call.give(hangup_by_api()).expect(&["store(answered)", "hangup"]);
+    call.give(Input::Hangup { by: EndedBy::Bot, reason: Reason::Shutdown }).expect(&[]);
+    call.trunk_and_halves_gone().ends("completed hung_up api");
+}
+
+#[test]
+fn the_callee_was_faster() {
+    let mut call = Ladder::answered();
+    call.give(Input::TrunkHangup { cause: Some(16), tech_cause: None });
+    call.give(hangup_by_api());
+    call.trunk_and_halves_gone().ends("completed hung_up callee");
+}
+
+#[test]
+fn asterisk_is_asked_until_the_channel_is_gone() {
+    let mut call = Ladder::dialed();
+    call.give(trunk());
+    call.give(hangup_by_api()).expect(&["store(dialing)", "hangup"]);
+    call.give(Input::RequestFailed { what: "the hang-up", why: "500".into() });
+    call.at(2.5).expect(&["look"]);
+    call.give(Input::Found(found(ChannelState::Down, ChannelState::Down))).expect(&["hangup"]);
+    call.at(5.0).expect(&["look"]);
+    call.give(nothing_found()).ends("canceled hung_up api");
+}
+
+#[test]
+fn asterisk_never_comes_back() {
+    let mut call = Ladder::answered();
+    call.give(hangup_by_api());
+    for second in 1..=119 {
+        call.at(f64::from(second));
+        call.give(Input::RequestFailed { what: "the look at its channels", why: "refused".into() });
+        assert!(!call.machine.has_ended());
+    }
+    call.at(121.0).ends("unknown asterisk_unreachable unknown");
+}
+
+/// The carrier took the call in the moment in which we took it back.
+#[test]
+fn an_answer_after_our_hang_up_is_still_an_answer() {
+    let mut call = Ladder::dialed();
+    call.give(trunk());
+    call.give(hangup_by_api());
+    call.give(Input::TrunkState(ChannelState::Up)).expect(&["store(answered)"]);
+    call.trunk_and_halves_gone().ends("completed hung_up api");
+}

@@ -1,0 +1,60 @@
+//! Our own time-outs, and answers that nobody proves.
+
+use novofon_bot::call::{ChannelState, DialStatus, Half, Input};
+
+use crate::support::{Ladder, nothing_found, trunk};
+
+#[test]
+fn it_rang_until_our_time_was_over() {
+    let mut call = Ladder::dialed();
+    call.give(trunk());
+    call.at(1.0).give(Input::TrunkDial(DialStatus::Ringing)).expect(&["store(ringing)"]);
+    call.at(30.5).expect(&["store(ringing)", "hangup"]);
+    call.trunk_and_halves_gone().ends("no_answer ring_timeout limit");
+    assert_eq!(call.machine.record().ring_seconds, Some(29.5));
+}
+
+#[test]
+fn talk_is_bounded() {
+    let mut call = Ladder::answered();
+    call.at(119.9);
+    call.at(120.5).expect(&["store(answered)", "hangup"]);
+    call.trunk_and_halves_gone().ends("completed max_duration limit");
+    assert_eq!(call.machine.record().talk_seconds, Some(120.5));
+}
+
+#[test]
+fn an_answer_ends_the_ring_time_out() {
+    let mut call = Ladder::answered();
+    call.at(31.0).expect(&[]);
+}
+
+/// The dialplan played an announcement, or took the call to a voice mail.
+#[test]
+fn an_answer_without_a_trunk_leg_is_none() {
+    let mut call = Ladder::dialed();
+    call.give(Input::Entered).expect(&[]);
+    call.at(2.1).expect(&["store(dialing)", "hangup"]);
+    call.give(Input::HalfDestroyed { half: Half::Near, cause: Some(16) });
+    call.at(3.2).ends("failed dialplan_missing pbx");
+}
+
+#[test]
+fn the_trunk_may_prove_it_a_moment_later() {
+    let mut call = Ladder::dialed();
+    call.give(trunk());
+    call.give(Input::Entered);
+    call.at(0.1).give(Input::TrunkState(ChannelState::Up)).expect(&["store(answered)", "play(sound:hello)"]);
+    call.at(3.0).expect(&[]);
+}
+
+/// Both halves are gone, and of the trunk leg nothing was heard: it is asked for, not guessed.
+#[test]
+fn a_trunk_leg_whose_end_was_not_told() {
+    let mut call = Ladder::dialed();
+    call.give(trunk());
+    call.give(Input::HalfDestroyed { half: Half::Near, cause: Some(16) });
+    call.give(Input::HalfDestroyed { half: Half::Far, cause: Some(16) });
+    call.at(1.1).expect(&["look"]);
+    call.give(nothing_found()).ends("unknown outcome_lost unknown");
+}

@@ -1,0 +1,76 @@
+//! What a failed originate means. Whether it was carried out decides: it is never sent again.
+
+use novofon_bot::call::{ChannelState, Input, OriginateFailure};
+
+use crate::support::{Ladder, found, hangup_by_api, nothing_found, trunk};
+
+fn originating() -> Ladder {
+    let mut call = Ladder::place(true);
+    call.give(Input::Admitted);
+    call.give(Input::IntentStored).expect(&["originate"]);
+    call
+}
+
+fn uncertain() -> Input {
+    Input::OriginateFailed(OriginateFailure::Uncertain("timed out".into()))
+}
+
+#[test]
+fn not_sent() {
+    let mut call = originating();
+    call.give(Input::OriginateFailed(OriginateFailure::NotSent("connection refused".into())));
+    call.expect(&["store(failed)", "ended"]).ends("failed asterisk_unreachable pbx");
+}
+
+#[test]
+fn refused() {
+    let mut call = originating();
+    let message = "Allocation failed".into();
+    call.give(Input::OriginateFailed(OriginateFailure::Refused { status: 500, message }));
+    call.expect(&["store(failed)", "ended"]).ends("failed asterisk_refused pbx");
+}
+
+#[test]
+fn uncertain_and_nothing_there_after_two_looks() {
+    let mut call = originating();
+    call.give(uncertain()).expect(&["store(dialing)", "look"]);
+    // It may still be on its way.
+    call.give(nothing_found()).expect(&[]);
+    call.at(2.5).expect(&["look"]);
+    call.give(nothing_found());
+    call.ends("unknown outcome_lost unknown");
+}
+
+#[test]
+fn uncertain_and_found() {
+    let mut call = originating();
+    call.give(uncertain());
+    call.give(Input::Found(found(ChannelState::Down, ChannelState::Ringing)))
+        .expect(&["store(ringing)", "watch"]);
+    assert!(!call.machine.has_ended());
+    call.give(Input::TrunkHangup { cause: Some(17), tech_cause: Some(486) });
+    call.trunk_and_halves_gone().ends("busy busy callee");
+}
+
+#[test]
+fn its_events_were_faster_than_its_failure() {
+    let mut call = originating();
+    call.give(trunk());
+    call.give(Input::OriginateFailed(OriginateFailure::NotSent("reset".into())));
+    assert!(!call.machine.has_ended(), "a trunk leg was seen, so it was sent");
+}
+
+#[test]
+fn no_answer_to_the_originate_at_all() {
+    let mut call = originating();
+    call.at(30.1);
+    call.at(160.0).ends("unknown asterisk_unreachable unknown");
+}
+
+#[test]
+fn hung_up_before_asterisk_answered_the_originate() {
+    let mut call = originating();
+    call.give(hangup_by_api()).expect(&["store(dialing)"]);
+    call.give(Input::Originated).expect(&["hangup"]);
+    call.give(nothing_found()).ends("canceled hung_up api");
+}

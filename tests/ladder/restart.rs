@@ -1,0 +1,96 @@
+//! A call that a former run of the bot left open. It is never dialed again once an intent was stored.
+
+use novofon_bot::call::{CallRecord, ChannelState, Input, Status};
+
+use crate::support::{Ladder, found, moment, nothing_found, record};
+
+fn left_in(status: Status) -> CallRecord {
+    let mut call = record();
+    call.status = status;
+    call.created_at = moment(990.0).wall;
+    call.dialed_at = Some(moment(991.0).wall);
+    if status > Status::Dialing {
+        call.trunk_channel = Some("1790000000.1".into());
+        call.ringing_at = Some(moment(992.0).wall);
+    }
+    if status == Status::Answered {
+        call.answered_at = Some(moment(995.0).wall);
+    }
+    call
+}
+
+#[test]
+fn queued_waits_on_and_is_dialed_once() {
+    let mut queued = record();
+    queued.created_at = moment(900.0).wall;
+    let mut call = Ladder::restore(queued);
+    call.expect(&["store(queued)"]);
+    call.give(Input::AsteriskBack);
+    call.give(Input::Admitted).expect(&["store(dialing, intent)"]);
+    call.give(Input::IntentStored).expect(&["originate"]);
+}
+
+#[test]
+fn the_time_in_the_queue_goes_on() {
+    let mut queued = record();
+    queued.created_at = moment(500.0).wall;
+    let mut call = Ladder::restore(queued);
+    call.give(Input::AsteriskBack);
+    call.at(1100.1).ends("failed queue_timeout limit");
+}
+
+#[test]
+fn dialing_and_nothing_found_is_unknown() {
+    let mut call = Ladder::restore(left_in(Status::Dialing));
+    call.give(Input::Admitted).expect(&[]);
+    call.give(Input::IntentStored).expect(&[]);
+    call.give(nothing_found());
+    call.at(1002.5).expect(&["look"]);
+    call.give(nothing_found()).ends("unknown outcome_lost unknown");
+}
+
+#[test]
+fn ringing_and_still_there_goes_on() {
+    let mut call = Ladder::restore(left_in(Status::Ringing));
+    call.expect(&["store(ringing)", "watch"]);
+    call.give(Input::Found(found(ChannelState::Ringing, ChannelState::Ringing))).expect(&[]);
+    call.at(1002.0).give(Input::TrunkState(ChannelState::Up)).expect(&["store(answered)"]);
+    call.give(Input::Entered).expect(&["play(sound:hello)"]);
+}
+
+#[test]
+fn answered_meanwhile() {
+    let mut call = Ladder::restore(left_in(Status::Ringing));
+    call.give(Input::Found(found(ChannelState::Up, ChannelState::Up)))
+        .expect(&["store(answered)", "play(sound:hello)"]);
+}
+
+#[test]
+fn answered_and_gone_is_completed_by_nobody_knows_whom() {
+    let mut call = Ladder::restore(left_in(Status::Answered));
+    call.give(nothing_found()).ends("completed outcome_lost unknown");
+}
+
+#[test]
+fn ringing_and_gone_is_unknown() {
+    let mut call = Ladder::restore(left_in(Status::Ringing));
+    call.give(nothing_found()).ends("unknown outcome_lost unknown");
+}
+
+#[test]
+fn a_hang_up_that_was_asked_for_goes_on() {
+    let mut left = left_in(Status::Answered);
+    left.hangup_by = Some(novofon_bot::call::EndedBy::Api);
+    left.hangup_reason = Some(novofon_bot::call::Reason::HungUp);
+    let mut call = Ladder::restore(left);
+    call.expect(&["store(answered)", "watch", "hangup"]);
+    call.trunk_and_halves_gone().ends("completed hung_up api");
+}
+
+#[test]
+fn the_ring_time_out_counts_the_time_before() {
+    let mut call = Ladder::restore(left_in(Status::Ringing));
+    call.give(Input::Found(found(ChannelState::Ringing, ChannelState::Ringing)));
+    call.at(1020.9).expect(&[]);
+    call.at(1021.1).expect(&["store(ringing)", "hangup"]);
+}

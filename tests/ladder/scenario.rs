@@ -1,0 +1,82 @@
+//! What the bot plays, and what becomes of it.
+
+use novofon_bot::call::{ChannelState, Input};
+
+use crate::support::{Ladder, found, hangup_by_api};
+
+fn playback(call: &Ladder, n: usize) -> String {
+    format!("{}-{n}", call.machine.id())
+}
+
+fn finished(call: &Ladder, n: usize, ok: bool) -> Input {
+    Input::PlaybackFinished { playback: playback(call, n), ok }
+}
+
+#[test]
+fn sound_wait_sound_hang_up() {
+    let mut call = Ladder::answered();
+    call.expect(&["play(sound:hello)"]);
+    let end = finished(&call, 1, true);
+    call.at(2.0).give(end).expect(&["store(answered)"]);
+    call.at(3.1).expect(&["play(sound:bye)"]);
+    let end = finished(&call, 3, true);
+    call.at(4.0).give(end).expect(&["store(answered)", "hangup"]);
+    call.trunk_and_halves_gone().ends("completed scenario_ended bot");
+    assert_eq!(call.machine.record().scenario_result.as_deref(), Some("completed"));
+}
+
+#[test]
+fn a_sound_that_is_missing_is_said_and_passed_over() {
+    let mut call = Ladder::answered();
+    let end = finished(&call, 1, false);
+    call.give(end).expect(&["store(answered)"]);
+    call.at(1.1).expect(&["play(sound:bye)"]);
+    let refused = Input::PlaybackRefused { playback: playback(&call, 3), why: "404".into() };
+    call.give(refused).expect(&["store(answered)", "hangup"]);
+    call.trunk_and_halves_gone();
+    assert_eq!(call.machine.record().scenario_result.as_deref(), Some("sound_failed"));
+}
+
+#[test]
+fn the_callee_hangs_up_in_the_middle() {
+    let mut call = Ladder::answered();
+    call.give(Input::TrunkHangup { cause: Some(16), tech_cause: None });
+    call.trunk_and_halves_gone().ends("completed hung_up callee");
+    assert_eq!(call.machine.record().scenario_result.as_deref(), Some("interrupted"));
+}
+
+#[test]
+fn an_end_told_twice_is_one_step() {
+    let mut call = Ladder::answered();
+    let end = finished(&call, 1, true);
+    call.give(end.clone()).expect(&["store(answered)"]);
+    call.give(end).expect(&[]);
+    call.at(1.1).expect(&["play(sound:bye)"]);
+}
+
+/// The socket was away when the sound ended.
+#[test]
+fn a_sound_whose_end_was_not_heard() {
+    let mut call = Ladder::answered();
+    call.at(60.1).expect(&["look"]);
+    call.give(Input::Found(found(ChannelState::Up, ChannelState::Up))).expect(&["store(answered)"]);
+    call.at(61.2).expect(&["play(sound:bye)"]);
+}
+
+#[test]
+fn a_long_sound_is_asked_after_again_and_again() {
+    let mut call = Ladder::answered();
+    call.at(60.1).expect(&["look"]);
+    let still = novofon_bot::call::Found { playing: true, ..found(ChannelState::Up, ChannelState::Up) };
+    call.give(Input::Found(still)).expect(&[]);
+    call.at(119.5).expect(&[]);
+}
+
+#[test]
+fn nothing_is_played_after_the_hang_up() {
+    let mut call = Ladder::answered();
+    call.give(hangup_by_api());
+    let end = finished(&call, 1, true);
+    call.give(end).expect(&["store(answered)"]);
+    call.at(1.5).expect(&[]);
+}
