@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash source-path=SCRIPTDIR
 # What scripts/quickstart and scripts/test share: what a fresh machine needs, the build, the bot as a
 # process. The caller has set ROOT (the checkout), `say` and `die`.
 
