@@ -130,6 +130,7 @@ impl Machine {
             (Timer::Ring, Duration::from_secs(record.request.ring_timeout.into()))
         };
         if up {
+            machine.resume_scenario(now, scenario);
             machine.answered_since = Some(now.mono.saturating_sub(passed));
         } else if machine.evidence.rang() {
             machine.ringing_since = Some(now.mono);

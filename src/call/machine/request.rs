@@ -223,10 +223,10 @@ impl Machine {
             self.trunk_created(now, trunk.channel, trunk.sip_call_id);
             self.trunk_state(now, trunk.state);
         }
+        self.playback_seen(now, found.playing);
         if found.near_in_stasis {
             self.entered(now);
         }
-        self.playback_seen(now, found.playing);
         if self.evidence.hangup.is_some() {
             self.send_hangup(now);
         } else {
