@@ -216,6 +216,7 @@ impl Machine {
         }
         self.misses = 0;
         self.evidence.uncertain = false;
+        let asked_before = self.evidence.hangup.is_some();
         if self.phase == Phase::Originating {
             self.phase = Phase::Placed;
         }
@@ -227,9 +228,9 @@ impl Machine {
         if found.near_in_stasis {
             self.entered(now);
         }
-        if self.evidence.hangup.is_some() {
+        if asked_before {
             self.send_hangup(now);
-        } else {
+        } else if self.evidence.hangup.is_none() {
             self.timers.disarm(Timer::Check);
         }
     }
