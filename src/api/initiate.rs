@@ -43,7 +43,7 @@ pub struct Initiate {
     #[schema(max_length = 40, example = "8 (952) 267-54-44")]
     pub phone: String,
     /// The number to show to the callee.
-    #[schema(max_length = 40, example = "+78122000000")]
+    #[schema(max_length = 40, example = "+74951234567")]
     pub caller_id: Option<String>,
     /// The name of one of the configured scenarios.
     #[schema(min_length = 1, max_length = 64, example = "default")]
