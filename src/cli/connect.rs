@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     fs,
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -54,18 +54,7 @@ impl ConnectArgs {
             return Ok((parse(url)?, None));
         }
         match Config::load(self.config.config.as_deref(), environment()) {
-            Ok(loaded) => {
-                let mut listen = loaded.config.http.listen;
-                // An address to listen on everywhere is none to connect to.
-                match listen.ip() {
-                    IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip([127, 0, 0, 1].into()),
-                    IpAddr::V6(ip) if ip.is_unspecified() => {
-                        listen.set_ip(std::net::Ipv6Addr::LOCALHOST.into())
-                    }
-                    _ => {}
-                }
-                Ok((parse(&format!("http://{listen}"))?, None))
-            }
+            Ok(loaded) => Ok((parse(&format!("http://{}", reachable(loaded.config.http.listen)))?, None)),
             // To fall back from what was named could reach another daemon than was meant.
             Err(error) if self.config.config.is_some() || std::env::var_os(LISTEN).is_some() => {
                 Err(Failure::Config(error.to_string()))
@@ -87,6 +76,16 @@ impl ConnectArgs {
             Err(error) => Err(Failure::KeyFile { path: path.clone(), why: error.to_string() }),
         }
     }
+}
+
+/// An address to listen on everywhere is none to connect to.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip: IpAddr = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
 }
 
 fn secret(text: &str) -> Result<Secret, Infallible> {
@@ -124,6 +123,17 @@ mod tests {
         assert_eq!(parsed("https://host/bot?x=1#y").as_deref(), Some("https://host/bot/"));
         for bad in ["", "127.0.0.1:8080", "ftp://host/", "http://", "http://user:word@host/"] {
             assert_eq!(parsed(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn everywhere_is_reached_on_loopback() {
+        for (listen, expected) in [
+            ("0.0.0.0:8080", "127.0.0.1:8080"),
+            ("[::]:8080", "[::1]:8080"),
+            ("10.0.0.7:9000", "10.0.0.7:9000"),
+        ] {
+            assert_eq!(reachable(listen.parse().expect("an address")).to_string(), expected);
         }
     }
 
