@@ -10,4 +10,5 @@ pub mod lang;
 pub mod logging;
 pub mod metrics;
 pub mod scenario;
+pub mod secret;
 pub mod store;

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 /// Each floor with its modules, the ground first. A module may use its own floor's modules only
 /// where `NEIGHBOURS` says so.
 const FLOORS: [&[&str]; 5] = [
-    &["lang", "scenario"],
+    &["lang", "scenario", "secret"],
     &["call"],
     &["asterisk", "store", "config", "logging", "metrics"],
     &["engine"],

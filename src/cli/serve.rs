@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::ConfigArgs;
 use crate::{
     api,
-    asterisk::ari::{AriTarget, RestOverSocket, Secret},
+    asterisk::ari::{AriTarget, RestOverSocket},
     call::Limits,
     config::{Config, StepConfig, environment},
     engine::{self, Dial, Settings, Trunk},
@@ -143,8 +143,8 @@ fn scenarios(named: &BTreeMap<String, Vec<StepConfig>>) -> BTreeMap<String, Scen
 
 fn target(config: &Config) -> AriTarget {
     let ari = &config.ari;
-    let password = Secret::new(ari.password.expose());
-    let mut target = AriTarget::new(ari.url.clone(), ari.username.clone(), password, ari.app.clone());
+    let mut target =
+        AriTarget::new(ari.url.clone(), ari.username.clone(), ari.password.clone(), ari.app.clone());
     target.request_timeout = ari.request_timeout;
     target.rest_over_socket = if ari.rest_over_socket { RestOverSocket::Auto } else { RestOverSocket::Never };
     target

@@ -7,12 +7,13 @@ use super::keys::{self, ApiKeys, HIGHEST_RATE, Written};
 use super::layers::Layers;
 use super::reader::{Reader, shown};
 use super::schema::nearest;
-use super::secret::{self, Secret};
+use super::secret;
 use super::steps::{self, StepConfig};
 use super::{
     Ari, Config, Dial, Http, Log, LogFormat, MAX_DURATION, RING_TIMEOUT, Scenario, Service, Store, Trunk,
 };
 use crate::lang::Lang;
+use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -21,10 +21,10 @@ pub use env::environment;
 pub use error::{ConfigErrors, Origin, Problem};
 pub use keys::{ApiKey, ApiKeys};
 pub use schema::{DEFAULT_TOML, ENV_PREFIX};
-pub use secret::Secret;
 pub use steps::StepConfig;
 
 use crate::lang::Lang;
+use crate::secret::Secret;
 use layers::{FileLayer, Layers};
 use schema::Schema;
 use std::collections::{BTreeMap, HashMap};

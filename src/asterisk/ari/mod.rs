@@ -26,4 +26,4 @@ pub use error::{AriError, Certainty};
 pub use event::*;
 pub use model::{Channel, DialplanPosition, Endpoint, Party, Playback};
 pub use supervisor::{Link, Received, Subscriptions, connect};
-pub use target::{AriTarget, RestOverSocket, Secret, TargetError};
+pub use target::{AriTarget, RestOverSocket, TargetError};

@@ -1,6 +1,5 @@
 //! Where Asterisk is and how patient to be with it. It owns the addresses; it must not open any connection.
 
-use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,26 +8,7 @@ use reqwest::header::HeaderValue;
 use url::Url;
 
 use super::request::encode;
-
-/// A password: it can be put on the wire, and never into a log.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
+use crate::secret::Secret;
 
 /// Whether requests may travel over the events socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -11,7 +11,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ari, AriTarget, Link, RestOverSocket, Secret, Subscriptions, connect};
+use super::{Ari, AriTarget, Link, RestOverSocket, Subscriptions, connect};
+use crate::secret::Secret;
 
 /// No condition of these tests takes so long, unless it never comes.
 const PATIENCE: Duration = Duration::from_secs(10);
