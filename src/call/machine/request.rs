@@ -216,6 +216,7 @@ impl Machine {
         }
         self.misses = 0;
         self.evidence.uncertain = false;
+        let asked_before = self.evidence.hangup.is_some();
         if self.phase == Phase::Originating {
             self.phase = Phase::Placed;
         }
@@ -223,13 +224,13 @@ impl Machine {
             self.trunk_created(now, trunk.channel, trunk.sip_call_id);
             self.trunk_state(now, trunk.state);
         }
+        self.playback_seen(now, found.playing);
         if found.near_in_stasis {
             self.entered(now);
         }
-        self.playback_seen(now, found.playing);
-        if self.evidence.hangup.is_some() {
+        if asked_before {
             self.send_hangup(now);
-        } else {
+        } else if self.evidence.hangup.is_none() {
             self.timers.disarm(Timer::Check);
         }
     }
