@@ -51,6 +51,19 @@ async fn in_dialing() {
     goes_on("+79005550100", "dialing", "trunk_created", "canceled hung_up api trying").await;
 }
 
+/// Nothing in Asterisk tells any more that it was dialed: only the stored intent does.
+#[tokio::test]
+async fn in_dialing_and_gone_meanwhile() {
+    let (number, lab) = ("+79005550100", Lab::shared());
+    let (mut bot, call) = killed_in(&lab, STAY, number, "dialing", "trunk_created").await;
+    lab.asterisk().hang_up(&json!({"id": call.id()})).await;
+    lab.asterisk().until_free_of(&[&call.id()], &bot.caller, SOON).await;
+    restart(&mut bot, &call.id()).await;
+    let ended = bot.until_ended(&call.id(), SOON).await;
+    assert_end(&bot, &ended, "unknown outcome_lost unknown sent").await;
+    assert_nothing_left(&lab, &bot, &call.id(), number).await;
+}
+
 #[tokio::test]
 async fn in_ringing() {
     goes_on("+79005550180", "ringing", "trunk_ringing", "canceled hung_up api ringing").await;
