@@ -183,7 +183,7 @@ async fn queued_calls_are_dialed_once_and_in_their_order() {
 /// once, and has an end.
 #[tokio::test]
 async fn again_and_again_under_way() {
-    const ROUNDS: usize = 4;
+    const ROUNDS: usize = 3;
     const CALLS: usize = 8;
     let lab = Lab::shared();
     let settings = [HANG_UP, ("dial.max_concurrent", "8"), ("dial.calls_per_second", "20")];

@@ -4,7 +4,6 @@
 //! requests, limits, restarts.
 
 mod admission;
-mod clock;
 mod hangup;
 mod limits;
 mod originate;

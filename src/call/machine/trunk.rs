@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Machine, Phase, Since};
+use super::{Machine, Phase};
 use crate::call::{
     ChannelState, DialStatus, Effect, EndedBy, Half, Moment, Reason, Report, Source, Status, Timer,
     cause::CarrierStatus, evidence::Causes,
@@ -67,7 +67,7 @@ impl Machine {
             return;
         }
         self.evidence.rang = true;
-        self.ringing_since.get_or_insert(Since::now(now));
+        self.ringing_since.get_or_insert(now.mono);
         self.record.ringing_at.get_or_insert(now.wall);
         self.note(now, Source::Sip, "trunk_ringing", "the trunk leg rings".into(), Some(Status::Ringing));
     }
@@ -77,7 +77,7 @@ impl Machine {
             return;
         }
         self.evidence.early_media = true;
-        self.ringing_since.get_or_insert(Since::now(now));
+        self.ringing_since.get_or_insert(now.mono);
         let text = "the carrier sends audio before an answer".into();
         self.note(now, Source::Sip, "trunk_early_media", text, Some(Status::EarlyMedia));
     }
@@ -87,7 +87,7 @@ impl Machine {
             return;
         }
         self.evidence.up = true;
-        self.answered_since = Some(Since::now(now));
+        self.answered_since = Some(now.mono);
         self.record.answered_at = Some(now.wall);
         self.timers.disarm(Timer::Ring);
         self.timers.disarm(Timer::Proof);
