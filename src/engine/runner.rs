@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     admission::Admission,
     agenda::Agenda,
+    early::Early,
     handle::{AriState, Change, Command, EngineState, LiveCalls, PlaceError, StoreState},
     line::Line,
     settings::Settings,
@@ -60,6 +61,7 @@ pub(super) struct Runner {
     pub registry: Registry,
     pub admission: Admission,
     pub agenda: Agenda,
+    pub early: Early,
     /// Calls between their admission and their end: each holds a slot.
     pub live: HashSet<CallId>,
     /// Calls whose intent to dial is on its way to the disk.
@@ -140,6 +142,7 @@ impl Runner {
 
     /// Hands on what a machine wishes for.
     pub fn carry_out(&mut self, call: CallId, effects: Vec<Effect>) {
+        let mut early = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Store { record, entries, intent } => {
@@ -160,12 +163,18 @@ impl Runner {
                     let trunk = self.machines.get(&call).and_then(|m| m.record().trunk_channel.clone());
                     self.line.look(vec![Lookup { call, trunk, playback }]);
                 }
-                Effect::Watch { trunk_channel } => self.registry.watch(trunk_channel, call),
+                Effect::Watch { trunk_channel } => {
+                    early = self.early.take(&trunk_channel);
+                    self.registry.watch(trunk_channel, call);
+                }
                 Effect::Ended => self.ended(call),
             }
         }
         let deadline = self.machines.get(&call).and_then(Machine::next_timer);
         self.agenda.set(call, deadline.map(|(at, _)| at));
+        for event in early {
+            self.event(event);
+        }
     }
 
     /// The one place that frees what a call held, whatever ended it.
@@ -229,7 +238,11 @@ impl Runner {
             tracing::warn!(%call, "a channel without a live call was answered; it is hung up");
             self.line.hangup_stray(start.channel.id.clone());
         }
-        for (call, input) in self.line.translator.clone().inputs(event, &self.registry) {
+        if let Some(channel) = self.line.translator.unknown_trunk(&event, &self.registry) {
+            let channel = channel.to_owned();
+            return self.early.keep(channel, event);
+        }
+        for (call, input) in self.line.translator.inputs(event, &self.registry) {
             self.feed(call, input);
         }
     }
