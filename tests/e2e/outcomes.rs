@@ -16,7 +16,7 @@ pub const BY_THEMSELVES: &str = r#"
 0203 | completed scenario_ended bot answered 200 OK                     | 16 | trunk_ringing
 0185 | completed scenario_ended bot answered 200 OK                     | 16 | trunk_early_media
 0486 | busy busy callee trying 486 Busy Here                            | 17 | report
-0600 | busy busy callee trying 600 Busy Everywhere                      | 17 | trunk_hangup
+0600 | busy busy callee trying 600 Busy Everywhere                      | 17 | report
 1486 | busy busy callee ringing 486 Busy Here                           | 17 | trunk_ringing
 0603 | rejected declined callee trying 603 Decline                      | 21 | report
 1603 | rejected declined callee ringing 603 Decline                     | 21 | trunk_ringing

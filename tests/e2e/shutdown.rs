@@ -7,6 +7,14 @@ use serde_json::json;
 
 use crate::support::{Bot, Lab, SOON, assert_end, until};
 
+async fn until_stopping(bot: &Bot) {
+    until("it is stopping", SOON, async || {
+        let answer = bot.get("/health/ready").await;
+        if answer.status == StatusCode::SERVICE_UNAVAILABLE { Ok(()) } else { Err(answer.body.to_string()) }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_short_call_ends_by_itself() {
     let settings = [("scenarios.default.steps", "[{wait=2},{hangup=true}]"), ("service.stop_timeout", "20")];
@@ -15,14 +23,11 @@ async fn a_short_call_ends_by_itself() {
     bot.until_status(&call.id(), "answered").await;
     bot.terminate();
 
+    until_stopping(&bot).await;
+
     // While it lives, the API goes on, but takes no more calls.
-    until("new calls are refused", SOON, async || {
-        let answer = bot.initiate(json!({"phone": "+79005550486"})).await;
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.body);
-        if answer.code() == "stopping" { Ok(()) } else { Err(answer.body.to_string()) }
-    })
-    .await;
-    assert_eq!(bot.get("/health/ready").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    let answer = bot.initiate(json!({"phone": "+79005550486"})).await;
+    assert_eq!((answer.status, answer.code()), (StatusCode::SERVICE_UNAVAILABLE, "stopping"));
     assert_eq!(bot.call(&call.id()).await.status(), "answered");
 
     assert!(bot.until_exit(SOON).await.success());
@@ -81,11 +86,7 @@ async fn told_twice_it_leaves_live_calls_to_the_next_start() {
     let talk = bot.place_to("+79005550201").await;
     bot.until_status(&talk.id(), "answered").await;
     bot.terminate();
-    until("it is stopping", SOON, async || {
-        let answer = bot.get("/health/ready").await;
-        if answer.status == StatusCode::SERVICE_UNAVAILABLE { Ok(()) } else { Err(answer.body.to_string()) }
-    })
-    .await;
+    until_stopping(&bot).await;
     bot.terminate();
     assert!(bot.until_exit(Duration::from_secs(15)).await.success());
     bot.launch();

@@ -40,20 +40,35 @@ async fn ended(bot: &Bot, call: &Call, expected: &str) {
     assert_eq!(bot.reached(&call.text("phone")), 1, "dialed once");
 }
 
+/// The callee picks up after the line is whole again. No new call leaves while it was cut.
 #[tokio::test]
-async fn cut_in_mid_ring_and_answered_meanwhile() {
+async fn cut_in_mid_ring_and_answered_after() {
     let (lab, line, mut bot) = bot_on_a_line(HANG_UP, &[]).await;
-    let call = bot.place_to("+79005550200").await;
-    bot.until_status(&call.id(), "ringing").await;
+    let call = bot.place_to("+79005550180").await;
+    let sip_call_id = bot.until_status(&call.id(), "ringing").await.text("novofon_call_id");
     cut(&line, &bot).await;
-    // No new call leaves while nobody would hear of its end.
     let waiting = bot.place_to("+79005550486").await;
-    lab.asterisk().until_up(&call.id()).await;
+    bot.until_event(&waiting.id(), "accepted").await;
     assert_eq!(bot.call(&waiting.id()).await.status(), "queued");
     assert_eq!(bot.reached("+79005550486"), 0);
     mend(&line, &mut bot).await;
+    lab.pick_up(&sip_call_id).await;
     ended(&bot, &call, "completed scenario_ended bot answered 200 OK").await;
     ended(&bot, &waiting, "busy busy callee trying 486 Busy Here").await;
+}
+
+/// Asterisk hangs up at once when a call is answered for an application that is not there: that, and
+/// who picked up, nobody saw.
+#[tokio::test]
+async fn cut_in_mid_ring_and_answered_meanwhile() {
+    let (lab, line, mut bot) = bot_on_a_line(STAY, &[]).await;
+    let call = bot.place_to("+79005550180").await;
+    let sip_call_id = bot.until_status(&call.id(), "ringing").await.text("novofon_call_id");
+    cut(&line, &bot).await;
+    lab.pick_up(&sip_call_id).await;
+    lab.asterisk().until_free_of(&[&call.id()], &bot.caller, SOON).await;
+    mend(&line, &mut bot).await;
+    ended(&bot, &call, "unknown outcome_lost unknown ringing").await;
 }
 
 #[tokio::test]
@@ -71,9 +86,10 @@ async fn cut_in_mid_ring_and_still_ringing() {
 #[tokio::test]
 async fn cut_in_mid_ring_and_ended_meanwhile() {
     let (lab, line, mut bot) = bot_on_a_line(STAY, &[]).await;
-    let call = bot.place_to("+79005551486").await;
-    bot.until_status(&call.id(), "ringing").await;
+    let call = bot.place_to("+79005550180").await;
+    let sip_call_id = bot.until_status(&call.id(), "ringing").await.text("novofon_call_id");
     cut(&line, &bot).await;
+    lab.refuse(&sip_call_id).await;
     lab.asterisk().until_free_of(&[&call.id()], &bot.caller, SOON).await;
     assert_eq!(bot.call(&call.id()).await.status(), "ringing", "nothing is concluded while nothing is known");
     mend(&line, &mut bot).await;
@@ -95,9 +111,10 @@ async fn cut_in_mid_talk_and_still_talking() {
 #[tokio::test]
 async fn cut_in_mid_talk_and_ended_meanwhile() {
     let (lab, line, mut bot) = bot_on_a_line(STAY, &[]).await;
-    let call = bot.place_to("+79005550211").await;
-    bot.until_status(&call.id(), "answered").await;
+    let call = bot.place_to("+79005550201").await;
+    let sip_call_id = bot.until_status(&call.id(), "answered").await.text("novofon_call_id");
     cut(&line, &bot).await;
+    lab.put_down(&sip_call_id).await;
     lab.asterisk().until_free_of(&[&call.id()], &bot.caller, SOON).await;
     mend(&line, &mut bot).await;
     ended(&bot, &call, "completed outcome_lost unknown answered").await;
@@ -147,9 +164,10 @@ async fn away_for_too_long_ends_what_waits() {
 #[tokio::test]
 async fn frozen_in_mid_talk() {
     let (lab, line, mut bot) = bot_on_a_line(STAY, &[]).await;
-    let call = bot.place_to("+79005550211").await;
-    bot.until_status(&call.id(), "answered").await;
+    let call = bot.place_to("+79005550201").await;
+    let sip_call_id = bot.until_status(&call.id(), "answered").await.text("novofon_call_id");
     line.freeze();
+    lab.put_down(&sip_call_id).await;
     lab.asterisk().until_free_of(&[&call.id()], &bot.caller, SOON).await;
     until("the silence is noticed", Duration::from_secs(25), async || {
         let answer = bot.get("/health/ready").await;

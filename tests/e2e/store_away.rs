@@ -51,12 +51,12 @@ async fn a_call_that_can_not_be_stored_is_refused_and_never_dialed() {
 /// A call that lives while the store is away is carried on, and written when it is back.
 #[tokio::test]
 async fn a_live_call_outlives_the_stores_absence() {
-    let bot = Bot::start(&Lab::shared(), &[("scenarios.default.steps", "[{wait=600}]")]).await;
-    let call = bot.place_to("+79005550211").await;
-    bot.until_status(&call.id(), "answered").await;
-    let held = lock(&bot).await;
-    let sip_call_id = bot.call(&call.id()).await.text("novofon_call_id");
     let lab = Lab::shared();
+    let bot = Bot::start(&lab, &[("scenarios.default.steps", "[{wait=600}]")]).await;
+    let call = bot.place_to("+79005550201").await;
+    let sip_call_id = bot.until_status(&call.id(), "answered").await.text("novofon_call_id");
+    let held = lock(&bot).await;
+    lab.put_down(&sip_call_id).await;
     lab.asterisk().until_free_of(&[&call.id()], &bot.caller, SOON).await;
     assert_eq!(bot.call(&call.id()).await.status(), "answered", "what is shown is what is on disk");
     unlock(held).await;

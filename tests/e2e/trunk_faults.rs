@@ -78,7 +78,7 @@ async fn a_trunk_host_that_is_known_to_be_gone_is_named() {
     let lab = Lab::to_spoil();
     let bot = Bot::start(&lab, &[STEPS]).await;
     lab.spoil("trunk-gone");
-    lab.console("pjsip qualify novofon");
+    lab.console("pbx", "pjsip qualify novofon");
     lab.until_trunk("Unavail").await;
     let call = place(&bot).await;
     assert_end(&bot, &call, "failed trunk_unreachable pbx none").await;

@@ -91,13 +91,13 @@ fn a_scenario_goes_on_where_it_stood() {
 #[test]
 fn answered_and_gone_is_completed_by_nobody_knows_whom() {
     let mut call = Ladder::restore(left_in(Status::Answered));
-    call.give(nothing_found()).ends("completed outcome_lost unknown");
+    call.gone().ends("completed outcome_lost unknown");
 }
 
 #[test]
 fn ringing_and_gone_is_unknown() {
     let mut call = Ladder::restore(left_in(Status::Ringing));
-    call.give(nothing_found()).ends("unknown outcome_lost unknown");
+    call.gone().ends("unknown outcome_lost unknown");
 }
 
 #[test]

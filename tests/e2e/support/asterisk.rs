@@ -1,4 +1,4 @@
-//! The PBX seen past the bot: what channels it really has.
+//! One of the lab's Asterisks, seen past the bot: what channels it really has.
 
 use std::time::Duration;
 
@@ -32,12 +32,20 @@ impl Asterisk {
         found["state"].as_str().map(str::to_owned)
     }
 
-    pub async fn until_up(&self, channel: &str) {
-        until("the channel is up", SOON, async || match self.state(channel).await {
-            Some(state) if state == "Up" => Ok(()),
-            state => Err(format!("{state:?}")),
+    /// The channel that this SIP call has here.
+    pub async fn channel_of(&self, sip_call_id: &str) -> Value {
+        until("the SIP call has a channel", SOON, async || {
+            let listed = self.channels().await;
+            listed.into_iter().find(|channel| channel["protocol_id"] == sip_call_id).ok_or("none")
         })
-        .await;
+        .await
+    }
+
+    pub async fn hang_up(&self, channel: &Value) {
+        let id = channel["id"].as_str().expect("a channel has an id");
+        let request = self.http.delete(format!("{}/ari/channels/{id}", self.url));
+        let answer = request.basic_auth(&self.user, Some(&self.password)).send().await.expect("ARI answers");
+        assert!(answer.status().is_success(), "{answer:?}");
     }
 
     /// Until the PBX has no channel of these calls: neither our halves nor a trunk leg. `callers`: the

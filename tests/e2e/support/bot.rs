@@ -161,11 +161,6 @@ impl Bot {
         status
     }
 
-    /// From the next start on.
-    pub fn set(&mut self, key: &str, value: &str) {
-        self.settings.push((variable(key), value.to_owned()));
-    }
-
     pub fn store_file(&self) -> PathBuf {
         self.folder.path().join("bot.db")
     }
@@ -200,7 +195,9 @@ impl Drop for Bot {
         if std::thread::panicking() {
             let log = fs::read_to_string(self.log()).unwrap_or_default();
             let start = log.ceil_char_boundary(log.len().saturating_sub(LOG_SHOWN));
-            eprintln!("---- log of the bot with caller id {} ----\n{}", self.caller, &log[start..]);
+            let whole = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("bot-{}.log", self.caller));
+            let _ = fs::write(&whole, &log);
+            eprintln!("---- the end of {} ----\n{}", whole.display(), &log[start..]);
         }
     }
 }

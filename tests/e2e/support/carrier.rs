@@ -37,11 +37,6 @@ impl Carrier {
         self.calls(|line| line["pai"] == caller)
     }
 
-    /// The calls to one number, whoever calls.
-    pub fn calls_to(&self, number: &str) -> Vec<(String, String)> {
-        self.calls(|line| line["number"] == number)
-    }
-
     /// How many calls came with this SIP Call-ID.
     pub fn arrivals(&self, sip_call_id: &str) -> usize {
         self.calls(|line| line["call_id"] == sip_call_id).len()

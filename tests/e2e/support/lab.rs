@@ -51,15 +51,44 @@ impl Lab {
         run(&[fault, &self.dir.to_string_lossy()], &[]);
     }
 
-    /// A command of the PBX's console.
-    pub fn console(&self, command: &str) -> String {
-        run(&["cli", "pbx", &self.dir.to_string_lossy(), command], &[])
+    /// A command on the console of `pbx` or `carrier`.
+    pub fn console(&self, which: &str, command: &str) -> String {
+        run(&["cli", which, &self.dir.to_string_lossy(), command], &[])
+    }
+
+    /// The callee of a ringing call picks up, just now.
+    pub async fn pick_up(&self, sip_call_id: &str) {
+        self.callee_does(sip_call_id, "0201").await;
+    }
+
+    /// The callee of a ringing call refuses it, just now.
+    pub async fn refuse(&self, sip_call_id: &str) {
+        self.callee_does(sip_call_id, "0486").await;
+    }
+
+    /// The callee of an answered call puts the phone down, just now.
+    pub async fn put_down(&self, sip_call_id: &str) {
+        let carrier = self.carriers_asterisk();
+        carrier.hang_up(&carrier.channel_of(sip_call_id).await).await;
+    }
+
+    /// From now on the callee, whom the carrier's Asterisk plays, does what the number
+    /// +7900555`digits` does.
+    async fn callee_does(&self, sip_call_id: &str, digits: &str) {
+        let channel = self.carriers_asterisk().channel_of(sip_call_id).await;
+        let name = channel["name"].as_str().expect("a channel has a name");
+        // The command is in a module that nobody else needs.
+        if self.console("carrier", "module show like res_clioriginate.so").contains("0 modules") {
+            self.console("carrier", "module load res_clioriginate.so");
+        }
+        let said = self.console("carrier", &format!("channel redirect {name} behave,{digits},1"));
+        assert!(said.contains("successfully redirected"), "{said}");
     }
 
     /// Until the PBX shows the trunk's contact as `Avail` or `Unavail`.
     pub async fn until_trunk(&self, state: &str) {
         until(&format!("the trunk is {state}"), SOON, async || {
-            let shown = self.console("pjsip show contacts");
+            let shown = self.console("pbx", "pjsip show contacts");
             if shown.lines().any(|l| l.contains("novofon/sip:") && l.contains(&format!(" {state}"))) {
                 Ok(())
             } else {
@@ -78,9 +107,19 @@ impl Lab {
         Carrier::new(self.setting("CARRIER_LOG"))
     }
 
+    /// The PBX.
     pub fn asterisk(&self) -> Asterisk {
-        let setting = |name| self.setting(name).to_owned();
-        Asterisk::new(setting("PBX_ARI_URL"), setting("PBX_ARI_USER"), setting("PBX_ARI_PASSWORD"))
+        self.ari("PBX")
+    }
+
+    /// The Asterisk behind the carrier's front, where the callees are.
+    fn carriers_asterisk(&self) -> Asterisk {
+        self.ari("CARRIER")
+    }
+
+    fn ari(&self, which: &str) -> Asterisk {
+        let setting = |name| self.setting(&format!("{which}_ARI_{name}")).to_owned();
+        Asterisk::new(setting("URL"), setting("USER"), setting("PASSWORD"))
     }
 
     /// Where the PBX's ARI listens.
