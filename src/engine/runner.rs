@@ -33,6 +33,10 @@ use crate::{
 /// never be dialed, whatever the disk does later.
 pub(super) const STORE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// The machines' time at the start, so that what a former run did lies before it and not before all
+/// time. No call is that long.
+const BEFORE_START: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// So many commits may wait for the disk before no new call is taken.
 pub(super) const MAX_BACKLOG: u64 = 20_000;
 
@@ -94,7 +98,7 @@ impl Runner {
             if self.is_done() || ears.abort.is_cancelled() {
                 break;
             }
-            let wake = self.wake_at().map(|at| self.started + at);
+            let wake = self.wake_at().map(|at| self.started + at.saturating_sub(BEFORE_START));
             tokio::select! {
                 biased;
                 () = ears.abort.cancelled() => break,
@@ -119,7 +123,7 @@ impl Runner {
     }
 
     pub fn now(&self) -> Moment {
-        Moment { mono: self.started.elapsed(), wall: Utc::now() }
+        Moment { mono: BEFORE_START + self.started.elapsed(), wall: Utc::now() }
     }
 
     /// Gives an input to a call. One for a call that has ended, or was never ours, changes nothing.

@@ -41,24 +41,6 @@ enum Phase {
     Ended,
 }
 
-/// When something began, on the monotonic clock. That clock starts with the engine: of what began
-/// before, `earlier` had passed by then, as the wall clock says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Since {
-    mono: Duration,
-    earlier: Duration,
-}
-
-impl Since {
-    fn now(now: Moment) -> Self {
-        Since { mono: now.mono, earlier: Duration::ZERO }
-    }
-
-    fn until(self, end: Duration) -> Duration {
-        end.saturating_sub(self.mono) + self.earlier
-    }
-}
-
 #[derive(Debug, Clone)]
 pub struct Machine {
     record: CallRecord,
@@ -70,8 +52,8 @@ pub struct Machine {
     /// The playback in progress and when it began.
     playing: Option<talk::Playing>,
     dialed_since: Option<Duration>,
-    ringing_since: Option<Since>,
-    answered_since: Option<Since>,
+    ringing_since: Option<Duration>,
+    answered_since: Option<Duration>,
     /// Looks at Asterisk that found nothing of this call, in a row.
     misses: u8,
     /// A request to Asterisk failed and was written down; the next failures are not.
@@ -144,20 +126,16 @@ impl Machine {
         // The monotonic clock of the former run is gone; the wall clock tells what has passed.
         let passed_since = |at: DateTime<Utc>| (now.wall - at).to_std().unwrap_or_default();
         let passed = passed_since(record.answered_at.or(record.dialed_at).unwrap_or(record.created_at));
+        machine.ringing_since = record.ringing_at.map(|at| now.mono.saturating_sub(passed_since(at)));
         let (timer, whole) = if up {
-            let rang = record.ringing_at.zip(record.answered_at).map(|(from, to)| to - from);
-            machine.record.ring_seconds = rang.map(|rang| seconds(rang.to_std().unwrap_or_default()));
-            machine.answered_since = Some(Since { mono: now.mono, earlier: passed });
-            machine.resume_scenario(now, scenario);
-            (Timer::MaxDuration, Duration::from_secs(machine.record.request.max_duration.into()))
+            (Timer::MaxDuration, Duration::from_secs(record.request.max_duration.into()))
         } else {
-            let earlier = record.ringing_at.map(passed_since);
-            machine.ringing_since = machine
-                .evidence
-                .rang()
-                .then(|| Since { mono: now.mono, earlier: earlier.unwrap_or_default() });
-            (Timer::Ring, Duration::from_secs(machine.record.request.ring_timeout.into()))
+            (Timer::Ring, Duration::from_secs(record.request.ring_timeout.into()))
         };
+        if up {
+            machine.resume_scenario(now, scenario);
+            machine.answered_since = Some(now.mono.saturating_sub(passed));
+        }
         machine.timers.arm(timer, now.mono + whole.saturating_sub(passed));
         let watch = machine.record.trunk_channel.clone().map(|trunk_channel| Effect::Watch { trunk_channel });
         machine.effects.extend(watch);
@@ -316,11 +294,9 @@ impl Machine {
 
     fn end(&mut self, now: Moment, outcome: Outcome) {
         let ended = now.mono;
-        let rang_until = self.answered_since.map_or(ended, |answered| answered.mono);
-        if let Some(since) = self.ringing_since {
-            self.record.ring_seconds = Some(seconds(since.until(rang_until)));
-        }
-        self.record.talk_seconds = self.answered_since.map(|since| seconds(since.until(ended)));
+        let rang_until = self.answered_since.unwrap_or(ended);
+        self.record.ring_seconds = self.ringing_since.map(|since| seconds(rang_until.saturating_sub(since)));
+        self.record.talk_seconds = self.answered_since.map(|since| seconds(ended.saturating_sub(since)));
         if self.scenario.has_begun() && self.record.scenario_result.is_none() {
             self.record.scenario_result = Some("interrupted".to_owned());
         }
