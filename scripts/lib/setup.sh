@@ -94,7 +94,7 @@ pick_addresses() { # DIR FIRST
   fi
   "$ROOT/scripts/lab" down "$dir" >/dev/null 2>&1 || true
   for shift in 0 10000 20000; do
-    for n in "$2" $((100 + $2)) $((120 + $2)) $((140 + $2)); do
+    for n in "$2" $((100 + $2)) $((150 + $2)) $((200 + $2)); do
       pbx=127.0.0.$n carrier=127.0.0.$((n + 1))
       export LAB_PBX_IP=$pbx LAB_PBX_SIP=$((5060 + shift)) LAB_PBX_HTTP=$((8088 + shift))
       export LAB_CARRIER_IP=$carrier LAB_CARRIER_SIP=$((5060 + shift)) LAB_CARRIER_BACK=$((5062 + shift))
