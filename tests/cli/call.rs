@@ -16,7 +16,7 @@ async fn a_refused_call_is_shown_with_its_reason() {
     let daemon = Daemon::with_call(all_sent(&refused_events())).await;
     let said = run(program(&daemon, &["call", PHONE])).await;
     insta::assert_snapshot!(said.out, @r#"
-    09:30:00.000    +0.000  api       call to +79522675444 accepted  → queued
+    09:30:00.000    +0.000  api       the call was accepted  → queued
     09:30:00.085    +0.085  dialplan  the carrier's last word was "401 Unauthorized"
     09:30:00.087    +0.087  bot       failed: trunk_auth_failed, ended by carrier; the carrier said 401 Unauthorized  → failed
     ✗ failed: trunk_auth_failed — the carrier said 401 Unauthorized, ended by carrier
@@ -42,7 +42,7 @@ async fn in_russian_by_the_locale() {
     command.env("LANG", "ru_RU.UTF-8");
     let said = run(command).await;
     insta::assert_snapshot!(said.out, @r"
-    09:30:00.000    +0.000  api       звонок на +79522675444 принят  → queued
+    09:30:00.000    +0.000  api       звонок принят  → queued
     09:30:00.085    +0.085  dialplan  последнее слово оператора — «401 Unauthorized»; DIALSTATUS CHANUNAVAIL
     09:30:00.087    +0.087  bot       failed: trunk_auth_failed, завершил: оператор; оператор ответил «401 Unauthorized»  → failed
     ✗ failed (позвонить не удалось): trunk_auth_failed — оператор ответил «401 Unauthorized», завершил: оператор

@@ -258,7 +258,7 @@ pub fn sent(entry: &Value) -> String {
 }
 
 pub fn accepted(seq: i64) -> Value {
-    step(seq, "09:30:00.000", "api", "accepted", "call to +79522675444 accepted", &queued())
+    step(seq, "09:30:00.000", "api", "accepted", "the call was accepted", &queued())
 }
 
 /// The whole stream of the call that was refused.

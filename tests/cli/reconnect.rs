@@ -34,7 +34,7 @@ async fn a_stream_that_breaks_goes_on_where_it_was() {
     assert_eq!(
         texts[..4],
         [
-            "call to +79522675444 accepted  → queued",
+            "the call was accepted  → queued",
             "the trunk leg was created",
             "the trunk leg is up  → answered",
             "completed: hung_up, ended by callee; the carrier said 200 OK  → completed",

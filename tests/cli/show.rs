@@ -43,7 +43,7 @@ async fn all_that_is_known() {
     SIP Call-ID  abc@carrier
     Metadata     {"order":"17\u009b"}
 
-    09:30:00.000    +0.000  api       call to +79522675444 accepted  → queued
+    09:30:00.000    +0.000  api       the call was accepted  → queued
     09:30:04.000    +4.000  sip       the trunk leg is up  → answered
     09:30:16.250   +16.250  bot       completed: hung_up, ended by callee; the carrier said 200 OK  → completed
 
