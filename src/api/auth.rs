@@ -1,7 +1,8 @@
 //! Who asks: the API key, and how often it may ask.
 //!
-//! Which keys there are is the configuration's matter; without any, everybody is let in, because
-//! the bot then listens on loopback alone.
+//! Which keys there are is the configuration's matter; without any, every program of this machine is
+//! let in, because the bot then listens on loopback alone. A browser on this machine is no such
+//! program: what it asks may be the wish of any page it shows, see [`loopback`].
 
 use std::{collections::HashMap, num::NonZeroU32, sync::Arc};
 
@@ -17,7 +18,7 @@ use governor::{
 };
 use parking_lot::Mutex;
 
-use super::{AppState, error::ApiError};
+use super::{AppState, error::ApiError, loopback};
 
 /// Whose request it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,7 @@ pub async fn guard(
     let client = {
         let config = state.config();
         let (client, rate) = if config.http.api_keys.is_empty() {
+            loopback::check(&request)?;
             (Client { name: None }, NonZeroU32::new(config.http.rate_limit))
         } else {
             let mut presented = presented(request.headers()).peekable();

@@ -79,6 +79,10 @@ pub enum ApiError {
     BodyBroken,
     #[error("{}", if *.presented { "the API key is not known here" } else { "an API key is needed" })]
     Unauthorized { presented: bool },
+    #[error(
+        "without API keys only requests to this machine's own name are taken, and no other site's page may send them"
+    )]
+    ForeignSite,
     #[error("this API key has used up its requests per minute")]
     RateLimited { retry_after: u64 },
     #[error("there is nothing at this path")]
@@ -142,6 +146,7 @@ impl ApiError {
             E::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too long"),
             E::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body came too slowly"),
             E::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "unauthorized", "A valid API key is needed"),
+            E::ForeignSite => (StatusCode::FORBIDDEN, "foreign_site", "The request is not from this machine"),
             E::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
             E::NotFound => (StatusCode::NOT_FOUND, "not_found", "Nothing here"),
             E::CallNotFound(_) => (StatusCode::NOT_FOUND, "call_not_found", "No such call"),
@@ -196,6 +201,9 @@ impl ApiError {
             E::BodyTimeout | E::BodyBroken => "Send the request again, whole.",
             E::Unauthorized { .. } => {
                 "Send `Authorization: Bearer KEY` or `X-API-Key: KEY` with one of the keys of `http.api_keys`."
+            }
+            E::ForeignSite => {
+                "Use http://127.0.0.1 or http://localhost; behind a proxy with a name of its own, set `http.api_keys`."
             }
             E::RateLimited { .. } => "Wait, or raise the key's `rate_limit`.",
             E::NotFound => "See /docs for the paths there are.",

@@ -14,6 +14,7 @@ mod idempotency;
 mod initiate;
 mod limits;
 mod list;
+mod loopback;
 mod messages;
 mod metrics;
 mod openapi;

@@ -48,6 +48,11 @@ pub fn describe_guard(document: &mut OpenApi) {
             problem("`unauthorized`: no API key, or one that is not known")
                 .header("WWW-Authenticate", challenge)
         });
+        add(operation, "403", || {
+            problem(
+                "`foreign_site`: there are no API keys, and the request names another machine or comes from another site's page",
+            )
+        });
         add(operation, "429", || {
             problem("`rate_limited`: the key's requests per minute are used up")
                 .header("Retry-After", retry_after())

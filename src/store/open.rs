@@ -40,7 +40,8 @@ pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
     let base = options(url)?;
     let path = base.get_filename().to_owned();
     create(&path)?;
-    let lock = lock(&path)?;
+    // Another name of the same file (a symbolic link) must not lead to another lock.
+    let lock = lock(&path.canonicalize().map_err(|e| file_error(&path, &e))?)?;
 
     let base = base
         .create_if_missing(false)

@@ -62,6 +62,15 @@ async fn a_second_daemon_is_kept_out_until_the_first_has_closed() {
 }
 
 #[tokio::test]
+async fn a_second_daemon_is_kept_out_by_whatever_name_it_comes() {
+    let fixture = Fixture::new().await;
+    let (file, link) = (fixture.folder.path().join("bot.db"), fixture.folder.path().join("link.db"));
+    std::os::unix::fs::symlink(file, &link).expect("a link");
+    let error = refusal(&format!("sqlite://{}", link.display())).await;
+    assert!(error.contains("in use by another novofon-bot"), "{error}");
+}
+
+#[tokio::test]
 async fn a_newer_schema_is_left_alone() {
     let fixture = Fixture::new().await;
     fixture.store.close().await;

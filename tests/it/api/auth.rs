@@ -63,3 +63,24 @@ async fn new_keys_hold_without_a_restart() {
     bot.set_config(&[("HTTP__API_KEYS", KEYS)]);
     assert_eq!(Answer::of(bot.get("/api/calls")).await.problem(401), "unauthorized");
 }
+
+#[tokio::test]
+async fn without_keys_no_other_sites_page_is_served() {
+    let bot = Bot::start().await;
+    let own = format!("http://{}", bot.address);
+    Answer::of(bot.initiate("+79522675444").header("Origin", own)).await.expect(201);
+    let hangup = "/api/calls/01a1fd9b-d8f8-76c8-be17-be17e20b35ca/hangup";
+    for (name, value) in [("Host", "evil.example"), ("Origin", "http://evil.example"), ("Origin", "null")] {
+        for request in
+            [bot.initiate("+79522675444"), bot.post(hangup), bot.get("/api/calls"), bot.get("/metrics")]
+        {
+            let answer = Answer::of(request.header(name, value)).await;
+            assert_eq!(answer.problem(403), "foreign_site", "{name}: {value}");
+        }
+    }
+    assert_eq!(bot.engine.asked(), 1);
+    // A key can't be guessed by a page, and a proxy may give the bot any name.
+    bot.set_config(&[("HTTP__API_KEYS", KEYS)]);
+    let keyed = bot.get("/api/calls").bearer_auth("0123456789abcdef").header("Host", "bot.example");
+    Answer::of(keyed).await.expect(200);
+}
