@@ -1,0 +1,5 @@
+//! The scripts of the repository, run as they are: in folders of their own, and on a real Asterisk.
+
+mod debug;
+mod outgoing;
+mod support;
