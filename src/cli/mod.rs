@@ -1,8 +1,12 @@
 //! The command line: one file a subcommand. `serve` is the daemon; the others talk to a running
 //! daemon over its HTTP API, as any client does.
 
+mod backup;
 mod check_config;
+mod reload;
 mod serve;
+mod settings;
+mod systemd;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -27,6 +31,8 @@ pub enum Command {
     Serve(ConfigArgs),
     /// Check the configuration and print what is in force, secrets hidden
     CheckConfig(ConfigArgs),
+    /// Copy the store into a new file, also while the daemon runs
+    Backup(backup::BackupArgs),
 }
 
 /// Where the configuration is.
@@ -42,6 +48,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
+        Command::Backup(args) => backup::run(&args, Lang::of_user(cli.lang, |name| std::env::var(name).ok())),
     };
     match result {
         Ok(code) => code,
