@@ -25,18 +25,22 @@ missing_packages() {
 }
 
 install_packages() {
-  local missing sudo=()
+  local missing
   mapfile -t missing < <(missing_packages "$@")
-  ((${#missing[@]})) || return 0
+  ((${#missing[@]} == 0)) || apt_install "${missing[@]}"
+}
+
+apt_install() {
+  local sudo=()
   if ((EUID != 0)); then
     command -v sudo >/dev/null ||
-      die "missing packages: ${missing[*]}. Install them (apt-get install ${missing[*]}) and run this again."
+      die "missing packages: $*. Install them (apt-get install $*) and run this again."
     sudo=(sudo)
   fi
-  say "installing ${missing[*]} (under a minute)"
+  say "installing $* (under a minute)"
   "${sudo[@]}" apt-get -q update >/dev/null
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get -q -y install --no-install-recommends "${missing[@]}" >/dev/null
+    apt-get -q -y install --no-install-recommends "$@" >/dev/null
 }
 
 # Says where an Asterisk is: sets AST_KIND, AST_BIN (an array), AST_MODULES, AST_DATA, AST_SOUNDS.

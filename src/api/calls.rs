@@ -32,10 +32,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 /// One call
 #[utoipa::path(
-    get, path = "/api/calls/{id}", tag = "calls",
+    get, path = "/api/calls/{id}", operation_id = "get_call", tag = "calls",
     params(
         ("id" = Uuid, Path, description = "The call's id"),
-        ("Accept-Language" = Option<String>, Header, description = "Language of the hint: ru or en", example = "ru"),
+        ("Accept-Language" = Option<String>, Header, nullable = false, description = "Language of the hint: ru or en", example = "ru"),
     ),
     responses(
         (status = 200, description = "The call", body = CallView),
@@ -54,7 +54,7 @@ async fn show(
 
 /// Delete a call that has ended, with its timeline
 #[utoipa::path(
-    delete, path = "/api/calls/{id}", tag = "calls",
+    delete, path = "/api/calls/{id}", operation_id = "delete_call", tag = "calls",
     params(("id" = Uuid, Path, description = "The call's id")),
     responses(
         (status = 200, description = "It is deleted", body = Done),
@@ -75,7 +75,7 @@ async fn delete(State(state): State<AppState>, CallPath(id): CallPath) -> Result
 ///
 /// The answer comes at once; the end shows in the call when it has come.
 #[utoipa::path(
-    post, path = "/api/calls/{id}/hangup", tag = "calls",
+    post, path = "/api/calls/{id}/hangup", operation_id = "hang_up_call", tag = "calls",
     params(("id" = Uuid, Path, description = "The call's id")),
     responses(
         (status = 200, description = "The end was asked for", body = Done),

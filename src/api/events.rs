@@ -78,12 +78,12 @@ pub fn routes() -> OpenApiRouter<AppState> {
 /// `EventView`; `id` is the entry's `seq`. After the call's end comes `event: end`, and the stream
 /// ends. A client that comes back after that gets 204, which stops browsers from trying again.
 #[utoipa::path(
-    get, path = "/api/calls/{id}/events", tag = "events",
+    get, path = "/api/calls/{id}/events", operation_id = "stream_call_events", tag = "events",
     params(
         ("id" = Uuid, Path, description = "The call's id"),
         ("last_event_id" = Option<i64>, Query, minimum = 0, description = "Go on after this event; the header wins"),
-        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "Go on after this event"),
-        ("Accept-Language" = Option<String>, Header, description = "Language of the hints: ru or en", example = "ru"),
+        ("Last-Event-ID" = Option<i64>, Header, nullable = false, minimum = 0, description = "Go on after this event"),
+        ("Accept-Language" = Option<String>, Header, nullable = false, description = "Language of the hints: ru or en", example = "ru"),
     ),
     responses(
         (status = 200, description = "The stream", content_type = "text/event-stream", body = String),
@@ -119,11 +119,11 @@ async fn of_call(
 ///
 /// As for one call, and without an end. Without `Last-Event-ID` it begins with what happens next.
 #[utoipa::path(
-    get, path = "/api/events", tag = "events",
+    get, path = "/api/events", operation_id = "stream_all_events", tag = "events",
     params(
         ("last_event_id" = Option<i64>, Query, minimum = 0, description = "Go on after this event; the header wins"),
-        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "Go on after this event"),
-        ("Accept-Language" = Option<String>, Header, description = "Language of the hints: ru or en", example = "ru"),
+        ("Last-Event-ID" = Option<i64>, Header, nullable = false, minimum = 0, description = "Go on after this event"),
+        ("Accept-Language" = Option<String>, Header, nullable = false, description = "Language of the hints: ru or en", example = "ru"),
     ),
     responses(
         (status = 200, description = "The stream", content_type = "text/event-stream", body = String),

@@ -99,7 +99,7 @@ pub fn probes() -> OpenApiRouter<AppState> {
 }
 
 /// How the bot and its parts are
-#[utoipa::path(get, path = "/health", tag = "health", responses(
+#[utoipa::path(get, path = "/health", operation_id = "get_health", tag = "health", responses(
     (status = 200, description = "`degraded` when a part is unhealthy", body = Health),
 ))]
 async fn health(State(state): State<AppState>) -> Json<Health> {
@@ -113,7 +113,7 @@ async fn health(State(state): State<AppState>) -> Json<Health> {
 }
 
 /// The store
-#[utoipa::path(get, path = "/health/database", tag = "health", responses(
+#[utoipa::path(get, path = "/health/database", operation_id = "get_database_health", tag = "health", responses(
     (status = 200, description = "How it is", body = DatabaseHealth),
 ))]
 async fn database(State(state): State<AppState>) -> Json<DatabaseHealth> {
@@ -122,7 +122,7 @@ async fn database(State(state): State<AppState>) -> Json<DatabaseHealth> {
 }
 
 /// The carrier's HTTP API, which this bot does not use
-#[utoipa::path(get, path = "/health/novofon", tag = "health", responses(
+#[utoipa::path(get, path = "/health/novofon", operation_id = "get_novofon_health", tag = "health", responses(
     (status = 200, description = "Always `not_used`", body = NovofonHealth),
 ))]
 async fn novofon() -> Json<NovofonHealth> {
@@ -130,7 +130,7 @@ async fn novofon() -> Json<NovofonHealth> {
 }
 
 /// The events socket of Asterisk
-#[utoipa::path(get, path = "/health/asterisk", tag = "health", responses(
+#[utoipa::path(get, path = "/health/asterisk", operation_id = "get_asterisk_health", tag = "health", responses(
     (status = 200, description = "How it is", body = AsteriskHealth),
 ))]
 async fn asterisk(State(state): State<AppState>) -> Json<AsteriskHealth> {
@@ -145,7 +145,7 @@ async fn asterisk(State(state): State<AppState>) -> Json<AsteriskHealth> {
 }
 
 /// Whether the process answers
-#[utoipa::path(get, path = "/health/live", tag = "health", responses(
+#[utoipa::path(get, path = "/health/live", operation_id = "is_live", tag = "health", responses(
     (status = 200, description = "It does", body = Probe),
 ))]
 async fn live() -> Json<Probe> {
@@ -153,7 +153,7 @@ async fn live() -> Json<Probe> {
 }
 
 /// Whether calls can be placed now
-#[utoipa::path(get, path = "/health/ready", tag = "health", responses(
+#[utoipa::path(get, path = "/health/ready", operation_id = "is_ready", tag = "health", responses(
     (status = 200, description = "They can", body = Probe),
     (status = 503, description = "`not_ready`: Asterisk or the store is away, or the bot is stopping; `detail` tells which",
         body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),

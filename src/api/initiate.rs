@@ -43,7 +43,7 @@ pub struct Initiate {
     #[schema(max_length = 40, example = "8 (952) 267-54-44")]
     pub phone: String,
     /// The number to show to the callee.
-    #[schema(max_length = 40, example = "+78122000000")]
+    #[schema(max_length = 40, example = "+74951234567")]
     pub caller_id: Option<String>,
     /// The name of one of the configured scenarios.
     #[schema(min_length = 1, max_length = 64, example = "default")]
@@ -121,14 +121,14 @@ pub fn routes() -> OpenApiRouter<AppState> {
 /// The call is on disk when the answer comes. With `wait` the answer comes when the call was answered
 /// or has ended, or when `wait_timeout` is over; going away meanwhile does not end the call.
 #[utoipa::path(
-    post, path = "/api/calls/initiate", tag = "calls",
+    post, path = "/api/calls/initiate", operation_id = "initiate_call", tag = "calls",
     request_body = Initiate,
     params(
         ("wait" = inline(Option<Wait>), Query, description = "As in the body, which wins"),
         ("wait_timeout" = Option<u32>, Query, minimum = 1, maximum = 600, description = "As in the body, which wins"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
+        ("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
             description = "The same key and request give the same call, for 24 hours"),
-        ("Accept-Language" = Option<String>, Header, description = "Language of the hint: ru or en", example = "ru"),
+        ("Accept-Language" = Option<String>, Header, nullable = false, description = "Language of the hint: ru or en", example = "ru"),
     ),
     responses(
         (status = 201, description = "The call", body = CallView, headers(

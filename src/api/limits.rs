@@ -106,3 +106,28 @@ fn method_word(method: &Method) -> &'static str {
         _ => "other",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::Body, routing};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_without_its_words() {
+        let panics = || async {
+            if true {
+                panic!("the password is hunter2")
+            }
+        };
+        let app: Router = Router::new().route("/", routing::get(panics)).layer(catch_panic());
+        let request = Request::new(Body::empty());
+        let response = app.oneshot(request).await.expect("it never fails");
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON);
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.expect("a short body");
+        let text = String::from_utf8_lossy(&body);
+        assert!(text.contains("internal_error") && !text.contains("hunter2"), "{text}");
+    }
+}

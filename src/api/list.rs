@@ -42,6 +42,7 @@ pub struct CallList {
 
 const LIMIT: u32 = 100;
 const HIGHEST_LIMIT: u32 = 1000;
+const HIGHEST_OFFSET: u32 = i32::MAX as u32;
 
 /// The original bot's words that are not ours.
 const OLD_WORDS: [&str; 4] = ["pending", "in_progress", "user_hangup", "bot_hangup"];
@@ -53,7 +54,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 /// Calls, newest first
 #[utoipa::path(
-    get, path = "/api/calls", tag = "calls",
+    get, path = "/api/calls", operation_id = "list_calls", tag = "calls",
     params(
         ("status" = inline(Option<StatusWords>), Query, style = Form, explode = false,
             description = "One or more statuses, with commas. The original's words are taken too: `pending` (queued, dialing), \
@@ -62,9 +63,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
         ("from" = Option<String>, Query, description = "Created then or later: RFC 3339, or a date in UTC", example = "2026-11-21T09:00:00Z"),
         ("to" = Option<String>, Query, description = "Created before then: RFC 3339; or until the end of a date in UTC", example = "2026-11-21"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Calls on a page, 100 by default"),
-        ("offset" = Option<u32>, Query, minimum = 0, maximum = 4294967295u64, description = "Calls to skip"),
+        ("offset" = Option<u32>, Query, minimum = 0, maximum = 2147483647, description = "Calls to skip"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("Accept-Language" = Option<String>, Header, description = "Language of the hints: ru or en", example = "ru"),
+        ("Accept-Language" = Option<String>, Header, nullable = false, description = "Language of the hints: ru or en", example = "ru"),
     ),
     responses(
         (status = 200, description = "One page", body = CallList),
@@ -97,7 +98,7 @@ async fn list(
         .transpose()?;
     let page = Page {
         limit: params.number("limit", 1..=HIGHEST_LIMIT)?.unwrap_or(LIMIT),
-        offset: params.number("offset", 0..=u32::MAX)?.unwrap_or(0),
+        offset: params.number("offset", 0..=HIGHEST_OFFSET)?.unwrap_or(0),
         cursor,
     };
     let listing = state.store.list(&filter, &page).await?;

@@ -50,7 +50,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 /// What the bot played in a call
 #[utoipa::path(
-    get, path = "/api/calls/{id}/messages", tag = "calls",
+    get, path = "/api/calls/{id}/messages", operation_id = "get_messages", tag = "calls",
     params(("id" = Uuid, Path, description = "The call's id")),
     responses(
         (status = 200, description = "The sounds, in order", body = Vec<Message>),

@@ -15,7 +15,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 }
 
 /// Counters, gauges and histograms, for Prometheus
-#[utoipa::path(get, path = "/metrics", tag = "health", responses(
+#[utoipa::path(get, path = "/metrics", operation_id = "get_metrics", tag = "health", responses(
     (status = 200, description = "OpenMetrics text",
         content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8", body = String),
 ))]

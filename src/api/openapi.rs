@@ -2,16 +2,19 @@
 //! of them (keys, limits, faults) is added here, so that no handler repeats it.
 
 use axum::{Router, http::header, routing};
-use utoipa::openapi::{
-    Components, Content, HeaderBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
-    ResponseBuilder, Type,
-    path::{Operation, PathItem},
-    security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
-    tag::TagBuilder,
+use utoipa::{
+    PartialSchema,
+    openapi::{
+        Components, Content, HeaderBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
+        ResponseBuilder, Type,
+        path::{Operation, PathItem},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+        tag::TagBuilder,
+    },
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{AppState, error::PROBLEM_JSON};
+use super::{AppState, error::PROBLEM_JSON, events::EventView};
 
 /// The document before any path.
 pub fn base() -> OpenApi {
@@ -61,6 +64,8 @@ pub fn finish(document: &mut OpenApi) {
         });
     }
     let components = document.components.get_or_insert_with(Components::new);
+    // The data of streams, which no answer's schema names.
+    components.schemas.insert("EventView".to_owned(), EventView::schema());
     components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     components.add_security_scheme(
         "api_key",

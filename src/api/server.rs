@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use super::{AppState, router};
+use crate::call::PhoneNumber;
 
 /// The most time for a request's head to come whole, and for a kept-alive connection to be used again.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,6 +40,10 @@ pub async fn serve(listener: TcpListener, mut state: AppState, shutdown: Cancell
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head_timeout);
+
+    // Reading the numbering plans takes a moment, which the first call shall not wait for; what the
+    // number is does not matter.
+    std::thread::spawn(|| PhoneNumber::parse("+79522675444", "RU"));
 
     let accept_all = async {
         loop {

@@ -57,7 +57,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 /// All evidence of a call, in order
 #[utoipa::path(
-    get, path = "/api/calls/{id}/timeline", tag = "calls",
+    get, path = "/api/calls/{id}/timeline", operation_id = "get_timeline", tag = "calls",
     params(("id" = Uuid, Path, description = "The call's id")),
     responses(
         (status = 200, description = "The timeline", body = TimelineView),

@@ -38,6 +38,17 @@ impl Translator {
         channel_name.starts_with(&self.trunk_prefix)
     }
 
+    /// The trunk channel of an event that means something for its call, when no call is known for it.
+    pub fn unknown_trunk<'a>(&self, event: &'a Event, registry: &Registry) -> Option<&'a str> {
+        let channel = match event {
+            Event::ChannelStateChange(event) => &event.channel,
+            Event::ChannelHangupRequest(event) => &event.channel,
+            Event::ChannelDestroyed(event) => &event.channel,
+            _ => return None,
+        };
+        (self.is_trunk(&channel.name) && registry.role(&channel.id).is_none()).then_some(channel.id.as_str())
+    }
+
     /// The call that an event is about and what it means for it; empty when it is about none.
     pub fn inputs(&self, event: Event, registry: &Registry) -> Vec<(CallId, Input)> {
         let one = |found: Option<(CallId, Input)>| found.into_iter().collect();

@@ -79,6 +79,8 @@ pub struct CallRecord {
     pub talk_seconds: Option<f64>,
     /// `completed`, `interrupted` or `sound_failed`; `None` when the scenario never began.
     pub scenario_result: Option<String>,
+    /// Steps of the scenario that were begun: a restarted bot goes on with the last of them.
+    pub scenario_steps: u32,
     /// The SIP Call-ID of the trunk leg: what the carrier's support asks for.
     pub sip_call_id: Option<String>,
     /// Asterisk's id of the trunk channel; with it a restarted bot finds the leg again.
@@ -108,6 +110,7 @@ impl CallRecord {
             ring_seconds: None,
             talk_seconds: None,
             scenario_result: None,
+            scenario_steps: 0,
             sip_call_id: None,
             trunk_channel: None,
             hangup_by: None,

@@ -1,15 +1,18 @@
 //! `novofon-bot check-config`: is it right, and what is in force.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
-use super::ConfigArgs;
+use super::{ConfigArgs, output::note};
 use crate::config::{Config, environment};
 
 pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
     let loaded = Config::load(args.config.as_deref(), environment())?;
     for warning in &loaded.warnings {
-        eprintln!("warning: {warning}");
+        note(&format!("warning: {warning}"));
     }
-    print!("{}", loaded.effective_toml);
+    io::stdout().lock().write_all(loaded.effective_toml.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,15 +2,33 @@
 //! daemon over its HTTP API, as any client does.
 
 mod backup;
+mod call;
+mod calls;
 mod check_config;
+mod client;
+mod completion;
+mod connect;
+mod failure;
+mod follow;
+mod hangup;
+mod output;
 mod reload;
+mod render;
 mod serve;
 mod settings;
+mod show;
+mod sse;
 mod systemd;
+mod text;
+mod text_events;
+mod watch;
+mod wire;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
+use failure::Failure;
+use text::Text;
 
 use crate::lang::Lang;
 
@@ -32,7 +50,26 @@ pub enum Command {
     /// Check the configuration and print what is in force, secrets hidden
     CheckConfig(ConfigArgs),
     /// Copy the store into a new file, also while the daemon runs
+    #[command(after_help = backup::EXAMPLES)]
     Backup(backup::BackupArgs),
+    /// Place a call and show what happens to it, to its end
+    #[command(after_help = call::EXAMPLES)]
+    Call(call::CallArgs),
+    /// List calls, newest first
+    #[command(after_help = calls::EXAMPLES)]
+    Calls(calls::CallsArgs),
+    /// Show all that is known of one call
+    #[command(after_help = show::EXAMPLES)]
+    Show(show::ShowArgs),
+    /// Ask for a call's end
+    #[command(after_help = hangup::EXAMPLES)]
+    Hangup(hangup::HangupArgs),
+    /// Show all live calls and how they change
+    #[command(after_help = watch::EXAMPLES)]
+    Watch(watch::WatchArgs),
+    /// Print what a shell needs to complete this command line
+    #[command(after_help = completion::EXAMPLES)]
+    Completion(completion::CompletionArgs),
 }
 
 /// Where the configuration is.
@@ -45,16 +82,45 @@ pub struct ConfigArgs {
 
 /// Runs one command; what goes wrong is said on stderr.
 pub fn run(cli: Cli) -> ExitCode {
-    let result = match cli.command {
-        Command::Serve(args) => serve::run(&args),
-        Command::CheckConfig(args) => check_config::run(&args),
-        Command::Backup(args) => backup::run(&args, Lang::of_user(cli.lang, |name| std::env::var(name).ok())),
-    };
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("novofon-bot: {error:#}");
-            ExitCode::FAILURE
-        }
+    let text = Text(Lang::of_user(cli.lang, |name| std::env::var(name).ok()));
+    match cli.command {
+        Command::Serve(args) => report(serve::run(&args), text),
+        Command::CheckConfig(args) => report(check_config::run(&args), text),
+        Command::Backup(args) => report(backup::run(&args, text), text),
+        Command::Call(args) => ask(text, call::run(args, text)),
+        Command::Calls(args) => ask(text, calls::run(args, text)),
+        Command::Show(args) => ask(text, show::run(args, text)),
+        Command::Hangup(args) => ask(text, hangup::run(args, text)),
+        Command::Watch(args) => ask(text, watch::run(args, text)),
+        Command::Completion(args) => completion::run(&args).unwrap_or_else(|failure| failure.report(text)),
     }
+}
+
+/// The end of a command that runs here.
+fn report(result: anyhow::Result<ExitCode>, text: Text) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        // Nobody reads our output any more: that is no failure to talk about.
+        let is_unread =
+            error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe);
+        if is_unread {
+            return Failure::Output(io::ErrorKind::BrokenPipe.into()).report(text);
+        }
+        output::note(&format!("novofon-bot: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs a command that talks to the daemon.
+fn ask(text: Text, command: impl Future<Output = Result<ExitCode, Failure>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(command);
+            // A name that is still being looked up is nothing to wait for.
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(Failure::Output(error)),
+    };
+    result.unwrap_or_else(|failure| failure.report(text))
 }

@@ -3,6 +3,7 @@
 
 mod admission;
 mod agenda;
+mod early;
 mod handle;
 mod journal;
 mod line;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     admission::Admission,
     agenda::Agenda,
+    early::Early,
     handle::{AriState, Change, Command, EngineState, LiveCalls, PlaceError, StoreState},
     line::Line,
     settings::Settings,
@@ -32,6 +33,10 @@ use crate::{
 /// How long a client waits for the disk when it places a call. Then the call is withdrawn: it will
 /// never be dialed, whatever the disk does later.
 pub(super) const STORE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The machines' time at the start, so that what a former run did lies before it and not before all
+/// time. No call is that long.
+const BEFORE_START: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// So many commits may wait for the disk before no new call is taken.
 pub(super) const MAX_BACKLOG: u64 = 20_000;
@@ -56,6 +61,7 @@ pub(super) struct Runner {
     pub registry: Registry,
     pub admission: Admission,
     pub agenda: Agenda,
+    pub early: Early,
     /// Calls between their admission and their end: each holds a slot.
     pub live: HashSet<CallId>,
     /// Calls whose intent to dial is on its way to the disk.
@@ -94,7 +100,7 @@ impl Runner {
             if self.is_done() || ears.abort.is_cancelled() {
                 break;
             }
-            let wake = self.wake_at().map(|at| self.started + at);
+            let wake = self.wake_at().map(|at| self.started + at.saturating_sub(BEFORE_START));
             tokio::select! {
                 biased;
                 () = ears.abort.cancelled() => break,
@@ -119,7 +125,7 @@ impl Runner {
     }
 
     pub fn now(&self) -> Moment {
-        Moment { mono: self.started.elapsed(), wall: Utc::now() }
+        Moment { mono: BEFORE_START + self.started.elapsed(), wall: Utc::now() }
     }
 
     /// Gives an input to a call. One for a call that has ended, or was never ours, changes nothing.
@@ -136,6 +142,7 @@ impl Runner {
 
     /// Hands on what a machine wishes for.
     pub fn carry_out(&mut self, call: CallId, effects: Vec<Effect>) {
+        let mut early = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Store { record, entries, intent } => {
@@ -156,12 +163,18 @@ impl Runner {
                     let trunk = self.machines.get(&call).and_then(|m| m.record().trunk_channel.clone());
                     self.line.look(vec![Lookup { call, trunk, playback }]);
                 }
-                Effect::Watch { trunk_channel } => self.registry.watch(trunk_channel, call),
+                Effect::Watch { trunk_channel } => {
+                    early = self.early.take(&trunk_channel);
+                    self.registry.watch(trunk_channel, call);
+                }
                 Effect::Ended => self.ended(call),
             }
         }
         let deadline = self.machines.get(&call).and_then(Machine::next_timer);
         self.agenda.set(call, deadline.map(|(at, _)| at));
+        for event in early {
+            self.event(event);
+        }
     }
 
     /// The one place that frees what a call held, whatever ended it.
@@ -225,7 +238,11 @@ impl Runner {
             tracing::warn!(%call, "a channel without a live call was answered; it is hung up");
             self.line.hangup_stray(start.channel.id.clone());
         }
-        for (call, input) in self.line.translator.clone().inputs(event, &self.registry) {
+        if let Some(channel) = self.line.translator.unknown_trunk(&event, &self.registry) {
+            let channel = channel.to_owned();
+            return self.early.keep(channel, event);
+        }
+        for (call, input) in self.line.translator.inputs(event, &self.registry) {
             self.feed(call, input);
         }
     }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     admission::Admission,
     agenda::Agenda,
+    early::Early,
     handle::{AriState, EngineHandle, EngineState, StoreState, channel},
     line::Line,
     runner::{Ears, Runner},
@@ -93,6 +94,7 @@ pub async fn start(
         registry: Registry::default(),
         admission: Admission::new(),
         agenda: Agenda::default(),
+        early: Early::default(),
         live: HashSet::new(),
         intents: HashSet::new(),
         placing: HashMap::new(),

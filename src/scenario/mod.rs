@@ -39,6 +39,14 @@ impl Run {
         Run { steps: scenario.steps.clone(), next: 0, failed: false }
     }
 
+    /// Goes on where a former run of the program stood; that step is given too.
+    pub fn resume(scenario: &Scenario, taken: usize) -> (Self, Option<Step>) {
+        let steps = scenario.steps.clone();
+        let next = taken.min(steps.len());
+        let current = next.checked_sub(1).and_then(|at| steps.get(at).cloned());
+        (Run { steps, next, failed: false }, current)
+    }
+
     /// The next step; [`Step::Hangup`] at the end, again and again.
     pub fn advance(&mut self) -> Step {
         let step = self.steps.get(self.next).cloned().unwrap_or(Step::Hangup);
@@ -68,6 +76,17 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_goes_on_where_it_stood() {
+        let scenario = Scenario::new([Step::Play("sound:a".into()), Step::Play("sound:b".into())]);
+        let (mut run, current) = Run::resume(&scenario, 1);
+        assert_eq!(current, Some(Step::Play("sound:a".into())));
+        assert_eq!(run.advance(), Step::Play("sound:b".into()));
+        // The scenario became shorter meanwhile.
+        let (mut run, _) = Run::resume(&scenario, 9);
+        assert_eq!(run.advance(), Step::Hangup);
+    }
 
     #[test]
     fn steps_in_order_then_the_end() {

@@ -18,7 +18,7 @@ pub enum Deleted {
 
 pub(super) const COLUMNS: &str = "id, phone, caller_id, scenario, ring_timeout, max_duration, \
     custom_metadata, requested_by, created_at, status, reached, reason, ended_by, sip_code, sip_text, \
-    q850_cause, dialed_at, ringing_at, answered_at, ended_at, ring_seconds, talk_seconds, scenario_result, \
+    q850_cause, dialed_at, ringing_at, answered_at, ended_at, ring_seconds, talk_seconds, scenario_result, scenario_steps, \
     sip_call_id, trunk_channel, hangup_by, hangup_reason";
 
 impl Store {
@@ -71,7 +71,7 @@ pub(super) async fn upsert(db: &mut SqliteConnection, records: &[&CallRecord]) -
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO calls (id, phone, caller_id, scenario, ring_timeout, max_duration, custom_metadata, \
              requested_by, created_at, status, reached, reason, ended_by, sip_code, sip_text, q850_cause, \
-             dialed_at, ringing_at, answered_at, ended_at, ring_seconds, talk_seconds, scenario_result, \
+             dialed_at, ringing_at, answered_at, ended_at, ring_seconds, talk_seconds, scenario_result, scenario_steps, \
              sip_call_id, trunk_channel, hangup_by, hangup_reason, kind) ",
         );
         query.push_values(step, |mut row, call| {
@@ -99,6 +99,7 @@ pub(super) async fn upsert(db: &mut SqliteConnection, records: &[&CallRecord]) -
                 .push_bind(call.ring_seconds)
                 .push_bind(call.talk_seconds)
                 .push_bind(call.scenario_result.as_deref())
+                .push_bind(call.scenario_steps)
                 .push_bind(call.sip_call_id.as_deref())
                 .push_bind(call.trunk_channel.as_deref())
                 .push_bind(call.hangup_by.map(|by| by.as_str()))
@@ -111,7 +112,8 @@ pub(super) async fn upsert(db: &mut SqliteConnection, records: &[&CallRecord]) -
              sip_text = excluded.sip_text, q850_cause = excluded.q850_cause, dialed_at = excluded.dialed_at, \
              ringing_at = excluded.ringing_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at, \
              ring_seconds = excluded.ring_seconds, talk_seconds = excluded.talk_seconds, \
-             scenario_result = excluded.scenario_result, sip_call_id = excluded.sip_call_id, \
+             scenario_result = excluded.scenario_result, \
+             scenario_steps = excluded.scenario_steps, sip_call_id = excluded.sip_call_id, \
              trunk_channel = excluded.trunk_channel, hangup_by = excluded.hangup_by, \
              hangup_reason = excluded.hangup_reason, kind = excluded.kind",
         );
@@ -169,6 +171,7 @@ pub(super) fn record_of(row: &SqliteRow) -> Result<CallRecord, sqlx::Error> {
         ring_seconds: row.try_get("ring_seconds")?,
         talk_seconds: row.try_get("talk_seconds")?,
         scenario_result: row.try_get("scenario_result")?,
+        scenario_steps: row.try_get("scenario_steps")?,
         sip_call_id: row.try_get("sip_call_id")?,
         trunk_channel: row.try_get("trunk_channel")?,
         hangup_by: word(row, "hangup_by")?,

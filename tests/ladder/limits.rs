@@ -2,7 +2,7 @@
 
 use novofon_bot::call::{ChannelState, DialStatus, Half, Input};
 
-use crate::support::{Ladder, nothing_found, trunk};
+use crate::support::{Ladder, trunk};
 
 #[test]
 fn it_rang_until_our_time_was_over() {
@@ -56,5 +56,5 @@ fn a_trunk_leg_whose_end_was_not_told() {
     call.give(Input::HalfDestroyed { half: Half::Near, cause: Some(16) });
     call.give(Input::HalfDestroyed { half: Half::Far, cause: Some(16) });
     call.at(1.1).expect(&["look"]);
-    call.give(nothing_found()).ends("unknown outcome_lost unknown");
+    call.gone().ends("unknown outcome_lost unknown");
 }

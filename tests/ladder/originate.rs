@@ -72,5 +72,5 @@ fn hung_up_before_asterisk_answered_the_originate() {
     let mut call = originating();
     call.give(hangup_by_api()).expect(&["store(dialing)"]);
     call.give(Input::Originated).expect(&["hangup"]);
-    call.give(nothing_found()).ends("canceled hung_up api");
+    call.gone().ends("canceled hung_up api");
 }

@@ -1,6 +1,6 @@
 //! A call that a former run of the bot left open. It is never dialed again once an intent was stored.
 
-use novofon_bot::call::{CallRecord, ChannelState, Input, Status};
+use novofon_bot::call::{CallRecord, ChannelState, Found, Input, Status};
 
 use crate::support::{Ladder, found, moment, nothing_found, record};
 
@@ -55,7 +55,7 @@ fn ringing_and_still_there_goes_on() {
     call.expect(&["store(ringing)", "watch"]);
     call.give(Input::Found(found(ChannelState::Ringing, ChannelState::Ringing))).expect(&[]);
     call.at(1002.0).give(Input::TrunkState(ChannelState::Up)).expect(&["store(answered)"]);
-    call.give(Input::Entered).expect(&["play(sound:hello)"]);
+    call.give(Input::Entered).expect(&["store(answered)", "play(sound:hello)"]);
 }
 
 #[test]
@@ -65,16 +65,39 @@ fn answered_meanwhile() {
         .expect(&["store(answered)", "play(sound:hello)"]);
 }
 
+/// The callee does not hear the greeting twice.
+#[test]
+fn a_scenario_goes_on_where_it_stood() {
+    let mut left = left_in(Status::Answered);
+    left.scenario_steps = 1;
+    let mut call = Ladder::restore(left.clone());
+    let still = Found { playing: true, ..found(ChannelState::Up, ChannelState::Up) };
+    call.give(Input::Found(still)).expect(&[]);
+    let playback = format!("{}-1", call.machine.id());
+    call.give(Input::PlaybackFinished { playback, ok: true }).expect(&["store(answered)"]);
+    call.at(1001.1).expect(&["store(answered)", "play(sound:bye)"]);
+
+    // The sound ended while nobody listened.
+    let mut call = Ladder::restore(left.clone());
+    call.give(Input::Found(found(ChannelState::Up, ChannelState::Up))).expect(&["store(answered)"]);
+    call.at(1001.1).expect(&["store(answered)", "play(sound:bye)"]);
+
+    // The last step, or one that the scenario does not have any more.
+    left.scenario_steps = 9;
+    let mut call = Ladder::restore(left);
+    call.give(Input::Found(found(ChannelState::Up, ChannelState::Up))).expect(&["store(answered)", "hangup"]);
+}
+
 #[test]
 fn answered_and_gone_is_completed_by_nobody_knows_whom() {
     let mut call = Ladder::restore(left_in(Status::Answered));
-    call.give(nothing_found()).ends("completed outcome_lost unknown");
+    call.gone().ends("completed outcome_lost unknown");
 }
 
 #[test]
 fn ringing_and_gone_is_unknown() {
     let mut call = Ladder::restore(left_in(Status::Ringing));
-    call.give(nothing_found()).ends("unknown outcome_lost unknown");
+    call.gone().ends("unknown outcome_lost unknown");
 }
 
 #[test]

@@ -15,10 +15,10 @@ fn finished(call: &Ladder, n: usize, ok: bool) -> Input {
 #[test]
 fn sound_wait_sound_hang_up() {
     let mut call = Ladder::answered();
-    call.expect(&["play(sound:hello)"]);
+    call.expect(&["store(answered)", "play(sound:hello)"]);
     let end = finished(&call, 1, true);
     call.at(2.0).give(end).expect(&["store(answered)"]);
-    call.at(3.1).expect(&["play(sound:bye)"]);
+    call.at(3.1).expect(&["store(answered)", "play(sound:bye)"]);
     let end = finished(&call, 3, true);
     call.at(4.0).give(end).expect(&["store(answered)", "hangup"]);
     call.trunk_and_halves_gone().ends("completed scenario_ended bot");
@@ -30,7 +30,7 @@ fn a_sound_that_is_missing_is_said_and_passed_over() {
     let mut call = Ladder::answered();
     let end = finished(&call, 1, false);
     call.give(end).expect(&["store(answered)"]);
-    call.at(1.1).expect(&["play(sound:bye)"]);
+    call.at(1.1).expect(&["store(answered)", "play(sound:bye)"]);
     let refused = Input::PlaybackRefused { playback: playback(&call, 3), why: "404".into() };
     call.give(refused).expect(&["store(answered)", "hangup"]);
     call.trunk_and_halves_gone();
@@ -51,7 +51,7 @@ fn an_end_told_twice_is_one_step() {
     let end = finished(&call, 1, true);
     call.give(end.clone()).expect(&["store(answered)"]);
     call.give(end).expect(&[]);
-    call.at(1.1).expect(&["play(sound:bye)"]);
+    call.at(1.1).expect(&["store(answered)", "play(sound:bye)"]);
 }
 
 /// The socket was away when the sound ended.
@@ -60,7 +60,7 @@ fn a_sound_whose_end_was_not_heard() {
     let mut call = Ladder::answered();
     call.at(60.1).expect(&["look"]);
     call.give(Input::Found(found(ChannelState::Up, ChannelState::Up))).expect(&["store(answered)"]);
-    call.at(61.2).expect(&["play(sound:bye)"]);
+    call.at(61.2).expect(&["store(answered)", "play(sound:bye)"]);
 }
 
 #[test]

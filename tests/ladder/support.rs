@@ -127,6 +127,13 @@ impl Ladder {
         assert_eq!(format!("{} {reason} {ended_by}", record.status), expected);
     }
 
+    /// Asterisk has nothing of the call, and still nothing when it is asked again.
+    pub fn gone(&mut self) -> &mut Self {
+        self.give(nothing_found()).expect(&[]);
+        self.at(self.now + 2.1).expect(&["look"]);
+        self.give(nothing_found())
+    }
+
     /// The evidence of a leg that is gone, all at once.
     pub fn trunk_and_halves_gone(&mut self) -> &mut Self {
         self.give(Input::TrunkDestroyed { cause: Some(16), tech_cause: None });

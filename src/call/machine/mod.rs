@@ -10,6 +10,8 @@ mod trunk;
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::{
     CallId, CallRecord, Effect, Entry, Evidence, Input, Moment, Outcome, Reason, Source, Status, Timer,
     Timers, outcome::EndedBy,
@@ -121,18 +123,18 @@ impl Machine {
             uncertain: record.trunk_channel.is_none(),
             ..Evidence::default()
         };
-        // What the wall clock says has passed, bounded, for the clock may have been stepped.
-        let since = record.answered_at.or(record.dialed_at).unwrap_or(record.created_at);
-        let passed = (now.wall - since).to_std().unwrap_or_default();
+        // The monotonic clock of the former run is gone; the wall clock tells what has passed.
+        let passed_since = |at: DateTime<Utc>| (now.wall - at).to_std().unwrap_or_default();
+        let passed = passed_since(record.answered_at.or(record.dialed_at).unwrap_or(record.created_at));
+        machine.ringing_since = record.ringing_at.map(|at| now.mono.saturating_sub(passed_since(at)));
         let (timer, whole) = if up {
             (Timer::MaxDuration, Duration::from_secs(record.request.max_duration.into()))
         } else {
             (Timer::Ring, Duration::from_secs(record.request.ring_timeout.into()))
         };
         if up {
+            machine.resume_scenario(now, scenario);
             machine.answered_since = Some(now.mono.saturating_sub(passed));
-        } else if machine.evidence.rang() {
-            machine.ringing_since = Some(now.mono);
         }
         machine.timers.arm(timer, now.mono + whole.saturating_sub(passed));
         let watch = machine.record.trunk_channel.clone().map(|trunk_channel| Effect::Watch { trunk_channel });

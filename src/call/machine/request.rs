@@ -21,9 +21,10 @@ const CHECK_AGAIN: Duration = Duration::from_secs(5);
 /// When Asterisk can't be asked for so long after the hang-up, the call ends as it is known.
 const GIVE_UP: Duration = Duration::from_secs(120);
 
-/// An originate whose answer was lost may still be on its way: one look that finds nothing is not
-/// enough.
-const LOOKS_WHEN_UNCERTAIN: u8 = 2;
+/// One look that finds nothing is not enough: an originate whose answer was lost may still be on its
+/// way, and under load Asterisk's events lag seconds behind its answers (measured), so that the evidence
+/// of an end comes after the channels are gone.
+const LOOKS: u8 = 2;
 
 impl Machine {
     pub(super) fn wait_in_queue(&mut self, now: Moment, time: Duration, asterisk_up: bool) {
@@ -216,6 +217,7 @@ impl Machine {
         }
         self.misses = 0;
         self.evidence.uncertain = false;
+        let asked_before = self.evidence.hangup.is_some();
         if self.phase == Phase::Originating {
             self.phase = Phase::Placed;
         }
@@ -223,13 +225,13 @@ impl Machine {
             self.trunk_created(now, trunk.channel, trunk.sip_call_id);
             self.trunk_state(now, trunk.state);
         }
+        self.playback_seen(now, found.playing);
         if found.near_in_stasis {
             self.entered(now);
         }
-        self.playback_seen(now, found.playing);
-        if self.evidence.hangup.is_some() {
+        if asked_before {
             self.send_hangup(now);
-        } else {
+        } else if self.evidence.hangup.is_none() {
             self.timers.disarm(Timer::Check);
         }
     }
@@ -248,7 +250,7 @@ impl Machine {
             return;
         }
         self.misses = self.misses.saturating_add(1);
-        if self.evidence.uncertain && self.misses < LOOKS_WHEN_UNCERTAIN {
+        if self.misses < LOOKS {
             self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
             return;
         }

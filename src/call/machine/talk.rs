@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Machine, seconds};
 use crate::{
     call::{Effect, EndedBy, Moment, Reason, Source, Timer},
-    scenario::Step,
+    scenario::{Run, Scenario, Step},
 };
 
 /// A sound is asked after when it has not ended by then; long ones simply go on.
@@ -29,14 +29,38 @@ impl Machine {
         }
     }
 
+    /// Takes up the step in which a former run of the program stood.
+    pub(super) fn resume_scenario(&mut self, now: Moment, scenario: &Scenario) {
+        let taken = usize::try_from(self.record.scenario_steps).unwrap_or(usize::MAX);
+        let (run, current) = Run::resume(scenario, taken);
+        self.scenario = run;
+        match current {
+            // It may be playing yet: Asterisk is asked as soon as it is there.
+            Some(Step::Play(media)) => {
+                self.playing = Some(Playing { id: self.playback_id(), media, since: now.mono });
+            }
+            Some(Step::Wait(time)) => self.timers.arm(Timer::Wait, now.mono + time),
+            // The scenario has become shorter meanwhile: its end comes at once.
+            Some(Step::Hangup) | None if taken > 0 => self.timers.arm(Timer::Wait, now.mono),
+            Some(Step::Hangup) | None => {}
+        }
+    }
+
+    fn playback_id(&self) -> String {
+        format!("{}-{}", self.record.id, self.scenario.taken())
+    }
+
     pub(super) fn next_step(&mut self, now: Moment) {
         if !self.evidence.up || self.evidence.hangup.is_some() {
             return;
         }
-        match self.scenario.advance() {
+        let step = self.scenario.advance();
+        self.record.scenario_steps = u32::try_from(self.scenario.taken()).unwrap_or(u32::MAX);
+        self.dirty = true;
+        match step {
             Step::Play(media) => {
                 // Chosen before the request leaves, so that no early event is lost.
-                let id = format!("{}-{}", self.record.id, self.scenario.taken());
+                let id = self.playback_id();
                 self.effects.push(Effect::Play {
                     channel: self.record.id.near_channel(),
                     playback: id.clone(),

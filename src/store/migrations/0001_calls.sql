@@ -26,6 +26,7 @@ CREATE TABLE calls (
     ring_seconds    REAL,
     talk_seconds    REAL,
     scenario_result TEXT,
+    scenario_steps INTEGER NOT NULL,
     sip_call_id     TEXT,
     trunk_channel   TEXT,
     hangup_by       TEXT,

@@ -27,6 +27,7 @@ async fn every_value_of_a_record_and_an_entry_is_read_back() {
         ring_seconds: Some(1.25),
         talk_seconds: Some(0.1),
         scenario_result: Some("interrupted".to_owned()),
+        scenario_steps: 2,
         sip_call_id: Some("abc@carrier".to_owned()),
         trunk_channel: Some("1790000000.17".to_owned()),
         hangup_by: Some(EndedBy::Api),

@@ -1,0 +1,169 @@
+//! The requests to the daemon's API. Knows HTTP and the shapes of [`super::wire`], nothing of how they
+//! are shown.
+
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header, redirect};
+use serde::{Serialize, de::DeserializeOwned};
+use url::Url;
+use uuid::Uuid;
+
+use super::{
+    failure::{Failure, cause},
+    wire::{List, Problem, Timeline, Told, View},
+};
+use crate::{lang::Lang, secret::Secret};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Above the daemon's own `http.request_timeout`, which answers with a reason.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// The daemon sends a comment every 15 s on a quiet stream: three missed are a dead connection.
+const SILENCE: Duration = Duration::from_secs(45);
+
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    root: Url,
+    /// Why this address was taken, for when nothing answers there.
+    note: Option<String>,
+}
+
+/// What to call, and how; what is `None` the daemon decides.
+#[derive(Debug, Clone, Serialize)]
+pub struct Wish {
+    pub phone: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ring_timeout: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_duration: Option<u32>,
+}
+
+impl Client {
+    pub fn new(root: Url, key: Option<&Secret>, lang: Lang, note: Option<String>) -> Result<Self, Failure> {
+        let mut headers = header::HeaderMap::new();
+        headers.insert(header::ACCEPT_LANGUAGE, header::HeaderValue::from_static(lang.code()));
+        if let Some(key) = key {
+            let bearer = format!("Bearer {}", key.expose());
+            let mut value = header::HeaderValue::from_str(&bearer).map_err(|_| Failure::Key)?;
+            value.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("novofon-bot-cli/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(SILENCE)
+            // The key goes to the address that was given and nowhere else.
+            .redirect(redirect::Policy::none());
+        // A proxy for the internet has no way to this machine's own loopback.
+        let is_local = match root.host() {
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(url::Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        if is_local {
+            builder = builder.no_proxy();
+        }
+        let strange = |error: reqwest::Error| Failure::Strange { url: root.to_string(), why: cause(&error) };
+        let http = builder.build().map_err(strange)?;
+        Ok(Client { http, root, note })
+    }
+
+    /// Places a call. The same `key` never places a second one.
+    pub async fn place(&self, wish: &Wish, key: Uuid) -> Result<Told<View>, Failure> {
+        let request = self.request(Method::POST, "api/calls/initiate");
+        self.answer(request.header("idempotency-key", key.to_string()).json(wish)).await
+    }
+
+    pub async fn call(&self, id: Uuid) -> Result<Told<View>, Failure> {
+        self.answer(self.request(Method::GET, &format!("api/calls/{id}"))).await
+    }
+
+    pub async fn timeline(&self, id: Uuid) -> Result<Told<Timeline>, Failure> {
+        self.answer(self.request(Method::GET, &format!("api/calls/{id}/timeline"))).await
+    }
+
+    pub async fn list(&self, query: &[(&str, String)]) -> Result<List, Failure> {
+        self.answer(self.request(Method::GET, "api/calls").query(query)).await
+    }
+
+    /// Asks for the call's end.
+    pub async fn hangup(&self, id: Uuid) -> Result<(), Failure> {
+        let request = self.request(Method::POST, &format!("api/calls/{id}/hangup"));
+        self.answer::<serde::de::IgnoredAny>(request).await.map(drop)
+    }
+
+    /// Opens a stream of events, after the one with the number `last`. `None`: there will be none.
+    pub async fn events(&self, path: &str, last: Option<i64>) -> Result<Option<Response>, Failure> {
+        let mut request = self.request(Method::GET, path).header(header::ACCEPT, "text/event-stream");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last.to_string());
+        }
+        let sent = tokio::time::timeout(ANSWER_TIMEOUT, request.send()).await;
+        let response = match sent {
+            Ok(response) => self.accept(response).await?,
+            Err(_) => return Err(Failure::Broken { url: self.root.to_string(), why: "timed out".into() }),
+        };
+        if response.status() == StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if !kind.is_some_and(|kind| kind.starts_with("text/event-stream")) {
+            return Err(self.strange("no event stream".into()));
+        }
+        Ok(Some(response))
+    }
+
+    pub fn strange(&self, why: String) -> Failure {
+        Failure::Strange { url: self.root.to_string(), why }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = self.root.join(path).expect("our paths are relative references");
+        self.http.request(method, url)
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
+        let response = self.accept(request.timeout(ANSWER_TIMEOUT).send().await).await?;
+        let body = response.bytes().await.map_err(|error| self.broken(&error))?;
+        serde_json::from_slice(&body).map_err(|error| self.strange(super::wire::clean(&error.to_string())))
+    }
+
+    /// Lets a success pass; a refusal is read.
+    async fn accept(&self, sent: Result<Response, reqwest::Error>) -> Result<Response, Failure> {
+        let response = sent.map_err(|error| match error.is_connect() {
+            true => Failure::Unreachable {
+                url: self.root.to_string(),
+                why: cause(&error),
+                note: self.note.clone(),
+            },
+            false => self.broken(&error),
+        })?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = response.bytes().await.map_err(|error| self.broken(&error))?;
+        match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) => Err(Failure::Refused(Box::new(problem))),
+            Err(_) if is_passing(status) => {
+                Err(Failure::Broken { url: self.root.to_string(), why: status.to_string() })
+            }
+            Err(_) => Err(self.strange(status.to_string())),
+        }
+    }
+
+    fn broken(&self, error: &reqwest::Error) -> Failure {
+        Failure::Broken { url: self.root.to_string(), why: cause(error) }
+    }
+}
+
+/// What a proxy in between says while the daemon is away.
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+}

@@ -1,0 +1,13 @@
+//! The client commands: the real program against a daemon that plays a script.
+//!
+//! What the daemon itself does is proven elsewhere; here it is whatever the test says.
+
+mod call;
+mod connect;
+mod daemon;
+mod interrupt;
+mod lists;
+mod program;
+mod reconnect;
+mod show;
+mod watch;

@@ -1,0 +1,18 @@
+//! The whole program against a real Asterisk and a carrier: `novofon-bot serve` as a child process,
+//! what is asked of it over HTTP, and what really arrived at the carrier.
+//!
+//! One file a behaviour. `scripts/lab` brings up the two Asterisks; where that fails, so do the tests.
+
+mod admission;
+mod crash;
+mod crowd;
+mod hangup;
+mod limits;
+mod outcomes;
+mod plain_outgoing;
+mod scenario;
+mod shutdown;
+mod socket_loss;
+mod store_away;
+mod support;
+mod trunk_faults;

@@ -1,0 +1,70 @@
+//! One of the lab's Asterisks, seen past the bot: what channels it really has.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{SOON, until};
+
+pub struct Asterisk {
+    http: reqwest::Client,
+    url: String,
+    user: String,
+    password: String,
+}
+
+impl Asterisk {
+    pub fn new(url: String, user: String, password: String) -> Self {
+        Asterisk { http: reqwest::Client::new(), url, user, password }
+    }
+
+    /// All channels of the PBX, other tests' too.
+    pub async fn channels(&self) -> Vec<Value> {
+        let request = self.http.get(format!("{}/ari/channels", self.url));
+        let answer = request.basic_auth(&self.user, Some(&self.password)).send().await.expect("ARI answers");
+        answer.json().await.expect("a list of channels")
+    }
+
+    /// The state of one channel, if it exists.
+    pub async fn state(&self, channel: &str) -> Option<String> {
+        let listed = self.channels().await;
+        let found = listed.iter().find(|c| c["id"] == channel)?;
+        found["state"].as_str().map(str::to_owned)
+    }
+
+    /// The channel that this SIP call has here.
+    pub async fn channel_of(&self, sip_call_id: &str) -> Value {
+        until("the SIP call has a channel", SOON, async || {
+            let listed = self.channels().await;
+            listed.into_iter().find(|channel| channel["protocol_id"] == sip_call_id).ok_or("none")
+        })
+        .await
+    }
+
+    pub async fn hang_up(&self, channel: &Value) {
+        let id = channel["id"].as_str().expect("a channel has an id");
+        let request = self.http.delete(format!("{}/ari/channels/{id}", self.url));
+        let answer = request.basic_auth(&self.user, Some(&self.password)).send().await.expect("ARI answers");
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
+    /// Until the PBX has no channel of these calls: neither our halves nor a trunk leg. `callers`: the
+    /// caller ids of the bots, which their trunk legs carry.
+    pub async fn until_free_of(&self, call_ids: &[&str], caller: &str, time: Duration) {
+        until("the PBX has no channel of the calls", time, async || {
+            let left: Vec<String> = self
+                .channels()
+                .await
+                .into_iter()
+                .filter(|channel| {
+                    let id = channel["id"].as_str().unwrap_or_default();
+                    let half = call_ids.contains(&id.trim_end_matches(";2"));
+                    half || channel["connected"]["number"] == caller || channel["caller"]["number"] == caller
+                })
+                .map(|channel| format!("{} {} {}", channel["id"], channel["name"], channel["state"]))
+                .collect();
+            if left.is_empty() { Ok(()) } else { Err(left.join(", ")) }
+        })
+        .await;
+    }
+}
