@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. `serve` is the daemon; the others talk to a running
 //! daemon over its HTTP API, as any client does.
 
+mod backup;
 mod call;
 mod calls;
 mod check_config;
@@ -11,10 +12,13 @@ mod failure;
 mod follow;
 mod hangup;
 mod output;
+mod reload;
 mod render;
 mod serve;
+mod settings;
 mod show;
 mod sse;
+mod systemd;
 mod text;
 mod text_events;
 mod watch;
@@ -45,6 +49,9 @@ pub enum Command {
     Serve(ConfigArgs),
     /// Check the configuration and print what is in force, secrets hidden
     CheckConfig(ConfigArgs),
+    /// Copy the store into a new file, also while the daemon runs
+    #[command(after_help = backup::EXAMPLES)]
+    Backup(backup::BackupArgs),
     /// Place a call and show what happens to it, to its end
     #[command(after_help = call::EXAMPLES)]
     Call(call::CallArgs),
@@ -79,6 +86,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Serve(args) => report(serve::run(&args), text),
         Command::CheckConfig(args) => report(check_config::run(&args), text),
+        Command::Backup(args) => report(backup::run(&args, text), text),
         Command::Call(args) => ask(text, call::run(args, text)),
         Command::Calls(args) => ask(text, calls::run(args, text)),
         Command::Show(args) => ask(text, show::run(args, text)),

@@ -1,7 +1,7 @@
 //! `novofon-bot serve`: the daemon. Joins the configuration, the store, the engine and the API, and
 //! takes them down in the right order.
 
-use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::{
@@ -12,16 +12,17 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::ConfigArgs;
+use super::{
+    ConfigArgs,
+    reload::InForce,
+    settings::{settings, target},
+    systemd,
+};
 use crate::{
     api,
-    asterisk::ari::{AriTarget, RestOverSocket},
-    call::Limits,
-    config::{Config, StepConfig, environment},
-    engine::{self, Dial, Settings, Trunk},
-    logging,
+    config::{Config, environment},
+    engine, logging,
     metrics::Metrics,
-    scenario::{Scenario, Step},
     store::Store,
 };
 
@@ -35,16 +36,18 @@ pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(serve(loaded.config));
+    let result = runtime.block_on(serve(loaded.config, args.config.as_deref()));
     // A request that a client never finishes must not hold up the stop.
     runtime.shutdown_background();
     result.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(config: Config, path: Option<&Path>) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
+    let mut hangups = signal(SignalKind::hangup())?;
     let (notices, durable) = mpsc::unbounded_channel();
     let (store, writer) = Store::open(&config.store.url, notices).await?;
+    store.keep_days(config.store.keep_days);
     let metrics = Arc::new(Metrics::new());
     let listener = TcpListener::bind(config.http.listen)
         .await
@@ -54,14 +57,26 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %config.http.listen, "ready");
 
     let shutdown = CancellationToken::new();
-    let (_in_force, config) = watch::channel(Arc::new(config));
-    let state = api::AppState::new(engine.handle.clone(), store.clone(), metrics, config);
+    let (sender, config) = watch::channel(Arc::new(config));
+    let in_force = InForce { config: sender, engine: engine.handle.clone(), store: store.clone() };
+    let state = api::AppState::new(engine.handle.clone(), store.clone(), metrics, config.clone());
     let api = tokio::spawn(api::serve(listener, state, shutdown.clone()));
+    let watchdog = tokio::spawn(systemd::feed_watchdog(engine.handle.clone()));
+    systemd::ready();
     let mut task = engine.task;
-    tokio::select! {
-        () = signals.stop() => {}
-        ended = &mut task => ended.context("the engine failed")?,
+    loop {
+        tokio::select! {
+            () = signals.stop() => break,
+            Some(()) = hangups.recv() => {
+                systemd::reloading();
+                in_force.reload(path).await;
+                systemd::ready();
+            }
+            ended = &mut task => ended.context("the engine failed")?,
+        }
     }
+    let stop_timeout = config.borrow().service.stop_timeout;
+    systemd::stopping(stop_timeout);
     engine.handle.stop().await;
     tokio::select! {
         ended = &mut task => ended.context("the engine failed")?,
@@ -70,6 +85,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             engine.abort.cancel();
         }
     }
+    watchdog.abort();
     shutdown.cancel();
     if let Err(error) = api.await {
         tracing::error!(%error, "the API ended badly");
@@ -105,47 +121,4 @@ impl Signals {
             _ = self.interrupt.recv() => {}
         }
     }
-}
-
-fn settings(config: &Config) -> Settings {
-    let dial = &config.dial;
-    Settings {
-        trunk: Trunk {
-            context: config.trunk.context.clone(),
-            endpoint: config.trunk.endpoint.clone(),
-            caller_id: config.trunk.caller_id.clone(),
-        },
-        dial: Dial {
-            allow: dial.allow.clone(),
-            max_concurrent: dial.max_concurrent,
-            calls_per_second: dial.calls_per_second,
-            min_gap: dial.min_gap,
-            max_queued: dial.max_queued,
-            limits: Limits {
-                queue_timeout: dial.queue_timeout,
-                unreachable_timeout: dial.unreachable_timeout,
-            },
-        },
-        scenarios: scenarios(&config.scenarios),
-        stop_timeout: config.service.stop_timeout,
-        mask_numbers: config.log.mask_numbers,
-    }
-}
-
-fn scenarios(named: &BTreeMap<String, Vec<StepConfig>>) -> BTreeMap<String, Scenario> {
-    let steps_of = |step: &StepConfig| match step {
-        StepConfig::Play(media) => media.iter().cloned().map(Step::Play).collect(),
-        StepConfig::Wait(time) => vec![Step::Wait(*time)],
-        StepConfig::Hangup => vec![Step::Hangup],
-    };
-    named.iter().map(|(name, steps)| (name.clone(), Scenario::new(steps.iter().flat_map(steps_of)))).collect()
-}
-
-fn target(config: &Config) -> AriTarget {
-    let ari = &config.ari;
-    let mut target =
-        AriTarget::new(ari.url.clone(), ari.username.clone(), ari.password.clone(), ari.app.clone());
-    target.request_timeout = ari.request_timeout;
-    target.rest_over_socket = if ari.rest_over_socket { RestOverSocket::Auto } else { RestOverSocket::Never };
-    target
 }

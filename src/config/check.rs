@@ -58,7 +58,7 @@ fn http(r: &mut Reader<'_>) -> Http {
     let before = r.problems.len();
     let api_keys = api_keys(r, rate_limit);
     // A key that couldn't be read is told already: that there is none would mislead.
-    if api_keys.is_empty() && r.problems.len() == before && !listen.ip().to_canonical().is_loopback() {
+    if is_open_door(listen, &api_keys) && r.problems.len() == before {
         let text = format!(
             "{listen} can be reached from other machines and there is no API key: anybody could place calls; \
              set `http.api_keys`, or listen on 127.0.0.1:{}",
@@ -79,6 +79,11 @@ fn http(r: &mut Reader<'_>) -> Http {
             _ => None,
         }),
     }
+}
+
+/// Whether everybody on the network could place calls.
+pub(super) fn is_open_door(listen: SocketAddr, api_keys: &ApiKeys) -> bool {
+    api_keys.is_empty() && !listen.ip().to_canonical().is_loopback()
 }
 
 /// The keys of `http.api_keys`, or of the file.
@@ -218,7 +223,7 @@ fn store(r: &mut Reader<'_>) -> Store {
     if url.contains(":memory:") {
         r.warning("store.url", "calls are kept in memory: all are forgotten when the bot stops");
     }
-    Store { url }
+    Store { url, keep_days: r.whole("store.keep_days", 0..=36_500, "days") }
 }
 
 fn log(r: &mut Reader<'_>) -> Log {

@@ -5,6 +5,7 @@
 //! at once, with file and line or variable. Knows files and the environment, not what the values are used
 //! for.
 
+mod change;
 mod check;
 mod env;
 mod error;
@@ -17,6 +18,7 @@ mod secret;
 mod show;
 mod steps;
 
+pub use change::Adopted;
 pub use env::environment;
 pub use error::{ConfigErrors, Origin, Problem};
 pub use keys::{ApiKey, ApiKeys};
@@ -115,6 +117,8 @@ pub struct Dial {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Store {
     pub url: String,
+    /// 0: for ever.
+    pub keep_days: u32,
 }
 
 #[derive(Clone, Debug, PartialEq)]

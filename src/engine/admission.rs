@@ -60,6 +60,11 @@ impl Admission {
         Some(call)
     }
 
+    /// A higher rate holds at once, not after the wait that the old one asked for.
+    pub fn rate_changed(&mut self, now: Duration, calls_per_second: f64) {
+        self.next_at = self.next_at.min(now + interval(calls_per_second));
+    }
+
     /// When [`Admission::next`] may say more than it does now; `None` while nobody waits.
     pub fn wake_at(&self) -> Option<Duration> {
         (!self.waiting.is_empty()).then_some(self.next_at)
@@ -128,6 +133,18 @@ mod tests {
         let at_once = std::iter::from_fn(|| admission.next(hour, 5.0)).count();
         assert_eq!(at_once, 1);
         assert!(admission.wake_at().is_some_and(|at| at <= hour + 200 * MS));
+    }
+
+    #[test]
+    fn a_higher_rate_holds_at_once() {
+        let mut admission = Admission::new();
+        (1..=3).for_each(|n| admission.push(call(n)));
+        assert_eq!(admission.next(Duration::ZERO, 0.01), Some(call(1)));
+        assert!(admission.wake_at().is_some_and(|at| at > 99 * 1000 * MS));
+        admission.rate_changed(1000 * MS, 10.0);
+        assert_eq!(admission.wake_at(), Some(1100 * MS));
+        admission.rate_changed(1000 * MS, 0.01);
+        assert_eq!(admission.wake_at(), Some(1100 * MS), "a lower rate holds from the next call on");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use super::settings::Settings;
 use crate::call::{CallId, CallRecord, CallRequest, Entry};
 
 /// Entries of the timeline that have just become durable, with the record as it is after them.
@@ -90,6 +91,13 @@ pub enum Command {
         id: CallId,
         reply: oneshot::Sender<HangupAnswer>,
     },
+    /// From now on the engine goes by these settings. The trunk's endpoint must be the same.
+    Reload {
+        settings: Box<Settings>,
+        done: oneshot::Sender<()>,
+    },
+    /// Answered by the engine's own task: it turns.
+    Ping(oneshot::Sender<()>),
     Stop,
 }
 
@@ -163,6 +171,20 @@ impl EngineHandle {
 
     pub fn state(&self) -> EngineState {
         self.state.borrow().clone()
+    }
+
+    /// Changes what the engine goes by. Calls that are live keep their scenario and their limits.
+    /// False when the engine has ended.
+    pub async fn reload(&self, settings: Settings) -> bool {
+        let (done, changed) = oneshot::channel();
+        let command = Command::Reload { settings: Box::new(settings), done };
+        self.commands.send(command).await.is_ok() && changed.await.is_ok()
+    }
+
+    /// Comes back when the engine's task has taken this up, as it would a call. False when it has ended.
+    pub async fn ping(&self) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Ping(reply)).await.is_ok() && answer.await.is_ok()
     }
 
     /// Takes no new calls any more, gives live ones their time, then hangs them up.

@@ -24,6 +24,14 @@ impl Runner {
         match command {
             Command::Place { request, idempotency, reply } => self.place(*request, idempotency, reply),
             Command::Hangup { id, reply } => self.hang_up(id, reply),
+            Command::Reload { settings, done } => {
+                debug_assert_eq!(settings.trunk.endpoint, self.settings.trunk.endpoint);
+                self.settings = *settings;
+                self.admission.rate_changed(self.now().mono, self.settings.dial.calls_per_second);
+                // Nobody may wait for it.
+                let _ = done.send(());
+            }
+            Command::Ping(reply) => drop(reply.send(())),
             Command::Stop => {
                 if self.stopping.is_none() {
                     let live = self.live.len();

@@ -39,6 +39,8 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    #[error("cannot make the backup `{}`: {problem}; {hint}", path.display())]
+    Backup { path: PathBuf, problem: String, hint: &'static str },
     #[error("the store is closed: the daemon stops; try again when it is back")]
     Closed,
 }

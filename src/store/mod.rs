@@ -5,12 +5,14 @@
 //! and never wait for the writer. What a call means is not known here: a record is kept as it comes.
 //! Times are stored as microseconds, UTC.
 
+mod backup;
 mod calls;
 mod counts;
 mod error;
 mod idempotency;
 mod open;
 mod page;
+mod retention;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -37,6 +39,7 @@ use crate::call::{CallId, CallRecord, Entry};
 use error::BadValue;
 use writer::{Job, Writer};
 
+pub use backup::{Backup, backup};
 pub use calls::Deleted;
 pub use error::StoreError;
 pub use idempotency::{IdempotencyRow, LIFE as IDEMPOTENCY_LIFE};
@@ -150,6 +153,7 @@ impl Store {
             connection: Some(opened.writer),
             lock: opened.lock,
             purge_at: Instant::now(),
+            keep_days: 0,
         };
         let handle = WriterHandle(tokio::spawn(writer.run()));
         let inner = Inner { path: opened.path, readers: opened.readers, jobs, health, shared };
@@ -193,6 +197,13 @@ impl Store {
             retries: shared.retries.value(),
             refused: shared.refused.value(),
         }
+    }
+
+    /// From now on ended calls older than this are removed, some at a time, with all that belongs to
+    /// them; 0 keeps them for ever, which is so until this is called.
+    pub fn keep_days(&self, days: u32) {
+        // A store that is closed keeps everything.
+        let _ = self.inner.jobs.send(Job::KeepDays(days));
     }
 
     /// Removes an ended call with all that belongs to it, after everything submitted so far.

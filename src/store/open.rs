@@ -13,7 +13,9 @@ use std::{
 use sqlx::{
     ConnectOptions, SqliteConnection, SqlitePool,
     migrate::Migrator,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{
+        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    },
 };
 
 use super::StoreError;
@@ -43,16 +45,9 @@ pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
     // Another name of the same file (a symbolic link) must not lead to another lock.
     let lock = lock(&path.canonicalize().map_err(|e| file_error(&path, &e))?)?;
 
-    let base = base
-        .create_if_missing(false)
-        // Rows are removed together by hand; a look-up for each timeline entry would be wasted.
-        .foreign_keys(false)
-        .pragma("temp_store", "memory")
-        // No mmap: with it a failing disk kills the process by SIGBUS instead of giving an error.
-        .pragma("mmap_size", "0")
-        .disable_statement_logging();
-    let writer_options = base
-        .clone()
+    let writer_options = common(base.clone())
+        // Takes effect on a new file: the room of removed calls can be given back to the disk.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(WRITER_PATIENCE)
@@ -72,10 +67,25 @@ pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .connect_with(base.read_only(true).busy_timeout(READER_PATIENCE).pragma("cache_size", "-32768"))
+        .connect_with(reader(base))
         .await
         .map_err(|e| StoreError::open(&path, e))?;
     Ok(Opened { path, writer_options, writer, readers, lock })
+}
+
+/// A connection that only reads.
+pub(super) fn reader(base: SqliteConnectOptions) -> SqliteConnectOptions {
+    common(base).read_only(true).busy_timeout(READER_PATIENCE).pragma("cache_size", "-32768")
+}
+
+fn common(base: SqliteConnectOptions) -> SqliteConnectOptions {
+    base.create_if_missing(false)
+        // Rows are removed together by hand; a look-up for each timeline entry would be wasted.
+        .foreign_keys(false)
+        .pragma("temp_store", "memory")
+        // No mmap: with it a failing disk kills the process by SIGBUS instead of giving an error.
+        .pragma("mmap_size", "0")
+        .disable_statement_logging()
 }
 
 /// The file beside the database that SQLite names so.
@@ -85,7 +95,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
     let refuse = |problem: String| Err(StoreError::Url { problem });
     let Some(rest) = url.strip_prefix("sqlite:") else {
         // Only the scheme is shown: another database's URL may hold a password.
@@ -136,7 +146,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn file_error(path: &Path, error: &io::Error) -> StoreError {
+pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => "create the folder first, and make the daemon's user its owner",
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {

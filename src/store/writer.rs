@@ -4,7 +4,7 @@
 
 use std::{collections::HashMap, fs::File, path::PathBuf, sync::Arc, time::Duration};
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -15,7 +15,7 @@ use tracing::{debug, error, info, warn};
 use super::{
     Commit, Committed, Deleted, Health, Notice, Refused, Shared, StoreError, calls,
     error::{is_locked, is_permanent},
-    idempotency, timeline,
+    idempotency, retention, timeline,
 };
 use crate::call::{CallId, CallRecord};
 
@@ -31,6 +31,7 @@ const PURGE_AGAIN: Duration = Duration::from_millis(200);
 
 pub(super) enum Job {
     Commit(Commit),
+    KeepDays(u32),
     Delete(CallId, oneshot::Sender<Result<Deleted, StoreError>>),
     Close,
 }
@@ -46,6 +47,8 @@ pub(super) struct Writer {
     /// Held until everything is written: only then may another daemon open the store.
     pub lock: File,
     pub purge_at: Instant,
+    /// 0: for ever.
+    pub keep_days: u32,
 }
 
 impl Writer {
@@ -84,6 +87,10 @@ impl Writer {
                     // Whoever asked may have gone.
                     let _ = reply
                         .send(deleted.map_err(|source| StoreError::Write { what: "the deletion", source }));
+                }
+                Job::KeepDays(days) => {
+                    self.keep_days = days;
+                    self.purge_at = Instant::now();
                 }
                 Job::Close => self.jobs.close(),
             }
@@ -205,12 +212,13 @@ impl Writer {
     }
 
     async fn purge(&mut self) {
+        let keep = (self.keep_days > 0).then(|| TimeDelta::days(self.keep_days.into()));
         let purged = match self.connection().await {
-            Ok(db) => idempotency::purge(db, Utc::now()).await,
+            Ok(db) => retention::purge(db, Utc::now(), keep).await,
             Err(e) => Err(e),
         };
         let more = purged.unwrap_or_else(|e| {
-            debug!(error = %e, "expired idempotency keys were not removed; the next purge does it");
+            debug!(error = %e, "what has outlived its time was not removed; the next purge does it");
             false
         });
         self.purge_at = Instant::now() + if more { PURGE_AGAIN } else { PURGE_EVERY };

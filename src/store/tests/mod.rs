@@ -1,6 +1,7 @@
 //! The store as its users see it, on real files.
 
 mod durability;
+mod keeping;
 mod listing;
 mod opening;
 mod writing;

@@ -69,6 +69,8 @@ impl FakeEngine {
                     Command::Hangup { id, reply } => {
                         let _ = reply.send(taking.hangup(id));
                     }
+                    Command::Reload { done, .. } => drop(done.send(())),
+                    Command::Ping(reply) => drop(reply.send(())),
                     Command::Stop => {}
                 }
             }

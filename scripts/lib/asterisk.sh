@@ -1,0 +1,56 @@
+# shellcheck shell=bash disable=SC2034 # what is set here is used by the scripts that read it
+# Part of the scripts for a machine with Asterisk: its folder, its console, the language of messages,
+# and what the bot's configuration says. Needs nothing but bash, coreutils, sed and awk.
+
+ASTERISK_ETC=${ASTERISK_ETC:-/etc/asterisk}
+BOT_CONFIG=${NOVOFON_BOT_CONFIG:-/etc/novofon-bot/config.toml}
+
+LANGUAGE_OF_MESSAGES=${NOVOFON_BOT_LANG:-${LC_ALL:-${LC_MESSAGES:-${LANG:-}}}}
+# Bytes are bytes from here on: a comment in any encoding is carried over as it is.
+export LC_ALL=C
+
+# t RUSSIAN ENGLISH: the one of them that the user reads
+t() { if [[ $LANGUAGE_OF_MESSAGES == ru* ]]; then printf '%s' "$1"; else printf '%s' "$2"; fi; }
+
+# ASTERISK_CLI is a program, or a command with words of its own ("docker exec pbx asterisk").
+if [[ -n ${ASTERISK_CLI:-} && -x ${ASTERISK_CLI:-} ]]; then
+  ASTERISK_COMMAND=("$ASTERISK_CLI")
+else
+  read -ra ASTERISK_COMMAND <<<"${ASTERISK_CLI:-asterisk}"
+fi
+
+# One command of Asterisk's console. A console that hangs must not hang the script.
+asterisk_cli() { timeout 20 "${ASTERISK_COMMAND[@]}" -rx "$1" 2>&1; }
+
+asterisk_answers() { [[ $(asterisk_cli 'core show version') == Asterisk\ * ]]; }
+
+# toml_value SECTION KEY: a text of the bot's configuration; nothing when it has none or can't be read
+toml_value() {
+  [[ -r $BOT_CONFIG ]] || return 0
+  awk -v section="$1" -v key="$2" '
+    /^[ \t]*\[/ { at = $0; sub(/^[ \t]*\[[ \t]*/, "", at); sub(/[ \t]*\].*/, "", at); next }
+    {
+      name = $0; sub(/^[ \t]*/, "", name)
+      if (index(name, "=") == 0) next
+      value = substr(name, index(name, "=") + 1); sub(/[ \t]*=.*/, "", name); gsub(/[ \t"]/, "", name)
+      if (!((at == section && name == key) || (at == "" && name == section "." key))) next
+      sub(/^[ \t]*/, "", value); mark = substr(value, 1, 1)
+      if (mark == "\047") { value = substr(value, 2); sub(/\047.*/, "", value) }
+      else if (mark == "\"") {
+        rest = substr(value, 2); value = ""
+        while (rest != "" && substr(rest, 1, 1) != "\"") {
+          if (substr(rest, 1, 1) == "\\") rest = substr(rest, 2)
+          value = value substr(rest, 1, 1); rest = substr(rest, 2)
+        }
+      } else next
+      found = value
+    }
+    END { printf "%s", found }' "$BOT_CONFIG"
+}
+
+# bot_value SECTION KEY: as the bot would take it, the environment first
+bot_value() {
+  local variable
+  variable=$(tr '[:lower:]' '[:upper:]' <<<"NOVOFON_BOT_${1}__$2")
+  if [[ -n ${!variable+set} ]]; then printf '%s' "${!variable}"; else toml_value "$1" "$2"; fi
+}

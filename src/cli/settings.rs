@@ -1,0 +1,54 @@
+//! From the configuration to what the floors below go by, in their own types.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    asterisk::ari::{AriTarget, RestOverSocket},
+    call::Limits,
+    config::{Config, StepConfig},
+    engine::{Dial, Settings, Trunk},
+    scenario::{Scenario, Step},
+};
+
+pub(super) fn settings(config: &Config) -> Settings {
+    let dial = &config.dial;
+    Settings {
+        trunk: Trunk {
+            context: config.trunk.context.clone(),
+            endpoint: config.trunk.endpoint.clone(),
+            caller_id: config.trunk.caller_id.clone(),
+        },
+        dial: Dial {
+            allow: dial.allow.clone(),
+            max_concurrent: dial.max_concurrent,
+            calls_per_second: dial.calls_per_second,
+            min_gap: dial.min_gap,
+            max_queued: dial.max_queued,
+            limits: Limits {
+                queue_timeout: dial.queue_timeout,
+                unreachable_timeout: dial.unreachable_timeout,
+            },
+        },
+        scenarios: scenarios(&config.scenarios),
+        stop_timeout: config.service.stop_timeout,
+        mask_numbers: config.log.mask_numbers,
+    }
+}
+
+fn scenarios(named: &BTreeMap<String, Vec<StepConfig>>) -> BTreeMap<String, Scenario> {
+    let steps_of = |step: &StepConfig| match step {
+        StepConfig::Play(media) => media.iter().cloned().map(Step::Play).collect(),
+        StepConfig::Wait(time) => vec![Step::Wait(*time)],
+        StepConfig::Hangup => vec![Step::Hangup],
+    };
+    named.iter().map(|(name, steps)| (name.clone(), Scenario::new(steps.iter().flat_map(steps_of)))).collect()
+}
+
+pub(super) fn target(config: &Config) -> AriTarget {
+    let ari = &config.ari;
+    let mut target =
+        AriTarget::new(ari.url.clone(), ari.username.clone(), ari.password.clone(), ari.app.clone());
+    target.request_timeout = ari.request_timeout;
+    target.rest_over_socket = if ari.rest_over_socket { RestOverSocket::Auto } else { RestOverSocket::Never };
+    target
+}

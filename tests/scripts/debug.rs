@@ -1,0 +1,118 @@
+//! debug_call_issue.sh: it shows what is wrong, and no secret.
+
+use std::fs;
+
+use crate::support::{Pbx, said, script, write};
+
+const DEBUG: &str = "debug_call_issue.sh";
+
+#[test]
+fn a_sound_system_is_shown_without_its_secrets() {
+    let pbx = Pbx::alone();
+    let setting = |name: &str| pbx.settings[name].clone();
+    let output = pbx
+        .script(DEBUG)
+        .env("NOVOFON_BOT", "/nonexistent/novofon-bot")
+        .env("NOVOFON_BOT_ARI__URL", setting("PBX_ARI_URL"))
+        .env("NOVOFON_BOT_ARI__USERNAME", setting("PBX_ARI_USER"))
+        .env("NOVOFON_BOT_ARI__PASSWORD", setting("PBX_ARI_PASSWORD"))
+        .output()
+        .expect("the script can be run");
+    let told = said(&output);
+    for expected in [
+        "✓ Asterisk answers",
+        "✓ endpoint novofon is there, with outbound_auth",
+        "Registered",
+        "✓ [outgoing] dials",
+        "/ari/applications: 200",
+        "✓ ARI accepts the bot's user",
+        "== Last logs ==",
+        "== Errors ==",
+        "== novofon-bot doctor ==",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    assert!(output.status.success(), "{told}");
+    for secret in ["PBX_ARI_PASSWORD", "TRUNK_PASSWORD"] {
+        assert!(!told.contains(&setting(secret)), "{secret} is shown: {told}");
+    }
+}
+
+#[test]
+fn the_fault_of_the_seed_and_a_wrong_password_are_named() {
+    let pbx = Pbx::alone();
+    let trunk = pbx.etc.join("pjsip_novofon.conf");
+    let good = fs::read_to_string(&trunk).expect("the trunk");
+    fs::write(&trunk, good.replacen("\noutbound_auth = novofon", "\nauth = novofon", 1))
+        .expect("it can be written");
+    pbx.console("module reload res_pjsip.so");
+    let output = pbx
+        .script(DEBUG)
+        .env("LANG", "ru_RU.UTF-8")
+        .env("NOVOFON_BOT", "/nonexistent/novofon-bot")
+        .env("NOVOFON_BOT_ARI__URL", &pbx.settings["PBX_ARI_URL"])
+        .env("NOVOFON_BOT_ARI__USERNAME", &pbx.settings["PBX_ARI_USER"])
+        .env("NOVOFON_BOT_ARI__PASSWORD", "wrong-password-of-ari")
+        .output()
+        .expect("the script can be run");
+    fs::write(&trunk, good).expect("it can be written");
+    pbx.console("module reload res_pjsip.so");
+    let told = said(&output);
+    assert!(told.contains("✗ у endpoint novofon нет outbound_auth"), "{told}");
+    assert!(told.contains("✗ ARI не принимает логин и пароль"), "{told}");
+    assert!(!told.contains("wrong-password-of-ari"), "{told}");
+    assert!(!output.status.success());
+}
+
+/// A system without Asterisk, whose logs are full of secrets.
+#[test]
+fn secrets_in_logs_are_masked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("asterisk.conf"), format!("[directories]\nastlogdir => {}\n", folder.path().display()))
+        .expect("it can be written");
+    fs::write(at("pjsip.conf"), "[t]\ntype = auth\npassword = Tr*nk.$ecret\\1 ; the trunk's\r\n")
+        .expect("it can be written");
+    let log = "WARNING retry with Tr*nk.$ecret\\1 now\n\
+        Authorization: Digest username=\"0123\", realm=\"r\", nonce=\"n0nce\", response=\"0a1b2c3d\"\n\
+        Proxy-Authorization: Digest response=\"feedbeef\"\n\
+        INVITE sip:bob:s1pword@example.org and http://u:urlword@host/x?api_key=bot:queryword\n\
+        password=plainword\n\"api_key\": \"jsonword\"\n ERROR X-API-Key: headerword\nall else stays: 486 Busy Here\n";
+    fs::write(at("full"), log).expect("it can be written");
+    write(&at("journalctl"), b"#!/bin/sh\necho 'line of the bot, Authorization: Bearer bearerword'\n", 0o755);
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
+    let output = script(DEBUG)
+        .env("PATH", path)
+        .env("ASTERISK_ETC", folder.path())
+        .env("ASTERISK_CLI", "false")
+        .env("NOVOFON_BOT", "/nonexistent/novofon-bot")
+        .output()
+        .expect("the script can be run");
+    let told = said(&output);
+    assert!(told.contains("✗ Asterisk does not answer"), "{told}");
+    assert!(
+        told.contains("WARNING retry with *** now") && told.contains("all else stays: 486 Busy Here"),
+        "{told}"
+    );
+    assert!(told.contains("line of the bot"), "{told}");
+    let secrets =
+        "ecret\\1 0a1b2c3d n0nce feedbeef s1pword urlword queryword plainword jsonword headerword bearerword";
+    for secret in secrets.split(' ') {
+        assert!(!told.contains(secret), "{secret} is shown: {told}");
+    }
+}
+
+#[test]
+fn the_doctor_ends_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bot = folder.path().join("novofon-bot");
+    write(&bot, b"#!/bin/sh\n[ \"$2\" = --help ] || echo 'doctor says: password=hunter22 is wrong'\n", 0o755);
+    let output = script(DEBUG)
+        .env("ASTERISK_ETC", folder.path())
+        .env("ASTERISK_CLI", "false")
+        .env("NOVOFON_BOT", &bot)
+        .output()
+        .expect("the script can be run");
+    let told = said(&output);
+    assert!(told.trim_end().ends_with("doctor says: password=***"), "{told}");
+}

@@ -1,0 +1,125 @@
+//! scripts/install and scripts/uninstall, into a folder of their own.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process::Output,
+};
+
+use crate::support::{said, script, write};
+
+/// All files below a folder: content, mode and inode.
+fn tree(root: &Path) -> BTreeMap<PathBuf, (Vec<u8>, u32, u64)> {
+    let (mut files, mut folders) = (BTreeMap::new(), vec![root.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let file = fs::metadata(&path).expect("it is there");
+            if file.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(root).expect("below it").to_owned();
+                files.insert(name, (fs::read(&path).expect("it is read"), file.mode() & 0o7777, file.ino()));
+            }
+        }
+    }
+    files
+}
+
+fn run(name: &str, root: &Path, arguments: &[&str]) -> Output {
+    let output =
+        script(name).arg("--root").arg(root).args(arguments).output().expect("the script can be run");
+    assert!(output.status.success(), "{}", said(&output));
+    output
+}
+
+#[test]
+fn an_upgrade_keeps_what_is_the_operators() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (root, binary) = (folder.path().join("root"), folder.path().join("novofon-bot"));
+    write(&binary, b"#!/bin/sh\necho 1\n", 0o755);
+    let install = |arguments: &[&str]| {
+        let mut all = vec!["--binary", binary.to_str().expect("UTF-8")];
+        all.extend(arguments);
+        run("install", &root, &all)
+    };
+    assert!(said(&install(&[])).contains("/etc/novofon-bot/config.toml"));
+    let first = tree(&root);
+    let mode = |name: &str| first.get(Path::new(name)).unwrap_or_else(|| panic!("{name} is missing")).1;
+    assert_eq!(mode("usr/bin/novofon-bot"), 0o755);
+    assert_eq!(mode("usr/lib/systemd/system/novofon-bot.service"), 0o644);
+    assert_eq!((mode("etc/novofon-bot/config.toml"), mode("etc/novofon-bot/ari_password")), (0o640, 0o600));
+    assert_eq!(
+        fs::metadata(root.join("etc/novofon-bot")).expect("it is there").permissions().mode() & 0o777,
+        0o750
+    );
+    // The scripts find their parts where they are installed.
+    let fix = root.join("usr/share/novofon-bot/scripts/fix_outgoing_dialplan.sh");
+    let output = std::process::Command::new(fix).env("ASTERISK_ETC", &root).output().expect("it can be run");
+    assert!(said(&output).contains("extensions.conf"), "{}", said(&output));
+
+    assert!(said(&install(&[])).contains("nothing was changed"));
+    assert_eq!(tree(&root), first, "a second run touches nothing");
+
+    let (config, password) =
+        (root.join("etc/novofon-bot/config.toml"), root.join("etc/novofon-bot/ari_password"));
+    write(&config, b"[ari]\nusername = 'mine'\n", 0o600);
+    write(&password, b"hunter2", 0o600);
+    let store = root.join("var/lib/novofon-bot/bot.db");
+    fs::create_dir_all(store.parent().expect("a folder")).expect("it can be made");
+    write(&store, b"calls", 0o600);
+    write(&binary, b"#!/bin/sh\necho 2\n", 0o755);
+    let told = said(&install(&[]));
+    assert!(told.contains("/usr/bin/novofon-bot") && !told.contains("config.toml"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+    let kept = |path: &Path| fs::read(path).expect("it is there");
+    assert_eq!(kept(&root.join("usr/bin/novofon-bot")), b"#!/bin/sh\necho 2\n");
+    assert_eq!(
+        (kept(&config), kept(&password), kept(&store)),
+        (b"[ari]\nusername = 'mine'\n".into(), b"hunter2".into(), b"calls".into())
+    );
+
+    run("uninstall", &root, &[]);
+    let left: Vec<PathBuf> = tree(&root).into_keys().collect();
+    let expected =
+        ["etc/novofon-bot/ari_password", "etc/novofon-bot/config.toml", "var/lib/novofon-bot/bot.db"];
+    assert_eq!(left, expected.map(PathBuf::from));
+    run("uninstall", &root, &["--purge"]);
+    assert!(tree(&root).is_empty());
+    run("uninstall", &root, &[]);
+}
+
+#[test]
+fn the_first_configuration_is_a_right_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("root");
+    run("install", &root, &["--binary", env!("CARGO_BIN_EXE_novofon-bot")]);
+    let check = || {
+        let mut command = std::process::Command::new(root.join("usr/bin/novofon-bot"));
+        command.arg("check-config").env("NOVOFON_BOT_CONFIG", root.join("etc/novofon-bot/config.toml"));
+        command.output().expect("it can be run")
+    };
+    let empty = check();
+    assert!(
+        !empty.status.success() && said(&empty).contains("is empty: put the secret into it"),
+        "{}",
+        said(&empty)
+    );
+    fs::write(root.join("etc/novofon-bot/ari_password"), "hunter2\n").expect("it can be written");
+    let filled = check();
+    assert!(filled.status.success() && !said(&filled).contains("warning"), "{}", said(&filled));
+}
+
+#[test]
+fn the_unit_is_hardened() {
+    let unit = crate::support::root().join("systemd/novofon-bot.service");
+    let analyzed = std::process::Command::new("systemd-analyze")
+        .args(["security", "--offline=true", "--no-pager", "--threshold=20"])
+        .arg(unit)
+        .output();
+    // A machine without systemd has nobody to say it.
+    let Ok(analyzed) = analyzed else { return };
+    assert!(analyzed.status.success(), "{}", said(&analyzed));
+}

@@ -1,0 +1,222 @@
+//! fix_outgoing_dialplan.sh: what it changes, and that it changes nothing else.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, chown, symlink},
+};
+
+use crate::support::{Pbx, root, said, script, write};
+
+const FIX: &str = "fix_outgoing_dialplan.sh";
+const DEFAULT: &str = "+79675558164";
+
+/// The lines that the script puts under `[outgoing]`.
+fn section(caller_id: &str) -> String {
+    let shipped =
+        fs::read_to_string(root().join("asterisk-config/extensions_outgoing.conf")).expect("shipped");
+    let (_, body) = shipped.split_once("[outgoing]\n").expect("it has the section");
+    body.replace(&format!(":{DEFAULT})"), &format!(":{caller_id})"))
+}
+
+/// Runs it and gives what it said; it must succeed.
+fn fix(pbx: &Pbx, arguments: &[&str]) -> String {
+    let output = pbx.script(FIX).args(arguments).output().expect("the script can be run");
+    assert!(output.status.success(), "{}", said(&output));
+    said(&output)
+}
+
+#[test]
+fn a_missing_section_is_appended_and_in_force() {
+    let pbx = Pbx::alone();
+    let before = "[general]\nstatic=yes ; комментарий\n\n[from-novofon]\nexten => s,1,Hangup()\n";
+    pbx.dialplan(before.as_bytes());
+    let told = fix(&pbx, &[]);
+    assert_eq!(pbx.read(), format!("{before}\n[outgoing]\n{}", section(DEFAULT)));
+    assert!(told.contains("was written") && told.contains("verified"), "{told}");
+    let shown = pbx.console("dialplan show outgoing");
+    assert!(
+        shown.contains(&format!(":{DEFAULT})}})")) && shown.contains("Dial(PJSIP/${EXTEN}@novofon"),
+        "{shown}"
+    );
+    let [backup] = &pbx.backups()[..] else { panic!("one backup: {:?}", pbx.backups()) };
+    assert_eq!(fs::read_to_string(backup).expect("the backup"), before);
+}
+
+#[test]
+fn a_second_run_changes_nothing_and_says_so() {
+    let pbx = Pbx::alone();
+    pbx.dialplan(b"[general]\n[outgoing]\nexten => _X.,1,Dial(PJSIP/${EXTEN}@old)\n");
+    fix(&pbx, &["+74951234567"]);
+    let (text, inode) = (pbx.read(), fs::metadata(pbx.extensions()).expect("it is there").ino());
+    let told = fix(&pbx, &[]);
+    assert!(told.contains("+74951234567 (as before)") && told.contains("nothing was changed"), "{told}");
+    assert_eq!((pbx.read(), fs::metadata(pbx.extensions()).expect("it is there").ino()), (text, inode));
+    assert_eq!(pbx.backups().len(), 1);
+    let russian = pbx.script(FIX).env("LANG", "ru_RU.UTF-8").output().expect("the script can be run");
+    assert!(said(&russian).contains("ничего не изменено"), "{}", said(&russian));
+}
+
+#[test]
+fn only_the_extensions_of_the_section_are_touched() {
+    let pbx = Pbx::alone();
+    // A template, an addition, a block of comments that only looks like the section, includes of
+    // both kinds, comments inside and after, odd spacing, and no end of the last line.
+    let above = "; [outgoing] in a comment\n;-- [outgoing]\nexten => 1,1,NoOp(not real)\n--;\n[general]\n\
+        [base](!)\nexten => 900,1,NoOp(template)\n\n[ours](base)\t; uses it\n[ outgoing-not ]\nexten=>7,1,Hangup\n";
+    let header = "\t[outgoing] ; our way out\n; by hand, \\; 2019\n";
+    let old = "exten => _X.,1,NoOp(old) ; x\nsame=>n,Dial(PJSIP/${EXTEN}@old)\n\n  exten = _+X.,1,Hangup()\n";
+    let kept = "include => emergency\n; about the next\n\n";
+    let below = "[emergency]\nexten => 112,1,Hangup()\n[outgoing](+)\nexten => 100,1,NoOp(added)\n#tryinclude none.conf";
+    pbx.dialplan(format!("{above}{header}{old}{kept}{below}").as_bytes());
+    fix(&pbx, &["84951234567"]);
+    assert_eq!(pbx.read(), format!("{above}{header}{}{kept}{below}", section("84951234567")));
+    let shown = pbx.console("dialplan show outgoing");
+    assert!(shown.contains("NoOp(added)") && !shown.contains("NoOp(old)"), "{shown}");
+    // Another number: nothing of ours is left over, and nothing of theirs is lost.
+    fix(&pbx, &[DEFAULT]);
+    assert_eq!(pbx.read(), format!("{above}{header}{}{kept}{below}", section(DEFAULT)));
+}
+
+#[test]
+fn line_ends_of_windows_stay() {
+    let pbx = Pbx::alone();
+    let before =
+        "[general]\r\n\r\n[outgoing]\r\nexten => _X.,1,Hangup()\r\n\r\n[next]\r\nexten => 1,1,NoOp()\r\n";
+    pbx.dialplan(before.as_bytes());
+    fix(&pbx, &[]);
+    let ours = section(DEFAULT).replace('\n', "\r\n");
+    let expected = format!("[general]\r\n\r\n[outgoing]\r\n{ours}\r\n[next]\r\nexten => 1,1,NoOp()\r\n");
+    assert_eq!(pbx.read(), expected);
+    assert!(fix(&pbx, &[]).contains("nothing was changed"));
+}
+
+#[test]
+fn a_section_in_an_included_file_is_updated_there() {
+    let pbx = Pbx::alone();
+    let folder = pbx.etc.join("dialplan.d");
+    fs::create_dir_all(&folder).expect("a folder");
+    let part = folder.join("10-out.conf");
+    write(&part, b"[outgoing]\nexten => _X.,1,Hangup()\n", 0o644);
+    pbx.dialplan(b"[general]\n#include \"dialplan.d/*.conf\"\n");
+    let told = fix(&pbx, &[]);
+    let (top, updated) = (pbx.read(), fs::read_to_string(&part).expect("it is there"));
+    let left: Vec<_> = fs::read_dir(&folder).expect("the folder").collect();
+    fs::remove_dir_all(&folder).expect("it can be removed");
+    assert_eq!(top, "[general]\n#include \"dialplan.d/*.conf\"\n");
+    assert_eq!(updated, format!("[outgoing]\n{}", section(DEFAULT)));
+    assert_eq!(left.len(), 1, "a backup there would be included too");
+    assert!(told.contains("10-out.conf"), "{told}");
+}
+
+#[test]
+fn what_asterisk_does_not_take_is_put_back() {
+    let pbx = Pbx::alone();
+    // A header without its end: Asterisk refuses the whole file and keeps the dialplan that it has,
+    // in which there is a right [outgoing] already.
+    let unreadable = "[general]\n[broken\n";
+    // The section inherits an extension, and the first of two wins.
+    let inherited = "[base](!)\nexten => _X.,1,Playback(beep)\n[outgoing](base)\nexten => 5,1,NoOp(five)\n";
+    for before in [unreadable, inherited] {
+        pbx.dialplan(before.as_bytes());
+        let old = fs::metadata(pbx.extensions()).expect("it is there");
+        let output = pbx.script(FIX).output().expect("the script can be run");
+        let told = said(&output);
+        assert!(!output.status.success() && told.contains("all was put back"), "{told}");
+        assert_eq!(pbx.read(), before);
+        let new = fs::metadata(pbx.extensions()).expect("it is there");
+        assert_eq!((new.mtime(), new.mode()), (old.mtime(), old.mode()));
+        assert!(pbx.backups().is_empty(), "{:?}", pbx.backups());
+    }
+    let shown = pbx.console("dialplan show outgoing");
+    assert!(
+        shown.contains("NoOp(five)") && !shown.contains("novofon"),
+        "the old dialplan is in force: {shown}"
+    );
+}
+
+#[test]
+fn owner_mode_and_link_stay() {
+    let pbx = Pbx::alone();
+    let real = pbx.etc.join("real.conf");
+    write(&real, b"[general]\n", 0o604);
+    // Only root can give a file away; for another user its own name is as good.
+    let owner = if fs::metadata(&real).expect("it is there").uid() == 0 { 65534 } else { 0 };
+    if owner != 0 {
+        chown(&real, Some(owner), Some(owner)).expect("root can");
+    }
+    let (before, top) = (fs::metadata(&real).expect("it is there"), pbx.extensions());
+    fs::remove_file(&top).expect("it can be removed");
+    symlink("real.conf", &top).expect("a link");
+    fix(&pbx, &[]);
+    let (is_link, after) = (top.is_symlink(), fs::metadata(&real).expect("it is there"));
+    fs::remove_file(&top).expect("it can be removed");
+    fs::remove_file(&real).expect("it can be removed");
+    assert!(is_link);
+    assert_ne!(after.ino(), before.ino(), "it is replaced in one step");
+    assert_eq!((after.uid(), after.gid(), after.mode()), (before.uid(), before.gid(), before.mode()));
+}
+
+#[test]
+fn the_caller_id_is_the_configurations() {
+    let pbx = Pbx::alone();
+    let config = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(
+        &config,
+        "[ari]\ncaller_id = \"1\"\n[trunk]\ncaller_id = '\"Bot\" <+7 (495) 000-11-22>' # ours\n",
+    )
+    .expect("it can be written");
+    pbx.dialplan(b"[general]\n");
+    let run = |variable: Option<&str>| {
+        let mut command = pbx.script(FIX);
+        command.env("NOVOFON_BOT_CONFIG", config.path());
+        command.envs(variable.map(|value| ("NOVOFON_BOT_TRUNK__CALLER_ID", value)));
+        command.output().expect("the script can be run")
+    };
+    let first = run(None);
+    assert!(first.status.success(), "{}", said(&first));
+    assert_eq!(pbx.read(), format!("[general]\n\n[outgoing]\n{}", section("+74950001122")));
+    assert!(run(Some("+74950003344")).status.success());
+    assert_eq!(pbx.read(), format!("[general]\n\n[outgoing]\n{}", section("+74950003344")));
+    let hostile = run(Some("1)\nexten => x,1,System(id"));
+    assert!(!hostile.status.success() && said(&hostile).contains("is not a number"), "{}", said(&hostile));
+}
+
+#[test]
+fn what_can_not_be_done_is_said_and_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |cli: &str| {
+        let mut command = script(FIX);
+        command.env("ASTERISK_ETC", folder.path()).env("ASTERISK_CLI", cli);
+        let output = command.output().expect("the script can be run");
+        assert!(!output.status.success());
+        said(&output)
+    };
+    assert!(run("true").contains("there is no"));
+    let file = folder.path().join("extensions.conf");
+    write(&file, b"[general]\n", 0o644);
+    assert!(run("false").contains("Asterisk does not answer"));
+    write(&file, b"[general]\n;-- never closed\n", 0o644);
+    assert!(run("echo Asterisk 22").contains("never closed"));
+    assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1, "nothing is left behind");
+    assert_eq!(fs::read(&file).expect("it is there"), b"[general]\n;-- never closed\n");
+}
+
+#[test]
+fn another_users_link_is_not_followed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let secret = folder.path().join("root.conf");
+    write(&secret, b"root\n", 0o600);
+    if fs::metadata(&secret).expect("it is there").uid() != 0 {
+        return; // only root's files can be attacked so, and only root can stage it
+    }
+    let link = folder.path().join("extensions.conf");
+    symlink(&secret, &link).expect("a link");
+    std::os::unix::fs::lchown(&link, Some(65534), Some(65534)).expect("root can");
+    let output = script(FIX)
+        .env("ASTERISK_ETC", folder.path())
+        .env("ASTERISK_CLI", "echo Asterisk 22")
+        .output()
+        .expect("the script can be run");
+    assert!(!output.status.success() && said(&output).contains("is not followed"), "{}", said(&output));
+    assert_eq!(fs::read(&secret).expect("it is there"), b"root\n");
+}

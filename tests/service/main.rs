@@ -1,0 +1,6 @@
+//! The daemon as a service manager and an operator have it: the real program, its signals, its log,
+//! and what it tells systemd. No Asterisk is needed: the bot waits for it.
+
+mod daemon;
+mod notify;
+mod reload;
