@@ -2,6 +2,7 @@
 //! daemon over its HTTP API, as any client does.
 
 mod check_config;
+mod doctor;
 mod serve;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -27,6 +28,8 @@ pub enum Command {
     Serve(ConfigArgs),
     /// Check the configuration and print what is in force, secrets hidden
     CheckConfig(ConfigArgs),
+    /// Look at everything that a call needs, and say how to mend what is wrong
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Where the configuration is.
@@ -42,6 +45,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
+        Command::Doctor(args) => doctor::run(args, Lang::of_user(cli.lang, |name| std::env::var(name).ok())),
     };
     match result {
         Ok(code) => code,

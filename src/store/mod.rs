@@ -9,6 +9,7 @@ mod calls;
 mod counts;
 mod error;
 mod idempotency;
+mod inspect;
 mod open;
 mod page;
 #[cfg(test)]
@@ -40,6 +41,7 @@ use writer::{Job, Writer};
 pub use calls::Deleted;
 pub use error::StoreError;
 pub use idempotency::{IdempotencyRow, LIFE as IDEMPOTENCY_LIFE};
+pub use inspect::{Ended, Inspection, Overdue, file_of};
 pub use page::{BadCursor, Cursor, Filter, Listing, Page};
 
 /// The store. Cheap to clone; every clone is the same store.

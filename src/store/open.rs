@@ -84,7 +84,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
     let refuse = |problem: String| Err(StoreError::Url { problem });
     let Some(rest) = url.strip_prefix("sqlite:") else {
         // Only the scheme is shown: another database's URL may hold a password.
