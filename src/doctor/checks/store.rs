@@ -118,19 +118,23 @@ pub fn is_locked(path: &Path) -> bool {
 
 fn space(folder: &Path) -> Option<Finding> {
     let disk = rustix::fs::statvfs(folder).ok()?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let mib = free >> 20;
-    let shown = folder.display();
+    // A file system without a fixed number of inodes says zero of zero.
+    let inodes = (disk.f_files > 0).then_some(disk.f_favail);
+    Some(judge_space(folder, disk.f_bavail.saturating_mul(disk.f_frsize), inodes))
+}
+
+fn judge_space(folder: &Path, free: u64, inodes: Option<u64>) -> Finding {
+    let (mib, shown) = (free >> 20, folder.display());
     let seen = say!("{mib} MiB free for {shown}", "для {shown} свободно {mib} МиБ");
     let mend = say!("free some space, or move the store", "освободите место или перенесите хранилище");
-    Some(match free {
-        _ if disk.f_files > 0 && disk.f_favail == 0 => {
+    match (free, inodes) {
+        (_, Some(0)) => {
             Finding::fail(SPACE, say!("no inode is left for {shown}", "для {shown} не осталось inode"), mend)
         }
-        0..NO_SPACE => Finding::fail(SPACE, seen, mend),
-        NO_SPACE..LOW_SPACE => Finding::warn(SPACE, seen, mend),
+        (0..NO_SPACE, _) => Finding::fail(SPACE, seen, mend),
+        (NO_SPACE..LOW_SPACE, _) => Finding::warn(SPACE, seen, mend),
         _ => Finding::ok(SPACE, seen),
-    })
+    }
 }
 
 async fn integrity(url: &str) -> Finding {
@@ -174,5 +178,35 @@ async fn integrity(url: &str) -> Finding {
             say!("not through within {QUICK:?}: the file is large", "не уложились в {QUICK:?}: файл большой"),
             say!("sqlite3 FILE 'PRAGMA integrity_check'", "sqlite3 ФАЙЛ 'PRAGMA integrity_check'"),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::finding::Level;
+
+    #[test]
+    fn space() {
+        for (mib, inodes, expected) in [
+            (5000, Some(9), Level::Ok),
+            (5000, None, Level::Ok),
+            (500, Some(9), Level::Warn),
+            (50, Some(9), Level::Fail),
+            (5000, Some(0), Level::Fail),
+        ] {
+            assert_eq!(judge_space(Path::new("/x"), mib << 20, inodes).level, expected, "{mib} {inodes:?}");
+        }
+    }
+
+    #[test]
+    fn a_lock_is_seen_without_being_tried() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("bot.db");
+        assert!(!is_locked(&path));
+        let lock = fs::File::create(folder.path().join("bot.db.lock")).expect("the lock");
+        assert!(!is_locked(&path));
+        lock.lock().expect("the lock");
+        assert!(is_locked(&path));
     }
 }

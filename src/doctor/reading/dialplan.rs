@@ -328,7 +328,7 @@ mod tests {
             ("_+7XXXXXXXXX", false),
             ("_.", true),
             ("_!", true),
-            ("_+7NZ!", false),
+            ("_+7N[01]!", false),
             ("+79522675444", true),
             ("h", false),
         ] {
