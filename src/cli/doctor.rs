@@ -3,7 +3,6 @@
 
 use std::{convert::Infallible, fs, io::Write, path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
 use clap::Args;
 
 use super::ConfigArgs;
@@ -25,8 +24,8 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "NUMBER", value_parser = number)]
     call: Option<String>,
     /// How to reach Asterisk's console, without `-rx` [default: asterisk, if we may use its socket]
-    #[arg(long, env = "ASTERISK_CLI", value_name = "COMMAND", value_parser = console, allow_hyphen_values = true)]
-    cli: Option<Console>,
+    #[arg(long, env = "ASTERISK_CLI", value_name = "COMMAND")]
+    cli: Option<String>,
     /// The folder of Asterisk's configuration [default: as the console says, else /etc/asterisk]
     #[arg(long, env = "ASTERISK_ETC", value_name = "DIR")]
     etc: Option<PathBuf>,
@@ -39,18 +38,28 @@ pub struct DoctorArgs {
 }
 
 pub(super) fn run(args: DoctorArgs, lang: Lang) -> anyhow::Result<ExitCode> {
+    // An empty variable is one that is not set.
+    let console = match args.cli.as_deref().filter(|text| !text.trim().is_empty()) {
+        Some(text) => match Console::parse(text) {
+            Some(console) => Some(console),
+            None => return Ok(usage("--cli: expected a program and its arguments; do its quotes close?")),
+        },
+        None => None,
+    };
     let api_key = match &args.api_key_file {
-        Some(path) => {
-            let text = fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
-            Some(Secret::new(text.trim()))
-        }
+        Some(path) => match fs::read_to_string(path) {
+            Ok(text) => Some(Secret::new(text.trim())),
+            Err(error) => {
+                return Ok(usage(&format!("--api-key-file: can't read {}: {error}", path.display())));
+            }
+        },
         None => args.api_key.filter(|key| !key.expose().is_empty()),
     };
     let inputs = Inputs {
         config: args.config.config,
         environment: environment().collect(),
-        console: args.cli,
-        etc: args.etc,
+        console,
+        etc: args.etc.filter(|folder| !folder.as_os_str().is_empty()),
         api_key,
         call: args.call,
     };
@@ -66,9 +75,10 @@ pub(super) fn run(args: DoctorArgs, lang: Lang) -> anyhow::Result<ExitCode> {
     Ok(if is_sound(&found.findings) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn console(text: &str) -> Result<Console, String> {
-    Console::parse(text)
-        .ok_or_else(|| "expected a program and its arguments; do its quotes close?".to_owned())
+/// It was asked wrongly: it ends as clap does.
+fn usage(text: &str) -> ExitCode {
+    eprintln!("novofon-bot: {text}");
+    ExitCode::from(2)
 }
 
 fn number(text: &str) -> Result<String, String> {

@@ -61,12 +61,24 @@ pub async fn examine(inputs: Inputs) -> Examination {
         ));
         return Examination { findings, secrets: inputs.api_key.into_iter().collect() };
     };
-    let mut secrets = vec![loaded.config.ari.password.clone()];
-    secrets.extend(inputs.api_key.clone());
+    // A password that everybody knows is no secret, and to hide it would blacken ordinary words.
+    let password = Some(&loaded.config.ari.password)
+        .filter(|password| !checks::passwords::is_known(password.expose(), ""));
+    let secrets = password.cloned().into_iter().chain(inputs.api_key.clone()).collect();
 
     let call = inputs.call.clone();
     let mut patient = Patient::new(loaded.config, inputs).await;
     findings.extend(checks::store::check(&patient).await);
+    findings.extend(patient.console_fault.as_ref().map(|why| {
+        Finding::warn(
+            "console",
+            say!("Asterisk's console does not answer: {why}", "консоль Asterisk не отвечает: {why}"),
+            say!(
+                "check --cli (ASTERISK_CLI) and the right to use its socket",
+                "проверьте --cli (ASTERISK_CLI) и право на её сокет"
+            ),
+        )
+    }));
     let ari = checks::ari::check(&mut patient).await;
     findings.extend(checks::clock::check(Utc::now(), ari.date).await);
     findings.extend(ari.findings);
@@ -78,6 +90,7 @@ pub async fn examine(inputs: Inputs) -> Examination {
     findings.extend(checks::outgoing::check(&patient, &trunk_facts).await);
     findings.extend(checks::exposure::check(&patient).await);
     findings.extend(checks::passwords::check(&patient));
+    findings.extend(checks::rights::check(&patient));
     findings.extend(checks::calls::check(&patient, &trunk_facts).await);
     if let Some(number) = call {
         findings.push(checks::test_call::check(&patient, &trunk_facts, &number).await);

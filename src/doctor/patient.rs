@@ -24,6 +24,8 @@ pub struct Patient {
     /// ARI took the user and password.
     pub ari_is_open: bool,
     pub console: Option<Console>,
+    /// Why the console that was named can't be used; nobody asks it again.
+    pub console_fault: Option<String>,
     /// The folder of Asterisk's configuration.
     pub etc: Option<PathBuf>,
     /// Asterisk's addresses are all of this machine: what is local tells about it.
@@ -39,6 +41,13 @@ impl Patient {
         let ari = Server::new(config.ari.url.clone(), login);
         // The console of this machine says nothing about an Asterisk elsewhere.
         let console = inputs.console.or_else(|| is_local.then(Console::of_this_machine).flatten());
+        let (console, console_fault) = match console {
+            Some(console) => match console.ask("core show version").await {
+                Ok(_) => (Some(console), None),
+                Err(why) => (None, Some(why)),
+            },
+            None => (None, None),
+        };
         let etc = match inputs.etc {
             Some(etc) => Some(etc),
             None if is_local => etc_of(console.as_ref()).await,
@@ -49,7 +58,17 @@ impl Patient {
             Some(api) => daemon::state(api).await,
             None => daemon::State::Away(String::new()),
         };
-        Patient { config, ari, ari_is_open: false, console, etc, is_local, daemon, daemon_state }
+        Patient {
+            config,
+            ari,
+            ari_is_open: false,
+            console,
+            console_fault,
+            etc,
+            is_local,
+            daemon,
+            daemon_state,
+        }
     }
 
     /// An ARI resource, `endpoints/PJSIP/novofon`; `None` if ARI is closed to us or fails.

@@ -1,6 +1,9 @@
 //! ARI: each way in which it may not let us in.
 
-use std::{io::Write, net::TcpListener};
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+};
 
 use crate::bench::Bench;
 
@@ -14,15 +17,7 @@ fn nobody_listens() {
 #[test]
 fn somebody_else_listens() {
     let mut bench = Bench::new();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let _ = stream.and_then(|mut stream| {
-                stream.write_all(b"HTTP/1.1 200 OK\r\nServer: nginx\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello")
-            });
-        }
-    });
+    let url = server("nginx", "hello");
     let report = bench.set("ari.url", &url).doctor(&[]);
     report.fails(&["ari_reachable"]).says("ari_reachable", "something else than Asterisk");
 }
@@ -74,18 +69,7 @@ fn ari_is_off() {
 #[test]
 fn an_old_asterisk() {
     let mut bench = Bench::new();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let body = r#"{"system":{"version":"13.38.3"}}"#;
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\nServer: Asterisk/13.38.3\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let _ = stream.and_then(|mut stream| stream.write_all(answer.as_bytes()));
-        }
-    });
+    let url = server("Asterisk/13.38.3", r#"{"system":{"version":"13.38.3"}}"#);
     let report = bench.set("ari.url", &url).doctor_with(&[]);
     assert!(report.ids("fail").contains(&"asterisk_version"), "{:#}", report.json);
 }
@@ -97,4 +81,30 @@ fn a_module_is_missing() {
     let report = bench.doctor(&[]);
     bench.pbx.console("module load app_dial.so");
     report.fails(&["modules"]).says("modules", "app_dial");
+}
+
+/// A server that answers everything the same.
+fn server(name: &str, body: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let length = body.len();
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nServer: {name}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let head = BufReader::new(&stream).lines().map_while(Result::ok);
+            head.take_while(|line| !line.is_empty()).for_each(drop);
+            // A client that has gone is no trouble.
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    url
+}
+
+#[test]
+fn a_console_that_does_not_answer() {
+    let bench = Bench::new();
+    let report = bench.doctor_with(&["--cli", "/nonexistent/asterisk -C x"]);
+    report.fails(&[]).says("console", "/nonexistent/asterisk");
 }

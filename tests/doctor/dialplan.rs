@@ -27,7 +27,8 @@ fn a_plain_context_works_and_is_warned_of() {
         .fails(&[])
         .says("outgoing_redirects", "add the option i")
         .says("outgoing_reports", "does not report");
-    assert_eq!(report.ids("warn"), ["daemon", "outgoing_redirects", "outgoing_reports"]);
+    let warned = report.ids("warn");
+    assert!(warned.starts_with(&["daemon", "outgoing_redirects", "outgoing_reports"]), "{warned:?}");
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! What strangers can reach, and guess.
 
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+};
+
 use crate::bench::Bench;
 
 #[test]
@@ -41,4 +46,19 @@ fn passwords_that_everybody_knows() {
     let report = bench.set("ari.username", "asterisk").set("ari.password", "asterisk").doctor(&[]);
     assert!(report.ids("fail").contains(&"passwords"), "{:#}", report.json);
     report.says("passwords", "ari.password ([asterisk]), ari.conf [asterisk], manager.conf [bot]");
+}
+
+#[test]
+fn files_that_everybody_may_read() {
+    let bench = Bench::new();
+    // The folder of the tests is closed; a copy stands where all may pass.
+    let open =
+        tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir().expect("a folder");
+    let file = open.path().join("ari.conf");
+    fs::copy(bench.pbx.etc().join("ari.conf"), &file).expect("a copy");
+    let folder = open.path().display().to_string();
+    for (mode, expected) in [(0o644, "may read the passwords"), (0o640, "are not readable for everybody")] {
+        fs::set_permissions(&file, Permissions::from_mode(mode)).expect("set");
+        bench.doctor(&["--etc", &folder]).fails(&[]).says("asterisk_rights", expected);
+    }
 }

@@ -16,7 +16,8 @@ fn with_the_daemon_the_console_and_a_call() {
         .says("endpoint_contact", "Avail")
         .says("endpoint_codecs", "alaw");
     report.says("caller_id", "From: 0123456 (from_user); P-Asserted-Identity: +79675558164");
-    assert_eq!(report.ids("warn"), [""; 0], "{:#}", report.json);
+    // Whose the lab's files are depends on who runs it.
+    assert!(report.ids("warn").iter().all(|id| *id == "asterisk_rights"), "{:#}", report.json);
     assert_eq!(report.ids("skipped"), [""; 0], "{:#}", report.json);
 }
 
@@ -25,7 +26,7 @@ fn by_ari_alone_and_from_files() {
     let bench = Bench::new();
     let report = bench.doctor_with(&[]);
     report.fails(&[]);
-    assert_eq!(report.ids("skipped"), ["registration", "outgoing"]);
+    assert_eq!(report.ids("skipped"), ["registration", "outgoing", "asterisk_rights"]);
     assert_eq!(report.ids("warn"), ["daemon"]);
     let etc = bench.pbx.etc();
     let report = bench.doctor_with(&["--etc", &etc.to_string_lossy()]);

@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use novofon_bot::store::Store;
+use tokio::sync::mpsc;
+
 use crate::bench::Bench;
 
 #[test]
@@ -11,10 +14,14 @@ fn no_folder() {
     report.fails(&["store"]).says("store", "create /nonexistent/folder");
 }
 
-#[test]
-fn a_damaged_database() {
-    let mut bench = Bench::with_daemon();
-    bench.stop();
+#[tokio::test]
+async fn a_damaged_database() {
+    let bench = Bench::new();
+    let (notices, _kept) = mpsc::unbounded_channel();
+    let (store, writer) = Store::open(bench.setting("store.url"), notices).await.expect("a store");
+    // Closed in order, so that nothing is left in the write-ahead log.
+    store.close().await;
+    writer.ended().await;
     let file = bench.path("bot.db");
     let mut bytes = fs::read(&file).expect("the store");
     // The header stays, so that it still looks like a database.

@@ -11,5 +11,6 @@ pub mod modules;
 pub mod outgoing;
 pub mod passwords;
 pub mod registration;
+pub mod rights;
 pub mod store;
 pub mod test_call;

@@ -79,7 +79,8 @@ pub fn is_placeholder(text: &str) -> bool {
     text.starts_with("YOUR_") || text.starts_with("ВАШ_") || text.starts_with("ТВОЙ_")
 }
 
-fn is_known(password: &str, user: &str) -> bool {
+/// Whether everybody knows it, or it is the user's own name.
+pub fn is_known(password: &str, user: &str) -> bool {
     let small = password.to_lowercase();
     KNOWN.contains(&small.as_str()) || is_placeholder(password) || small == user.to_lowercase()
 }

@@ -77,6 +77,20 @@ fn writable(path: &Path, folder: &Path, patient: &Patient) -> Finding {
             ),
         );
     }
+    if let (Ok(file), Ok(dir)) = (fs::metadata(path), fs::metadata(folder))
+        && file.uid() != dir.uid()
+    {
+        let (file, dir) = (file.uid(), dir.uid());
+        let folder = folder.display();
+        return Finding::warn(
+            ID,
+            say!(
+                "{shown} belongs to user {file} and its folder to user {dir}: was the bot once started as root?",
+                "{shown} принадлежит пользователю {file}, а папка — {dir}: бота однажды запускали от root?"
+            ),
+            say!("chown -R --reference={folder} {folder}", "chown -R --reference={folder} {folder}"),
+        );
+    }
     let in_use = is_locked(path);
     match (in_use, &patient.daemon_state) {
         (_, State::NotReady(why)) if why.contains("the store is away") => Finding::fail(
