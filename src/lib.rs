@@ -5,6 +5,7 @@ pub mod asterisk;
 pub mod call;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod engine;
 pub mod lang;
 pub mod logging;

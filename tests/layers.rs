@@ -9,7 +9,7 @@ const FLOORS: [&[&str]; 5] = [
     &["call"],
     &["asterisk", "store", "config", "logging", "metrics"],
     &["engine"],
-    &["api"],
+    &["api", "doctor"],
 ];
 
 /// The command line joins everything.

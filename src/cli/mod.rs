@@ -8,6 +8,7 @@ mod check_config;
 mod client;
 mod completion;
 mod connect;
+mod doctor;
 mod failure;
 mod follow;
 mod hangup;
@@ -70,6 +71,8 @@ pub enum Command {
     /// Print what a shell needs to complete this command line
     #[command(after_help = completion::EXAMPLES)]
     Completion(completion::CompletionArgs),
+    /// Look at everything that a call needs, and say how to mend what is wrong
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Where the configuration is.
@@ -93,6 +96,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Hangup(args) => ask(text, hangup::run(args, text)),
         Command::Watch(args) => ask(text, watch::run(args, text)),
         Command::Completion(args) => completion::run(&args).unwrap_or_else(|failure| failure.report(text)),
+        Command::Doctor(args) => report(doctor::run(args, text.0), text),
     }
 }
 

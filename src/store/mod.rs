@@ -10,6 +10,7 @@ mod calls;
 mod counts;
 mod error;
 mod idempotency;
+mod inspect;
 mod open;
 mod page;
 mod retention;
@@ -43,6 +44,7 @@ pub use backup::{Backup, backup};
 pub use calls::Deleted;
 pub use error::StoreError;
 pub use idempotency::{IdempotencyRow, LIFE as IDEMPOTENCY_LIFE};
+pub use inspect::{Ended, Inspection, Overdue, file_of};
 pub use page::{BadCursor, Cursor, Filter, Listing, Page};
 
 /// The store. Cheap to clone; every clone is the same store.

@@ -1,0 +1,16 @@
+//! The checks: one file a subject. Each looks at a patient and yields findings.
+
+pub mod app;
+pub mod ari;
+pub mod calls;
+pub mod clock;
+pub mod config;
+pub mod endpoint;
+pub mod exposure;
+pub mod modules;
+pub mod outgoing;
+pub mod passwords;
+pub mod registration;
+pub mod rights;
+pub mod store;
+pub mod test_call;

@@ -1,0 +1,99 @@
+//! `novofon-bot doctor`: looks at everything a call needs and says what is wrong and how to mend it.
+//!
+//! It changes nothing: it asks Asterisk (over ARI, on its console, else in its files), the daemon, the
+//! store and the system. `checks` has a file a subject, `reading` turns answers into facts, `render`
+//! shows findings. It must not know the engine, nor take the application's name from a running daemon.
+
+mod checks;
+mod console;
+mod daemon;
+mod finding;
+mod http;
+mod patient;
+mod reading;
+mod render;
+
+use std::path::PathBuf;
+
+use chrono::Utc;
+
+pub use console::Console;
+pub use finding::{Finding, Level, Text};
+pub use render::{is_sound, json, lines};
+
+use crate::{config::Config, secret::Secret};
+use finding::say;
+use patient::Patient;
+
+/// What the operator gave.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// The environment, as [`crate::config::environment`] reads it.
+    pub environment: Vec<(String, String)>,
+    /// How Asterisk's console is reached; else this machine's own.
+    pub console: Option<Console>,
+    /// The folder of Asterisk's configuration; else where the console says.
+    pub etc: Option<PathBuf>,
+    /// For a daemon that asks for one.
+    pub api_key: Option<Secret>,
+    /// A number for a test call.
+    pub call: Option<String>,
+}
+
+/// What was found, and the secrets that no output may hold.
+#[derive(Debug, Clone)]
+pub struct Examination {
+    pub findings: Vec<Finding>,
+    pub secrets: Vec<Secret>,
+}
+
+/// Looks at everything. It takes some seconds, or as long as the test call.
+pub async fn examine(inputs: Inputs) -> Examination {
+    let loaded = Config::load(inputs.config.as_deref(), inputs.environment.iter().cloned());
+    let mut findings = checks::config::check(&loaded);
+    let Ok(loaded) = loaded else {
+        findings.push(Finding::skipped(
+            "asterisk",
+            say!("everything else needs a configuration", "для остального нужна конфигурация"),
+            say!("mend the configuration first", "сначала исправьте конфигурацию"),
+        ));
+        return Examination { findings, secrets: inputs.api_key.into_iter().collect() };
+    };
+    // A password that everybody knows is no secret, and to hide it would blacken ordinary words.
+    let password = Some(&loaded.config.ari.password)
+        .filter(|password| !checks::passwords::is_known(password.expose(), ""));
+    let secrets = password.cloned().into_iter().chain(inputs.api_key.clone()).collect();
+
+    let call = inputs.call.clone();
+    let mut patient = Patient::new(loaded.config, inputs).await;
+    findings.extend(checks::store::check(&patient).await);
+    findings.extend(patient.console_fault.as_ref().map(|why| {
+        Finding::warn(
+            "console",
+            say!("Asterisk's console does not answer: {why}", "консоль Asterisk не отвечает: {why}"),
+            say!(
+                "check --cli (ASTERISK_CLI) and the right to use its socket",
+                "проверьте --cli (ASTERISK_CLI) и право на её сокет"
+            ),
+        )
+    }));
+    let ari = checks::ari::check(&mut patient).await;
+    findings.extend(checks::clock::check(Utc::now(), ari.date).await);
+    findings.extend(ari.findings);
+    findings.extend(checks::modules::check(&patient).await);
+    findings.extend(checks::app::check(&patient).await);
+    let (trunk, trunk_facts) = checks::endpoint::check(&patient).await;
+    findings.extend(trunk);
+    findings.extend(checks::registration::check(&patient, &trunk_facts).await);
+    findings.extend(checks::outgoing::check(&patient, &trunk_facts).await);
+    findings.extend(checks::exposure::check(&patient).await);
+    findings.extend(checks::passwords::check(&patient));
+    findings.extend(checks::rights::check(&patient));
+    findings.extend(checks::calls::check(&patient, &trunk_facts).await);
+    if let Some(number) = call {
+        findings.push(checks::test_call::check(&patient, &trunk_facts, &number).await);
+    }
+    Examination { findings, secrets }
+}

@@ -1,0 +1,69 @@
+//! The daemon and the application's name.
+
+use std::{fs::File, time::Duration};
+
+use novofon_bot::store::file_of;
+use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
+
+use crate::bench::Bench;
+
+/// Another program that takes the application's name, for as long as it is held.
+async fn stranger(bench: &Bench) -> impl Sized {
+    let pbx = &bench.pbx;
+    let url = bench.setting("ari.url").replacen("http", "ws", 1);
+    let key = format!("{}:{}", pbx.setting("PBX_ARI_USER"), pbx.setting("PBX_ARI_PASSWORD"));
+    let request = format!("{url}/ari/events?app={}&api_key={key}", bench.setting("ari.app"));
+    let request = request.into_client_request().expect("an address");
+    let (socket, _) = tokio::time::timeout(Duration::from_secs(10), connect_async(request))
+        .await
+        .expect("in time")
+        .expect("Asterisk takes it");
+    socket
+}
+
+#[tokio::test]
+async fn another_program_takes_the_name_from_the_daemon() {
+    let bench = Bench::with_daemon();
+    let _held = stranger(&bench).await;
+    bench.until_ready(false);
+    let report = bench.doctor_with(&[]);
+    report.fails(&["daemon", "ari_app"]).says("ari_app", "another program took the name");
+    report.says("daemon", "Asterisk is away");
+}
+
+#[tokio::test]
+async fn another_program_has_the_name_before_the_daemon_starts() {
+    let bench = Bench::new();
+    let _held = stranger(&bench).await;
+    bench.doctor(&[]).fails(&["ari_app"]).says("ari_app", "is held by another program");
+}
+
+#[test]
+fn the_daemon_has_the_store_and_does_not_answer() {
+    let bench = Bench::new();
+    let path = file_of(bench.setting("store.url")).expect("a file");
+    let lock = File::create(format!("{}.lock", path.display())).expect("the lock");
+    lock.lock().expect("the lock");
+    bench.doctor(&[]).fails(&["daemon"]).says("daemon", "has the store but does not answer");
+}
+
+#[test]
+fn the_daemon_runs_with_another_application() {
+    let mut bench = Bench::with_daemon();
+    bench.set("ari.app", "renamed");
+    bench.doctor(&[]).fails(&["ari_app"]).says("ari_app", "another configuration");
+}
+
+#[test]
+fn a_test_call_without_the_daemon() {
+    let bench = Bench::new();
+    let report = bench.doctor(&["--call", "+79005550211"]);
+    report.fails(&["test_call"]).says("test_call", "was not placed");
+}
+
+#[test]
+fn a_test_call_that_is_not_allowed() {
+    let bench = Bench::with_daemon();
+    let report = bench.doctor(&["--call", "+4912345678901"]);
+    report.fails(&["test_call"]).says("test_call", "HTTP 4");
+}

@@ -1,0 +1,61 @@
+//! The way out of the dialplan.
+
+use crate::bench::Bench;
+
+fn with(change: impl FnOnce(&str) -> String) -> Bench {
+    let bench = Bench::new();
+    bench.pbx.edit("extensions_outgoing.conf", change);
+    bench.pbx.console("dialplan reload");
+    bench
+}
+
+#[test]
+fn no_context() {
+    let bench = Bench::new();
+    bench.pbx.spoil("no-outgoing");
+    bench.doctor(&[]).fails(&["outgoing"]).says("outgoing", "no context [outgoing]");
+    let etc = bench.pbx.etc().display().to_string();
+    bench.doctor_with(&["--etc", &etc]).fails(&["outgoing"]);
+}
+
+#[test]
+fn a_plain_context_works_and_is_warned_of() {
+    let bench = Bench::new();
+    bench.pbx.spoil("plain-outgoing");
+    let report = bench.doctor(&[]);
+    report
+        .fails(&[])
+        .says("outgoing_redirects", "add the option i")
+        .says("outgoing_reports", "does not report");
+    let warned = report.ids("warn");
+    assert!(warned.starts_with(&["daemon", "outgoing_redirects", "outgoing_reports"]), "{warned:?}");
+}
+
+#[test]
+fn no_extension_for_a_leading_plus() {
+    let bench = with(|text| text.replace("_+X.", "_00X."));
+    bench.doctor(&[]).fails(&["outgoing"]).says("outgoing", "with a leading +");
+}
+
+#[test]
+fn another_endpoint_is_dialed() {
+    let bench = with(|text| text.replace("@novofon", "@other"));
+    bench.doctor(&[]).fails(&["outgoing_dials"]).says("outgoing_dials", "it dials PJSIP/other");
+}
+
+#[test]
+fn nothing_is_dialed() {
+    let bench = with(|text| text.replace("Dial(PJSIP/${EXTEN}@novofon,,i)", "NoOp()"));
+    bench.doctor(&[]).fails(&["outgoing_dials"]).says("outgoing_dials", "no Dial()");
+}
+
+#[test]
+fn a_caller_id_that_is_overwritten() {
+    let mut bench = Bench::new();
+    bench.pbx.spoil("plain-outgoing");
+    let report = bench.set("trunk.caller_id", "+78120000000").doctor(&[]);
+    report
+        .fails(&[])
+        .says("caller_id", "P-Asserted-Identity: +79675558164")
+        .says("caller_id", "is overwritten");
+}

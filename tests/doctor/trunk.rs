@@ -1,0 +1,120 @@
+//! The trunk: the endpoint, its login, its contact, its registration.
+
+use crate::bench::Bench;
+
+#[test]
+fn no_endpoint() {
+    let bench = Bench::new();
+    bench.pbx.spoil("endpoint-missing");
+    bench.doctor(&[]).fails(&["endpoint"]).says("endpoint", "no PJSIP endpoint `novofon`");
+}
+
+/// The failure of many a first pjsip.conf, told apart from a wrong password by each source.
+#[test]
+fn auth_in_the_place_of_outbound_auth() {
+    let mut bench = Bench::with_daemon();
+    bench.pbx.spoil("trunk-auth-instead-of-outbound-auth");
+    let report = bench.doctor(&["--call", "+79005550211"]);
+    report.fails(&["endpoint_auth", "test_call"]);
+    report
+        .says("endpoint_auth", "`auth = novofon` and no `outbound_auth`")
+        .says("test_call", "trunk_auth_failed");
+    report.says("test_call", "the password is not the matter").says("endpoint_contact", "answers");
+
+    bench.doctor_with(&[]).says("endpoint_auth", "and no `outbound_auth`");
+    bench.stop();
+    let etc = bench.pbx.etc().display().to_string();
+    bench
+        .set("ari.password", "closed")
+        .doctor_with(&["--etc", &etc])
+        .says("endpoint_auth", "and no `outbound_auth`");
+    bench.doctor(&[]).says("endpoint_auth", "and no `outbound_auth`");
+}
+
+#[test]
+fn a_wrong_password() {
+    let bench = Bench::with_daemon();
+    bench.pbx.spoil("wrong-password");
+    // The endpoint still looks sound, and so far the registration too: only a call tells.
+    let report = bench.doctor(&["--call", "+79005550211"]);
+    report
+        .fails(&["test_call"])
+        .says("endpoint_contact", "answers")
+        .says("endpoint_auth", "outbound_auth = novofon");
+    report.says("test_call", "SIP 401").says("test_call", "the login or the password is wrong");
+
+    bench.pbx.reload("res_pjsip_outbound_registration.so");
+    bench.pbx.console("pjsip send register novofon");
+    bench.pbx.until("pjsip show registrations", "Rejected");
+    let report = bench.doctor(&[]);
+    report.fails(&["registration", "last_calls"]).says("registration", "the login or the password is wrong");
+    report.says("last_calls", "trunk_auth_failed").says("last_calls", "the login or the password is wrong");
+}
+
+#[test]
+fn no_such_auth() {
+    let bench = Bench::new();
+    bench.pbx.edit("pjsip_novofon.conf", |text| {
+        text.replacen("outbound_auth = novofon", "outbound_auth = elsewhere", 1)
+    });
+    bench.pbx.reload("res_pjsip.so");
+    bench.doctor(&[]).fails(&["endpoint_auth"]).says("endpoint_auth", "names no section with type = auth");
+}
+
+#[test]
+fn the_examples_login() {
+    let bench = Bench::new();
+    let login = bench.pbx.setting("TRUNK_LOGIN").to_owned();
+    bench.pbx.edit("pjsip_novofon.conf", |text| {
+        text.replace(&format!("username = {login}"), "username = YOUR_SIP_LOGIN")
+    });
+    bench.pbx.reload("res_pjsip.so");
+    bench.doctor(&[]).fails(&["endpoint_auth"]).says("endpoint_auth", "the example's login");
+}
+
+#[test]
+fn the_carrier_is_gone() {
+    let bench = Bench::new();
+    bench.pbx.spoil("trunk-gone");
+    bench.pbx.console("pjsip qualify novofon");
+    bench.pbx.until("pjsip show contacts", "Unavail");
+    bench.doctor(&[]).fails(&["endpoint_contact"]).says("endpoint_contact", "Unavail");
+    bench.doctor_with(&[]).fails(&["endpoint_contact"]);
+}
+
+#[test]
+fn no_address_to_call() {
+    let bench = Bench::new();
+    bench.pbx.edit("pjsip_novofon.conf", |text| text.replace("aors = novofon", ""));
+    bench.pbx.reload("res_pjsip.so");
+    bench.doctor(&[]).fails(&["endpoint_contact"]).says("endpoint_contact", "no `aors`");
+}
+
+#[test]
+fn no_codec() {
+    let bench = Bench::new();
+    bench.pbx.edit("pjsip_novofon.conf", |text| text.replace("allow = alaw,ulaw", ""));
+    bench.pbx.reload("res_pjsip.so");
+    bench.doctor(&[]).fails(&["endpoint_codecs"]);
+}
+
+#[test]
+fn a_registration_that_gets_no_answer() {
+    let bench = Bench::new();
+    let carrier = bench.pbx.setting("CARRIER_IP").to_owned();
+    bench.pbx.edit("pjsip_novofon.conf", |text| {
+        text.replace(&format!("server_uri = sip:{carrier}:5060"), &format!("server_uri = sip:{carrier}:9"))
+    });
+    bench.pbx.reload("res_pjsip_outbound_registration.so");
+    bench.pbx.until("pjsip show registrations", "Unregistered");
+    bench.doctor(&[]).fails(&["registration"]).says("registration", "not registered");
+}
+
+#[test]
+fn the_number_reaches_nobody() {
+    let bench = Bench::new();
+    bench.pbx.edit("pjsip_novofon.conf", |text| text.replace("send_pai = yes", "send_pai = no"));
+    bench.pbx.reload("res_pjsip.so");
+    let report = bench.doctor(&[]);
+    report.fails(&[]).says("caller_id", "is sent in no header → set send_pai = yes");
+}
