@@ -183,6 +183,9 @@ main() {
   sed -n '/^\[outgoing\]/,$p' "$SHIPPED" | sed "s/:$SHIPPED_CALLER_ID)/:$CALLER_ID)/" >"$STAGE/shipped"
   sed 1d "$STAGE/shipped" >"$STAGE/body"
 
+  # Two nothings are equal too: an awk that does not work must not look like a file that is right.
+  [[ -n $(expected) ]] || die "$(t "не удалось прочитать $SHIPPED (awk работает?): ничего не изменено" \
+    "$SHIPPED can't be read (does awk work?): nothing was changed")"
   if [[ $(statements "$REAL") == "$(expected)" ]]; then
     if in_force; then
       say "✓ $(t "[outgoing] в $FILE уже такая, и Asterisk её знает: ничего не изменено" \

@@ -43,17 +43,17 @@ function base(path) { sub(/.*\//, "", path); return path }
 # "  '100' =>          1. Dial(x)                 [extensions.conf:10]"
 function print_shown(line,    place) {
   if (line ~ /^ *'.*' =>/) { extension = line; sub(/^ *'/, "", extension); sub(/' =>.*/, "", extension) }
-  if (line !~ /^ .* [0-9]+\. .*\[[^\]]*\]$/) return
-  sub(/^ *('.*' =>|\[[^\]]*\])?[ \t]*[0-9]+\. /, "", line)
+  if (line !~ /^ .* [0-9]+\. .*\[[^]]*\]$/) return
+  sub(/^ *('.*' =>|\[[^]]*\])?[ \t]*[0-9]+\. /, "", line)
   place = line; sub(/.*\[/, "", place); sub(/\]$/, "", place)
-  sub(/ *\[[^\]]*\]$/, "", line)
+  sub(/ *\[[^]]*\]$/, "", line)
   print extension "|" line "|" base(place)
 }
 
 # Asterisk's name of a section header, with "(...)" when it is a template or an addition.
 function header(text,    name, options) {
   name = substr(text, 2); sub(/\].*/, "", name)
-  options = text; sub(/^[^\]]*\]/, "", options); gsub(/[ \t]/, "", options)
+  options = text; sub(/^[^]]*\]/, "", options); gsub(/[ \t]/, "", options)
   return (options ~ /^\(/ && options ~ /[!+]/) ? name "(...)" : name
 }
 

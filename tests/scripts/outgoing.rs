@@ -197,6 +197,16 @@ fn what_can_not_be_done_is_said_and_changes_nothing() {
     assert!(run("false").contains("Asterisk does not answer"));
     write(&file, b"[general]\n;-- never closed\n", 0o644);
     assert!(run("echo Asterisk 22").contains("never closed"));
+    // Without a working awk nothing can be read, which must not pass for "as it should be".
+    let broken = tempfile::tempdir().expect("a folder");
+    write(&broken.path().join("awk"), b"#!/bin/sh\nexit 127\n", 0o755);
+    let path = format!("{}:{}", broken.path().display(), std::env::var("PATH").unwrap_or_default());
+    let output = script(FIX)
+        .envs([("PATH", path.as_str()), ("ASTERISK_CLI", "echo Asterisk 22")])
+        .env("ASTERISK_ETC", folder.path())
+        .output()
+        .expect("the script can be run");
+    assert!(!output.status.success() && said(&output).contains("nothing was changed"), "{}", said(&output));
     assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1, "nothing is left behind");
     assert_eq!(fs::read(&file).expect("it is there"), b"[general]\n;-- never closed\n");
 }
