@@ -24,11 +24,11 @@ async fn until_closed(stream: &mut TcpStream) -> String {
 async fn slow_heads_and_slow_bodies_are_cut_off() {
     let bot = Bot::with(&[("HTTP__REQUEST_TIMEOUT", "1")]).await;
     let mut head = TcpStream::connect(bot.address).await.expect("a connection");
-    head.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.expect("it is taken");
+    head.write_all(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Slow: ").await.expect("it is taken");
     assert!(!until_closed(&mut head).await.contains("200"));
 
     let mut body = TcpStream::connect(bot.address).await.expect("a connection");
-    let request = "POST /api/calls/initiate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+    let request = "POST /api/calls/initiate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
         Content-Length: 100\r\n\r\n{\"phone\": ";
     body.write_all(request.as_bytes()).await.expect("it is taken");
     let answer = until_closed(&mut body).await;
