@@ -4,10 +4,12 @@
 
 use crate::config::{Log, LogFormat};
 use std::io::{self, IsTerminal};
-use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::FilterFn;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Why logging can't begin.
@@ -65,11 +67,18 @@ where
         .with_writer(writer)
         .with_ansi(look.colors)
         .with_target(false);
+    let harmless = FilterFn::new(holds_no_secret);
     match format {
-        LogFormat::Json => builder.with_ansi(false).json().flatten_event(true).finish().into(),
-        LogFormat::Text if look.time => builder.finish().into(),
-        LogFormat::Text => builder.without_time().finish().into(),
+        LogFormat::Json => builder.with_ansi(false).json().flatten_event(true).finish().with(harmless).into(),
+        LogFormat::Text if look.time => builder.finish().with(harmless).into(),
+        LogFormat::Text => builder.without_time().finish().with(harmless).into(),
     }
+}
+
+/// The websocket library traces its handshake with all headers, and one of them is ARI's password. No
+/// directive brings that back.
+fn holds_no_secret(message: &Metadata<'_>) -> bool {
+    *message.level() < Level::TRACE || !message.target().starts_with("tungstenite")
 }
 
 fn filter(level: LevelFilter, variable: impl Fn(&str) -> Option<String>) -> Result<EnvFilter, LoggingError> {
@@ -154,6 +163,22 @@ mod tests {
         assert!(in_file.starts_with("20") && in_file.ends_with(plain), "{in_file}");
         let in_terminal = written(LogFormat::Text, Look { time: true, colors: true });
         assert!(in_terminal.contains("\x1b["), "{in_terminal}");
+    }
+
+    #[test]
+    fn the_handshake_with_its_password_is_in_no_log() {
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let (reader, writer) = io::pipe().unwrap();
+            let filter = filter(LevelFilter::TRACE, |_| Some("trace,tungstenite=trace".into())).unwrap();
+            let look = Look { time: true, colors: false };
+            tracing::dispatcher::with_default(&subscriber(format, look, filter, Mutex::new(writer)), || {
+                tracing::trace!(target: "tungstenite::handshake::client", "Authorization: Basic secret");
+                tracing::debug!(target: "tungstenite::handshake::client", "Client handshake done.");
+                tracing::trace!(target: "hyper", "a step");
+            });
+            let text = io::read_to_string(reader).unwrap();
+            assert!(!text.contains("secret") && text.contains("done.") && text.contains("a step"), "{text}");
+        }
     }
 
     #[test]

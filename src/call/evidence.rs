@@ -237,8 +237,18 @@ impl Evidence {
         (Status::Failed, if silent { Reason::CarrierSilent } else { reason }, ended_by)
     }
 
+    fn carrier_answered(&self) -> bool {
+        let said = self.report.as_ref().and_then(|report| report.carrier.as_ref());
+        said.is_some_and(|status| (200..300).contains(&status.code))
+    }
+
     fn end_without_trunk(&self) -> (Status, Reason, EndedBy) {
-        if self.report.is_some() || self.no_route {
+        if self.carrier_answered() {
+            // Its answer came by a leg that was never seen: what became of that one is not known.
+            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+        }
+        let dialed = self.report.as_ref().is_some_and(|report| !report.dialstatus.is_empty());
+        if dialed || self.no_route {
             // The dialplan ran its Dial, and no trunk leg came of it.
             return (Status::Failed, Reason::TrunkUnreachable, EndedBy::Pbx);
         }

@@ -34,9 +34,11 @@ fn an_answer_ends_the_ring_time_out() {
 fn an_answer_without_a_trunk_leg_is_none() {
     let mut call = Ladder::dialed();
     call.give(Input::Entered).expect(&[]);
-    call.at(2.1).expect(&["store(dialing)", "hangup"]);
+    // Asterisk does not tell of a trunk leg either.
+    call.at(2.1).expect(&["look"]);
+    call.at(4.2).expect(&["store(dialing)", "hangup"]);
     call.give(Input::HalfDestroyed { half: Half::Near, cause: Some(16) });
-    call.at(3.2).ends("failed dialplan_missing pbx");
+    call.at(5.3).ends("failed dialplan_missing pbx");
 }
 
 #[test]

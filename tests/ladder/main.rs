@@ -4,6 +4,7 @@
 //! requests, limits, restarts.
 
 mod admission;
+mod dialplan;
 mod hangup;
 mod limits;
 mod originate;

@@ -56,6 +56,8 @@ pub struct Machine {
     answered_since: Option<Duration>,
     /// Looks at Asterisk that found nothing of this call, in a row.
     misses: u8,
+    /// Asterisk was asked for a trunk leg that nobody has told of.
+    trunk_looked_for: bool,
     /// A request to Asterisk failed and was written down; the next failures are not.
     failure_noted: bool,
     entries: Vec<Entry>,
@@ -166,6 +168,7 @@ impl Machine {
             ringing_since: None,
             answered_since: None,
             misses: 0,
+            trunk_looked_for: false,
             failure_noted: false,
             entries: Vec::new(),
             effects: Vec::new(),

@@ -221,11 +221,12 @@ impl Machine {
         if self.phase == Phase::Originating {
             self.phase = Phase::Placed;
         }
+        // Before the trunk leg, whose answer may begin a sound that this look could not find yet.
+        self.playback_seen(now, found.playing);
         if let Some(trunk) = found.trunk {
             self.trunk_created(now, trunk.channel, trunk.sip_call_id);
             self.trunk_state(now, trunk.state);
         }
-        self.playback_seen(now, found.playing);
         if found.near_in_stasis {
             self.entered(now);
         }

@@ -34,6 +34,11 @@ impl Machine {
         if known {
             return;
         }
+        if self.evidence.destroyed.take().is_some() {
+            // The dialplan tries once more: how the call ends is told by this leg alone.
+            self.evidence.far_hangup = None;
+            self.timers.disarm(Timer::Settle);
+        }
         self.evidence.trunk = true;
         let text = format!("the trunk leg was created: channel {channel}, INVITE on its way");
         let data = json!({"channel": channel, "sip_call_id": self.record.sip_call_id});
@@ -112,12 +117,24 @@ impl Machine {
     /// The dialplan answered our half, and no trunk leg is up: a voice mail, an announcement or a
     /// redirect into the PBX itself. That is no answer of the callee.
     pub(super) fn unproven(&mut self, now: Moment) {
-        if self.evidence.up {
+        if self.evidence.up || self.has_live_trunk() {
+            // A dialplan that answers us first and then dials: the trunk leg tells, or the ring time-out.
             return;
+        }
+        if !self.trunk_looked_for {
+            // A dialplan that dials through a Local channel of its own: no event says whose its trunk
+            // leg is, but Asterisk does when it is asked.
+            self.trunk_looked_for = true;
+            self.timers.arm(Timer::Proof, now.mono + PROOF);
+            return self.look(now);
         }
         let text = "the dialplan answered by itself: no trunk leg is up, so nobody was reached".into();
         self.note(now, Source::Bot, "answer_unproven", text, None);
         self.ask_for_end(now, EndedBy::Pbx, Reason::DialplanMissing);
+    }
+
+    fn has_live_trunk(&self) -> bool {
+        self.evidence.trunk && self.evidence.destroyed.is_none()
     }
 
     pub(super) fn trunk_hangup(&mut self, now: Moment, cause: Option<u16>, tech_cause: Option<u16>) {
