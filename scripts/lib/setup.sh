@@ -34,7 +34,7 @@ missing_for_test() {
 find_cargo() {
   command -v cargo >/dev/null || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
   command -v cargo >/dev/null ||
-    die 'no cargo: install Rust with rustup (Debian: apt-get install rustup) and run this again.'
+    die 'no cargo: install Rust with rustup (https://rustup.rs; the cargo of Debian 12 is too old) and run this again.'
 }
 
 # cargo-nextest comes with no Debian package: built once (2 to 4 minutes), kept by cargo.

@@ -233,6 +233,10 @@ impl Evidence {
         if self.rang() {
             return (Status::NoAnswer, reason, ended_by);
         }
+        if self.lost || (self.uncertain && !self.trunk) {
+            // It may never have been dialed, or have ended otherwise while nobody could see it.
+            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+        }
         let silent = self.trunk && self.report.is_some() && !self.heard();
         (Status::Failed, if silent { Reason::CarrierSilent } else { reason }, ended_by)
     }

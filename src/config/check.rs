@@ -162,7 +162,9 @@ fn trunk(r: &mut Reader<'_>) -> Trunk {
         context: r.text_as("trunk.context", context, |text| name(text, 79)),
         endpoint: r.text_as("trunk.endpoint", endpoint, |text| {
             let (technology, endpoint) = text.split_once('/')?;
-            Some(format!("{}/{}", name(technology, 20)?, name(endpoint, 79)?))
+            // Asterisk's own spelling: its channels are known by this name.
+            let technology = name(technology, 20).filter(|t| t.chars().all(|c| !c.is_ascii_lowercase()))?;
+            Some(format!("{technology}/{}", name(endpoint, 79)?))
         }),
         caller_id: r.text_as("trunk.caller_id", caller_id, |text| {
             let is_good = text.chars().count() <= 80 && !text.contains(char::is_control);

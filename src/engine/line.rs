@@ -1,10 +1,7 @@
 //! The line to Asterisk: carries out what the machines wish for, each in a task of its own, and
 //! brings what came of it back as an input.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::{sync::mpsc, time::Instant};
 
@@ -24,8 +21,6 @@ const CALLER_ID_VARIABLE: &str = "NOVOFON_CALLER_ID";
 #[derive(Clone)]
 pub(super) struct Line {
     pub ari: Ari,
-    /// The name of our Stasis application.
-    pub app: String,
     pub translator: Translator,
     pub inputs: mpsc::UnboundedSender<(CallId, Input)>,
     pub metrics: Arc<Metrics>,
@@ -79,38 +74,6 @@ impl Line {
                 Err(error) if error.is_not_found() => {}
                 Err(error) => {
                     line.say(call, Input::RequestFailed { what: "the hang-up", why: error.to_string() });
-                }
-            }
-        });
-    }
-
-    /// Hangs up a channel that belongs to no call any more.
-    pub fn hangup_stray(&self, channel: String) {
-        let ari = self.ari.clone();
-        tokio::spawn(async move {
-            if let Err(error) = ari.hangup(&channel, HangupReason::Normal).await
-                && !error.is_not_found()
-            {
-                tracing::warn!(channel, %error, "a channel that belongs to no call could not be hung up");
-            }
-        });
-    }
-
-    /// Hangs up what is in our application and belongs to no live call: calls that were given up while
-    /// Asterisk was away. Their callees would hear silence for ever.
-    pub fn sweep(&self, live: HashSet<CallId>) {
-        let line = self.clone();
-        tokio::spawn(async move {
-            let channels = match line.ari.channels().await {
-                Ok(channels) => channels,
-                Err(error) => return tracing::debug!(%error, "could not look for stray channels"),
-            };
-            for channel in channels {
-                let application = channel.dialplan.app_data.split(',').next().unwrap_or_default();
-                let ours = channel.dialplan.app_name == "Stasis" && application == line.app;
-                if ours && channel.id.parse().is_ok_and(|call| !live.contains(&call)) {
-                    tracing::warn!(channel = channel.id, "a channel without a live call is hung up");
-                    line.hangup_stray(channel.id);
                 }
             }
         });

@@ -11,6 +11,7 @@ mod place;
 mod runner;
 mod settings;
 mod start;
+mod strays;
 mod survey;
 
 pub use handle::{

@@ -21,6 +21,7 @@ use super::{
     handle::{AriState, Change, Command, EngineState, LiveCalls, PlaceError, StoreState},
     line::Line,
     settings::Settings,
+    strays::Strays,
     survey::Lookup,
 };
 use crate::{
@@ -55,6 +56,7 @@ pub(super) struct Runner {
     pub settings: Settings,
     pub store: Store,
     pub line: Line,
+    pub strays: Strays,
     pub metrics: Arc<Metrics>,
     pub started: Instant,
     pub machines: HashMap<CallId, Machine>,
@@ -234,9 +236,7 @@ impl Runner {
             && let Ok(call) = start.channel.id.parse::<CallId>()
             && !self.machines.contains_key(&call)
         {
-            // The call has ended for us (it was given up): nobody would ever speak to this callee.
-            tracing::warn!(%call, "a channel without a live call was answered; it is hung up");
-            self.line.hangup_stray(start.channel.id.clone());
+            self.strays.seen(call);
         }
         if let Some(channel) = self.line.translator.unknown_trunk(&event, &self.registry) {
             let channel = channel.to_owned();
@@ -262,7 +262,7 @@ impl Runner {
         });
         let lookups = lookups.collect();
         self.line.look(lookups);
-        self.line.sweep(self.machines.keys().copied().collect());
+        self.strays.sweep(self.machines.keys().copied().collect());
     }
 
     fn waiting_calls(&self) -> Vec<CallId> {

@@ -21,6 +21,7 @@ use super::{
     line::Line,
     runner::{Ears, Runner},
     settings::Settings,
+    strays::Strays,
 };
 use crate::{
     asterisk::{
@@ -86,8 +87,9 @@ pub async fn start(
     let translator = Translator::new(&settings.trunk.endpoint);
     let mut runner = Runner {
         settings,
+        strays: Strays::new(ari.clone(), store.clone(), app),
         store,
-        line: Line { ari, app, translator, inputs, metrics: metrics.clone() },
+        line: Line { ari, translator, inputs, metrics: metrics.clone() },
         metrics,
         started: Instant::now(),
         machines: HashMap::new(),

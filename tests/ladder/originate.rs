@@ -60,6 +60,17 @@ fn its_events_were_faster_than_its_failure() {
     assert!(!call.machine.has_ended(), "a trunk leg was seen, so it was sent");
 }
 
+/// The ring time-out comes before the second look: still nothing is known of it.
+#[test]
+fn uncertain_and_hung_up_by_the_ring_time_out() {
+    let mut call = originating();
+    call.at(29.0).give(uncertain());
+    call.at(30.1);
+    call.give(nothing_found());
+    call.at(35.0).give(nothing_found());
+    call.ends("unknown outcome_lost unknown");
+}
+
 #[test]
 fn no_answer_to_the_originate_at_all() {
     let mut call = originating();

@@ -1,0 +1,80 @@
+//! Channels in our application that no live call owns: calls that were given up while Asterisk was
+//! away. Their callees would hear silence for ever, so they are hung up; but only when our store knows
+//! the call, for a second program may have taken our application's name with calls of its own.
+
+use std::{collections::HashSet, sync::Arc};
+
+use tokio::sync::Semaphore;
+
+use crate::{
+    asterisk::ari::{Ari, HangupReason},
+    call::CallId,
+    store::Store,
+};
+
+/// So many are looked at at once; a flood beyond that is another program's, or hostile.
+const AT_ONCE: usize = 16;
+
+#[derive(Clone)]
+pub(super) struct Strays {
+    ari: Ari,
+    store: Store,
+    /// The name of our Stasis application.
+    app: String,
+    slots: Arc<Semaphore>,
+}
+
+impl Strays {
+    pub fn new(ari: Ari, store: Store, app: String) -> Self {
+        Strays { ari, store, app, slots: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// A channel of this call was seen, and no machine has it.
+    pub fn seen(&self, call: CallId) {
+        let Ok(slot) = self.slots.clone().try_acquire_owned() else {
+            return tracing::debug!(%call, "too many strange channels at once; this one is left alone");
+        };
+        let strays = self.clone();
+        tokio::spawn(async move {
+            strays.hang_up(call).await;
+            drop(slot);
+        });
+    }
+
+    /// Looks for them all, after the events socket was away.
+    pub fn sweep(&self, live: HashSet<CallId>) {
+        let strays = self.clone();
+        tokio::spawn(async move {
+            let channels = match strays.ari.channels().await {
+                Ok(channels) => channels,
+                Err(error) => return tracing::debug!(%error, "could not look for stray channels"),
+            };
+            for channel in channels {
+                let application = channel.dialplan.app_data.split(',').next().unwrap_or_default();
+                let in_ours = channel.dialplan.app_name == "Stasis" && application == strays.app;
+                if let Ok(call) = channel.id.parse::<CallId>()
+                    && in_ours
+                    && !live.contains(&call)
+                {
+                    strays.hang_up(call).await;
+                }
+            }
+        });
+    }
+
+    async fn hang_up(&self, call: CallId) {
+        match self.store.call(call).await {
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                return tracing::warn!(%call, app = self.app, "a channel in our application is not ours: does another program use the name?");
+            }
+            Err(error) => return tracing::warn!(%call, %error, "could not look whose channel this is"),
+        }
+        tracing::warn!(%call, "a channel without a live call is hung up");
+        if let Err(error) = self.ari.hangup(&call.near_channel(), HangupReason::Normal).await
+            && !error.is_not_found()
+        {
+            tracing::warn!(%call, %error, "a channel without a live call could not be hung up");
+        }
+    }
+}
