@@ -22,6 +22,7 @@ mod sse;
 mod systemd;
 mod text;
 mod text_events;
+mod text_problems;
 mod watch;
 mod wire;
 

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::{
     failure::{AddressFault, Failure},
-    wire::{View, Word, clean},
+    text_problems,
+    wire::{Clean, View, Word, clean},
 };
 use crate::{
     call::{EndedBy, Status},
@@ -266,8 +267,16 @@ impl Text {
                 Lang::Ru => format!("служба по адресу {url} не ответила: {why}"),
             },
             Failure::Refused(problem) => {
-                let hint = problem.hint.as_ref().map(|hint| format!("\n→ {hint}")).unwrap_or_default();
-                format!("{}: {} ({} {}){hint}", problem.title, problem.detail, problem.status, problem.code)
+                let said = match self.0 {
+                    Lang::En => None,
+                    Lang::Ru => text_problems::russian(problem.code.as_str()),
+                };
+                let (title, hint) = match said {
+                    Some((title, hint)) => (title, Some(hint)),
+                    None => (problem.title.as_str(), problem.hint.as_ref().map(Clean::as_str)),
+                };
+                let hint = hint.map(|hint| format!("\n→ {hint}")).unwrap_or_default();
+                format!("{title}: {} ({} {}){hint}", problem.detail, problem.status, problem.code)
             }
             Failure::Strange { url, why } => match self.0 {
                 Lang::En => format!(

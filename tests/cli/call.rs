@@ -105,6 +105,10 @@ async fn a_refusal_is_shown_with_what_to_do() {
         "novofon-bot: The title: calls to +1 are not allowed (403 destination_not_allowed)\n→ Do this.\n";
     assert_eq!(said.err, expected);
     assert_eq!(daemon.seen().len(), 1, "a refusal is final");
+    let said = run(program(&daemon, &["--lang", "ru", "call", "+16502530000"])).await;
+    let expected = "novofon-bot: звонить туда не разрешено: calls to +1 are not allowed (403 destination_not_allowed)\n\
+        → если такие звонки нужны, добавьте начало номера в `dial.allow`\n";
+    assert_eq!(said.err, expected);
 }
 
 #[tokio::test]
