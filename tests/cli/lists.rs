@@ -89,7 +89,7 @@ async fn a_hangup_is_asked_for() {
     let said = run(program(&daemon, &["hangup", ID, "--lang", "ru"])).await;
     assert_eq!(said.code, Some(2));
     assert!(
-        said.err.contains("Call has ended already: failed") && said.err.contains("→ Do this."),
+        said.err.contains("Call has ended already: failed") && said.err.contains("→ завершать больше нечего"),
         "{said:?}"
     );
     assert_eq!(daemon.asked(Method::POST, &hangup_path()).len(), 2);
