@@ -218,9 +218,10 @@ impl Store {
     /// Writes all that waits and closes the file. It takes as long as the disk refuses to write: set
     /// a limit to it. Whatever was committed stays, also when this is not waited for.
     pub async fn close(&self) {
+        // The writer last: only the last connection takes the log into the file, and readers may not.
+        self.inner.readers.close().await;
         // An error means that the writer has ended already.
         let _ = self.inner.jobs.send(Job::Close);
-        self.inner.readers.close().await;
         self.inner.jobs.closed().await;
         let mut health = self.inner.health.clone();
         while health.changed().await.is_ok() {}
