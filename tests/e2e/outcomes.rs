@@ -5,9 +5,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Bot, Lab, assert_arrived, assert_end, wrong_words};
+use crate::support::{Bot, Call, Lab, assert_arrived, assert_end, wrong_words};
 
 /// last digits of +7900555... | status reason ended_by reached sip_code sip_text | q850 | an event that shows it
+///
+/// Under load `Dial` drops a redirected leg before its 3xx is written on the channel: then Asterisk tells
+/// nobody which one it was (measured on 22.10), and the bot claims none.
 ///
 /// All of these end by themselves: by the carrier, by the callee, or by the scenario's hang-up.
 pub const BY_THEMSELVES: &str = r#"
@@ -40,7 +43,9 @@ pub const BY_THEMSELVES: &str = r#"
 0502 | failed carrier_error carrier trying 502 Bad Gateway              | 27 | report
 0504 | failed carrier_error carrier trying 504 Server Time-out          | 102 | report
 0302 | failed redirect_refused carrier trying 302                       | 23 | redirected
+or   | failed redirect_refused carrier trying                           | -  | redirected
 0301 | failed redirect_refused carrier trying 301                       | 16 | redirected
+or   | failed redirect_refused carrier trying                           | -  | redirected
 0420 | failed carrier_refused carrier trying 420 Bad Extension          | 3 | report
 1503 | failed carrier_overloaded carrier ringing 503 Service Unavailable | 34 | trunk_ringing
 "#;
@@ -70,23 +75,30 @@ const SILENT_TO_THE_END: &str = "
 const ON_ANSWER_HANG_UP: &str = "[{hangup=true}]";
 const STAY: &str = "[{wait=600}]";
 
-/// Places a call for each row, all at once, and looks at each end.
+/// Places a call for each row, all at once, and looks at each end. A row `or` is another end that is as
+/// right as the one before it.
 pub async fn check(bot: &Bot, table: &str, request: Value, time: Duration) {
-    let rows: Vec<Vec<&str>> =
-        table.lines().filter(|l| !l.is_empty()).map(|l| l.split('|').map(str::trim).collect()).collect();
-    let wrong = join_all(rows.iter().map(async |row| {
-        let [digits, end, q850, event] = row[..] else { panic!("a row has four columns: {row:?}") };
+    let mut rows: Vec<(&str, Vec<[&str; 3]>)> = Vec::new();
+    for line in table.lines().filter(|line| !line.is_empty()) {
+        let columns: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [digits, end, q850, event] = columns[..] else { panic!("a row has four columns: {line}") };
+        match (digits, rows.last_mut()) {
+            ("or", Some((_, ends))) => ends.push([end, q850, event]),
+            _ => rows.push((digits, vec![[end, q850, event]])),
+        }
+    }
+    let wrong = join_all(rows.iter().map(async |(digits, ends)| {
         let mut request = request.clone();
         request["phone"] = format!("+7900555{digits}").into();
         let call = bot.place_and_wait(request, time).await;
         assert_arrived(bot, &call);
-        let mut wrong: Vec<String> = wrong_words(bot, &call, end).await.into_iter().collect();
-        if call.text("q850_cause") != q850 {
-            wrong.push(format!("{digits}: cause {}, expected {q850}", call.text("q850_cause")));
-        }
-        let events = bot.events(&call.id()).await;
-        if !events.iter().any(|seen| seen == event) {
-            wrong.push(format!("{digits}: no {event} in {events:?}"));
+        let mut wrong = Vec::new();
+        for row in ends {
+            let faults = faults(bot, &call, digits, row).await;
+            if faults.is_empty() {
+                return Vec::new();
+            }
+            wrong.extend(faults);
         }
         wrong
     }))
@@ -95,6 +107,19 @@ pub async fn check(bot: &Bot, table: &str, request: Value, time: Duration) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let arrived = bot.carrier.calls_from(&bot.caller).len();
     assert_eq!(arrived, rows.len(), "calls at the carrier");
+}
+
+/// In what a call differs from a row.
+async fn faults(bot: &Bot, call: &Call, digits: &str, [end, q850, event]: &[&str; 3]) -> Vec<String> {
+    let mut wrong: Vec<String> = wrong_words(bot, call, end).await.into_iter().collect();
+    if call.text("q850_cause") != *q850 {
+        wrong.push(format!("{digits}: cause {}, expected {q850}", call.text("q850_cause")));
+    }
+    let events = bot.events(&call.id()).await;
+    if !events.iter().any(|seen| seen == event) {
+        wrong.push(format!("{digits}: no {event} in {events:?}"));
+    }
+    wrong
 }
 
 #[tokio::test]

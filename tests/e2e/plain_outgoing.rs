@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// As in `outcomes`. Of a code the number alone is known, never the words, and after an answer
-/// there is none.
+/// there is none. Of a redirect that `Dial` dropped before its 3xx was told, nothing is known at all.
 const ROWS: &str = "
 0200 | completed scenario_ended bot answered      | 16 | trunk_up
 0185 | completed scenario_ended bot answered      | 16 | trunk_early_media
@@ -27,6 +27,7 @@ const ROWS: &str = "
 0503 | failed carrier_overloaded carrier trying 503 | 34 | trunk_hangup
 0500 | failed carrier_error carrier trying 500    | 38 | trunk_hangup
 0302 | failed redirect_refused carrier trying 302 | 23 | trunk_hangup
+or   | unknown outcome_lost unknown sent          | -  | trunk_destroyed
 ";
 
 const UNTIL_OUR_TIME_IS_OVER: &str = "
