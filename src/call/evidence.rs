@@ -102,7 +102,11 @@ impl Evidence {
     /// carrier's and the last.
     fn refusal(&self) -> Option<CarrierStatus> {
         let Some(report) = &self.report else { return self.refusal_on_channel() };
-        let said = report.carrier.as_ref()?;
+        let Some(said) = report.carrier.as_ref() else {
+            // Of a redirect the dialplan may know nothing yet (measured under load). Any other status
+            // without a word of the carrier's is Asterisk's own: its timer's 408, its transport's 503.
+            return self.refusal_on_channel().filter(|s| s.code < 400);
+        };
         match said.code {
             // The challenge of digest authentication: usually not the last word, but after a 3xx or
             // an early CANCEL the dialplan knows of nothing later (measured on 22.10).

@@ -228,7 +228,9 @@ async fn again_and_again_under_way() {
         }
     }
     let whole = ended.iter().filter(|call| call.status() == "completed").count();
-    assert!(whole * 2 > ended.len(), "only {whole} of {} were completed", ended.len());
+    // Of up to 8 calls under way at each kill nothing more can be promised: a callee who picks up while
+    // the bot is away is hung up by Asterisk itself, and nobody sees it.
+    assert!(whole >= ROUNDS, "only {whole} of {} were completed", ended.len());
     let ids: Vec<String> = ended.iter().map(Call::id).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     lab.asterisk().until_free_of(&ids, &bot.caller, SOON).await;

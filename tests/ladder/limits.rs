@@ -1,6 +1,6 @@
 //! Our own time-outs, and answers that nobody proves.
 
-use novofon_bot::call::{ChannelState, DialStatus, Half, Input};
+use novofon_bot::call::{ChannelState, DialStatus, Half, Input, Reason};
 
 use crate::support::{Ladder, trunk};
 
@@ -59,4 +59,19 @@ fn a_trunk_leg_whose_end_was_not_told() {
     call.give(Input::HalfDestroyed { half: Half::Far, cause: Some(16) });
     call.at(1.1).expect(&["look"]);
     call.gone().ends("unknown outcome_lost unknown");
+}
+
+/// Under load the dialplan has heard nothing of a 3xx yet when it reports (measured).
+#[test]
+fn a_redirect_that_the_dialplan_did_not_hear_of() {
+    let ended_with = |sip: u16| {
+        let mut call = Ladder::dialed();
+        call.give(trunk());
+        call.give(Input::TrunkHangup { cause: Some(16), tech_cause: Some(sip) });
+        call.give(Input::Reported { dialstatus: "BUSY".into(), carrier: None, cause: None });
+        call.trunk_and_halves_gone();
+        (call.machine.record().reason, call.machine.record().sip_code)
+    };
+    assert_eq!(ended_with(301), (Some(Reason::RedirectRefused), Some(301)));
+    assert_eq!(ended_with(408), (Some(Reason::CarrierSilent), None), "408 without a word is Asterisk's own");
 }
