@@ -121,7 +121,10 @@ impl StatusWords {
     fn parse(text: &str) -> Result<Self, ApiError> {
         let mut statuses = Vec::new();
         let mut ended_by = Vec::new();
-        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        // A form's empty field is no filter; a list with a hole in it is a mistake of whoever built it,
+        // and leaving the filter out for it would show (or export) all calls instead of some.
+        let words = text.split(',').map(str::trim);
+        for word in words.filter(|_| !text.trim().is_empty()) {
             match word {
                 "pending" => statuses.extend([Status::Queued, Status::Dialing]),
                 "in_progress" => statuses.push(Status::Answered),
@@ -158,7 +161,8 @@ impl ToSchema for StatusWords {}
 fn unknown_status(word: &str) -> ApiError {
     let known: Vec<&str> = StatusWords::known().collect();
     let word: String = word.chars().take(40).collect();
-    ApiError::parameter("status", format!("`{word}` is no status; there are {}", known.join(", ")))
+    let what = if word.is_empty() { "an empty word".to_owned() } else { format!("`{word}`") };
+    ApiError::parameter("status", format!("{what} is no status; there are {}", known.join(", ")))
 }
 
 fn phone(text: &str, region: &str) -> Result<PhoneNumber, ApiError> {
@@ -203,7 +207,8 @@ mod tests {
         assert_eq!(ok("user_hangup"), (vec![Status::Completed], Some(callee)));
         assert_eq!(ok("user_hangup,bot_hangup").1.map(|by| by.len()), Some(5));
         assert_eq!(ok("completed,bot_hangup"), (vec![Status::Completed], None));
-        for bad in ["up", "busy,user_hangup", "BUSY"] {
+        assert_eq!(ok(" "), (vec![], None));
+        for bad in ["up", "busy,user_hangup", "BUSY", ",", ",,,,", "busy,"] {
             assert!(StatusWords::parse(bad).is_err(), "{bad}");
         }
     }
