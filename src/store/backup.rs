@@ -25,7 +25,7 @@ pub async fn backup(url: &str, target: &Path) -> Result<Backup, StoreError> {
     let source = open::options(url)?;
     let path = source.get_filename().to_owned();
     if !path.exists() {
-        return Err(open::file_error(&path, &io::ErrorKind::NotFound.into()));
+        return Err(super::file::file_error(&path, &io::ErrorKind::NotFound.into()));
     }
     if target.symlink_metadata().is_ok() {
         return Err(failed(target, "it exists already", "choose another name, or move it away"));

@@ -9,6 +9,7 @@ mod backup;
 mod calls;
 mod counts;
 mod error;
+mod file;
 mod idempotency;
 mod inspect;
 mod open;
@@ -150,10 +151,9 @@ impl Store {
             notices,
             health: health_sender,
             shared: shared.clone(),
-            path: opened.path.clone(),
             options: opened.writer_options,
             connection: Some(opened.writer),
-            lock: opened.lock,
+            file: opened.file,
             purge_at: Instant::now(),
             keep_days: 0,
         };

@@ -1,10 +1,7 @@
-//! Opening the file: its rights, the lock against a second daemon, the settings of the connections,
-//! the schema. Everything an operator can have set up wrongly is found here and said.
+//! Opening the store: the settings of the connections, the schema. Everything an operator can have set
+//! up wrongly is found here and said.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
-    io,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -18,7 +15,7 @@ use sqlx::{
     },
 };
 
-use super::StoreError;
+use super::{StoreError, file::StoreFile};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
@@ -35,15 +32,13 @@ pub(super) struct Opened {
     pub writer_options: SqliteConnectOptions,
     pub writer: SqliteConnection,
     pub readers: SqlitePool,
-    pub lock: File,
+    pub file: StoreFile,
 }
 
 pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
     let base = options(url)?;
     let path = base.get_filename().to_owned();
-    create(&path)?;
-    // Another name of the same file (a symbolic link) must not lead to another lock.
-    let lock = lock(&path.canonicalize().map_err(|e| file_error(&path, &e))?)?;
+    let file = StoreFile::hold(&path)?;
 
     let writer_options = common(base.clone())
         // Takes effect on a new file: the room of removed calls can be given back to the disk.
@@ -70,7 +65,7 @@ pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
         .connect_with(reader(base))
         .await
         .map_err(|e| StoreError::open(&path, e))?;
-    Ok(Opened { path, writer_options, writer, readers, lock })
+    Ok(Opened { path, writer_options, writer, readers, file })
 }
 
 /// A connection that only reads.
@@ -110,51 +105,4 @@ pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
         return refuse("a store in memory or read-only would lose calls".to_owned());
     }
     SqliteConnectOptions::from_str(url).or_else(|e| refuse(e.to_string()))
-}
-
-/// Creates the file when it is missing, readable by its owner alone: it holds phone numbers. SQLite
-/// gives its -wal and -shm the same rights.
-fn create(path: &Path) -> Result<(), StoreError> {
-    match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => Ok(()),
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {
-            Err(file_error(path, &io::ErrorKind::IsADirectory.into()))
-        }
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-            // Opened once for writing, so that missing rights are found before SQLite meets them.
-            OpenOptions::new().read(true).append(true).open(path).map(drop).map_err(|e| file_error(path, &e))
-        }
-        Err(e) => Err(file_error(path, &e)),
-    }
-}
-
-/// Two daemons on one store would both dial its calls. The lock is on a file of its own, because
-/// closing any handle of the database file would drop SQLite's locks; it goes with the process.
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let lock_path = beside(path, ".lock");
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&lock_path)
-        .map_err(|e| file_error(&lock_path, &e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(e)) => Err(file_error(&lock_path, &e)),
-    }
-}
-
-pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {
-    let hint = match error.kind() {
-        io::ErrorKind::NotFound => "create the folder first, and make the daemon's user its owner",
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "give the daemon's user the right to write to the folder and the file"
-        }
-        io::ErrorKind::IsADirectory => "store.url must name a file in that folder, not the folder",
-        io::ErrorKind::StorageFull => "free some space and start again",
-        _ => "correct store.url or the folder it names",
-    };
-    StoreError::Open { path: path.to_owned(), problem: error.to_string(), hint, source: None }
 }

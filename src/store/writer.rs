@@ -2,7 +2,7 @@
 //! disk. A failing disk or a lock only makes it wait: it keeps what it has and tries again for ever.
 //! Data that can never be written is given up alone, loudly, so that it holds up nobody else.
 
-use std::{collections::HashMap, fs::File, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{TimeDelta, Utc};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -15,6 +15,7 @@ use tracing::{debug, error, info, warn};
 use super::{
     Commit, Committed, Deleted, Health, Notice, Refused, Shared, StoreError, calls,
     error::{is_locked, is_permanent},
+    file::StoreFile,
     idempotency, retention, timeline,
 };
 use crate::call::{CallId, CallRecord};
@@ -41,11 +42,10 @@ pub(super) struct Writer {
     pub notices: mpsc::UnboundedSender<Notice>,
     pub health: watch::Sender<Health>,
     pub shared: Arc<Shared>,
-    pub path: PathBuf,
     pub options: SqliteConnectOptions,
     pub connection: Option<SqliteConnection>,
     /// Held until everything is written: only then may another daemon open the store.
-    pub lock: File,
+    pub file: StoreFile,
     pub purge_at: Instant,
     /// 0: for ever.
     pub keep_days: u32,
@@ -72,7 +72,7 @@ impl Writer {
                 warn!(error = %e, "the store could not be tidied up on closing; nothing is lost");
             }
         }
-        drop(self.lock);
+        drop(self.file);
     }
 
     async fn carry_out(&mut self, jobs: &mut Vec<Job>) {
@@ -152,6 +152,7 @@ impl Writer {
     }
 
     async fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
+        self.file.is_in_place()?;
         if self.connection.is_none() {
             self.connection = Some(self.options.connect().await?);
         }
@@ -213,15 +214,29 @@ impl Writer {
 
     async fn purge(&mut self) {
         let keep = (self.keep_days > 0).then(|| TimeDelta::days(self.keep_days.into()));
+        let mut next = PURGE_EVERY;
         let purged = match self.connection().await {
-            Ok(db) => retention::purge(db, Utc::now(), keep).await,
-            Err(e) => Err(e),
+            Ok(db) => {
+                let purged = retention::purge(db, Utc::now(), keep).await;
+                // Nothing waits to be written, or this would not run: what was away was the file alone.
+                self.found();
+                purged
+            }
+            Err(e) => {
+                // Nobody may call for hours, and the operator should know now.
+                self.lost(&e);
+                next = LONGEST_PAUSE;
+                Err(e)
+            }
         };
-        let more = purged.unwrap_or_else(|e| {
-            debug!(error = %e, "what has outlived its time was not removed; the next purge does it");
-            false
-        });
-        self.purge_at = Instant::now() + if more { PURGE_AGAIN } else { PURGE_EVERY };
+        match purged {
+            Ok(true) => next = PURGE_AGAIN,
+            Ok(false) => {}
+            Err(e) => {
+                debug!(error = %e, "what has outlived its time was not removed; the next purge does it");
+            }
+        }
+        self.purge_at = Instant::now() + next;
     }
 
     fn lost(&self, cause: &sqlx::Error) {
@@ -229,7 +244,7 @@ impl Writer {
         self.health.send_if_modified(|health| {
             let Health::Away { reason: known, .. } = health else {
                 error!(
-                    path = %self.path.display(), error = %reason,
+                    path = %self.file.path().display(), error = %reason,
                     "the store can't be written; calls wait and nothing is lost; free the disk or end the program that locks it"
                 );
                 *health = Health::Away { reason, since: Utc::now() };
@@ -244,7 +259,7 @@ impl Writer {
     fn found(&self) {
         self.health.send_if_modified(|health| {
             let Health::Away { since, .. } = health else { return false };
-            info!(path = %self.path.display(), %since, "the store can be written again");
+            info!(path = %self.file.path().display(), %since, "the store can be written again");
             *health = Health::Ok;
             true
         });

@@ -42,7 +42,7 @@ async fn another_program_has_the_name_before_the_daemon_starts() {
 fn the_daemon_has_the_store_and_does_not_answer() {
     let bench = Bench::new();
     let path = file_of(bench.setting("store.url")).expect("a file");
-    let lock = File::create(format!("{}.lock", path.display())).expect("the lock");
+    let lock = File::create(path).expect("the store's file");
     lock.lock().expect("the lock");
     bench.doctor(&[]).fails(&["daemon"]).says("daemon", "has the store but does not answer");
 }

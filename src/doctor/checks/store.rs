@@ -119,9 +119,7 @@ fn writable(path: &Path, folder: &Path, patient: &Patient) -> Finding {
 /// Whether a daemon holds the store's lock. Looked up in the kernel's list: to try the lock, even for a
 /// moment, could make a daemon that is just starting give up.
 pub fn is_locked(path: &Path) -> bool {
-    let mut lock = path.as_os_str().to_owned();
-    lock.push(".lock");
-    let (Ok(file), Ok(locks)) = (fs::metadata(lock), fs::read_to_string("/proc/locks")) else { return false };
+    let (Ok(file), Ok(locks)) = (fs::metadata(path), fs::read_to_string("/proc/locks")) else { return false };
     let inode = format!(":{}", file.ino());
     let holds = |line: &str| {
         let mut fields = line.split_ascii_whitespace();
@@ -218,7 +216,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("bot.db");
         assert!(!is_locked(&path));
-        let lock = fs::File::create(folder.path().join("bot.db.lock")).expect("the lock");
+        let lock = fs::File::create(&path).expect("the lock");
         assert!(!is_locked(&path));
         lock.lock().expect("the lock");
         assert!(is_locked(&path));

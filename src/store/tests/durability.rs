@@ -164,3 +164,34 @@ async fn what_can_never_be_written_holds_up_nobody() {
     assert_eq!(fixture.store.health(), Health::Ok);
     assert_eq!(fixture.store.call(calls[1].id).await.expect("read"), None, "nothing is written by halves");
 }
+
+/// What is written to a file that no start would find is not on disk, whatever SQLite says.
+#[tokio::test]
+async fn a_removed_or_replaced_file_takes_no_call_until_it_is_back() {
+    let fixture = Fixture::new().await;
+    let (file, aside) = (fixture.folder.path().join("bot.db"), fixture.folder.path().join("aside.db"));
+    std::fs::rename(&file, &aside).expect("renamed");
+    let record = call(1, phone(1));
+    let on_disk = submit(&fixture.store, commit(&record, &["queued"]));
+    let away = |why: &'static str| move |health: &Health| matches!(health, Health::Away { reason, .. } if reason.contains(why));
+    until(&fixture.store, away("removed or renamed")).await;
+    std::fs::write(&file, "").expect("another file");
+    until(&fixture.store, away("another file stands in its place")).await;
+    std::fs::rename(&aside, &file).expect("put back");
+    assert!(on_disk.await);
+    until(&fixture.store, |health| *health == Health::Ok).await;
+    assert_eq!(fixture.store.call(record.id).await.expect("read"), Some(record));
+}
+
+/// Nobody calls, so nothing is written; the operator is told all the same.
+#[tokio::test]
+async fn an_idle_store_notices_that_its_file_is_gone() {
+    let fixture = Fixture::new().await;
+    let (file, aside) = (fixture.folder.path().join("bot.db"), fixture.folder.path().join("aside.db"));
+    std::fs::rename(&file, &aside).expect("renamed");
+    // Sets the next purge to now.
+    fixture.store.keep_days(1);
+    until(&fixture.store, |health| *health != Health::Ok).await;
+    std::fs::rename(&aside, &file).expect("put back");
+    until(&fixture.store, |health| *health == Health::Ok).await;
+}

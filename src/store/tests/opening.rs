@@ -18,7 +18,7 @@ async fn refusal(url: &str) -> String {
 async fn a_new_file_is_its_owners_alone() {
     let fixture = Fixture::new().await;
     stored(&fixture.store, &call(1, phone(1))).await;
-    for name in ["bot.db", "bot.db-wal", "bot.db-shm", "bot.db.lock"] {
+    for name in ["bot.db", "bot.db-wal", "bot.db-shm"] {
         let mode = fs::metadata(fixture.folder.path().join(name)).expect(name).permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
@@ -64,10 +64,14 @@ async fn a_second_daemon_is_kept_out_until_the_first_has_closed() {
 #[tokio::test]
 async fn a_second_daemon_is_kept_out_by_whatever_name_it_comes() {
     let fixture = Fixture::new().await;
-    let (file, link) = (fixture.folder.path().join("bot.db"), fixture.folder.path().join("link.db"));
-    std::os::unix::fs::symlink(file, &link).expect("a link");
-    let error = refusal(&format!("sqlite://{}", link.display())).await;
-    assert!(error.contains("in use by another novofon-bot"), "{error}");
+    let file = fixture.folder.path().join("bot.db");
+    let (symbolic, hard) = (fixture.folder.path().join("link.db"), fixture.folder.path().join("hard.db"));
+    std::os::unix::fs::symlink(&file, &symbolic).expect("a symbolic link");
+    fs::hard_link(&file, &hard).expect("a hard link");
+    for link in [symbolic, hard] {
+        let error = refusal(&format!("sqlite://{}", link.display())).await;
+        assert!(error.contains("in use by another novofon-bot"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,74 @@
+//! The database's file: its rights, the lock against a second daemon, and whether what is written
+//! to is still what a start would find.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::StoreError;
+
+/// The file, held against every other daemon until this is dropped.
+///
+/// The lock is flock(2) on the file itself, so no other name of it (a symbolic or a hard link) leads to
+/// another lock. SQLite's own locks are fcntl(2)'s, which don't see it; but closing a handle of the file
+/// drops *those* of the whole process, so this is opened before SQLite and dropped after it.
+pub(super) struct StoreFile {
+    path: PathBuf,
+    handle: File,
+}
+
+impl StoreFile {
+    /// Creates the file when it is missing, readable by its owner alone: it holds phone numbers. SQLite
+    /// gives its -wal and -shm the same rights.
+    pub fn hold(path: &Path) -> Result<Self, StoreError> {
+        let fail = |e: &io::Error| file_error(path, e);
+        if path.is_dir() {
+            return Err(fail(&io::ErrorKind::IsADirectory.into()));
+        }
+        let mut options = OpenOptions::new();
+        // For appending, so that missing rights are found before SQLite meets them.
+        let handle = options.read(true).append(true).create(true).mode(0o600).open(path);
+        let handle = handle.map_err(|e| fail(&e))?;
+        match handle.try_lock() {
+            Ok(()) => Ok(StoreFile { path: path.to_owned(), handle }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(e)) => Err(fail(&e)),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file that was removed or replaced can still be written to, and nothing of it outlives the
+    /// process: no call may be dialed on such a promise.
+    pub fn is_in_place(&self) -> io::Result<()> {
+        let ours = self.handle.metadata()?;
+        match fs::metadata(&self.path) {
+            Ok(found) if (found.dev(), found.ino()) == (ours.dev(), ours.ino()) => Ok(()),
+            Ok(_) => Err(io::Error::other(
+                "another file stands in its place; put the daemon's own back, or restart it to go on with the new one",
+            )),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(io::Error::other(
+                "the file was removed or renamed; put it back, or restart the daemon to begin an empty one",
+            )),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => "create the folder first, and make the daemon's user its owner",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "give the daemon's user the right to write to the folder and the file"
+        }
+        io::ErrorKind::IsADirectory => "store.url must name a file in that folder, not the folder",
+        io::ErrorKind::StorageFull => "free some space and start again",
+        _ => "correct store.url or the folder it names",
+    };
+    StoreError::Open { path: path.to_owned(), problem: error.to_string(), hint, source: None }
+}
