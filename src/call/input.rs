@@ -1,6 +1,6 @@
 //! All that can happen to a call. Whatever the wire or the store says becomes one of these.
 
-use super::{EndedBy, Reason, Timer, cause::CarrierStatus};
+use super::{AriRequest, EndedBy, Reason, Timer, cause::CarrierStatus};
 
 /// One half of the Local channel that the originate creates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +126,7 @@ pub enum Input {
     },
     /// The hang-up could not be given to Asterisk, or the question about the channels could not.
     RequestFailed {
-        what: &'static str,
+        what: AriRequest,
         why: String,
     },
     /// Asterisk's answer to a question about this call's channels.

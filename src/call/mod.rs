@@ -6,6 +6,7 @@
 pub mod cause;
 mod effect;
 mod evidence;
+mod fact;
 mod hint;
 mod input;
 mod machine;
@@ -19,6 +20,7 @@ mod timer;
 
 pub use effect::{Effect, Originate};
 pub use evidence::{Causes, Evidence, Report};
+pub use fact::{AriRequest, Fact, words};
 pub use hint::hint;
 pub use input::{ChannelState, DialStatus, Found, FoundTrunk, Half, Input, OriginateFailure};
 pub use machine::{Limits, Machine};

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Status;
+use super::{Fact, Status};
 
 /// Where a piece of evidence came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -53,4 +53,12 @@ pub struct Entry {
     /// Values for programs, e.g. `{"cause": 17}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<serde_json::Value>,
+}
+
+impl Entry {
+    /// `status`: the state that the fact led to, which is not always the one that it proves.
+    pub fn new(at: DateTime<Utc>, fact: &Fact, status: Option<Status>) -> Self {
+        let (event, data) = fact.parts();
+        Entry { at, source: fact.source(), event, text: fact.text(), status, data }
+    }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::call::{EndedBy, Reached, Reason, Status};
+use crate::call::{EndedBy, Fact, Reached, Reason, Status};
 
 /// A text that is safe to write to a terminal.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -126,13 +126,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A value of its data, as a text; `None` if it isn't there or null.
-    pub fn datum(&self, name: &str) -> Option<Clean> {
-        match self.data.as_ref()?.get(name)? {
-            Value::Null => None,
-            Value::String(text) => Some(Clean(clean(text))),
-            other => Some(Clean(clean(&other.to_string()))),
-        }
+    /// The fact that it tells, when it is one of this version's.
+    pub fn fact(&self) -> Option<Fact> {
+        Fact::read(self.event.as_str(), self.data.as_ref())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
         ari::{self, Ari, AriError, HangupReason},
         translate::Translator,
     },
-    call::{CallId, Input, Originate, OriginateFailure},
+    call::{AriRequest, CallId, Input, Originate, OriginateFailure},
     metrics::Metrics,
 };
 
@@ -73,7 +73,7 @@ impl Line {
                 // Gone already: the events tell, and if they don't, the machine asks.
                 Err(error) if error.is_not_found() => {}
                 Err(error) => {
-                    line.say(call, Input::RequestFailed { what: "the hang-up", why: error.to_string() });
+                    line.say(call, Input::RequestFailed { what: AriRequest::Hangup, why: error.to_string() });
                 }
             }
         });
@@ -105,7 +105,7 @@ impl Line {
                 Err(error) => {
                     for call in ids {
                         let why = error.to_string();
-                        line.say(call, Input::RequestFailed { what: "the look at its channels", why });
+                        line.say(call, Input::RequestFailed { what: AriRequest::Channels, why });
                     }
                 }
             }

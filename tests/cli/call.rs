@@ -17,7 +17,7 @@ async fn a_refused_call_is_shown_with_its_reason() {
     let said = run(program(&daemon, &["call", PHONE])).await;
     insta::assert_snapshot!(said.out, @r#"
     09:30:00.000    +0.000  api       the call was accepted  → queued
-    09:30:00.085    +0.085  dialplan  the carrier's last word was "401 Unauthorized"
+    09:30:00.085    +0.085  dialplan  the carrier's last word was "401 Unauthorized"; DIALSTATUS CHANUNAVAIL
     09:30:00.087    +0.087  bot       failed: trunk_auth_failed, ended by carrier; the carrier said 401 Unauthorized  → failed
     ✗ failed: trunk_auth_failed — the carrier said 401 Unauthorized, ended by carrier
     → Check the trunk's password.

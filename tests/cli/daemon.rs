@@ -13,6 +13,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use novofon_bot::call::{EndedBy, Fact, Reason, Status};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -257,27 +258,54 @@ pub fn sent(entry: &Value) -> String {
     format!("id: {}\nevent: {name}\ndata: {entry}\n\n", entry["seq"])
 }
 
+/// What a fact of the daemon's is on the wire; `call`: as it is when the fact led to its state.
+fn told(seq: i64, at: &str, fact: &Fact, call: Option<&Value>) -> Value {
+    let (event, data) = fact.parts();
+    let entry = entry(seq, at, fact.source().as_str(), &event, &fact.text());
+    let entry = with(entry, json!({ "data": data }));
+    call.map_or(entry.clone(), |call| with(entry, json!({"status": call["status"], "call": call})))
+}
+
 pub fn accepted(seq: i64) -> Value {
-    step(seq, "09:30:00.000", "api", "accepted", "the call was accepted", &queued())
+    told(seq, "09:30:00.000", &Fact::Accepted { from: None }, Some(&queued()))
 }
 
 /// The whole stream of the call that was refused.
 pub fn refused_events() -> Vec<Value> {
-    let report = with(
-        entry(12, "09:30:00.085", "dialplan", "report", "the carrier's last word was \"401 Unauthorized\""),
-        json!({"data": {"sip_code": 401, "sip_text": "Unauthorized", "cause": 21, "dialstatus": "CHANUNAVAIL"}}),
-    );
-    let end = "failed: trunk_auth_failed, ended by carrier; the carrier said 401 Unauthorized";
-    vec![accepted(10), report, step(13, "09:30:00.087", "bot", "ended", end, &refused())]
+    let said = Some("Unauthorized".to_owned());
+    let report = Fact::Report {
+        sip_code: Some(401),
+        sip_text: said.clone(),
+        cause: Some(21),
+        dialstatus: "CHANUNAVAIL".into(),
+    };
+    let end = Fact::Ended {
+        status: Status::Failed,
+        reason: Reason::TrunkAuthFailed,
+        ended_by: EndedBy::Carrier,
+        sip_code: Some(401),
+        sip_text: said,
+    };
+    vec![
+        accepted(10),
+        told(12, "09:30:00.085", &report, None),
+        told(13, "09:30:00.087", &end, Some(&refused())),
+    ]
 }
 
 pub fn completed_events() -> Vec<Value> {
     let answered = with(completed(), json!({"status": "answered", "ended_at": null}));
-    let end = "completed: hung_up, ended by callee; the carrier said 200 OK";
+    let end = Fact::Ended {
+        status: Status::Completed,
+        reason: Reason::HungUp,
+        ended_by: EndedBy::Callee,
+        sip_code: Some(200),
+        sip_text: Some("OK".into()),
+    };
     vec![
         accepted(10),
-        step(14, "09:30:04.000", "sip", "trunk_up", "the trunk leg is up", &answered),
-        step(15, "09:30:16.250", "bot", "ended", end, &completed()),
+        told(14, "09:30:04.000", &Fact::TrunkUp, Some(&answered)),
+        told(15, "09:30:16.250", &end, Some(&completed())),
     ]
 }
 

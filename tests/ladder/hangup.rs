@@ -1,6 +1,6 @@
 //! Hang-ups that go wrong on their way.
 
-use novofon_bot::call::{ChannelState, EndedBy, Input, Reason};
+use novofon_bot::call::{AriRequest, ChannelState, EndedBy, Input, Reason};
 
 use crate::support::{Ladder, found, hangup_by_api, nothing_found, trunk};
 
@@ -25,7 +25,7 @@ fn asterisk_is_asked_until_the_channel_is_gone() {
     let mut call = Ladder::dialed();
     call.give(trunk());
     call.give(hangup_by_api()).expect(&["store(dialing)", "hangup"]);
-    call.give(Input::RequestFailed { what: "the hang-up", why: "500".into() });
+    call.give(Input::RequestFailed { what: AriRequest::Hangup, why: "500".into() });
     call.at(2.5).expect(&["look"]);
     call.give(Input::Found(found(ChannelState::Down, ChannelState::Down))).expect(&["hangup"]);
     call.at(5.0).expect(&["look"]);
@@ -38,7 +38,7 @@ fn asterisk_never_comes_back() {
     call.give(hangup_by_api());
     for second in 1..=119 {
         call.at(f64::from(second));
-        call.give(Input::RequestFailed { what: "the look at its channels", why: "refused".into() });
+        call.give(Input::RequestFailed { what: AriRequest::Channels, why: "refused".into() });
         assert!(!call.machine.has_ended());
     }
     call.at(121.0).ends("unknown asterisk_unreachable unknown");

@@ -13,8 +13,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{
-    CallId, CallRecord, Effect, Entry, Evidence, Input, Moment, Outcome, Reason, Source, Status, Timer,
-    Timers, outcome::EndedBy,
+    CallId, CallRecord, Effect, Entry, Evidence, Fact, Input, Moment, Outcome, Reason, Status, Timer, Timers,
+    outcome::EndedBy,
 };
 use crate::scenario::{Run, Scenario};
 
@@ -77,11 +77,8 @@ impl Machine {
         asterisk_up: bool,
     ) -> (Self, Vec<Effect>) {
         let mut machine = Machine::build(record, scenario, limits, Phase::Waiting);
-        let text = match &machine.record.request.requested_by {
-            Some(name) => format!("the call was accepted from {name}"),
-            None => "the call was accepted".to_owned(),
-        };
-        machine.note(now, Source::Api, "accepted", text, Some(Status::Queued));
+        let from = machine.record.request.requested_by.clone();
+        machine.note(now, Fact::Accepted { from });
         machine.wait_in_queue(now, limits.queue_timeout, asterisk_up);
         let effects = machine.flush();
         (machine, effects)
@@ -102,13 +99,7 @@ impl Machine {
         if queued {
             let waited = (now.wall - machine.record.created_at).to_std().unwrap_or_default();
             let left = limits.queue_timeout.saturating_sub(waited);
-            machine.note(
-                now,
-                Source::Bot,
-                "restarted",
-                "the bot was restarted; the call waits on".into(),
-                None,
-            );
+            machine.note(now, Fact::Restarted { dialed: false });
             machine.wait_in_queue(now, left, asterisk_up);
             let effects = machine.flush();
             return (machine, effects);
@@ -141,13 +132,7 @@ impl Machine {
         machine.timers.arm(timer, now.mono + whole.saturating_sub(passed));
         let watch = machine.record.trunk_channel.clone().map(|trunk_channel| Effect::Watch { trunk_channel });
         machine.effects.extend(watch);
-        machine.note(
-            now,
-            Source::Bot,
-            "restarted",
-            "the bot was restarted; it asks Asterisk for this call and never dials it again".into(),
-            None,
-        );
+        machine.note(now, Fact::Restarted { dialed: true });
         if machine.evidence.hangup.is_some() {
             machine.send_hangup(now);
         }
@@ -217,20 +202,20 @@ impl Machine {
             Input::Originated => self.originated(now),
             Input::OriginateFailed(failure) => self.originate_failed(now, failure),
             Input::Hangup { by, reason } => self.hangup(now, by, reason),
-            Input::RequestFailed { what, why } => self.request_failed(now, what, &why),
+            Input::RequestFailed { what, why } => self.request_failed(now, what, why),
             Input::Found(found) => self.found(now, found),
             Input::TrunkCreated { channel, sip_call_id } => self.trunk_created(now, channel, sip_call_id),
             Input::TrunkDial(status) => self.trunk_dial(now, status),
             Input::TrunkState(state) => self.trunk_state(now, state),
             Input::TrunkHangup { cause, tech_cause } => self.trunk_hangup(now, cause, tech_cause),
             Input::TrunkDestroyed { cause, tech_cause } => self.trunk_destroyed(now, cause, tech_cause),
-            Input::Redirected { to, followed } => self.redirected(now, &to, followed),
+            Input::Redirected { to, followed } => self.redirected(now, to, followed),
             Input::Reported { dialstatus, carrier, cause } => self.reported(now, dialstatus, carrier, cause),
             Input::Entered => self.entered(now),
             Input::HalfDestroyed { half, cause } => self.half_destroyed(now, half, cause),
             Input::PlaybackStarted { playback } => self.playback_started(now, &playback),
             Input::PlaybackFinished { playback, ok } => self.playback_finished(now, &playback, ok),
-            Input::PlaybackRefused { playback, why } => self.playback_refused(now, &playback, &why),
+            Input::PlaybackRefused { playback, why } => self.playback_refused(now, &playback, why),
             Input::Timer(timer) => self.timer(now, timer),
         }
         if !self.has_ended() && self.is_proven() {
@@ -264,24 +249,13 @@ impl Machine {
     }
 
     /// Writes a line of the timeline, and takes the step it proves, if that is a step forward.
-    fn note(&mut self, now: Moment, source: Source, event: &str, text: String, step: Option<Status>) {
-        self.note_with(now, source, event, text, step, None);
-    }
-
-    fn note_with(
-        &mut self,
-        now: Moment,
-        source: Source,
-        event: &str,
-        text: String,
-        step: Option<Status>,
-        data: Option<serde_json::Value>,
-    ) {
+    fn note(&mut self, now: Moment, fact: Fact) {
+        let step = fact.proves();
         let status = step.filter(|next| *next == Status::Queued || self.record.status.may_become(*next));
         if let Some(status) = status {
             self.record.status = status;
         }
-        self.entries.push(Entry { at: now.wall, source, event: event.to_owned(), text, status, data });
+        self.entries.push(Entry::new(now.wall, &fact, status));
         self.dirty = true;
     }
 
@@ -303,12 +277,7 @@ impl Machine {
         if self.scenario.has_begun() && self.record.scenario_result.is_none() {
             self.record.scenario_result = Some("interrupted".to_owned());
         }
-        let said = match (outcome.sip_code, &outcome.sip_text) {
-            (Some(code), Some(text)) => format!("; the carrier said {code} {text}"),
-            (Some(code), None) => format!("; the carrier said {code}"),
-            (None, _) => String::new(),
-        };
-        let text = format!("{}: {}, ended by {}{said}", outcome.status, outcome.reason, outcome.ended_by);
+        let fact = Fact::ended(&outcome);
         let record = &mut self.record;
         record.reason = Some(outcome.reason);
         record.ended_by = Some(outcome.ended_by);
@@ -317,7 +286,7 @@ impl Machine {
         record.q850_cause = outcome.q850_cause;
         record.reached = outcome.reached;
         record.ended_at = Some(now.wall);
-        self.note(now, Source::Bot, "ended", text, Some(outcome.status));
+        self.note(now, fact);
         self.phase = Phase::Ended;
         self.timers.clear();
         self.effects.push(Effect::Ended);

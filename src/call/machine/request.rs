@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Machine, Phase};
 use crate::call::{
-    Effect, EndedBy, Found, Moment, Originate, OriginateFailure, Outcome, Reached, Reason, Source, Status,
-    Timer,
+    AriRequest, Effect, EndedBy, Fact, Found, Moment, Originate, OriginateFailure, Outcome, Reached, Reason,
+    Status, Timer,
 };
 
 /// Asterisk ends an unanswered originate by itself this much after our own time-out, in case that
@@ -71,8 +71,7 @@ impl Machine {
         let longest = Duration::from_secs(self.record.request.ring_timeout.into());
         self.timers.arm(Timer::Ring, now.mono + longest);
         self.record.dialed_at = Some(now.wall);
-        let text = "the intent to dial is stored; from here on this call is never dialed again".into();
-        self.note(now, Source::Store, "intent_stored", text, Some(Status::Dialing));
+        self.note(now, Fact::IntentStored);
         self.intent = true;
     }
 
@@ -109,20 +108,17 @@ impl Machine {
         let seen = self.evidence.trunk || self.evidence.near_gone || self.evidence.far_gone;
         match failure {
             OriginateFailure::NotSent(why) if !seen => {
-                let text = format!("the originate could not be sent: {why}");
-                self.note(now, Source::Ari, "originate_not_sent", text, None);
+                self.note(now, Fact::OriginateNotSent { why });
                 self.end_unsent(now, Status::Failed, Reason::AsteriskUnreachable, EndedBy::Pbx);
             }
-            OriginateFailure::Refused { status, message } if !seen => {
-                let text = format!("Asterisk refused the originate: {status} {message}");
-                self.note(now, Source::Ari, "originate_refused", text, None);
+            OriginateFailure::Refused { status: http_status, message } if !seen => {
+                self.note(now, Fact::OriginateRefused { http_status, message });
                 self.end_unsent(now, Status::Failed, Reason::AsteriskRefused, EndedBy::Pbx);
             }
             OriginateFailure::NotSent(why)
             | OriginateFailure::Refused { message: why, .. }
             | OriginateFailure::Uncertain(why) => {
-                let text = format!("whether Asterisk took the originate is not known: {why}");
-                self.note(now, Source::Ari, "originate_uncertain", text, None);
+                self.note(now, Fact::OriginateUncertain { why });
                 self.evidence.uncertain = !seen;
                 self.phase = Phase::Placed;
                 if self.evidence.hangup.is_some() {
@@ -141,8 +137,7 @@ impl Machine {
             // The disk never confirmed the intent, so nothing was sent.
             return self.end_unsent(now, Status::Failed, Reason::StoreUnavailable, EndedBy::Bot);
         }
-        let text = format!("nobody answered within {} s", self.record.request.ring_timeout);
-        self.note(now, Source::Bot, "ring_timeout", text, None);
+        self.note(now, Fact::RingTimeout { seconds: self.record.request.ring_timeout });
         self.ask_for_end(now, EndedBy::Limit, Reason::RingTimeout);
     }
 
@@ -151,15 +146,8 @@ impl Machine {
         if self.evidence.hangup.is_some() {
             return;
         }
-        let (source, text) = match (by, reason) {
-            (EndedBy::Api, _) => (Source::Api, "a client asked to hang up".to_owned()),
-            (_, Reason::Shutdown) => (Source::Bot, "the bot is stopping and hangs up".to_owned()),
-            (_, Reason::MaxDuration) => {
-                (Source::Bot, format!("{} s of talk are over", self.record.request.max_duration))
-            }
-            _ => (Source::Bot, "the scenario is over; the bot hangs up".to_owned()),
-        };
-        self.note(now, source, "hangup_asked", text, None);
+        let seconds = (reason == Reason::MaxDuration).then_some(self.record.request.max_duration);
+        self.note(now, Fact::HangupAsked { by, reason, seconds });
         if matches!(self.phase, Phase::Waiting | Phase::Storing) {
             return self.end_unsent(now, Status::Canceled, reason, by);
         }
@@ -189,10 +177,10 @@ impl Machine {
         self.timers.arm_once(Timer::GiveUp, now.mono + GIVE_UP);
     }
 
-    pub(super) fn request_failed(&mut self, now: Moment, what: &str, why: &str) {
+    pub(super) fn request_failed(&mut self, now: Moment, what: AriRequest, why: String) {
         if !self.failure_noted {
             self.failure_noted = true;
-            self.note(now, Source::Ari, "request_failed", format!("{what} failed: {why}"), None);
+            self.note(now, Fact::RequestFailed { what, why });
         }
         self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
     }
@@ -240,8 +228,7 @@ impl Machine {
     /// The end was asked for, and Asterisk could not be asked what came of it.
     pub(super) fn give_up(&mut self, now: Moment) {
         self.evidence.unreachable = true;
-        let text = "Asterisk can't be asked what became of this call".into();
-        self.note(now, Source::Bot, "gave_up", text, None);
+        self.note(now, Fact::GaveUp);
         self.conclude(now);
     }
 
@@ -259,8 +246,7 @@ impl Machine {
         self.evidence.far_gone = true;
         if self.evidence.destroyed.is_none() && self.evidence.report.is_none() {
             self.evidence.lost = true;
-            let text = "Asterisk has nothing of this call any more, and its end was not seen".into();
-            self.note(now, Source::Ari, "not_found", text, None);
+            self.note(now, Fact::NotFound);
         }
         self.conclude(now);
     }

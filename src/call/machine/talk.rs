@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::{Machine, seconds};
 use crate::{
-    call::{Effect, EndedBy, Moment, Reason, Source, Timer},
+    call::{Effect, EndedBy, Fact, Moment, Reason, Timer},
     scenario::{Run, Scenario, Step},
 };
 
@@ -88,17 +86,16 @@ impl Machine {
         let lasted = seconds(now.mono.saturating_sub(playing.since));
         let media = playing.media;
         if ok {
-            let data = json!({"media": media, "seconds": lasted});
-            self.note_with(now, Source::Ari, "sound_played", format!("played {media}"), None, Some(data));
+            self.note(now, Fact::SoundPlayed { media, seconds: lasted });
         } else {
-            self.sound_failed(now, &media, "Asterisk could not play it");
+            self.sound_failed(now, media, "Asterisk could not play it".to_owned());
         }
         self.next_step(now);
     }
 
-    pub(super) fn playback_refused(&mut self, now: Moment, playback: &str, why: &str) {
+    pub(super) fn playback_refused(&mut self, now: Moment, playback: &str, why: String) {
         let Some(playing) = self.take_playing(playback) else { return };
-        self.sound_failed(now, &playing.media, why);
+        self.sound_failed(now, playing.media, why);
         self.next_step(now);
     }
 
@@ -110,8 +107,7 @@ impl Machine {
         }
         let Some(playing) = self.playing.take() else { return };
         self.timers.disarm(Timer::Playback);
-        let text = format!("{} has ended; when was not seen", playing.media);
-        self.note(now, Source::Ari, "sound_ended", text, None);
+        self.note(now, Fact::SoundEnded { media: playing.media });
         self.next_step(now);
     }
 
@@ -121,16 +117,8 @@ impl Machine {
         Some(playing)
     }
 
-    fn sound_failed(&mut self, now: Moment, media: &str, why: &str) {
+    fn sound_failed(&mut self, now: Moment, media: String, why: String) {
         self.scenario.sound_failed();
-        let data = json!({"media": media});
-        self.note_with(
-            now,
-            Source::Ari,
-            "sound_failed",
-            format!("{media} was not played: {why}"),
-            None,
-            Some(data),
-        );
+        self.note(now, Fact::SoundFailed { media, why });
     }
 }

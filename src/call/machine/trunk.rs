@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::{Machine, Phase};
 use crate::call::{
-    ChannelState, DialStatus, Effect, EndedBy, Half, Moment, Reason, Report, Source, Status, Timer,
+    ChannelState, DialStatus, Effect, EndedBy, Fact, Half, Moment, Reason, Report, Timer,
     cause::CarrierStatus, evidence::Causes,
 };
 
@@ -40,10 +38,9 @@ impl Machine {
             self.timers.disarm(Timer::Settle);
         }
         self.evidence.trunk = true;
-        let text = format!("the trunk leg was created: channel {channel}, INVITE on its way");
-        let data = json!({"channel": channel, "sip_call_id": self.record.sip_call_id});
         self.record.trunk_channel = Some(channel.clone());
-        self.note_with(now, Source::Ari, "trunk_created", text, None, Some(data));
+        let sip_call_id = self.record.sip_call_id.clone();
+        self.note(now, Fact::TrunkCreated { channel: channel.clone(), sip_call_id });
         self.effects.push(Effect::Watch { trunk_channel: channel });
     }
 
@@ -52,10 +49,7 @@ impl Machine {
             DialStatus::Ringing => self.ringing(now),
             DialStatus::Progress => self.early_media(now),
             DialStatus::Answer => self.up(now),
-            DialStatus::Ended(word) => {
-                let text = format!("Dial ended without an answer: {word}");
-                self.note(now, Source::Ari, "dial_ended", text, None);
-            }
+            DialStatus::Ended(dialstatus) => self.note(now, Fact::DialEnded { dialstatus }),
         }
     }
 
@@ -74,7 +68,7 @@ impl Machine {
         self.evidence.rang = true;
         self.ringing_since.get_or_insert(now.mono);
         self.record.ringing_at.get_or_insert(now.wall);
-        self.note(now, Source::Sip, "trunk_ringing", "the trunk leg rings".into(), Some(Status::Ringing));
+        self.note(now, Fact::TrunkRinging);
     }
 
     fn early_media(&mut self, now: Moment) {
@@ -83,8 +77,7 @@ impl Machine {
         }
         self.evidence.early_media = true;
         self.ringing_since.get_or_insert(now.mono);
-        let text = "the carrier sends audio before an answer".into();
-        self.note(now, Source::Sip, "trunk_early_media", text, Some(Status::EarlyMedia));
+        self.note(now, Fact::TrunkEarlyMedia);
     }
 
     fn up(&mut self, now: Moment) {
@@ -98,7 +91,7 @@ impl Machine {
         self.timers.disarm(Timer::Proof);
         let longest = Duration::from_secs(self.record.request.max_duration.into());
         self.timers.arm(Timer::MaxDuration, now.mono + longest);
-        self.note(now, Source::Sip, "trunk_up", "the trunk leg is up".into(), Some(Status::Answered));
+        self.note(now, Fact::TrunkUp);
         self.begin_scenario(now);
     }
 
@@ -128,8 +121,7 @@ impl Machine {
             self.timers.arm(Timer::Proof, now.mono + PROOF);
             return self.look(now);
         }
-        let text = "the dialplan answered by itself: no trunk leg is up, so nobody was reached".into();
-        self.note(now, Source::Bot, "answer_unproven", text, None);
+        self.note(now, Fact::AnswerUnproven);
         self.ask_for_end(now, EndedBy::Pbx, Reason::DialplanMissing);
     }
 
@@ -145,9 +137,7 @@ impl Machine {
         self.evidence.far_first = self.evidence.hangup.is_none();
         self.evidence.at_timer_b =
             self.dialed_since.is_some_and(|since| now.mono.saturating_sub(since) >= TIMER_B);
-        let text = format!("the far side ended the trunk leg ({})", causes(cause, tech_cause));
-        let data = json!({"cause": cause, "tech_cause": tech_cause});
-        self.note_with(now, Source::Sip, "trunk_hangup", text, None, Some(data));
+        self.note(now, Fact::TrunkHangup { cause, tech_cause });
     }
 
     pub(super) fn trunk_destroyed(&mut self, now: Moment, cause: Option<u16>, tech_cause: Option<u16>) {
@@ -156,22 +146,13 @@ impl Machine {
         }
         self.evidence.trunk = true;
         self.evidence.destroyed = Some(Causes { cause, tech_cause });
-        let text = format!("the trunk channel is gone ({})", causes(cause, tech_cause));
-        let data = json!({"cause": cause, "tech_cause": tech_cause});
-        self.note_with(now, Source::Ari, "trunk_destroyed", text, None, Some(data));
+        self.note(now, Fact::TrunkDestroyed { cause, tech_cause });
         self.timers.arm_once(Timer::Settle, now.mono + SETTLE);
     }
 
-    pub(super) fn redirected(&mut self, now: Moment, to: &str, followed: bool) {
+    pub(super) fn redirected(&mut self, now: Moment, to: String, followed: bool) {
         self.evidence.forwarded = true;
-        let end = if followed { "and the dialplan followed it" } else { "which is refused" };
-        self.note(
-            now,
-            Source::Sip,
-            "redirected",
-            format!("the carrier redirected the call to {to}, {end}"),
-            None,
-        );
+        self.note(now, Fact::Redirected { to, followed });
         if followed {
             self.ask_for_end(now, EndedBy::Bot, Reason::RedirectRefused);
         }
@@ -187,18 +168,15 @@ impl Machine {
         if self.evidence.report.is_some() {
             return;
         }
-        let said = match &carrier {
-            Some(status) => format!("the carrier's last word was \"{} {}\"", status.code, status.text),
-            None => "the carrier never said anything".to_owned(),
-        };
-        let text = format!("{said}; DIALSTATUS {dialstatus}");
-        let data = json!({
-            "sip_code": carrier.as_ref().map(|s| s.code),
-            "sip_text": carrier.as_ref().map(|s| s.text.clone()),
-            "cause": cause,
-            "dialstatus": dialstatus,
-        });
-        self.note_with(now, Source::Dialplan, "report", text, None, Some(data));
+        self.note(
+            now,
+            Fact::Report {
+                sip_code: carrier.as_ref().map(|status| status.code),
+                sip_text: carrier.as_ref().map(|status| status.text.clone()),
+                cause,
+                dialstatus: dialstatus.clone(),
+            },
+        );
         self.evidence.report = Some(Report { dialstatus, carrier, cause });
         self.timers.arm_once(Timer::Settle, now.mono + SETTLE);
     }
@@ -229,14 +207,5 @@ impl Machine {
     pub(super) fn is_proven(&self) -> bool {
         let evidence = &self.evidence;
         evidence.destroyed.is_some() && (evidence.report.is_some() || evidence.far_gone)
-    }
-}
-
-fn causes(cause: Option<u16>, tech_cause: Option<u16>) -> String {
-    match (cause, tech_cause) {
-        (Some(cause), Some(sip)) => format!("cause {cause}, SIP {sip}"),
-        (Some(cause), None) => format!("cause {cause}"),
-        (None, Some(sip)) => format!("SIP {sip}"),
-        (None, None) => "no cause given".to_owned(),
     }
 }

@@ -1,0 +1,297 @@
+//! What a line of the timeline tells: one fact, with its stable word, its values for programs and its
+//! sentence in English. From word and values a reader makes the fact again, in its own language.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{EndedBy, Outcome, Reason, Source, Status};
+
+/// Serialized as `{"event": word, "data": values}`; words and fields are the API's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
+pub enum Fact {
+    /// `from`: the name of the client's key.
+    Accepted {
+        from: Option<String>,
+    },
+    IntentStored,
+    OriginateNotSent {
+        why: String,
+    },
+    OriginateRefused {
+        http_status: u16,
+        message: String,
+    },
+    OriginateUncertain {
+        why: String,
+    },
+    TrunkCreated {
+        channel: String,
+        sip_call_id: Option<String>,
+    },
+    TrunkRinging,
+    TrunkEarlyMedia,
+    TrunkUp,
+    /// The far side ended the trunk leg. Q.850 cause, and the protocol's own (a SIP status).
+    TrunkHangup {
+        cause: Option<u16>,
+        tech_cause: Option<u16>,
+    },
+    TrunkDestroyed {
+        cause: Option<u16>,
+        tech_cause: Option<u16>,
+    },
+    DialEnded {
+        dialstatus: String,
+    },
+    Redirected {
+        to: String,
+        followed: bool,
+    },
+    /// The dialplan's own report, after its `Dial`.
+    Report {
+        sip_code: Option<u16>,
+        sip_text: Option<String>,
+        cause: Option<u16>,
+        dialstatus: String,
+    },
+    AnswerUnproven,
+    RingTimeout {
+        seconds: u32,
+    },
+    /// `seconds`: of talk, when it was the longest allowed.
+    HangupAsked {
+        by: EndedBy,
+        reason: Reason,
+        seconds: Option<u32>,
+    },
+    SoundPlayed {
+        media: String,
+        seconds: f64,
+    },
+    SoundFailed {
+        media: String,
+        why: String,
+    },
+    /// It is over, and when was not seen.
+    SoundEnded {
+        media: String,
+    },
+    RequestFailed {
+        what: AriRequest,
+        why: String,
+    },
+    NotFound,
+    GaveUp,
+    /// `dialed`: Asterisk is asked for the call; else it waits on in the queue.
+    Restarted {
+        dialed: bool,
+    },
+    Ended {
+        status: Status,
+        reason: Reason,
+        ended_by: EndedBy,
+        sip_code: Option<u16>,
+        sip_text: Option<String>,
+    },
+}
+
+/// What was asked of Asterisk for a call, besides its one originate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AriRequest {
+    Hangup,
+    Channels,
+}
+
+impl Fact {
+    pub fn ended(outcome: &Outcome) -> Self {
+        Fact::Ended {
+            status: outcome.status,
+            reason: outcome.reason,
+            ended_by: outcome.ended_by,
+            sip_code: outcome.sip_code,
+            sip_text: outcome.sip_text.clone(),
+        }
+    }
+
+    /// The fact that a word and its values tell; `None` when they are no fact of this version's.
+    pub fn read(event: &str, data: Option<&Value>) -> Option<Self> {
+        serde_json::from_value(json!({"event": event, "data": data})).ok()
+    }
+
+    /// Its word, and its values if it has any.
+    pub fn parts(&self) -> (String, Option<Value>) {
+        match serde_json::to_value(self).expect("a fact has plain fields") {
+            Value::Object(mut fields) => match fields.remove("event") {
+                Some(Value::String(event)) => (event, fields.remove("data")),
+                _ => unreachable!("serde writes the tag as a text"),
+            },
+            _ => unreachable!("serde writes a tagged value as an object"),
+        }
+    }
+
+    pub fn source(&self) -> Source {
+        match self {
+            Fact::Accepted { .. } | Fact::HangupAsked { by: EndedBy::Api, .. } => Source::Api,
+            Fact::IntentStored => Source::Store,
+            Fact::TrunkRinging
+            | Fact::TrunkEarlyMedia
+            | Fact::TrunkUp
+            | Fact::TrunkHangup { .. }
+            | Fact::Redirected { .. } => Source::Sip,
+            Fact::Report { .. } => Source::Dialplan,
+            Fact::OriginateNotSent { .. }
+            | Fact::OriginateRefused { .. }
+            | Fact::OriginateUncertain { .. }
+            | Fact::TrunkCreated { .. }
+            | Fact::TrunkDestroyed { .. }
+            | Fact::DialEnded { .. }
+            | Fact::SoundPlayed { .. }
+            | Fact::SoundFailed { .. }
+            | Fact::SoundEnded { .. }
+            | Fact::RequestFailed { .. }
+            | Fact::NotFound => Source::Ari,
+            Fact::AnswerUnproven
+            | Fact::RingTimeout { .. }
+            | Fact::HangupAsked { .. }
+            | Fact::GaveUp
+            | Fact::Restarted { .. }
+            | Fact::Ended { .. } => Source::Bot,
+        }
+    }
+
+    /// The state that it proves.
+    pub fn proves(&self) -> Option<Status> {
+        Some(match self {
+            Fact::Accepted { .. } => Status::Queued,
+            Fact::IntentStored => Status::Dialing,
+            Fact::TrunkRinging => Status::Ringing,
+            Fact::TrunkEarlyMedia => Status::EarlyMedia,
+            Fact::TrunkUp => Status::Answered,
+            Fact::Ended { status, .. } => *status,
+            _ => return None,
+        })
+    }
+
+    /// The sentence of the timeline, with the values as Asterisk or the carrier gave them.
+    pub fn text(&self) -> String {
+        match self {
+            Fact::Accepted { from: Some(name) } => format!("the call was accepted from {name}"),
+            Fact::Accepted { from: None } => "the call was accepted".into(),
+            Fact::IntentStored => {
+                "the intent to dial is stored; from here on this call is never dialed again".into()
+            }
+            Fact::OriginateNotSent { why } => format!("the originate could not be sent: {why}"),
+            Fact::OriginateRefused { http_status, message } => {
+                format!("Asterisk refused the originate: {http_status} {message}")
+            }
+            Fact::OriginateUncertain { why } => {
+                format!("whether Asterisk took the originate is not known: {why}")
+            }
+            Fact::TrunkCreated { channel, .. } => {
+                format!("the trunk leg was created: channel {channel}, INVITE on its way")
+            }
+            Fact::TrunkRinging => "the trunk leg rings".into(),
+            Fact::TrunkEarlyMedia => "the carrier sends audio before an answer".into(),
+            Fact::TrunkUp => "the trunk leg is up".into(),
+            Fact::TrunkHangup { cause, tech_cause } => {
+                format!("the far side ended the trunk leg ({})", causes(*cause, *tech_cause))
+            }
+            Fact::TrunkDestroyed { cause, tech_cause } => {
+                format!("the trunk channel is gone ({})", causes(*cause, *tech_cause))
+            }
+            Fact::DialEnded { dialstatus } => format!("Dial ended without an answer: {dialstatus}"),
+            Fact::Redirected { to, followed } => {
+                let end = if *followed { "and the dialplan followed it" } else { "which is refused" };
+                format!("the carrier redirected the call to {to}, {end}")
+            }
+            Fact::Report { sip_code, sip_text, dialstatus, .. } => {
+                let said = match words(*sip_code, sip_text.as_deref()) {
+                    Some(words) => format!("the carrier's last word was \"{words}\""),
+                    None => "the carrier never said anything".into(),
+                };
+                format!("{said}; DIALSTATUS {dialstatus}")
+            }
+            Fact::AnswerUnproven => {
+                "the dialplan answered by itself: no trunk leg is up, so nobody was reached".into()
+            }
+            Fact::RingTimeout { seconds } => format!("nobody answered within {seconds} s"),
+            Fact::HangupAsked { by: EndedBy::Api, .. } => "a client asked to hang up".into(),
+            Fact::HangupAsked { reason: Reason::Shutdown, .. } => "the bot is stopping and hangs up".into(),
+            Fact::HangupAsked { seconds: Some(seconds), .. } => format!("{seconds} s of talk are over"),
+            Fact::HangupAsked { .. } => "the scenario is over; the bot hangs up".into(),
+            Fact::SoundPlayed { media, .. } => format!("played {media}"),
+            Fact::SoundFailed { media, why } => format!("{media} was not played: {why}"),
+            Fact::SoundEnded { media } => format!("{media} has ended; when was not seen"),
+            Fact::RequestFailed { what: AriRequest::Hangup, why } => format!("the hang-up failed: {why}"),
+            Fact::RequestFailed { what: AriRequest::Channels, why } => {
+                format!("the look at its channels failed: {why}")
+            }
+            Fact::NotFound => "Asterisk has nothing of this call any more, and its end was not seen".into(),
+            Fact::GaveUp => "Asterisk can't be asked what became of this call".into(),
+            Fact::Restarted { dialed: false } => "the bot was restarted; the call waits on".into(),
+            Fact::Restarted { dialed: true } => {
+                "the bot was restarted; it asks Asterisk for this call and never dials it again".into()
+            }
+            Fact::Ended { status, reason, ended_by, sip_code, sip_text } => {
+                let said = words(*sip_code, sip_text.as_deref());
+                let said = said.map(|words| format!("; the carrier said {words}")).unwrap_or_default();
+                format!("{status}: {reason}, ended by {ended_by}{said}")
+            }
+        }
+    }
+}
+
+/// A SIP status as it stood on the wire.
+pub fn words(code: Option<u16>, text: Option<&str>) -> Option<String> {
+    match (code, text) {
+        (Some(code), Some(text)) => Some(format!("{code} {text}")),
+        (Some(code), None) => Some(code.to_string()),
+        (None, _) => None,
+    }
+}
+
+fn causes(cause: Option<u16>, tech_cause: Option<u16>) -> String {
+    match (cause, tech_cause) {
+        (Some(cause), Some(sip)) => format!("cause {cause}, SIP {sip}"),
+        (Some(cause), None) => format!("cause {cause}"),
+        (None, Some(sip)) => format!("SIP {sip}"),
+        (None, None) => "no cause given".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_makes_the_fact_again() {
+        for fact in [
+            Fact::Accepted { from: Some("crm".into()) },
+            Fact::IntentStored,
+            Fact::TrunkHangup { cause: Some(17), tech_cause: None },
+            Fact::HangupAsked { by: EndedBy::Limit, reason: Reason::MaxDuration, seconds: Some(600) },
+            Fact::RequestFailed { what: AriRequest::Hangup, why: "500".into() },
+        ] {
+            let (event, data) = fact.parts();
+            assert_eq!(Fact::read(&event, data.as_ref()), Some(fact));
+        }
+    }
+
+    #[test]
+    fn the_words_and_values_are_the_apis() {
+        let cause = Fact::TrunkDestroyed { cause: Some(21), tech_cause: Some(401) };
+        assert_eq!(cause.parts(), ("trunk_destroyed".into(), Some(json!({"cause": 21, "tech_cause": 401}))));
+        assert_eq!(Fact::TrunkUp.parts(), ("trunk_up".into(), None));
+    }
+
+    #[test]
+    fn what_is_no_fact_of_ours_is_not_made_one() {
+        assert_eq!(Fact::read("teleported", None), None);
+        assert_eq!(Fact::read("report", Some(&json!({"dialstatus": 7}))), None);
+        // A field of a newer version does not hide what is known.
+        let newer = json!({"seconds": 60, "tone": "high"});
+        assert_eq!(Fact::read("ring_timeout", Some(&newer)), Some(Fact::RingTimeout { seconds: 60 }));
+    }
+}
