@@ -1,7 +1,7 @@
 //! Why there is no events connection. Its text is what a person reads in the log and on the health page: what
 //! happened, and what to do about it.
 
-use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+use std::io::ErrorKind::{BrokenPipe, ConnectionReset, InvalidData, UnexpectedEof};
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Error as WsError;
@@ -27,6 +27,10 @@ pub(super) enum Loss {
         "cannot reach Asterisk at `{url}`: {why}; is it running, and its HTTP server enabled in http.conf?"
     )]
     Unreachable { url: String, why: String },
+    #[error(
+        "the certificate of `{url}` is not trusted: {why}; add its authority to the system's certificates, or name its file in the environment variable SSL_CERT_FILE"
+    )]
+    Untrusted { url: String, why: String },
     #[error("the connection was prepared only in part: {0}")]
     Setup(AriError),
     #[error("Asterisk closed the connection{detail}; it stopped, restarted, or could not write fast enough")]
@@ -80,6 +84,10 @@ impl Loss {
                 404 => Self::NoAri { url },
                 status => Self::Handshake { url, status },
             },
+            // tungstenite hands the TLS library's word on as an I/O error of this kind.
+            WsError::Io(error) if error.kind() == InvalidData => {
+                Self::Untrusted { url, why: error.to_string() }
+            }
             other => Self::Unreachable { url, why: other.to_string() },
         }
     }
