@@ -156,7 +156,9 @@ impl Runner {
                     self.written.entry(call).or_insert_with(|| Written { submitted: Instant::now(), event });
                     let idempotency = self.keys.remove(&call);
                     let record = Arc::new(*record);
-                    self.store.submit(Commit { record, entries, idempotency, done: None });
+                    // A client waits for its call to be accepted, the originate for its intent.
+                    let urgent = intent || self.placing.contains_key(&call);
+                    self.store.submit(Commit { record, entries, idempotency, urgent, done: None });
                 }
                 Effect::Originate(wish) => self.line.originate(call, wish, &self.settings.trunk.context),
                 Effect::Hangup { channel } => self.line.hangup(call, channel),

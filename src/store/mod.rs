@@ -65,6 +65,8 @@ pub struct Commit {
     /// What is new in the call's timeline.
     pub entries: Vec<Entry>,
     pub idempotency: Option<IdempotencyRow>,
+    /// Somebody waits for it: it goes to the disk at once, and all that has been gathered with it.
+    pub urgent: bool,
     /// Told once the step is on disk; dropped when it can never be.
     pub done: Option<oneshot::Sender<()>>,
 }
@@ -153,6 +155,7 @@ impl Store {
             shared: shared.clone(),
             options: opened.writer_options,
             connection: Some(opened.writer),
+            next_seq: None,
             file: opened.file,
             purge_at: Instant::now(),
             keep_days: 0,

@@ -22,6 +22,7 @@ async fn remember(bench: &Bench, records: Vec<CallRecord>) {
             record: Arc::new(record),
             entries: Vec::new(),
             idempotency: None,
+            urgent: true,
             done: Some(done),
         });
         is_done.await.expect("durable");

@@ -101,6 +101,7 @@ fn commit(record: &CallRecord, events: &[&str]) -> Commit {
         record: Arc::new(record.clone()),
         entries: events.iter().map(|event| entry(event)).collect(),
         idempotency: None,
+        urgent: false,
         done: None,
     }
 }

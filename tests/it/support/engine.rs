@@ -96,7 +96,7 @@ impl FakeEngine {
         });
         self.waiting.lock().insert(record.id, reply);
         let entries = vec![entry("accepted", Some(Status::Queued), None)];
-        self.store.submit(Commit { record, entries, idempotency, done: None });
+        self.store.submit(Commit { record, entries, idempotency, urgent: true, done: None });
     }
 
     fn hangup(&self, id: CallId) -> HangupAnswer {
@@ -144,6 +144,7 @@ impl FakeEngine {
             record: Arc::new(record),
             entries: vec![entry],
             idempotency: None,
+            urgent: true,
             done: None,
         });
     }
