@@ -26,8 +26,34 @@ fn not_sent() {
 fn refused() {
     let mut call = originating();
     let message = "Allocation failed".into();
-    call.give(Input::OriginateFailed(OriginateFailure::Refused { status: 500, message }));
+    call.give(Input::OriginateFailed(OriginateFailure::Refused { status: 400, message }));
     call.expect(&["store(failed)", "ended"]).ends("failed asterisk_refused pbx");
+}
+
+fn broken() -> Input {
+    let message = "Allocation failed".into();
+    Input::OriginateFailed(OriginateFailure::Refused { status: 500, message })
+}
+
+/// A 500 tells that something broke, not at which point: Asterisk is asked.
+#[test]
+fn broken_and_nothing_came_of_it() {
+    let mut call = originating();
+    call.give(broken()).expect(&["store(dialing)", "look"]);
+    call.give(nothing_found()).expect(&[]);
+    call.at(2.5).expect(&["look"]);
+    call.give(nothing_found());
+    call.ends("failed asterisk_refused pbx");
+}
+
+#[test]
+fn broken_and_dialed_all_the_same() {
+    let mut call = originating();
+    call.give(broken());
+    call.give(Input::Found(found(ChannelState::Down, ChannelState::Ringing)))
+        .expect(&["store(ringing)", "watch"]);
+    call.give(Input::TrunkHangup { cause: Some(17), tech_cause: Some(486) });
+    call.trunk_and_halves_gone().ends("busy busy callee");
 }
 
 #[test]

@@ -226,6 +226,7 @@ impl Machine {
             Input::TrunkDestroyed { cause, tech_cause } => self.trunk_destroyed(now, cause, tech_cause),
             Input::Redirected { to, followed } => self.redirected(now, &to, followed),
             Input::Reported { dialstatus, carrier, cause } => self.reported(now, dialstatus, carrier, cause),
+            Input::TrunkHungUpHere => self.trunk_hung_up_here(now),
             Input::Entered => self.entered(now),
             Input::HalfDestroyed { half, cause } => self.half_destroyed(now, half, cause),
             Input::PlaybackStarted { playback } => self.playback_started(now, &playback),

@@ -113,6 +113,21 @@ impl Machine {
                 self.note(now, Source::Ari, "originate_not_sent", text, None);
                 self.end_unsent(now, Status::Failed, Reason::AsteriskUnreachable, EndedBy::Pbx);
             }
+            OriginateFailure::Refused { status, message } if !seen && status >= 500 => {
+                // Something broke on the way to this answer, so what was done before it broke is looked for:
+                // what was dialed in spite of it must not ring behind the back of a call that "failed".
+                let text = format!(
+                    "Asterisk refused the originate: {status} {message}; it is asked whether nothing came of it"
+                );
+                self.note(now, Source::Ari, "originate_refused", text, None);
+                self.evidence.refused = true;
+                self.evidence.uncertain = true;
+                self.phase = Phase::Placed;
+                if self.evidence.hangup.is_some() {
+                    self.send_hangup(now);
+                }
+                self.look(now);
+            }
             OriginateFailure::Refused { status, message } if !seen => {
                 let text = format!("Asterisk refused the originate: {status} {message}");
                 self.note(now, Source::Ari, "originate_refused", text, None);
@@ -217,6 +232,7 @@ impl Machine {
         }
         self.misses = 0;
         self.evidence.uncertain = false;
+        self.evidence.refused = false;
         let asked_before = self.evidence.hangup.is_some();
         if self.phase == Phase::Originating {
             self.phase = Phase::Placed;
@@ -259,6 +275,8 @@ impl Machine {
         self.evidence.far_gone = true;
         if self.evidence.destroyed.is_none() && self.evidence.report.is_none() {
             self.evidence.lost = true;
+        }
+        if self.evidence.lost && !self.evidence.refused {
             let text = "Asterisk has nothing of this call any more, and its end was not seen".into();
             self.note(now, Source::Ari, "not_found", text, None);
         }

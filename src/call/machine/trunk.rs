@@ -150,6 +150,15 @@ impl Machine {
         self.note_with(now, Source::Sip, "trunk_hangup", text, None, Some(data));
     }
 
+    pub(super) fn trunk_hung_up_here(&mut self, now: Moment) {
+        if self.evidence.pbx_hangup {
+            return;
+        }
+        self.evidence.pbx_hangup = true;
+        let text = "the trunk leg was hung up at the PBX: by an operator, or by Asterisk's own stop".into();
+        self.note(now, Source::Ari, "trunk_hung_up_here", text, None);
+    }
+
     pub(super) fn trunk_destroyed(&mut self, now: Moment, cause: Option<u16>, tech_cause: Option<u16>) {
         if self.evidence.destroyed.is_some() {
             return;
