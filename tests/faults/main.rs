@@ -5,7 +5,7 @@
 //!
 //! One file a fault. What the tests stand on is that of `tests/e2e`.
 
-#[allow(dead_code, reason = "the end-to-end tests use the rest")]
+#[allow(dead_code, unused_imports, reason = "the end-to-end tests use the rest")]
 #[path = "../e2e/support/mod.rs"]
 mod support;
 

@@ -89,10 +89,10 @@ async fn restarted() {
     let (mut bot, before, live, _) = full_bot(&lab).await;
     lab.spoil("pbx-restart");
     let ends = [
-        "unknown outcome_lost unknown sent",
-        "unknown outcome_lost unknown ringing",
-        "unknown outcome_lost unknown early_media",
-        "completed outcome_lost unknown answered",
+        "canceled hung_up pbx trying",
+        "canceled hung_up pbx ringing",
+        "canceled hung_up pbx early_media",
+        "completed hung_up pbx answered 200 OK",
     ];
     after(&lab, &mut bot, &live, ends, &before).await;
 }
