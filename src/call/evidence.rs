@@ -215,8 +215,9 @@ impl Evidence {
 
     /// The trunk channel existed, but its INVITE could not be handed to the network.
     fn unsendable(&self, report: &Report) -> bool {
+        // CONGESTION without a word of the carrier's is Asterisk's own 503: the kernel had no way there (measured).
         // 18 is what SIP's own time-out leaves: that INVITE was sent, again and again.
-        report.dialstatus == "CHANUNAVAIL" && self.q850() != Some(18)
+        ["CHANUNAVAIL", "CONGESTION"].contains(&report.dialstatus.as_str()) && self.q850() != Some(18)
     }
 
     fn end_of_talk(&self) -> (EndedBy, Reason) {
