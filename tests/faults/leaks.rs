@@ -36,7 +36,11 @@ impl Before {
             let (memory, files) = (bot.resident(), bot.open_files());
             let seen = format!("{} → {memory} KiB, {} → {files} open files", self.memory, self.files);
             let back = memory <= self.memory + MEMORY && files <= self.files + FILES;
-            if back { Ok(eprintln!("{seen}")) } else { Err(seen) }
+            if !back {
+                return Err(seen);
+            }
+            eprintln!("{seen}");
+            Ok(())
         })
         .await;
         for what in ["live", "queued"] {
