@@ -11,7 +11,7 @@ use crate::{
     leaks::Before,
     load::{SCENARIOS, one_in_each_state, place, request},
     proxy::{Faults, Proxy, RUBBISH, Rubbish},
-    support::{Bot, Call, Lab, SOON, assert_end},
+    support::{Bot, Call, Lab, SOON, assert_end, until},
 };
 
 /// Where requests travel.
@@ -39,6 +39,16 @@ async fn until_nothing_left(lab: &Lab, bot: &Bot) {
 
 async fn assert_well_again(bot: &mut Bot, proxy: &Proxy) {
     proxy.set(Faults::default());
+    if bot.get("/health/ready").await.status == StatusCode::OK {
+        // A slow socket stays slow.
+        proxy.cut();
+        until("the cut is seen", SOON, async || {
+            let log = bot.log_text();
+            let (lost, found) = (log.rfind("Asterisk is away"), log.rfind("connected to Asterisk"));
+            if lost > found { Ok(()) } else { Err("not yet") }
+        })
+        .await;
+    }
     bot.until_ready().await;
     let next = place(bot, ANSWERS).await;
     let next = bot.until_ended(&next.id(), SOON).await;
