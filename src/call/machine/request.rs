@@ -41,7 +41,7 @@ impl Machine {
     }
 
     pub(super) fn end_in_queue(&mut self, now: Moment, reason: Reason, ended_by: EndedBy) {
-        if !matches!(self.phase, Phase::Waiting | Phase::Storing) {
+        if !matches!(self.phase, Phase::Waiting | Phase::Storing | Phase::Unsent) {
             return;
         }
         let status =
@@ -80,6 +80,11 @@ impl Machine {
         if self.phase != Phase::Storing {
             return;
         }
+        self.originate(now);
+    }
+
+    /// Sends it: for the first time, or again when it certainly did not leave.
+    fn originate(&mut self, now: Moment) {
         self.phase = Phase::Originating;
         self.dialed_since = Some(now.mono);
         let request = &self.record.request;
@@ -97,8 +102,17 @@ impl Machine {
             return;
         }
         self.phase = Phase::Placed;
+        self.timers.disarm(Timer::Unreachable);
         if self.evidence.hangup.is_some() {
             self.send_hangup(now);
+        }
+    }
+
+    /// Asterisk is there again.
+    pub(super) fn asterisk_back(&mut self, now: Moment) {
+        self.timers.disarm(Timer::Unreachable);
+        if self.phase == Phase::Unsent {
+            self.originate(now);
         }
     }
 
@@ -109,9 +123,19 @@ impl Machine {
         let seen = self.evidence.trunk || self.evidence.near_gone || self.evidence.far_gone;
         match failure {
             OriginateFailure::NotSent(why) if !seen => {
-                let text = format!("the originate could not be sent: {why}");
-                self.note(now, Source::Ari, "originate_not_sent", text, None);
-                self.end_unsent(now, Status::Failed, Reason::AsteriskUnreachable, EndedBy::Pbx);
+                // Asterisk went away between the decision to dial and the dialing: nothing was dialed, so it
+                // may wait as those do that are still in the queue.
+                if !self.failure_noted {
+                    self.failure_noted = true;
+                    let text = format!("the originate could not be sent, and waits for Asterisk: {why}");
+                    self.note(now, Source::Ari, "originate_not_sent", text, None);
+                }
+                self.phase = Phase::Unsent;
+                self.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
+                self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
+                if let Some((by, reason)) = self.evidence.hangup {
+                    self.end_in_queue(now, reason, by);
+                }
             }
             OriginateFailure::Refused { status, message } if !seen && status >= 500 => {
                 // Something broke on the way to this answer, so what was done before it broke is looked for:
@@ -152,6 +176,9 @@ impl Machine {
         if self.evidence.up {
             return;
         }
+        if self.phase == Phase::Unsent {
+            return self.end_unsent(now, Status::Failed, Reason::AsteriskUnreachable, EndedBy::Pbx);
+        }
         if self.phase == Phase::Storing {
             // The disk never confirmed the intent, so nothing was sent.
             return self.end_unsent(now, Status::Failed, Reason::StoreUnavailable, EndedBy::Bot);
@@ -175,7 +202,7 @@ impl Machine {
             _ => (Source::Bot, "the scenario is over; the bot hangs up".to_owned()),
         };
         self.note(now, source, "hangup_asked", text, None);
-        if matches!(self.phase, Phase::Waiting | Phase::Storing) {
+        if matches!(self.phase, Phase::Waiting | Phase::Storing | Phase::Unsent) {
             return self.end_unsent(now, Status::Canceled, reason, by);
         }
         self.ask_for_end(now, by, reason);
@@ -214,6 +241,9 @@ impl Machine {
 
     /// Asks Asterisk what it has of this call.
     pub(super) fn look(&mut self, now: Moment) {
+        if self.phase == Phase::Unsent {
+            return self.originate(now);
+        }
         if matches!(self.phase, Phase::Waiting | Phase::Storing) {
             return;
         }
@@ -223,7 +253,7 @@ impl Machine {
     }
 
     pub(super) fn found(&mut self, now: Moment, found: Found) {
-        if matches!(self.phase, Phase::Waiting | Phase::Storing) {
+        if matches!(self.phase, Phase::Waiting | Phase::Storing | Phase::Unsent) {
             return;
         }
         self.failure_noted = false;
