@@ -74,6 +74,11 @@ impl Lab {
         run(&[fault, &self.dir.to_string_lossy()], &[]);
     }
 
+    /// Where the library is that shows a process another time.
+    pub fn faketime() -> String {
+        run(&["faketime"], &[]).trim().to_owned()
+    }
+
     /// A command on the console of `pbx` or `carrier`.
     pub fn console(&self, which: &str, command: &str) -> String {
         run(&["cli", which, &self.dir.to_string_lossy(), command], &[])
