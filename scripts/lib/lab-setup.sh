@@ -170,6 +170,32 @@ fetch_asterisk() {
   rm -rf "$tmp"
 }
 
+# A library that shows a process another time than the machine's, for tests of clocks that are stepped.
+find_faketime() { first_with libfaketime.so.1 /usr/lib/*/faketime "$LAB_HOME"/faketime/usr/lib/*/faketime; }
+
+# From the machine's own suite, because it is loaded into programs that use the machine's own libc.
+fetch_faketime() {
+  local dir=$LAB_HOME/faketime.tmp
+  rm -rf "$dir"
+  mkdir -p "$dir"
+  (cd "$dir" && apt-get -q download -o APT::Sandbox::User= libfaketime >apt.log 2>&1) || {
+    # Without the lists of packages there is nothing to download from.
+    if ((EUID == 0)); then apt-get -q update; else sudo -n apt-get -q update; fi >"$dir/apt.log" 2>&1 || true
+    (cd "$dir" && apt-get -q download -o APT::Sandbox::User= libfaketime >>apt.log 2>&1)
+  } || die "could not download libfaketime: $(tail -n 3 "$dir/apt.log"). Install it from your distribution."
+  dpkg-deb -x "$dir"/libfaketime_*.deb "$dir"
+  rm -rf "$LAB_HOME/faketime"
+  mv "$dir" "$LAB_HOME/faketime"
+}
+
+cmd_faketime() {
+  mkdir -p "$LAB_HOME"
+  exec 8>"$LAB_HOME/setup.lock"
+  flock 8
+  find_faketime >/dev/null || fetch_faketime
+  echo "$(find_faketime || die "libfaketime was unpacked into $LAB_HOME/faketime, but it is not there")/libfaketime.so.1"
+}
+
 cmd_setup() {
   mkdir -p "$LAB_HOME"
   if [[ -z $(missing_packages) ]] && find_asterisk; then

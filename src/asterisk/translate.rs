@@ -49,6 +49,14 @@ impl Translator {
         (self.is_trunk(&channel.name) && registry.role(&channel.id).is_none()).then_some(channel.id.as_str())
     }
 
+    /// Whether this tells that Asterisk is stopping: it hangs up all channels then, and refuses new ones.
+    pub fn is_shutdown(event: &Event) -> bool {
+        /// `AST_SOFTHANGUP_SHUTDOWN`, a bit of the "cause" of a soft request (measured on 22.10).
+        const SHUTDOWN: i32 = 1 << 2;
+        matches!(event, Event::ChannelHangupRequest(request)
+            if request.soft == Some(true) && request.cause.is_some_and(|flags| flags & SHUTDOWN != 0))
+    }
+
     /// The call that an event is about and what it means for it; empty when it is about none.
     pub fn inputs(&self, event: Event, registry: &Registry) -> Vec<(CallId, Input)> {
         let one = |found: Option<(CallId, Input)>| found.into_iter().collect();
@@ -67,10 +75,10 @@ impl Translator {
                 .zip(channel_state(&change.channel.state))
                 .map(|(call, state)| (call, Input::TrunkState(state)))),
             Event::ChannelHangupRequest(request) => one(trunk(&request.channel.id).map(|call| {
-                (
-                    call,
-                    Input::TrunkHangup { cause: word(request.cause), tech_cause: word(request.tech_cause) },
-                )
+                let by_far_side =
+                    Input::TrunkHangup { cause: word(request.cause), tech_cause: word(request.tech_cause) };
+                // The cause of a soft one is no cause but Asterisk's own flag of who asked.
+                (call, if request.soft == Some(true) { Input::TrunkHungUpHere } else { by_far_side })
             })),
             Event::ChannelDestroyed(gone) => one(match registry.role(&gone.channel.id) {
                 Some((call, ChannelRole::Trunk)) => Some((

@@ -38,6 +38,8 @@ pub struct Evidence {
     pub entered: bool,
     /// The far side ended the trunk leg.
     pub far_hangup: Option<Causes>,
+    /// The trunk leg was hung up at the PBX, and not by us.
+    pub pbx_hangup: bool,
     /// The trunk channel is gone.
     pub destroyed: Option<Causes>,
     pub report: Option<Report>,
@@ -55,6 +57,8 @@ pub struct Evidence {
     pub far_gone: bool,
     /// Whether the originate was carried out is not known.
     pub uncertain: bool,
+    /// Asterisk itself said that it did not carry it out.
+    pub refused: bool,
     /// Asterisk has nothing of the call any more, and how it ended was not seen.
     pub lost: bool,
     /// The end was asked for, and Asterisk has been out of reach since.
@@ -178,6 +182,9 @@ impl Evidence {
         if !self.trunk {
             return self.end_without_trunk();
         }
+        if self.pbx_hangup {
+            return (Status::Canceled, Reason::HungUp, EndedBy::Pbx);
+        }
         if let Some(report) = &self.report {
             let reason = match (self.rang(), self.heard()) {
                 // The PBX itself gave up: Dial's own time-out, or an operator's hang-up.
@@ -208,8 +215,9 @@ impl Evidence {
 
     /// The trunk channel existed, but its INVITE could not be handed to the network.
     fn unsendable(&self, report: &Report) -> bool {
+        // CONGESTION without a word of the carrier's is Asterisk's own 503: the kernel had no way there (measured).
         // 18 is what SIP's own time-out leaves: that INVITE was sent, again and again.
-        report.dialstatus == "CHANUNAVAIL" && self.q850() != Some(18)
+        ["CHANUNAVAIL", "CONGESTION"].contains(&report.dialstatus.as_str()) && self.q850() != Some(18)
     }
 
     fn end_of_talk(&self) -> (EndedBy, Reason) {
@@ -220,6 +228,7 @@ impl Evidence {
                 (if normal { EndedBy::Callee } else { EndedBy::Carrier }, Reason::HungUp)
             }
             (_, Some((ended_by, reason))) => (ended_by, reason),
+            (None, None) if self.pbx_hangup => (EndedBy::Pbx, Reason::HungUp),
             (None, None) if self.lost || self.destroyed.is_none() => (EndedBy::Unknown, Reason::OutcomeLost),
             _ => (EndedBy::Pbx, Reason::HungUp),
         }
@@ -259,6 +268,9 @@ impl Evidence {
         if dialed || self.no_route {
             // The dialplan ran its Dial, and no trunk leg came of it.
             return (Status::Failed, Reason::TrunkUnreachable, EndedBy::Pbx);
+        }
+        if self.refused {
+            return (Status::Failed, Reason::AsteriskRefused, EndedBy::Pbx);
         }
         if self.uncertain || self.lost {
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);

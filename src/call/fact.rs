@@ -37,6 +37,8 @@ pub enum Fact {
         cause: Option<u16>,
         tech_cause: Option<u16>,
     },
+    /// Somebody at the PBX ended the trunk leg.
+    TrunkHungUpHere,
     TrunkDestroyed {
         cause: Option<u16>,
         tech_cause: Option<u16>,
@@ -145,6 +147,7 @@ impl Fact {
             | Fact::OriginateRefused { .. }
             | Fact::OriginateUncertain { .. }
             | Fact::TrunkCreated { .. }
+            | Fact::TrunkHungUpHere
             | Fact::TrunkDestroyed { .. }
             | Fact::DialEnded { .. }
             | Fact::SoundPlayed { .. }
@@ -182,7 +185,12 @@ impl Fact {
             Fact::IntentStored => {
                 "the intent to dial is stored; from here on this call is never dialed again".into()
             }
-            Fact::OriginateNotSent { why } => format!("the originate could not be sent: {why}"),
+            Fact::OriginateNotSent { why } => {
+                format!("the originate could not be sent, and waits for Asterisk: {why}")
+            }
+            Fact::OriginateRefused { http_status: http_status @ 500.., message } => format!(
+                "Asterisk refused the originate: {http_status} {message}; it is asked whether nothing came of it"
+            ),
             Fact::OriginateRefused { http_status, message } => {
                 format!("Asterisk refused the originate: {http_status} {message}")
             }
@@ -197,6 +205,9 @@ impl Fact {
             Fact::TrunkUp => "the trunk leg is up".into(),
             Fact::TrunkHangup { cause, tech_cause } => {
                 format!("the far side ended the trunk leg ({})", causes(*cause, *tech_cause))
+            }
+            Fact::TrunkHungUpHere => {
+                "the trunk leg was hung up at the PBX: by an operator, or by Asterisk's own stop".into()
             }
             Fact::TrunkDestroyed { cause, tech_cause } => {
                 format!("the trunk channel is gone ({})", causes(*cause, *tech_cause))

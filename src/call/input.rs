@@ -83,6 +83,8 @@ pub enum Input {
         cause: Option<u16>,
         tech_cause: Option<u16>,
     },
+    /// Somebody at the PBX ended the trunk leg: an operator, another program, or Asterisk's own stop.
+    TrunkHungUpHere,
     /// The trunk channel is gone.
     TrunkDestroyed {
         cause: Option<u16>,

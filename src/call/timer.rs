@@ -32,7 +32,8 @@ pub enum Timer {
     Playback,
     /// The trunk leg is gone; the rest of the evidence did not come: the call ends with what there is.
     Settle,
-    /// A hang-up or an originate had no visible effect yet: Asterisk is asked about the channels.
+    /// A hang-up or an originate had no visible effect yet: Asterisk is asked about the channels. One that
+    /// certainly did not leave is sent again.
     Check,
     /// Asterisk could not be asked for too long after a hang-up: the call ends as it is known.
     GiveUp,

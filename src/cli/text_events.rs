@@ -38,6 +38,9 @@ impl Text {
             Fact::TrunkHangup { cause, tech_cause } => {
                 format!("та сторона завершила плечо к оператору ({})", causes(cause, tech_cause))
             }
+            Fact::TrunkHungUpHere => {
+                "плечо к оператору завершили на самой АТС: администратор или остановка Asterisk".into()
+            }
             Fact::TrunkDestroyed { cause, tech_cause } => {
                 format!("канала к оператору больше нет ({})", causes(cause, tech_cause))
             }
@@ -70,7 +73,12 @@ impl Text {
             Fact::AnswerUnproven => {
                 "dialplan ответил сам: плечо к оператору не поднято, так что никто не ответил".into()
             }
-            Fact::OriginateNotSent { why } => format!("запрос на звонок не удалось отправить: {why}"),
+            Fact::OriginateNotSent { why } => {
+                format!("запрос на звонок не удалось отправить, он ждёт Asterisk: {why}")
+            }
+            Fact::OriginateRefused { http_status: http_status @ 500.., message } => format!(
+                "Asterisk отклонил запрос на звонок: {http_status} {message}; выясняем, не набрал ли он всё же"
+            ),
             Fact::OriginateRefused { http_status, message } => {
                 format!("Asterisk отклонил запрос на звонок: {http_status} {message}")
             }

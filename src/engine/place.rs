@@ -127,6 +127,7 @@ impl Runner {
     pub(super) fn may_admit(&self) -> bool {
         self.stopping.is_none()
             && matches!(self.ari, AriState::Up { .. })
+            && self.held_until.is_none()
             && self.live.len() < self.settings.dial.max_concurrent
             && matches!(self.store.health(), Health::Ok)
     }

@@ -25,8 +25,11 @@ use super::{
     survey::Lookup,
 };
 use crate::{
-    asterisk::ari::{Event, Link},
-    call::{CallId, CallRecord, Effect, Input, Machine, Moment, Registry},
+    asterisk::{
+        ari::{Event, Link},
+        translate::Translator,
+    },
+    call::{CallId, CallRecord, Effect, Input, Machine, Moment, OriginateFailure, Registry},
     metrics::Metrics,
     store::{Commit, Committed, IdempotencyRow, Notice, Store},
 };
@@ -41,6 +44,12 @@ const BEFORE_START: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// So many commits may wait for the disk before no new call is taken.
 pub(super) const MAX_BACKLOG: u64 = 20_000;
+
+/// Asterisk that refuses a call for want of something refuses the next one too.
+const REFUSED_HOLD: Duration = Duration::from_secs(2);
+
+/// Asterisk that is stopping is gone within 15 s; longer, and the stop was called off.
+const SHUTDOWN_HOLD: Duration = Duration::from_secs(30);
 
 /// A client that waits until its call is on disk.
 pub(super) type PlaceReply = oneshot::Sender<Result<Arc<CallRecord>, PlaceError>>;
@@ -78,6 +87,8 @@ pub(super) struct Runner {
     /// When the event came that is being handled.
     pub event_at: Option<Instant>,
     pub ari: AriState,
+    /// Asterisk is stopping, or refuses for want of something: the queue waits for it until then.
+    pub held_until: Option<Duration>,
     pub stopping: Option<Duration>,
     pub published: LiveCalls,
     pub changes: broadcast::Sender<Arc<Change>>,
@@ -133,6 +144,9 @@ impl Runner {
     /// Gives an input to a call. One for a call that has ended, or was never ours, changes nothing.
     pub fn feed(&mut self, call: CallId, input: Input) {
         let now = self.now();
+        if matches!(&input, Input::OriginateFailed(OriginateFailure::Refused { status: 500.., .. })) {
+            self.hold(REFUSED_HOLD);
+        }
         let Some(machine) = self.machines.get_mut(&call) else {
             tracing::debug!(%call, ?input, "an input for no live call");
             self.metrics.inputs_stray.inc();
@@ -198,6 +212,11 @@ impl Runner {
         self.intents.remove(&call);
     }
 
+    /// What is refused was never dialed and never will be, so no more of the queue is sent into it.
+    fn hold(&mut self, time: Duration) {
+        self.held_until = self.held_until.max(Some(self.now().mono + time));
+    }
+
     fn link(&mut self, link: Link) {
         match link {
             Link::Event(event, received) => {
@@ -209,6 +228,7 @@ impl Runner {
                 tracing::info!(version = asterisk_version, "connected to Asterisk");
                 self.ari = AriState::Up { version: asterisk_version };
                 self.metrics.ari_reconnects.inc();
+                self.held_until = None;
                 self.asterisk_back();
             }
             Link::Down { reason } => {
@@ -234,6 +254,12 @@ impl Runner {
     }
 
     fn event(&mut self, event: Event) {
+        if Translator::is_shutdown(&event) {
+            if self.held_until.is_none() {
+                tracing::warn!("Asterisk is stopping and hangs up all calls; the queue waits");
+            }
+            self.hold(SHUTDOWN_HOLD);
+        }
         if let Event::StasisStart(start) = &event
             && let Ok(call) = start.channel.id.parse::<CallId>()
             && !self.machines.contains_key(&call)
@@ -322,7 +348,7 @@ impl Runner {
 
     /// The nearest thing that happens by time alone.
     fn wake_at(&self) -> Option<Duration> {
-        let admission = self.may_admit().then(|| self.admission.wake_at()).flatten();
+        let admission = self.may_admit().then(|| self.admission.wake_at()).flatten().max(self.held_until);
         let patience = self.patience.front().map(|(until, _)| *until);
         let stop = self.stopping.map(|since| self.stop_wake(since));
         [self.agenda.next(), admission, patience, stop].into_iter().flatten().min()
@@ -330,6 +356,7 @@ impl Runner {
 
     fn fire_timers(&mut self) {
         let now = self.now();
+        self.held_until = self.held_until.filter(|until| *until > now.mono);
         while let Some(call) = self.agenda.due(now.mono) {
             if let Some(machine) = self.machines.get_mut(&call) {
                 let effects = machine.tick(now);

@@ -105,6 +105,7 @@ pub async fn start(
         written: HashMap::new(),
         event_at: None,
         ari: away,
+        held_until: None,
         stopping: None,
         published: port.live,
         changes: port.changes,

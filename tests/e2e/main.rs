@@ -14,5 +14,6 @@ mod scenario;
 mod shutdown;
 mod socket_loss;
 mod store_away;
+#[allow(dead_code, unused_imports, reason = "tests/faults uses the rest")]
 mod support;
 mod trunk_faults;

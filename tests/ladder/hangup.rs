@@ -20,6 +20,20 @@ fn the_callee_was_faster() {
     call.trunk_and_halves_gone().ends("completed hung_up callee");
 }
 
+/// By an operator, another program, or a stop of Asterisk: neither the callee nor the carrier did it.
+#[test]
+fn hung_up_at_the_pbx() {
+    let mut call = Ladder::answered();
+    call.give(Input::TrunkHungUpHere);
+    call.trunk_and_halves_gone().ends("completed hung_up pbx");
+
+    let mut call = Ladder::dialed();
+    call.give(trunk());
+    call.give(Input::TrunkState(ChannelState::Ringing));
+    call.give(Input::TrunkHungUpHere);
+    call.trunk_and_halves_gone().ends("canceled hung_up pbx");
+}
+
 #[test]
 fn asterisk_is_asked_until_the_channel_is_gone() {
     let mut call = Ladder::dialed();

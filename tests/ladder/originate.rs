@@ -15,19 +15,83 @@ fn uncertain() -> Input {
     Input::OriginateFailed(OriginateFailure::Uncertain("timed out".into()))
 }
 
+fn not_sent() -> Input {
+    Input::OriginateFailed(OriginateFailure::NotSent("connection refused".into()))
+}
+
+/// What certainly did not leave may leave later: as soon as Asterisk is there again.
 #[test]
-fn not_sent() {
+fn not_sent_and_sent_when_asterisk_is_back() {
     let mut call = originating();
-    call.give(Input::OriginateFailed(OriginateFailure::NotSent("connection refused".into())));
-    call.expect(&["store(failed)", "ended"]).ends("failed asterisk_unreachable pbx");
+    call.give(not_sent()).expect(&["store(dialing)"]);
+    call.give(Input::AsteriskBack).expect(&["originate"]);
+    call.give(not_sent()).expect(&[]);
+    call.at(2.5).expect(&["originate"]);
+    call.give(Input::Originated);
+    call.at(29.0).expect(&[]);
+    assert!(!call.machine.has_ended(), "it is dialed now");
+}
+
+#[test]
+fn not_sent_for_too_long() {
+    let mut call = originating();
+    call.give(not_sent());
+    for second in (2..29).step_by(2) {
+        call.at(f64::from(second) + 0.1).expect(&["originate"]);
+        call.give(not_sent());
+    }
+    call.at(30.1).ends("failed asterisk_unreachable pbx");
+}
+
+#[test]
+fn not_sent_and_hung_up_meanwhile() {
+    let mut call = originating();
+    call.give(not_sent());
+    call.give(hangup_by_api()).expect(&["store(canceled)", "ended"]).ends("canceled hung_up api");
+}
+
+/// Its channels are looked for with those of the others: that there are none proves nothing.
+#[test]
+fn not_sent_and_looked_for() {
+    let mut call = originating();
+    call.give(not_sent());
+    call.give(nothing_found()).expect(&[]);
+    call.give(nothing_found()).expect(&[]);
+    call.give(Input::AsteriskBack).expect(&["originate"]);
 }
 
 #[test]
 fn refused() {
     let mut call = originating();
     let message = "Allocation failed".into();
-    call.give(Input::OriginateFailed(OriginateFailure::Refused { status: 500, message }));
+    call.give(Input::OriginateFailed(OriginateFailure::Refused { status: 400, message }));
     call.expect(&["store(failed)", "ended"]).ends("failed asterisk_refused pbx");
+}
+
+fn broken() -> Input {
+    let message = "Allocation failed".into();
+    Input::OriginateFailed(OriginateFailure::Refused { status: 500, message })
+}
+
+/// A 500 tells that something broke, not at which point: Asterisk is asked.
+#[test]
+fn broken_and_nothing_came_of_it() {
+    let mut call = originating();
+    call.give(broken()).expect(&["store(dialing)", "look"]);
+    call.give(nothing_found()).expect(&[]);
+    call.at(2.5).expect(&["look"]);
+    call.give(nothing_found());
+    call.ends("failed asterisk_refused pbx");
+}
+
+#[test]
+fn broken_and_dialed_all_the_same() {
+    let mut call = originating();
+    call.give(broken());
+    call.give(Input::Found(found(ChannelState::Down, ChannelState::Ringing)))
+        .expect(&["store(ringing)", "watch"]);
+    call.give(Input::TrunkHangup { cause: Some(17), tech_cause: Some(486) });
+    call.trunk_and_halves_gone().ends("busy busy callee");
 }
 
 #[test]

@@ -34,6 +34,8 @@ enum Phase {
     Waiting,
     /// The intent to dial is on its way to the disk.
     Storing,
+    /// The originate certainly never left: it may leave yet.
+    Unsent,
     /// The originate was sent; Asterisk has not answered it.
     Originating,
     /// Asterisk took the originate, or may have.
@@ -181,7 +183,7 @@ impl Machine {
 
     /// Nothing was sent to Asterisk yet.
     pub fn is_waiting(&self) -> bool {
-        self.phase == Phase::Waiting
+        matches!(self.phase, Phase::Waiting | Phase::Unsent)
     }
 
     /// The earliest deadline; until the end there always is one.
@@ -196,7 +198,7 @@ impl Machine {
         }
         match input {
             Input::AsteriskLost => self.asterisk_lost(now),
-            Input::AsteriskBack => self.timers.disarm(Timer::Unreachable),
+            Input::AsteriskBack => self.asterisk_back(now),
             Input::Admitted => self.admitted(now),
             Input::IntentStored => self.intent_stored(now),
             Input::Originated => self.originated(now),
@@ -211,6 +213,7 @@ impl Machine {
             Input::TrunkDestroyed { cause, tech_cause } => self.trunk_destroyed(now, cause, tech_cause),
             Input::Redirected { to, followed } => self.redirected(now, to, followed),
             Input::Reported { dialstatus, carrier, cause } => self.reported(now, dialstatus, carrier, cause),
+            Input::TrunkHungUpHere => self.trunk_hung_up_here(now),
             Input::Entered => self.entered(now),
             Input::HalfDestroyed { half, cause } => self.half_destroyed(now, half, cause),
             Input::PlaybackStarted { playback } => self.playback_started(now, &playback),

@@ -41,7 +41,7 @@ impl Machine {
     }
 
     pub(super) fn end_in_queue(&mut self, now: Moment, reason: Reason, ended_by: EndedBy) {
-        if !matches!(self.phase, Phase::Waiting | Phase::Storing) {
+        if !matches!(self.phase, Phase::Waiting | Phase::Storing | Phase::Unsent) {
             return;
         }
         let status =
@@ -79,6 +79,11 @@ impl Machine {
         if self.phase != Phase::Storing {
             return;
         }
+        self.originate(now);
+    }
+
+    /// Sends it: for the first time, or again when it certainly did not leave.
+    fn originate(&mut self, now: Moment) {
         self.phase = Phase::Originating;
         self.dialed_since = Some(now.mono);
         let request = &self.record.request;
@@ -96,8 +101,17 @@ impl Machine {
             return;
         }
         self.phase = Phase::Placed;
+        self.timers.disarm(Timer::Unreachable);
         if self.evidence.hangup.is_some() {
             self.send_hangup(now);
+        }
+    }
+
+    /// Asterisk is there again.
+    pub(super) fn asterisk_back(&mut self, now: Moment) {
+        self.timers.disarm(Timer::Unreachable);
+        if self.phase == Phase::Unsent {
+            self.originate(now);
         }
     }
 
@@ -108,8 +122,30 @@ impl Machine {
         let seen = self.evidence.trunk || self.evidence.near_gone || self.evidence.far_gone;
         match failure {
             OriginateFailure::NotSent(why) if !seen => {
-                self.note(now, Fact::OriginateNotSent { why });
-                self.end_unsent(now, Status::Failed, Reason::AsteriskUnreachable, EndedBy::Pbx);
+                // Asterisk went away between the decision to dial and the dialing: nothing was dialed, so it
+                // may wait as those do that are still in the queue.
+                if !self.failure_noted {
+                    self.failure_noted = true;
+                    self.note(now, Fact::OriginateNotSent { why });
+                }
+                self.phase = Phase::Unsent;
+                self.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
+                self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
+                if let Some((by, reason)) = self.evidence.hangup {
+                    self.end_in_queue(now, reason, by);
+                }
+            }
+            OriginateFailure::Refused { status: http_status, message } if !seen && http_status >= 500 => {
+                // Something broke on the way to this answer, so what was done before it broke is looked for:
+                // what was dialed in spite of it must not ring behind the back of a call that "failed".
+                self.note(now, Fact::OriginateRefused { http_status, message });
+                self.evidence.refused = true;
+                self.evidence.uncertain = true;
+                self.phase = Phase::Placed;
+                if self.evidence.hangup.is_some() {
+                    self.send_hangup(now);
+                }
+                self.look(now);
             }
             OriginateFailure::Refused { status: http_status, message } if !seen => {
                 self.note(now, Fact::OriginateRefused { http_status, message });
@@ -133,6 +169,9 @@ impl Machine {
         if self.evidence.up {
             return;
         }
+        if self.phase == Phase::Unsent {
+            return self.end_unsent(now, Status::Failed, Reason::AsteriskUnreachable, EndedBy::Pbx);
+        }
         if self.phase == Phase::Storing {
             // The disk never confirmed the intent, so nothing was sent.
             return self.end_unsent(now, Status::Failed, Reason::StoreUnavailable, EndedBy::Bot);
@@ -148,7 +187,7 @@ impl Machine {
         }
         let seconds = (reason == Reason::MaxDuration).then_some(self.record.request.max_duration);
         self.note(now, Fact::HangupAsked { by, reason, seconds });
-        if matches!(self.phase, Phase::Waiting | Phase::Storing) {
+        if matches!(self.phase, Phase::Waiting | Phase::Storing | Phase::Unsent) {
             return self.end_unsent(now, Status::Canceled, reason, by);
         }
         self.ask_for_end(now, by, reason);
@@ -187,6 +226,9 @@ impl Machine {
 
     /// Asks Asterisk what it has of this call.
     pub(super) fn look(&mut self, now: Moment) {
+        if self.phase == Phase::Unsent {
+            return self.originate(now);
+        }
         if matches!(self.phase, Phase::Waiting | Phase::Storing) {
             return;
         }
@@ -196,7 +238,7 @@ impl Machine {
     }
 
     pub(super) fn found(&mut self, now: Moment, found: Found) {
-        if matches!(self.phase, Phase::Waiting | Phase::Storing) {
+        if matches!(self.phase, Phase::Waiting | Phase::Storing | Phase::Unsent) {
             return;
         }
         self.failure_noted = false;
@@ -205,6 +247,7 @@ impl Machine {
         }
         self.misses = 0;
         self.evidence.uncertain = false;
+        self.evidence.refused = false;
         let asked_before = self.evidence.hangup.is_some();
         if self.phase == Phase::Originating {
             self.phase = Phase::Placed;
@@ -246,6 +289,8 @@ impl Machine {
         self.evidence.far_gone = true;
         if self.evidence.destroyed.is_none() && self.evidence.report.is_none() {
             self.evidence.lost = true;
+        }
+        if self.evidence.lost && !self.evidence.refused {
             self.note(now, Fact::NotFound);
         }
         self.conclude(now);

@@ -140,6 +140,14 @@ impl Machine {
         self.note(now, Fact::TrunkHangup { cause, tech_cause });
     }
 
+    pub(super) fn trunk_hung_up_here(&mut self, now: Moment) {
+        if self.evidence.pbx_hangup {
+            return;
+        }
+        self.evidence.pbx_hangup = true;
+        self.note(now, Fact::TrunkHungUpHere);
+    }
+
     pub(super) fn trunk_destroyed(&mut self, now: Moment, cause: Option<u16>, tech_cause: Option<u16>) {
         if self.evidence.destroyed.is_some() {
             return;

@@ -48,6 +48,37 @@ impl Asterisk {
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
+    /// Until there is no channel at all.
+    pub async fn hang_up_all(&self) {
+        until("no channel is left", SOON, async || {
+            let channels = self.channels().await;
+            for channel in &channels {
+                let request = self.http.delete(format!(
+                    "{}/ari/channels/{}",
+                    self.url,
+                    channel["id"].as_str().unwrap_or("-")
+                ));
+                // It may have gone by itself meanwhile.
+                request.basic_auth(&self.user, Some(&self.password)).send().await.expect("ARI answers");
+            }
+            if channels.is_empty() { Ok(()) } else { Err(format!("{} channels", channels.len())) }
+        })
+        .await;
+    }
+
+    /// A request of another program: its status and its answer.
+    pub async fn ask(&self, method: reqwest::Method, path: &str, query: &[(&str, &str)]) -> (u16, Value) {
+        let request = self.http.request(method, format!("{}/ari/{path}", self.url)).query(query);
+        let answer = request.basic_auth(&self.user, Some(&self.password)).send().await.expect("ARI answers");
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    }
+
+    /// The address of the events socket of an application of this name.
+    pub fn events_url(&self, application: &str) -> String {
+        let at = self.url.replacen("http", "ws", 1);
+        format!("{at}/ari/events?app={application}&api_key={}:{}", self.user, self.password)
+    }
+
     /// Until the PBX has no channel of these calls: neither our halves nor a trunk leg. `callers`: the
     /// caller ids of the bots, which their trunk legs carry.
     pub async fn until_free_of(&self, call_ids: &[&str], caller: &str, time: Duration) {

@@ -5,7 +5,7 @@ use std::{
     fs::{self, OpenOptions},
     hash::{BuildHasher, RandomState},
     ops::Deref,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -27,6 +27,8 @@ pub struct Bot {
     pub caller: String,
     pub carrier: Carrier,
     settings: Vec<(String, String)>,
+    /// A command that runs the program in surroundings of its own, as the same process.
+    wrapper: Vec<String>,
     folder: TempDir,
     process: Option<Child>,
 }
@@ -76,7 +78,19 @@ impl Bot {
         all.extend(settings);
         let settings = all.into_iter().map(|(key, value)| (variable(key), value.to_owned())).collect();
         let api = Api::new(format!("http://{listen}"));
-        Bot { api, caller, carrier: lab.carrier(), settings, folder, process: None }
+        Bot { api, caller, carrier: lab.carrier(), settings, wrapper: Vec::new(), folder, process: None }
+    }
+
+    /// The program is run by this command from now on, which has to become the program itself (`exec`).
+    pub fn run_by(&mut self, command: &[&str]) {
+        self.wrapper = command.iter().map(|&word| word.to_owned()).collect();
+    }
+
+    /// A setting or a variable of the environment for the next start.
+    pub fn set(&mut self, key: &str, value: &str) {
+        let name = if key.contains('.') { variable(key) } else { key.to_owned() };
+        self.settings.retain(|(known, _)| *known != name);
+        self.settings.push((name, value.to_owned()));
     }
 
     /// Starts the program; the store is the one it had.
@@ -87,7 +101,9 @@ impl Bot {
         fs::write(&empty, "").expect("an empty configuration");
         let log = OpenOptions::new().create(true).append(true).open(self.log()).expect("the log");
         let ours = |name: &str| name.starts_with("NOVOFON_BOT_") || name == "RUST_LOG";
-        let mut command = Command::new(env!("CARGO_BIN_EXE_novofon-bot"));
+        let mut words = self.wrapper.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_novofon-bot")]);
+        let mut command = Command::new(words.next().expect("there is the program itself"));
+        command.args(words);
         for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
             command.env_remove(name);
         }
@@ -165,11 +181,31 @@ impl Bot {
         self.folder.path().join("bot.db")
     }
 
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// How many files, sockets and pipes it has open.
+    pub fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("it runs").count()
+    }
+
+    /// What it has written to its log.
+    pub fn log_text(&self) -> String {
+        fs::read_to_string(self.log()).expect("the log")
+    }
+
     /// Memory in use, MiB.
     pub fn memory(&self) -> u64 {
+        self.resident() / 1024
+    }
+
+    /// Memory in use, KiB.
+    pub fn resident(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
         let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).expect("Linux tells it");
-        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     /// How many of its calls to this number reached the carrier.
@@ -177,7 +213,7 @@ impl Bot {
         self.carrier.calls_from(&self.caller).iter().filter(|(called, _)| called == number).count()
     }
 
-    fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.process.as_ref().expect("it runs").id()
     }
 

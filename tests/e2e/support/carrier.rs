@@ -1,12 +1,21 @@
 //! The carrier's own log: what really reached it, whatever the bot says.
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{Read, Seek, SeekFrom},
     path::PathBuf,
 };
 
 use serde_json::Value;
+
+/// One call as the carrier has it.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    pub sip_call_id: String,
+    /// Its last answer, if it gave one.
+    pub code: Option<u64>,
+}
 
 /// The log from one moment on.
 #[derive(Clone)]
@@ -35,6 +44,24 @@ impl Carrier {
     /// The calls that reached the carrier with this caller id: number and SIP Call-ID of each.
     pub fn calls_from(&self, caller: &str) -> Vec<(String, String)> {
         self.calls(|line| line["pai"] == caller)
+    }
+
+    /// Every call that reached the carrier, by its caller id.
+    pub fn by_caller(&self) -> HashMap<String, Vec<Arrival>> {
+        let lines = self.lines();
+        let finals: HashMap<&str, u64> = lines
+            .iter()
+            .filter(|line| line["ev"] == "final")
+            .filter_map(|line| Some((line["call_id"].as_str()?, line["code"].as_u64()?)))
+            .collect();
+        let mut arrivals: HashMap<String, Vec<Arrival>> = HashMap::new();
+        for line in lines.iter().filter(|line| line["ev"] == "call") {
+            let sip_call_id = line["call_id"].as_str().unwrap_or_default();
+            let arrival =
+                Arrival { sip_call_id: sip_call_id.to_owned(), code: finals.get(sip_call_id).copied() };
+            arrivals.entry(line["pai"].as_str().unwrap_or_default().to_owned()).or_default().push(arrival);
+        }
+        arrivals
     }
 
     /// How many calls came with this SIP Call-ID.

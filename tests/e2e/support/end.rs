@@ -6,7 +6,7 @@ use super::{Bot, Call};
 
 /// `status reason ended_by reached sip_code sip_text`; null is `-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct End(String);
+pub struct End(pub String);
 
 impl From<&str> for End {
     fn from(words: &str) -> Self {
@@ -45,6 +45,18 @@ pub async fn wrong_words(bot: &Bot, call: &Call, expected: &str) -> Option<Strin
     } else {
         vec![format!("expected {}\n     got {}", expected.0, end.0)]
     };
+    told(call, &wrong, &timeline)
+}
+
+/// What the record of a call that has ended says and its timeline does not bear out, and what else is
+/// `wrong` with it.
+pub async fn wrong_story(bot: &Bot, call: &Call, mut wrong: Vec<String>) -> Option<String> {
+    let timeline = bot.timeline(&call.id()).await;
+    wrong.extend(contradictions(call, &timeline));
+    told(call, &wrong, &timeline)
+}
+
+fn told(call: &Call, wrong: &[String], timeline: &[Value]) -> Option<String> {
     let story: Vec<String> = timeline.iter().map(line).collect();
     (!wrong.is_empty()).then(|| format!("{}: {}\n{}", call.text("phone"), wrong.join("\n"), story.join("\n")))
 }

@@ -1,7 +1,7 @@
 //! A laboratory of `scripts/lab`: brought up by the first test that needs it, left up for the next.
 //!
-//! There are two: one that all tests share and none changes, and one whose PBX is spoiled on purpose
-//! by one test at a time.
+//! There are three: one that all tests share and none changes, one whose PBX is spoiled on purpose by one
+//! test at a time, and one whose processes are killed and frozen, by one test at a time too.
 
 use std::{
     collections::HashMap,
@@ -24,6 +24,11 @@ pub struct Lab {
 
 const SHARED: (&str, [&str; 2]) = ("e2e", ["127.0.0.32", "127.0.0.33"]);
 const SPOILED: (&str, [&str; 2]) = ("e2e-faults", ["127.0.0.34", "127.0.0.35"]);
+const STOPPED: (&str, [&str; 2]) = ("faults", ["127.0.0.62", "127.0.0.63"]);
+
+/// Where a lab is: it comes up there again after its PBX was killed.
+const ADDRESSES: [&str; 7] =
+    ["PBX_IP", "PBX_SIP", "PBX_HTTP", "CARRIER_IP", "CARRIER_SIP", "CARRIER_BACK", "CARRIER_HTTP"];
 
 impl Lab {
     /// The lab that all tests share.
@@ -46,9 +51,32 @@ impl Lab {
         lab
     }
 
+    /// A lab whose processes this test may kill and freeze, whole at the start whatever the last test
+    /// left. The carrier has no call of a former test.
+    pub async fn to_stop() -> Self {
+        let (dir, lock) = folder(STOPPED.0);
+        lock.lock().expect("the lab's lock");
+        let mut lab = Lab { dir, env: HashMap::new(), _lock: Some(lock) };
+        if lab.dir.join("env").exists() {
+            lab.spoil("pbx-thaw");
+            lab.spoil("carrier-thaw");
+        }
+        lab.up(STOPPED.1);
+        lab.spoil("right-password");
+        for asterisk in [lab.carriers_asterisk(), lab.asterisk()] {
+            asterisk.hang_up_all().await;
+        }
+        lab
+    }
+
     /// One of the faults of `scripts/lab`, or its repair.
     pub fn spoil(&self, fault: &str) {
         run(&[fault, &self.dir.to_string_lossy()], &[]);
+    }
+
+    /// Where the library is that shows a process another time.
+    pub fn faketime() -> String {
+        run(&["faketime"], &[]).trim().to_owned()
     }
 
     /// A command on the console of `pbx` or `carrier`.
@@ -134,7 +162,12 @@ impl Lab {
             return;
         }
         run(&["setup"], &[]);
-        run(&["up", &self.dir.to_string_lossy()], &[("LAB_PBX_IP", pbx), ("LAB_CARRIER_IP", carrier)]);
+        let mut environment = vec![("LAB_PBX_IP".to_owned(), pbx), ("LAB_CARRIER_IP".to_owned(), carrier)];
+        if !self.env.is_empty() {
+            environment = ADDRESSES.map(|name| (format!("LAB_{name}"), self.setting(name))).to_vec();
+        }
+        let environment: Vec<_> = environment.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        run(&["up", &self.dir.to_string_lossy()], &environment);
         self.env = read_env(&self.dir);
     }
 

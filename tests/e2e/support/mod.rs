@@ -16,7 +16,7 @@ use tokio::time::Instant;
 pub use self::{
     api::Call,
     bot::Bot,
-    end::{assert_arrived, assert_end, assert_words, wrong_words},
+    end::{End, assert_arrived, assert_end, assert_words, wrong_story, wrong_words},
     lab::Lab,
     line::BreakableLine,
 };
