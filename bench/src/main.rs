@@ -1,12 +1,23 @@
 //! Measures novofon-bot. `scripts/bench` builds it and gives it what it needs; docs/performance.md explains
 //! what it finds.
 
+mod bare;
 mod bot;
 mod http;
 mod load;
+mod machine;
+mod million;
+mod parts;
+mod plot;
+mod report;
 mod sim;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand};
 use tokio::{net::TcpListener, task::LocalSet};
@@ -22,6 +33,43 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Runs parts, keeps what they measured as JSON and draws the plots
+    Run {
+        /// real, limit, memory, latency, initiate, list, node, profile, or all
+        #[arg(required = true)]
+        parts: Vec<String>,
+        /// The program under test
+        #[arg(long)]
+        bot: PathBuf,
+        /// Where bots get their folders; on the disk that shall be measured
+        #[arg(long)]
+        folder: PathBuf,
+        /// The settings of a lab that is up (DIR/env of scripts/lab)
+        #[arg(long, default_value = "")]
+        lab: PathBuf,
+        /// The folder of place.js
+        #[arg(long, default_value = "bench/node")]
+        node: PathBuf,
+        /// Seconds instead of minutes: shows that it works, not how fast the bot is
+        #[arg(long)]
+        short: bool,
+        #[arg(long)]
+        results: PathBuf,
+        /// A folder for the plots
+        #[arg(long)]
+        plots: PathBuf,
+        /// What the bot was built from
+        #[arg(long, default_value = "")]
+        commit: String,
+    },
+    /// Writes the table of figures, from the JSON
+    Table {
+        #[arg(long)]
+        results: PathBuf,
+        /// Puts it between the marks of this document instead of printing it
+        #[arg(long)]
+        into: Option<PathBuf>,
+    },
     /// A simulated Asterisk (ARI only), until it is stopped
     SimAri {
         #[arg(long, default_value = "127.0.0.1:8088")]
@@ -70,14 +118,32 @@ enum Command {
     },
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, run(cli.command))
 }
 
-async fn run(command: Command) -> anyhow::Result<()> {
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Run { parts, bot, folder, lab, node, short, results, plots, commit } => {
+            std::fs::create_dir_all(&folder)?;
+            let place = parts::Place {
+                program: bot.canonicalize()?,
+                folder: folder.canonicalize()?,
+                lab: parts::read_lab(&lab),
+                node,
+                short,
+            };
+            return measure(&place, &parts, &commit, &results, &plots).await;
+        }
+        Command::Table { results, into } => {
+            let results = report::Results::load(&results)?;
+            match into {
+                Some(document) => results.publish(&document)?,
+                None => print!("{}", results.markdown()),
+            }
+        }
         Command::SimAri { listen, setup_ms, ring_ms, talk_ms, hold, core } => {
             pin(core)?;
             let ms = Duration::from_millis;
@@ -111,7 +177,40 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Drive { bot, folder, rate, seconds } => drive(&bot, &folder, rate, seconds).await?,
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the parts one after the other. One that fails is told, and holds up none of the others.
+async fn measure(
+    place: &parts::Place,
+    names: &[String],
+    commit: &str,
+    results: &Path,
+    plots: &Path,
+) -> anyhow::Result<ExitCode> {
+    let all = names.iter().any(|name| name == "all");
+    let names: Vec<&str> = if all { parts::ALL.to_vec() } else { names.iter().map(String::as_str).collect() };
+    let mut kept = report::Results::load(results)?;
+    kept.machine = machine::look(&place.folder)?;
+    let mut code = ExitCode::SUCCESS;
+    for name in names {
+        println!("{name}:");
+        pin(None)?;
+        match parts::run(name, place).await {
+            Ok(mut part) => {
+                part.commit = commit.to_owned();
+                part.short = place.short;
+                kept.parts.insert(name.to_owned(), part);
+                kept.save(results)?;
+            }
+            Err(error) => {
+                println!("  {name} FAILED: {error:#}");
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    plot::draw(&kept, plots)?;
+    Ok(code)
 }
 
 async fn drive(
@@ -157,10 +256,12 @@ fn show(placed: &load::Placed) {
     }
 }
 
-/// Runs this process, of one thread yet, on one core only.
+/// Runs our thread on one core only, or on any.
 pub fn pin(core: Option<usize>) -> anyhow::Result<()> {
-    let Some(core) = core else { return Ok(()) };
     let mut set = rustix::thread::CpuSet::new();
-    set.set(core);
+    match core {
+        Some(core) => set.set(core),
+        None => (0..rustix::thread::CpuSet::MAX_CPU).for_each(|core| set.set(core)),
+    }
     Ok(rustix::thread::sched_setaffinity(None, &set)?)
 }

@@ -147,7 +147,6 @@ fn decode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::sim::{Behaviour, Sim};
 
     #[test]
