@@ -28,8 +28,10 @@ pub fn look(folder: &Path) -> anyhow::Result<Machine> {
 }
 
 fn file_system(folder: &Path) -> String {
-    let output = Command::new("stat").args(["-f", "-c", "%T"]).arg(folder).output();
-    output.map_or_else(|_| "?".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let output = Command::new("df").arg("--output=fstype").arg(folder).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    // The first line is the heading.
+    text.lines().nth(1).unwrap_or("an unknown file system").trim().to_owned()
 }
 
 /// Appends 4 KiB and makes it durable, over and over: p50 and p99 in microseconds.

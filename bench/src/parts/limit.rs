@@ -11,7 +11,7 @@ use crate::{
     sim::{Behaviour, Sim},
 };
 
-const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 256;
 
 struct Step {
     placed: Placed,
@@ -78,7 +78,7 @@ pub async fn run(place: &Place) -> anyhow::Result<Part> {
         "(1: yes)",
     );
     part.figure("memory of the bot at the end", bot.memory()? as f64 / 1e6, "MB");
-    part.note(format!("each step {} s; sustained: at least 99 % of the rate accepted, all ended within 1 s of the last answer, at most half a second's calls open", time.as_secs()));
+    part.note(format!("each step {} s; sustained: at least 99 % of the rate kept, all ended within 1 s of the last answer, at most half a second's calls open", time.as_secs()));
     bot.stop().await?;
     Ok(part)
 }
@@ -107,8 +107,8 @@ async fn step(bot: &Bot, sim: &Sim, rate: f64, time: Duration) -> anyhow::Result
     let whole = after.originates - dialed.originates == placed.accepted
         && after.twice == dialed.twice
         && completed == placed.accepted;
-    let in_time = placed.accepted as f64 >= 0.99 * rate * time.as_secs_f64()
-        && placed.seconds < time.as_secs_f64() + 1.0;
+    // What was not taken in time was put off: the rate itself was not kept.
+    let in_time = placed.accepted as f64 / placed.seconds >= 0.99 * rate;
     let sustained = whole
         && placed.refused == 0
         && in_time

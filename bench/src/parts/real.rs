@@ -241,7 +241,10 @@ impl Run<'_> {
             .output()
             .context("node can't be run")?;
         ensure!(output.status.success(), "place.js failed: {}", output.status);
-        let Told { placed, ended, seconds, cpu, memory } = serde_json::from_slice(&output.stdout)?;
+        // Before it, what its packages have to say.
+        let text = String::from_utf8_lossy(&output.stdout);
+        let told = text.lines().next_back().context("place.js told nothing")?;
+        let Told { placed, ended, seconds, cpu, memory } = serde_json::from_str(told)?;
         Ok(Slice { placed, ended, seconds, cpu, memory })
     }
 }
