@@ -100,7 +100,7 @@ fn bound(goal: Goal) -> String {
 }
 
 /// Three digits that tell something.
-fn shown(value: f64) -> String {
+pub fn shown(value: f64) -> String {
     match value.abs() {
         100.0.. => {
             let digits = format!("{value:.0}");

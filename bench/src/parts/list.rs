@@ -102,7 +102,7 @@ pub async fn run(place: &Place) -> anyhow::Result<Part> {
     ];
     let mut http = Http::connect(bot.address).await?;
     let mut worst = 0.0_f64;
-    for (place, (name, query)) in queries.iter().enumerate() {
+    for (name, query) in &queries {
         let mut took = load::histogram();
         for n in 0..times {
             let path = format!("/api/calls?{}", query(n));
@@ -114,8 +114,6 @@ pub async fn run(place: &Place) -> anyhow::Result<Part> {
         let ms = |share: f64| took.value_at_quantile(share) as f64 / 1000.0;
         worst = worst.max(ms(0.99));
         part.goal(format!("{name}, p99"), ms(0.99), "ms", Goal::LessThan(10.0));
-        part.point("p99", place as f64, ms(0.99));
-        part.point("p50", place as f64, ms(0.5));
     }
     part.figure("the slowest of them, p99", worst, "ms");
     let size = fs::metadata(&bot.store)?.len() as f64;
