@@ -80,7 +80,7 @@ pub async fn run(
     let begin = Instant::now();
     while begin.elapsed() < time || !open.is_empty() {
         while begin.elapsed() < time && open.len() < at_once {
-            let id = uuid::Uuid::new_v4().to_string();
+            let id = uuid::Uuid::now_v7().to_string();
             open.insert(id.clone());
             looped.placed += 1;
             let call = Originate {

@@ -256,12 +256,14 @@ fn show(placed: &load::Placed) {
     }
 }
 
-/// Runs our thread on one core only, or on any.
+/// Runs our one thread on one core only, or on any.
 pub fn pin(core: Option<usize>) -> anyhow::Result<()> {
-    let mut set = rustix::thread::CpuSet::new();
-    match core {
-        Some(core) => set.set(core),
-        None => (0..rustix::thread::CpuSet::MAX_CPU).for_each(|core| set.set(core)),
-    }
-    Ok(rustix::thread::sched_setaffinity(None, &set)?)
+    let cores = match core {
+        Some(core) => core.to_string(),
+        None => std::fs::read_to_string("/sys/devices/system/cpu/online")?.trim().to_owned(),
+    };
+    let us = std::process::id().to_string();
+    let output = std::process::Command::new("taskset").args(["-cp", &cores, &us]).output()?;
+    anyhow::ensure!(output.status.success(), "taskset: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }

@@ -51,7 +51,7 @@ async fn on_sim(place: &Place, part: &mut Part, pairs: usize) -> anyhow::Result<
         by_bot.saturating_record(begin.elapsed().as_micros() as u64);
         asked.push((true, id, begin));
         tokio::time::sleep(PAUSE).await;
-        let id = uuid::Uuid::new_v4().to_string();
+        let id = uuid::Uuid::now_v7().to_string();
         let begin = Instant::now();
         originate(&mut bare, &id, "/ari/channels").await?;
         by_hand.saturating_record(begin.elapsed().as_micros() as u64);
@@ -103,7 +103,7 @@ async fn on_asterisk(place: &Place, part: &mut Part, pairs: usize) -> anyhow::Re
         place_once(&mut api).await?;
         by_bot.saturating_record(begin.elapsed().as_micros() as u64);
         tokio::time::sleep(PAUSE).await;
-        let id = uuid::Uuid::new_v4().to_string();
+        let id = uuid::Uuid::now_v7().to_string();
         let begin = Instant::now();
         originate(&mut bare, &id, "/ari/channels").await?;
         by_hand.saturating_record(begin.elapsed().as_micros() as u64);
