@@ -18,12 +18,16 @@ fmt:
 # Formatting and clippy, as CI has them
 lint:
     cargo fmt --all --check
-    cargo clippy --locked --all-targets -- -D warnings
-    shellcheck --external-sources scripts/lab scripts/quickstart scripts/test scripts/lib/*.sh .ci/run
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+    shellcheck --external-sources scripts/bench scripts/lab scripts/quickstart scripts/test scripts/lib/*.sh .ci/run
 
 # The laboratory: just lab up, just lab numbers, just lab help
 lab *ARGS:
     scripts/lab {{ARGS}}
+
+# The figures of docs/performance.md: just bench all, just bench limit --short
+bench *ARGS:
+    scripts/bench {{ARGS}}
 
 # Licences, banned crates and sources of dependencies (needs cargo-deny)
 deny:

@@ -179,7 +179,7 @@ fn dial(r: &mut Reader<'_>) -> Dial {
         ring_timeout: r.seconds("dial.ring_timeout", RING_TIMEOUT),
         max_duration: r.seconds("dial.max_duration", MAX_DURATION),
         max_concurrent: r.whole("dial.max_concurrent", 1..=10_000, "calls") as usize,
-        calls_per_second: r.number("dial.calls_per_second", 0.01..=1000.0, "calls per second"),
+        calls_per_second: r.number("dial.calls_per_second", 0.01..=10_000.0, "calls per second"),
         allow: allow(r),
         min_gap: r.seconds("dial.min_gap", 0..=2_592_000),
         max_queued: r.whole("dial.max_queued", 1..=1_000_000, "calls") as usize,

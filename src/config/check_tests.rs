@@ -73,8 +73,8 @@ fn bad_values_are_told_with_their_line_and_what_is_expected() {
         ("dial.ring_timeout", "'60'", r#"expected a whole number of seconds, 5 to 300, found "60""#),
         ("dial.max_duration", "14401", "expected a whole number of seconds, 1 to 14400, found 14401"),
         ("dial.min_gap", "-1", "expected a whole number of seconds, 0 to 2592000, found -1"),
-        ("dial.calls_per_second", "0", "expected a number of calls per second, 0.01 to 1000, found 0"),
-        ("dial.calls_per_second", "nan", "expected a number of calls per second, 0.01 to 1000, found nan"),
+        ("dial.calls_per_second", "0", "expected a number of calls per second, 0.01 to 10000, found 0"),
+        ("dial.calls_per_second", "nan", "expected a number of calls per second, 0.01 to 10000, found nan"),
         ("dial.allow", "'+7'", r#"expected a list, found "+7""#),
         (
             "dial.default_region",
