@@ -1,7 +1,7 @@
 //! A laboratory of `scripts/lab`: brought up by the first test that needs it, left up for the next.
 //!
-//! There are two: one that all tests share and none changes, and one whose PBX is spoiled on purpose
-//! by one test at a time.
+//! A test program has two, of one version of Asterisk: one that all tests share and none changes, and one
+//! whose PBX is spoiled on purpose by one test at a time.
 
 use std::{
     collections::HashMap,
@@ -14,6 +14,7 @@ use std::{
 };
 
 use super::{SOON, asterisk::Asterisk, carrier::Carrier, until};
+use crate::LABS;
 
 pub struct Lab {
     dir: PathBuf,
@@ -22,25 +23,35 @@ pub struct Lab {
     _lock: Option<File>,
 }
 
-const SHARED: (&str, [&str; 2]) = ("e2e", ["127.0.0.32", "127.0.0.33"]);
-const SPOILED: (&str, [&str; 2]) = ("e2e-faults", ["127.0.0.34", "127.0.0.35"]);
+/// The labs of one test program, `crate::LABS`.
+pub struct Labs {
+    /// Which Asterisk, in the words of `scripts/lab`'s `LAB_ASTERISK`.
+    pub asterisk: &'static str,
+    /// Whether that Asterisk tells on a channel which SIP status ended it (`tech_cause`, since late 2025).
+    pub tells_sip_status: bool,
+    pub shared: Place,
+    pub spoiled: Place,
+}
+
+/// The name of a lab's folder, and its addresses if nobody has brought it up elsewhere: PBX and carrier.
+pub type Place = (&'static str, [&'static str; 2]);
 
 impl Lab {
     /// The lab that all tests share.
     pub fn shared() -> Self {
-        let (dir, lock) = folder(SHARED.0);
+        let (dir, lock) = folder(LABS.shared.0);
         lock.lock().expect("the lab's lock");
         let mut lab = Lab { dir, env: HashMap::new(), _lock: None };
-        lab.up(SHARED.1);
+        lab.up(LABS.shared.1);
         lab
     }
 
     /// A lab whose PBX this test may spoil, sound at the start whatever the last test left.
     pub fn to_spoil() -> Self {
-        let (dir, lock) = folder(SPOILED.0);
+        let (dir, lock) = folder(LABS.spoiled.0);
         lock.lock().expect("the lab's lock");
         let mut lab = Lab { dir, env: HashMap::new(), _lock: Some(lock) };
-        lab.up(SPOILED.1);
+        lab.up(LABS.spoiled.1);
         lab.spoil("outgoing");
         lab.spoil("right-password");
         lab
@@ -133,8 +144,10 @@ impl Lab {
         if self.answers() {
             return;
         }
-        run(&["setup"], &[]);
-        run(&["up", &self.dir.to_string_lossy()], &[("LAB_PBX_IP", pbx), ("LAB_CARRIER_IP", carrier)]);
+        let environment =
+            [("LAB_ASTERISK", LABS.asterisk), ("LAB_PBX_IP", pbx), ("LAB_CARRIER_IP", carrier)];
+        run(&["setup"], &environment);
+        run(&["up", &self.dir.to_string_lossy()], &environment);
         self.env = read_env(&self.dir);
     }
 
