@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2016 # what is found is used by the other parts
+# shellcheck shell=bash disable=SC2034,SC2016,SC2153 # what is found is used by the other parts
 # Part of scripts/lab: getting an Asterisk onto the machine.
 
 # Everything the lab and the tests need from the system: "command package", one a line.

@@ -144,8 +144,7 @@ impl Lab {
         if self.answers() {
             return;
         }
-        let environment =
-            [("LAB_ASTERISK", LABS.asterisk), ("LAB_PBX_IP", pbx), ("LAB_CARRIER_IP", carrier)];
+        let environment = [("LAB_ASTERISK", LABS.asterisk), ("LAB_PBX_IP", pbx), ("LAB_CARRIER_IP", carrier)];
         run(&["setup"], &environment);
         run(&["up", &self.dir.to_string_lossy()], &environment);
         self.env = read_env(&self.dir);
