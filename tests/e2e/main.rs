@@ -6,6 +6,7 @@
 mod admission;
 mod crash;
 mod crowd;
+mod doctor;
 mod hangup;
 mod limits;
 mod outcomes;

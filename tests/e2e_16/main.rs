@@ -5,6 +5,8 @@
 
 #[path = "../e2e/crash.rs"]
 mod crash;
+#[path = "../e2e/doctor.rs"]
+mod doctor;
 #[path = "../e2e/hangup.rs"]
 mod hangup;
 #[path = "../e2e/outcomes.rs"]

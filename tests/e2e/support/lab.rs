@@ -8,6 +8,7 @@ use std::{
     fs::{self, File},
     io::Read,
     net::{IpAddr, SocketAddr, TcpStream},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -65,6 +66,27 @@ impl Lab {
     /// A command on the console of `pbx` or `carrier`.
     pub fn console(&self, which: &str, command: &str) -> String {
         run(&["cli", which, &self.dir.to_string_lossy(), command], &[])
+    }
+
+    /// What runs a command on the PBX's console, without the command: for `--cli`.
+    pub fn console_command(&self) -> String {
+        let script = "#!/bin/sh\n[ \"$1\" = -rx ] && exec";
+        let path = self.dir.join("console");
+        let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/lab");
+        let text = format!("{script} '{}' cli pbx '{}' \"$2\"\n", lab.display(), self.dir.display());
+        if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
+            // In one step: another test may be about to run it.
+            let new = self.dir.join(format!("console.{}", std::process::id()));
+            fs::write(&new, text).expect("the console");
+            fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("the console");
+            fs::rename(new, &path).expect("the console");
+        }
+        path.display().to_string()
+    }
+
+    /// Where the PBX's configuration is.
+    pub fn etc(&self) -> PathBuf {
+        self.dir.join("pbx/etc")
     }
 
     /// The callee of a ringing call picks up, just now.
