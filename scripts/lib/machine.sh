@@ -78,7 +78,7 @@ boot() {
   mount --bind "$checkout" "$root/mnt/checkout"
   mount --bind "$dir/share" "$root/mnt/share"
   # As after a fresh installation: no service of this machine's own, no novofon-bot, and an empty journal.
-  rm -rf "$root"/etc/systemd/system/* "$root"/var/log/journal "$root"/etc/fstab
+  rm -rf "$root"/etc/systemd/system/* "$root"/etc/rc?.d "$root"/var/log/journal "$root"/etc/fstab
   rm -rf "$root"/usr/bin/novofon-bot "$root"/etc/novofon-bot "$root"/var/lib/novofon-bot
   : >"$root/etc/machine-id"
   echo machine >"$root/etc/hostname"

@@ -114,7 +114,7 @@ pick_addresses() { # DIR FIRST
 
 # A running lab stays where it is.
 keep_addresses() {
-  local name
+  local name ASTERISK=any # which labs of former versions did not write down
   # shellcheck disable=SC1091
   . "$1/env"
   for name in ASTERISK PBX_IP PBX_SIP PBX_HTTP CARRIER_IP CARRIER_SIP CARRIER_BACK CARRIER_HTTP; do

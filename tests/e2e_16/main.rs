@@ -24,7 +24,7 @@ mod support;
 mod trunk_faults;
 
 const LABS: support::lab::Labs = support::lab::Labs {
-    asterisk: "16",
+    asterisk: Some("16"),
     tells_sip_status: false,
     shared: ("e2e-16", ["127.0.0.44", "127.0.0.45"]),
     spoiled: ("e2e-16-faults", ["127.0.0.46", "127.0.0.47"]),

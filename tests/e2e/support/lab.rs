@@ -26,8 +26,8 @@ pub struct Lab {
 
 /// The labs of one test program, `crate::LABS`.
 pub struct Labs {
-    /// Which Asterisk, in the words of `scripts/lab`'s `LAB_ASTERISK`.
-    pub asterisk: &'static str,
+    /// Which Asterisk, in the words of `scripts/lab`'s `LAB_ASTERISK`; else what the environment says.
+    pub asterisk: Option<&'static str>,
     /// Whether that Asterisk tells on a channel which SIP status ended it (`tech_cause`, since late 2025).
     pub tells_sip_status: bool,
     pub shared: Place,
@@ -166,7 +166,8 @@ impl Lab {
         if self.answers() {
             return;
         }
-        let environment = [("LAB_ASTERISK", LABS.asterisk), ("LAB_PBX_IP", pbx), ("LAB_CARRIER_IP", carrier)];
+        let mut environment = vec![("LAB_PBX_IP", pbx), ("LAB_CARRIER_IP", carrier)];
+        environment.extend(LABS.asterisk.map(|which| ("LAB_ASTERISK", which)));
         run(&["setup"], &environment);
         run(&["up", &self.dir.to_string_lossy()], &environment);
         self.env = read_env(&self.dir);
