@@ -3,7 +3,7 @@
 //! Decides only what is written and how; the levels of single messages stand with the messages.
 
 use crate::config::{Log, LogFormat};
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Level, Metadata};
 use tracing_subscriber::EnvFilter;
@@ -26,9 +26,11 @@ pub enum LoggingError {
 pub fn init(log: &Log, variable: impl Fn(&str) -> Option<String>) -> Result<(), LoggingError> {
     let filter = filter(log.level, &variable)?;
     let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
+    let journal = variable("JOURNAL_STREAM").is_some_and(|stream| is_stream(io::stderr(), &stream));
     let look = Look {
         // journald writes its own time before each line.
         time: !is_set("JOURNAL_STREAM"),
+        priority: journal,
         colors: io::stderr().is_terminal() && !is_set("NO_COLOR"),
     };
     Ok(subscriber(log.format, look, filter, io::stderr).try_init()?)
@@ -56,9 +58,66 @@ pub fn mask(number: &str, hide: bool) -> String {
 struct Look {
     time: bool,
     colors: bool,
+    /// Each line begins with its priority, as systemd reads it: then `journalctl -p warning` finds it.
+    priority: bool,
+}
+
+/// Whether `stream`, `DEVICE:INODE` in systemd's words, is this file. The variable alone is no proof: a
+/// program that a service starts with other streams has it too.
+fn is_stream(file: impl std::os::fd::AsFd, stream: &str) -> bool {
+    rustix::fs::fstat(file).is_ok_and(|it| stream == format!("{}:{}", it.st_dev, it.st_ino))
+}
+
+/// Puts the priority of sd-daemon(3) before what each message writes.
+struct WithPriority<W>(W);
+
+impl<'writer, W: MakeWriter<'writer>> MakeWriter<'writer> for WithPriority<W> {
+    type Writer = Prefixed<W::Writer>;
+
+    fn make_writer(&'writer self) -> Self::Writer {
+        Prefixed { writer: self.0.make_writer(), prefix: b"<6>" }
+    }
+
+    fn make_writer_for(&'writer self, message: &Metadata<'_>) -> Self::Writer {
+        let prefix = match *message.level() {
+            Level::ERROR => b"<3>",
+            Level::WARN => b"<4>",
+            Level::INFO => b"<6>",
+            _ => b"<7>",
+        };
+        Prefixed { writer: self.0.make_writer_for(message), prefix }
+    }
+}
+
+/// Writes the prefix together with what is written first, so that no other thread's line gets between.
+struct Prefixed<W> {
+    writer: W,
+    prefix: &'static [u8],
+}
+
+impl<W: Write> Write for Prefixed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let whole = [std::mem::take(&mut self.prefix), bytes].concat();
+        self.writer.write_all(&whole)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
 }
 
 fn subscriber<W>(format: LogFormat, look: Look, filter: EnvFilter, writer: W) -> Dispatch
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    match look.priority {
+        true => formatted(format, look, filter, WithPriority(writer)),
+        false => formatted(format, look, filter, writer),
+    }
+}
+
+fn formatted<W>(format: LogFormat, look: Look, filter: EnvFilter, writer: W) -> Dispatch
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
@@ -157,12 +216,29 @@ mod tests {
     #[test]
     fn text_has_its_time_unless_the_journal_does_and_no_colors_unless_asked() {
         let plain = "WARN line is down call=7\n";
-        let in_journal = written(LogFormat::Text, Look { time: false, colors: false });
+        let in_journal = written(LogFormat::Text, Look { time: false, colors: false, priority: false });
         assert_eq!(in_journal.trim_start(), plain);
-        let in_file = written(LogFormat::Text, Look { time: true, colors: false });
+        let in_file = written(LogFormat::Text, Look { time: true, colors: false, priority: false });
         assert!(in_file.starts_with("20") && in_file.ends_with(plain), "{in_file}");
-        let in_terminal = written(LogFormat::Text, Look { time: true, colors: true });
+        let in_terminal = written(LogFormat::Text, Look { time: true, colors: true, priority: false });
         assert!(in_terminal.contains("\x1b["), "{in_terminal}");
+    }
+
+    #[test]
+    fn the_journal_is_told_the_priority() {
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let line = written(format, Look { time: false, colors: false, priority: true });
+            assert!(line.starts_with("<4>") && line.lines().count() == 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn only_journalds_own_stream_is_taken_for_it() {
+        let (reader, writer) = io::pipe().unwrap();
+        let pipe = rustix::fs::fstat(&writer).unwrap();
+        let stream = format!("{}:{}", pipe.st_dev, pipe.st_ino);
+        assert!(is_stream(&writer, &stream) && is_stream(&reader, &stream));
+        assert!(!is_stream(io::pipe().unwrap().1, &stream) && !is_stream(&writer, ""));
     }
 
     #[test]
@@ -170,7 +246,7 @@ mod tests {
         for format in [LogFormat::Text, LogFormat::Json] {
             let (reader, writer) = io::pipe().unwrap();
             let filter = filter(LevelFilter::TRACE, |_| Some("trace,tungstenite=trace".into())).unwrap();
-            let look = Look { time: true, colors: false };
+            let look = Look { time: true, colors: false, priority: false };
             tracing::dispatcher::with_default(&subscriber(format, look, filter, Mutex::new(writer)), || {
                 tracing::trace!(target: "tungstenite::handshake::client", "Authorization: Basic secret");
                 tracing::debug!(target: "tungstenite::handshake::client", "Client handshake done.");
@@ -183,7 +259,7 @@ mod tests {
 
     #[test]
     fn json_is_one_object_a_line() {
-        let line = written(LogFormat::Json, Look { time: false, colors: true });
+        let line = written(LogFormat::Json, Look { time: false, colors: true, priority: false });
         let object: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!((&object["message"], &object["call"]), (&"line is down".into(), &7.into()), "{line}");
         assert!(object["timestamp"].is_string(), "{line}");

@@ -51,7 +51,13 @@ pub async fn make(path: &Path, calls: u64) -> anyhow::Result<()> {
             let record = record(n, first + apart * n as i32)?;
             let entries = entries(&record);
             let done = if n + 1 == end { done.take() } else { None };
-            store.submit(Commit { record: Arc::new(record), entries, idempotency: None, done });
+            store.submit(Commit {
+                record: Arc::new(record),
+                entries,
+                idempotency: None,
+                urgent: false,
+                done,
+            });
             n += 1;
         }
         ensure!(written.await.is_ok(), "the store refused a call");

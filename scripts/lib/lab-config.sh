@@ -12,10 +12,12 @@ load_env() {
   if [[ -r $dir/env ]]; then
     # shellcheck disable=SC1091
     . "$dir/env"
+    use_asterisk "$ASTERISK"
   fi
 }
 
 default_env() {
+  use_asterisk "${LAB_ASTERISK:-any}"
   PBX_IP=${LAB_PBX_IP:-127.0.0.2} PBX_SIP=${LAB_PBX_SIP:-5060} PBX_HTTP=${LAB_PBX_HTTP:-8088}
   CARRIER_IP=${LAB_CARRIER_IP:-127.0.0.3} CARRIER_SIP=${LAB_CARRIER_SIP:-5060}
   CARRIER_BACK=${LAB_CARRIER_BACK:-5062} CARRIER_HTTP=${LAB_CARRIER_HTTP:-8089}
@@ -33,7 +35,7 @@ write_env() {
   local dir=$1 name
   (
     umask 077
-    for name in PBX_IP PBX_SIP PBX_HTTP PBX_ARI_URL PBX_ARI_USER PBX_ARI_PASSWORD PBX_CLI \
+    for name in ASTERISK PBX_IP PBX_SIP PBX_HTTP PBX_ARI_URL PBX_ARI_USER PBX_ARI_PASSWORD PBX_CLI \
       CARRIER_IP CARRIER_SIP CARRIER_BACK CARRIER_HTTP CARRIER_ARI_URL CARRIER_ARI_USER \
       CARRIER_ARI_PASSWORD CARRIER_CLI CARRIER_LOG TRUNK_LOGIN TRUNK_PASSWORD CALLER_ID; do
       printf '%s=%q\n' "$name" "${!name}"

@@ -95,13 +95,13 @@ explain_failure() {
 
 cmd_up() {
   local dir=$1 begin=${EPOCHREALTIME/./}
-  find_asterisk || die "no Asterisk yet: run scripts/lab setup"
   exec 9>"$dir/lock"
   flock 9
   load_env "$dir"
-  local before="${PBX_IP:-} ${PBX_SIP:-} ${PBX_HTTP:-} ${CARRIER_IP:-} ${CARRIER_SIP:-} ${CARRIER_BACK:-} ${CARRIER_HTTP:-}"
+  local before="${ASTERISK:-} ${PBX_IP:-} ${PBX_SIP:-} ${PBX_HTTP:-} ${CARRIER_IP:-} ${CARRIER_SIP:-} ${CARRIER_BACK:-} ${CARRIER_HTTP:-}"
   default_env "$dir"
-  if [[ $before == "$PBX_IP $PBX_SIP $PBX_HTTP $CARRIER_IP $CARRIER_SIP $CARRIER_BACK $CARRIER_HTTP" ]] && healthy "$dir"; then
+  find_asterisk || die "no Asterisk yet: run scripts/lab setup"
+  if [[ $before == "$ASTERISK $PBX_IP $PBX_SIP $PBX_HTTP $CARRIER_IP $CARRIER_SIP $CARRIER_BACK $CARRIER_HTTP" ]] && healthy "$dir"; then
     say "already up: $(summary "$dir")"
     return 0
   fi
@@ -156,8 +156,8 @@ cmd_down() {
 cmd_status() {
   local dir=$1 name
   [[ -r $dir/env ]] || die "no lab in $dir"
-  find_asterisk || die "no Asterisk yet: run scripts/lab setup"
   load_env "$dir"
+  find_asterisk || die "no Asterisk yet: run scripts/lab setup"
   for name in pbx carrier front; do
     pid_of "$name" "$dir" >/dev/null || die "not running: $name (scripts/lab up)"
   done
@@ -169,8 +169,10 @@ cmd_cli() {
   local name=${1:-} dir='' command=${2:-}
   if (($# >= 3)); then dir=$2 command=$3; fi
   [[ $name =~ ^(pbx|carrier)$ && -n $command ]] || die "usage: scripts/lab cli pbx|carrier [DIR] 'COMMAND'"
+  dir=$(lab_dir "$dir")
+  load_env "$dir"
   find_asterisk || die "no Asterisk yet: run scripts/lab setup"
-  asterisk_cli "$name" "$(lab_dir "$dir")" "$command"
+  asterisk_cli "$name" "$dir" "$command"
 }
 
 cmd_calls() { cat "$1/carrier/calls.log"; }

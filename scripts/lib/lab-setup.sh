@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2016 # what is found is used by the other parts
+# shellcheck shell=bash disable=SC2034,SC2016,SC2153 # what is found is used by the other parts
 # Part of scripts/lab: getting an Asterisk onto the machine.
 
 # Everything the lab and the tests need from the system: "command package", one a line.
@@ -43,10 +43,20 @@ apt_install() {
     apt-get -q -y install --no-install-recommends "$@" >/dev/null
 }
 
+# use_asterisk any|rootfs|16: which one is meant from here on
+use_asterisk() {
+  ASTERISK=$1
+  case $ASTERISK in
+    any | rootfs) ;;
+    16) LAB_ROOTFS=$LAB_HOME/rootfs-16 LAB_SUITES=bullseye ;;
+    *) die "LAB_ASTERISK is any, rootfs or 16, not: $ASTERISK" ;;
+  esac
+}
+
 # Says where an Asterisk is: sets AST_KIND, AST_BIN (an array), AST_MODULES, AST_DATA, AST_SOUNDS.
 # An Asterisk of the system is used only if it has all we need; its own configuration is not touched.
 find_asterisk() {
-  if [[ ${LAB_ASTERISK:-any} != rootfs ]] && find_system_asterisk; then
+  if [[ ${ASTERISK:-any} == any ]] && find_system_asterisk; then
     return 0
   fi
   find_rootfs_asterisk
@@ -205,7 +215,7 @@ cmd_setup() {
   install_packages
   if ! find_asterisk; then
     install_packages keyring
-    exec 8>"$LAB_HOME/setup.lock"
+    exec 8>"$LAB_ROOTFS.lock"
     flock 8 # two checkouts or two terminals at once: the second waits and finds it done
     find_asterisk || fetch_asterisk
     exec 8>&-

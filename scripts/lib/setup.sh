@@ -13,7 +13,8 @@ VENV=$ROOT/.venv
 SCHEMATHESIS='schemathesis>=4.32,<5'
 
 # Everything that is missing, in one go, so that apt is asked at most once.
-# need build|test...: the lab's packages, and for "build" a C compiler, for "test" the tests' tools.
+# need build|test...: the lab's packages, and for "build" a C compiler, for "test" the tests' tools, for
+# "asterisk_16" the archive's keys.
 install_needed() {
   local missing kind
   mapfile -t missing < <(
@@ -22,6 +23,9 @@ install_needed() {
   )
   ((${#missing[@]} == 0)) || apt_install "${missing[@]}" || die "apt-get could not install: ${missing[*]}"
 }
+
+# The oldest Asterisk is unpacked whatever the system has.
+missing_for_asterisk_16() { [[ -e $LAB_KEYRING ]] || (use_asterisk 16; find_asterisk) || echo debian-archive-keyring; }
 
 missing_for_build() { command -v cc >/dev/null || printf '%s\n' gcc libc6-dev; }
 
@@ -110,10 +114,10 @@ pick_addresses() { # DIR FIRST
 
 # A running lab stays where it is.
 keep_addresses() {
-  local name
+  local name ASTERISK=any # which labs of former versions did not write down
   # shellcheck disable=SC1091
   . "$1/env"
-  for name in PBX_IP PBX_SIP PBX_HTTP CARRIER_IP CARRIER_SIP CARRIER_BACK CARRIER_HTTP; do
+  for name in ASTERISK PBX_IP PBX_SIP PBX_HTTP CARRIER_IP CARRIER_SIP CARRIER_BACK CARRIER_HTTP; do
     export "LAB_$name=${!name}"
   done
 }

@@ -1,11 +1,17 @@
 //! The running daemon, as its API shows it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use url::Url;
 
 use super::http::{Login, Server};
 use crate::{config::Config, secret::Secret};
+
+/// It answers this at once, or something is wrong with it.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Whether the daemon of this configuration runs, and what it says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +30,7 @@ pub fn server(config: &Config, key: Option<Secret>) -> Option<Server> {
 }
 
 pub async fn state(api: &Server) -> State {
-    let reply = match api.get("health/ready").await {
+    let reply = match api.get_within("health/ready", PATIENCE).await {
         Ok(reply) => reply,
         Err(why) => return State::Away(why),
     };

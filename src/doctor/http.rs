@@ -79,7 +79,11 @@ impl Server {
 
     /// Asks for a path below the base; it must be encoded already. The error is for people.
     pub async fn get(&self, path: &str) -> Result<Reply, String> {
-        self.send(self.request(Method::GET, path).timeout(PATIENCE)).await
+        self.get_within(path, PATIENCE).await
+    }
+
+    pub async fn get_within(&self, path: &str, patience: Duration) -> Result<Reply, String> {
+        self.send(self.request(Method::GET, path).timeout(patience)).await
     }
 
     pub async fn delete(&self, path: &str) -> Result<Reply, String> {

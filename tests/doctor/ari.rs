@@ -108,3 +108,45 @@ fn a_console_that_does_not_answer() {
     let report = bench.doctor_with(&["--cli", "/nonexistent/asterisk -C x"]);
     report.fails(&[]).says("console", "/nonexistent/asterisk");
 }
+
+/// Two places that can close ARI to an address, both since 20.19 and 22.9.
+#[test]
+fn an_address_that_is_not_allowed() {
+    let bench = Bench::new();
+    bench.pbx.edit("ari.conf", |text| text.replace("read_only = no", "read_only = no\ndeny = 0.0.0.0/0"));
+    bench.pbx.reload("res_ari.so");
+    let report = bench.doctor(&[]);
+    report
+        .fails(&["ari_authorised"])
+        .says("ari_authorised", "(403")
+        .says("ari_authorised", "ACL in ari.conf");
+    // The console still tells what ARI does not.
+    report.says("endpoint_auth", "outbound_auth = novofon");
+}
+
+#[test]
+fn a_path_that_is_not_allowed() {
+    let bench = Bench::new();
+    bench.pbx.edit("http.conf", |text| format!("{text}\n[/ari]\ntype = restriction\ndeny = 0.0.0.0/0\n"));
+    bench.pbx.reload("http");
+    let report = bench.doctor(&[]);
+    report.fails(&["ari_authorised"]).says("ari_authorised", "restrictions in http.conf");
+}
+
+#[test]
+fn modules_that_only_some_calls_need() {
+    let bench = Bench::new();
+    bench.pbx.console("module unload app_userevent.so");
+    let report = bench.doctor(&[]);
+    bench.pbx.console("module load app_userevent.so");
+    report
+        .warns(&["modules"])
+        .says("modules", "app_userevent is not running: the carrier's own words are lost");
+}
+
+#[test]
+fn a_release_that_nobody_knows() {
+    let mut bench = Bench::new();
+    let url = server("Asterisk/GIT-master-cb21471", r#"{"system":{"version":"GIT-master-cb21471"}}"#);
+    bench.set("ari.url", &url).doctor(&[]).says("asterisk_version", "no release that is known");
+}

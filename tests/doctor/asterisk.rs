@@ -75,10 +75,14 @@ impl Asterisk {
     }
 
     fn heal(&mut self) {
-        let good = self.dir.join("good");
+        // "lab up" makes this folder anew: without the copies, nobody has spoiled anything yet.
+        let good = self.etc().join("good");
         lab(&["setup"]);
         self.env = read_env(&self.dir);
-        let is_up = !self.env.is_empty() && good.is_dir() && lab_is_up(&self.dir);
+        let is_up = !self.env.is_empty() && lab_is_up(&self.dir);
+        if is_up && !good.is_dir() {
+            self.keep(&good);
+        }
         if is_up && !self.differing(&good).is_empty() {
             for name in self.differing(&good) {
                 fs::copy(good.join(&name), self.etc().join(&name)).expect("a file of the PBX");
@@ -102,8 +106,11 @@ impl Asterisk {
         lab(&["down", &self.dir.to_string_lossy()]);
         lab(&["up", &self.dir.to_string_lossy()]);
         self.env = read_env(&self.dir);
-        let _ = fs::remove_dir_all(&good);
-        fs::create_dir_all(&good).expect("a folder");
+        self.keep(&good);
+    }
+
+    fn keep(&self, good: &Path) {
+        fs::create_dir(good).expect("a folder");
         for name in names(&self.etc()) {
             fs::copy(self.etc().join(&name), good.join(&name)).expect("a copy");
         }

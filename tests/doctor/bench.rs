@@ -95,6 +95,20 @@ impl Bench {
         daemon.wait().expect("ended");
     }
 
+    /// It lives, and does nothing any more.
+    pub fn freeze(&self) {
+        let pid = self.daemon.as_ref().expect("a running daemon").id().to_string();
+        assert!(Command::new("kill").args(["-STOP", &pid]).status().expect("kill can be run").success());
+    }
+
+    /// Asks the daemon for a call, and gives its answer.
+    pub async fn call(&self, number: &str, wait: Option<&str>) -> (u16, Value) {
+        let body = serde_json::json!({"phone": number, "wait": wait});
+        let request = reqwest::Client::new().post(format!("http://{}/api/calls/initiate", self.address));
+        let answer = request.bearer_auth(KEY).json(&body).send().await.expect("the daemon answers");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
+
     /// Until the daemon says that it is ready, or that it is not.
     pub fn until_ready(&self, expected: bool) {
         let begun = Instant::now();
@@ -121,8 +135,22 @@ impl Bench {
 
     /// Without it, so that only ARI tells.
     pub fn doctor_with(&self, arguments: &[&str]) -> Report {
-        let output =
-            self.program().arg("doctor").arg("--json").args(arguments).output().expect("doctor runs");
+        self.examine(self.program(), arguments)
+    }
+
+    /// With the console, and started by another program: `unshare`, `env`.
+    pub fn doctor_by(&self, starter: &[&str], arguments: &[&str]) -> Report {
+        let program = self.program();
+        let mut command = Command::new(starter[0]);
+        command.args(&starter[1..]).arg(program.get_program()).stdin(Stdio::null());
+        command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let console = self.folder.path().join("asterisk").display().to_string();
+        self.examine(command, &[&["--cli", console.as_str()], arguments].concat())
+    }
+
+    fn examine(&self, mut command: Command, arguments: &[&str]) -> Report {
+        let doctor = command.args(["doctor", "--json"].iter().chain(arguments));
+        let output = doctor.stdout(Stdio::piped()).stderr(Stdio::piped()).output().expect("doctor runs");
         let text = String::from_utf8(output.stdout).expect("UTF-8");
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         for secret in [self.pbx.setting("PBX_ARI_PASSWORD"), self.pbx.setting("TRUNK_PASSWORD"), KEY] {
@@ -187,6 +215,19 @@ impl Report {
             )
         });
         texts.collect()
+    }
+
+    /// Nothing failed, and these checks warn.
+    #[track_caller]
+    pub fn warns(&self, expected: &[&str]) -> &Self {
+        let warned = self.ids("warn");
+        assert!(expected.iter().all(|id| warned.contains(id)), "{:#}", self.json);
+        self.fails(&[])
+    }
+
+    /// The level of a check's first finding.
+    pub fn level(&self, id: &str) -> &str {
+        self.checks().find(|check| check["id"] == id).and_then(|check| check["level"].as_str()).unwrap_or("-")
     }
 
     #[track_caller]

@@ -1,6 +1,9 @@
 //! The last calls and the live ones, as the store has them.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{TimeDelta, Utc};
 use novofon_bot::{
@@ -78,4 +81,36 @@ async fn a_live_call_that_should_have_ended() {
     let bench = Bench::new();
     remember(&bench, vec![call(60 * 12, None), call(1, None)]).await;
     bench.doctor(&[]).fails(&["live_calls"]).says("live_calls", "1 of 2 should have ended");
+}
+
+#[tokio::test]
+async fn failures_that_are_over_are_only_warned_of() {
+    let bench = Bench::new();
+    let mut records: Vec<CallRecord> =
+        (20..28).map(|minutes| call(minutes, Some(Reason::CarrierForbidden))).collect();
+    records.push(call(1, Some(Reason::HungUp)));
+    remember(&bench, records).await;
+    bench.doctor(&[]).warns(&["last_calls"]).says("last_calls", "88 % of the last 24 hours (8 of 9)");
+}
+
+/// A talk that the daemon was killed in, looked at a day later.
+#[tokio::test]
+async fn a_talk_that_nobody_ended() {
+    let mut bench = Bench::new();
+    bench.set("scenarios.default.steps", "[{wait=600}]").start();
+    assert_eq!(bench.call("+79005550200", Some("answered")).await.1["status"], "answered");
+    bench.stop();
+    bench.doctor(&[]).fails(&[]).says("live_calls", "1, none older than it may be");
+    let report = crate::clock::doctor_ahead(&bench, 24 * 3600);
+    report
+        .fails(&["live_calls"])
+        .says("live_calls", "1 of 1 should have ended long ago, the oldest is of 20");
+    report.says("live_calls", "start the daemon");
+    // The daemon closes it, as doctor promises: it asks Asterisk, which has nothing of it any more.
+    bench.pbx.console("channel request hangup all");
+    bench.start();
+    let begun = Instant::now();
+    while crate::clock::doctor_ahead(&bench, 24 * 3600).level("live_calls") != "ok" {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it stays open");
+    }
 }

@@ -33,3 +33,10 @@ fn a_secret_that_everybody_may_read() {
     fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("set");
     bench.doctor(&[]).fails(&[]);
 }
+
+#[test]
+fn a_value_that_may_not_be_meant() {
+    let mut bench = Bench::new();
+    let report = bench.set("dial.allow", "+").doctor(&[]);
+    report.warns(&["config"]).says("config", "allows every number of the world");
+}

@@ -1,8 +1,7 @@
 //! The daemon and the application's name.
 
-use std::{fs::File, time::Duration};
+use std::time::Duration;
 
-use novofon_bot::store::file_of;
 use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
 
 use crate::bench::Bench;
@@ -40,10 +39,8 @@ async fn another_program_has_the_name_before_the_daemon_starts() {
 
 #[test]
 fn the_daemon_has_the_store_and_does_not_answer() {
-    let bench = Bench::new();
-    let path = file_of(bench.setting("store.url")).expect("a file");
-    let lock = File::create(path).expect("the store's file");
-    lock.lock().expect("the lock");
+    let bench = Bench::with_daemon();
+    bench.freeze();
     bench.doctor(&[]).fails(&["daemon"]).says("daemon", "has the store but does not answer");
 }
 
@@ -66,4 +63,34 @@ fn a_test_call_that_is_not_allowed() {
     let bench = Bench::with_daemon();
     let report = bench.doctor(&["--call", "+4912345678901"]);
     report.fails(&["test_call"]).says("test_call", "HTTP 4");
+}
+
+#[tokio::test]
+async fn the_daemon_holds_the_name_and_does_not_hear_the_trunk() {
+    let bench = Bench::with_daemon();
+    let pbx = &bench.pbx;
+    let request = reqwest::Client::new().delete(format!(
+        "{}/ari/applications/{}/subscription?eventSource=endpoint:PJSIP/novofon",
+        bench.setting("ari.url"),
+        bench.setting("ari.app")
+    ));
+    let answer =
+        request.basic_auth(pbx.setting("PBX_ARI_USER"), Some(pbx.setting("PBX_ARI_PASSWORD"))).send().await;
+    assert!(answer.expect("ARI answers").status().is_success());
+    bench.doctor(&[]).warns(&["ari_app"]).says("ari_app", "not subscribed to PJSIP/novofon");
+}
+
+#[test]
+fn a_test_call_without_the_key() {
+    let bench = Bench::with_daemon();
+    let report = bench.doctor_by(&["env", "-u", "NOVOFON_BOT_API_KEY"], &["--call", "+79005550211"]);
+    report.fails(&["test_call"]).says("test_call", "set NOVOFON_BOT_API_KEY");
+}
+
+/// The trunk works; it is the number that does not.
+#[test]
+fn a_test_call_to_a_number_that_is_none() {
+    let bench = Bench::with_daemon();
+    let report = bench.doctor(&["--call", "+79005550404"]);
+    report.warns(&["test_call"]).says("test_call", "number_invalid, SIP 404");
 }

@@ -59,3 +59,17 @@ fn a_caller_id_that_is_overwritten() {
         .says("caller_id", "P-Asserted-Identity: +79675558164")
         .says("caller_id", "is overwritten");
 }
+
+#[test]
+fn a_variable_decides_what_is_dialed() {
+    let bench = with(|text| text.replace("@novofon,,i", "@${TRUNK},,i"));
+    bench.doctor(&[]).warns(&["outgoing_dials"]).says("outgoing_dials", "which a variable decides");
+}
+
+#[test]
+fn nobody_sets_a_caller_id() {
+    let bench = with(|text| {
+        text.lines().filter(|line| !line.contains("CALLERID")).map(|l| format!("{l}\n")).collect()
+    });
+    bench.doctor(&[]).warns(&["caller_id"]).says("caller_id", "set the caller id in [outgoing]");
+}

@@ -10,10 +10,11 @@ use crate::bench::Bench;
 #[test]
 fn ari_for_everybody() {
     let mut bench = Bench::new();
+    let (ip, port) = (bench.pbx.setting("PBX_IP").to_owned(), bench.pbx.setting("PBX_HTTP").to_owned());
     // A port of its own: other labs on this machine have 8088 on their addresses.
     bench.pbx.edit("http.conf", |text| {
-        text.replace("bindaddr = 127.0.0.52", "bindaddr = 0.0.0.0")
-            .replace("bindport = 8088", "bindport = 18052")
+        text.replace(&format!("bindaddr = {ip}"), "bindaddr = 0.0.0.0")
+            .replace(&format!("bindport = {port}"), "bindport = 18052")
     });
     bench.pbx.reload("http");
     bench.pbx.until("http show status", "0.0.0.0:18052");
@@ -39,7 +40,7 @@ fn passwords_that_everybody_knows() {
     let mut bench = Bench::new();
     bench.pbx.edit("ari.conf", |text| format!("{text}\n[asterisk]\ntype = user\npassword = asterisk\n"));
     bench.pbx.edit("manager.conf", |text| {
-        format!("{text}\n[general]\nenabled = yes\nbindaddr = 127.0.0.52\n[bot]\nsecret = MySecretAMIPassword123\n")
+        format!("{text}\n[general]\nenabled = yes\nbindaddr = 127.0.0.1\nport = 15038\n[bot]\nsecret = MySecretAMIPassword123\n")
     });
     bench.pbx.reload("res_ari.so");
     bench.pbx.until("ari show users", "asterisk");
@@ -61,4 +62,21 @@ fn files_that_everybody_may_read() {
         fs::set_permissions(&file, Permissions::from_mode(mode)).expect("set");
         bench.doctor(&["--etc", &folder]).fails(&[]).says("asterisk_rights", expected);
     }
+}
+
+#[test]
+fn ari_on_another_machine() {
+    let mut bench = Bench::new();
+    // An address of the documentation's, which nobody has.
+    let report = bench.set("ari.url", "http://192.0.2.1:8088").doctor_with(&[]);
+    report.fails(&["ari_reachable"]).says("exposure_ari", "crosses the network in clear text");
+}
+
+#[test]
+fn the_api_on_a_public_address() {
+    let mut bench = Bench::new();
+    let report = bench.set("http.listen", "0.0.0.0:18080").doctor(&[]);
+    report.warns(&["exposure_api"]).says("exposure_api", "keys and numbers cross the network in clear text");
+    bench.set("http.listen", "127.0.0.1:18080").set("http.api_keys", "");
+    bench.doctor(&[]).warns(&["exposure_api"]).says("exposure_api", "needs no key");
 }

@@ -1,11 +1,12 @@
 //! The store's file.
 
-use std::fs;
+use std::{fs, os::unix::fs::MetadataExt, time::Duration};
 
 use novofon_bot::store::Store;
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::sync::mpsc;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Report};
 
 #[test]
 fn no_folder() {
@@ -44,4 +45,65 @@ fn no_database_at_all() {
     .expect("written");
     let report = bench.doctor(&[]);
     report.fails(&["store_integrity"]);
+}
+
+/// Doctor in a mount namespace of its own, with another file system where the store is.
+fn doctor_on(bench: &mut Bench, mount: &str) -> Report {
+    let folder = bench.path("store");
+    fs::create_dir_all(&folder).expect("a folder");
+    bench.set("store.url", &format!("sqlite://{}", folder.join("bot.db").display()));
+    let script = format!("mount -t tmpfs {mount} tmpfs '{}' && exec \"$@\"", folder.display());
+    // Who is not root here may be root in a user namespace.
+    let is_root = fs::metadata("/proc/self").expect("this process").uid() == 0;
+    let spaces: &[&str] = if is_root { &["--mount"] } else { &["--mount", "--map-root-user"] };
+    bench.doctor_by(&[&["unshare"], spaces, &["sh", "-c", script.as_str(), "-"]].concat(), &[])
+}
+
+#[test]
+fn little_space() {
+    let mut bench = Bench::new();
+    let report = doctor_on(&mut bench, "-o size=64m");
+    report.fails(&["store_space"]).says("store_space", "64 MiB free").says("store_space", "free some space");
+    let report = doctor_on(&mut bench, "-o size=64m,nr_inodes=1");
+    report.fails(&["store_space"]).says("store_space", "no inode is left");
+    doctor_on(&mut bench, "-o size=512m").warns(&["store_space"]).says("store_space", "512 MiB free");
+}
+
+#[test]
+fn a_file_system_for_reading_only() {
+    let mut bench = Bench::new();
+    let report = doctor_on(&mut bench, "-o ro,size=2g");
+    report.fails(&["store"]).says("store", "can't be written: Read-only file system");
+}
+
+#[tokio::test]
+async fn a_running_daemon_that_can_not_write() {
+    let bench = Bench::with_daemon();
+    let options =
+        SqliteConnectOptions::new().filename(bench.path("bot.db")).busy_timeout(Duration::from_secs(10));
+    let mut other = options.connect().await.expect("the bot's store");
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.expect("the lock");
+    assert_eq!(bench.call("+79005550486", None).await.0, 503);
+    bench.until_ready(false);
+    let report = bench.doctor(&[]);
+    report.fails(&["store", "daemon"]).says("store", "the daemon can't write to");
+    report.says("daemon", "runs but can place no call").says("daemon", "it comes back by itself");
+    sqlx::query("ROLLBACK").execute(&mut other).await.expect("the end of the lock");
+    bench.until_ready(true);
+    let report = bench.doctor(&[]);
+    // The one call of the last 24 hours failed for it.
+    report
+        .fails(&["last_calls"])
+        .says("last_calls", "store_unavailable")
+        .says("store", "by a running daemon");
+}
+
+/// Only root can stage it: elsewhere a file can't be given away.
+#[test]
+fn a_file_of_another_user() {
+    let bench = Bench::new();
+    fs::write(bench.path("bot.db"), "").expect("written");
+    if std::os::unix::fs::chown(bench.path("bot.db"), Some(65534), None).is_ok() {
+        bench.doctor(&[]).warns(&["store"]).says("store", "was the bot once started as root?");
+    }
 }

@@ -118,3 +118,55 @@ fn the_number_reaches_nobody() {
     let report = bench.doctor(&[]);
     report.fails(&[]).says("caller_id", "is sent in no header → set send_pai = yes");
 }
+
+fn with(change: impl FnOnce(&str) -> String) -> Bench {
+    let bench = Bench::new();
+    bench.pbx.edit("pjsip_novofon.conf", change);
+    bench.pbx.reload("res_pjsip.so");
+    bench
+}
+
+#[test]
+fn no_password_for_the_carrier() {
+    let bench = with(|text| text.replacen("outbound_auth = novofon", "", 1));
+    bench.doctor(&[]).warns(&["endpoint_auth"]).says("endpoint_auth", "has no `outbound_auth`");
+}
+
+#[test]
+fn the_carrier_is_challenged_too() {
+    let bench =
+        with(|text| text.replacen("outbound_auth = novofon", "outbound_auth = novofon\nauth = novofon", 1));
+    bench.doctor(&[]).warns(&["endpoint_auth"]).says("endpoint_auth", "remove `auth` from the endpoint");
+}
+
+#[test]
+fn nobody_looks_after_the_carrier() {
+    let bench = with(|text| text.replace("qualify_frequency = 60", "qualify_frequency = 0"));
+    bench.pbx.until("pjsip show contacts", "NonQual");
+    bench.doctor(&[]).warns(&["endpoint_contact"]).says("endpoint_contact", "set qualify_frequency = 60");
+}
+
+#[test]
+fn a_codec_that_carriers_seldom_have() {
+    let bench = with(|text| text.replace("allow = alaw,ulaw", "allow = g722"));
+    bench.doctor(&[]).warns(&["endpoint_codecs"]).says("endpoint_codecs", "only g722");
+}
+
+#[test]
+fn no_registration() {
+    let bench = with(|text| text[..text.rfind("[novofon]").expect("the last section")].to_owned());
+    bench.pbx.reload("res_pjsip_outbound_registration.so");
+    bench.pbx.until("pjsip show registrations", "No objects found");
+    bench.doctor(&[]).warns(&["registration"]).says("registration", "there is none for `novofon`");
+}
+
+/// ARI is closed to us: the console alone tells.
+#[test]
+fn the_carrier_is_gone_and_only_the_console_tells() {
+    let mut bench = Bench::new();
+    bench.pbx.spoil("trunk-gone");
+    bench.pbx.console("pjsip qualify novofon");
+    bench.pbx.until("pjsip show contacts", "Unavail");
+    let report = bench.set("ari.password", "closed").doctor(&[]);
+    report.fails(&["ari_authorised", "endpoint_contact"]).says("endpoint_contact", "Unavail");
+}

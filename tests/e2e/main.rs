@@ -6,6 +6,7 @@
 mod admission;
 mod crash;
 mod crowd;
+mod doctor;
 mod hangup;
 mod limits;
 mod outcomes;
@@ -17,3 +18,11 @@ mod store_away;
 #[allow(dead_code, unused_imports, reason = "tests/faults uses the rest")]
 mod support;
 mod trunk_faults;
+
+/// The newest Asterisk that is to be had. `tests/e2e_16` runs many of these on the oldest.
+const LABS: support::lab::Labs = support::lab::Labs {
+    asterisk: None,
+    tells_sip_status: true,
+    shared: ("e2e", ["127.0.0.32", "127.0.0.33"]),
+    spoiled: ("e2e-faults", ["127.0.0.34", "127.0.0.35"]),
+};

@@ -23,3 +23,10 @@ mod name_taken;
 mod proxy;
 mod restart;
 mod trunk;
+
+const LABS: support::lab::Labs = support::lab::Labs {
+    asterisk: None,
+    tells_sip_status: true,
+    shared: ("e2e", ["127.0.0.32", "127.0.0.33"]),
+    spoiled: ("faults", ["127.0.0.62", "127.0.0.63"]),
+};

@@ -76,11 +76,17 @@ async fn app(patient: &Patient) -> Finding {
         "give one of the two another `ari.app`, then restart it",
         "задайте одной из двух другое имя `ari.app` и перезапустите её"
     );
+    // A daemon that is not ready for another reason, the store's, still has its socket.
+    let connected = match &patient.daemon_state {
+        State::Ready => true,
+        State::NotReady(why) => !why.contains("Asterisk is away"),
+        State::Away(_) => false,
+    };
     match (&patient.daemon_state, exists) {
-        (State::Ready, true) if subscribed => {
+        (_, true) if connected && subscribed => {
             Finding::ok(APP, say!("the daemon holds `{name}`", "`{name}` держит наш демон"))
         }
-        (State::Ready, true) => Finding::warn(
+        (_, true) if connected => Finding::warn(
             APP,
             say!(
                 "`{name}` is held, but not subscribed to {endpoint}",
@@ -91,7 +97,7 @@ async fn app(patient: &Patient) -> Finding {
                 "возможно, endpoint нет; демон подпишется сам"
             ),
         ),
-        (State::Ready, false) => Finding::fail(
+        (_, false) if connected => Finding::fail(
             APP,
             say!(
                 "the daemon is connected, but this Asterisk has no `{name}`",
@@ -102,7 +108,7 @@ async fn app(patient: &Patient) -> Finding {
                 "у демона другая конфигурация: перезапустите его"
             ),
         ),
-        (State::NotReady(_), true) => Finding::fail(
+        (State::NotReady(_) | State::Ready, true) => Finding::fail(
             APP,
             say!(
                 "the daemon has no events socket while Asterisk has `{name}`: another program took the name",
@@ -122,7 +128,7 @@ async fn app(patient: &Patient) -> Finding {
             APP,
             say!("`{name}` is as the daemon left it", "`{name}` осталось таким, как его оставил демон"),
         ),
-        (State::Away(_) | State::NotReady(_), false) => Finding::ok(
+        (_, false) => Finding::ok(
             APP,
             say!(
                 "nobody holds `{name}`: it is free for the daemon",

@@ -6,7 +6,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     ops::Deref,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -100,6 +100,26 @@ impl Bot {
         let empty = self.folder.path().join("empty.toml");
         fs::write(&empty, "").expect("an empty configuration");
         let log = OpenOptions::new().create(true).append(true).open(self.log()).expect("the log");
+        let child = self
+            .program()
+            .args(["serve", "--config"])
+            .arg(empty)
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn()
+            .expect("the program can be run");
+        self.process = Some(child);
+    }
+
+    /// `novofon-bot doctor --json` with the bot's configuration and these settings on top of it.
+    pub fn doctor(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
+        let settings = settings.iter().map(|(key, value)| (variable(key), value));
+        let mut command = self.program();
+        command.args(["doctor", "--json"]).args(arguments).envs(settings).output().expect("doctor runs")
+    }
+
+    /// The program in an environment that has only this bot's configuration.
+    fn program(&self) -> Command {
         let ours = |name: &str| name.starts_with("NOVOFON_BOT_") || name == "RUST_LOG";
         let mut words = self.wrapper.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_novofon-bot")]);
         let mut command = Command::new(words.next().expect("there is the program itself"));
@@ -107,16 +127,8 @@ impl Bot {
         for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
             command.env_remove(name);
         }
-        let child = command
-            .args(["serve", "--config"])
-            .arg(empty)
-            .envs(self.settings.iter().cloned())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a second handle"))
-            .stderr(log)
-            .spawn()
-            .expect("the program can be run");
-        self.process = Some(child);
+        command.envs(self.settings.iter().cloned()).stdin(Stdio::null());
+        command
     }
 
     pub async fn until_ready(&mut self) {

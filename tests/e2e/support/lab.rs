@@ -1,19 +1,21 @@
 //! A laboratory of `scripts/lab`: brought up by the first test that needs it, left up for the next.
 //!
-//! There are three: one that all tests share and none changes, one whose PBX is spoiled on purpose by one
-//! test at a time, and one whose processes are killed and frozen, by one test at a time too.
+//! A test program has two, of one version of Asterisk: one that all tests share and none changes, and one
+//! whose PBX is spoiled on purpose, or killed or frozen, by one test at a time.
 
 use std::{
     collections::HashMap,
     fs::{self, File},
     io::Read,
     net::{IpAddr, SocketAddr, TcpStream},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
 use super::{SOON, asterisk::Asterisk, carrier::Carrier, until};
+use crate::LABS;
 
 pub struct Lab {
     dir: PathBuf,
@@ -22,9 +24,18 @@ pub struct Lab {
     _lock: Option<File>,
 }
 
-const SHARED: (&str, [&str; 2]) = ("e2e", ["127.0.0.32", "127.0.0.33"]);
-const SPOILED: (&str, [&str; 2]) = ("e2e-faults", ["127.0.0.34", "127.0.0.35"]);
-const STOPPED: (&str, [&str; 2]) = ("faults", ["127.0.0.62", "127.0.0.63"]);
+/// The labs of one test program, `crate::LABS`.
+pub struct Labs {
+    /// Which Asterisk, in the words of `scripts/lab`'s `LAB_ASTERISK`; else what the environment says.
+    pub asterisk: Option<&'static str>,
+    /// Whether that Asterisk tells on a channel which SIP status ended it (`tech_cause`, since late 2025).
+    pub tells_sip_status: bool,
+    pub shared: Place,
+    pub spoiled: Place,
+}
+
+/// The name of a lab's folder, and its addresses if nobody has brought it up elsewhere: PBX and carrier.
+pub type Place = (&'static str, [&'static str; 2]);
 
 /// Where a lab is: it comes up there again after its PBX was killed.
 const ADDRESSES: [&str; 7] =
@@ -33,19 +44,19 @@ const ADDRESSES: [&str; 7] =
 impl Lab {
     /// The lab that all tests share.
     pub fn shared() -> Self {
-        let (dir, lock) = folder(SHARED.0);
+        let (dir, lock) = folder(LABS.shared.0);
         lock.lock().expect("the lab's lock");
         let mut lab = Lab { dir, env: HashMap::new(), _lock: None };
-        lab.up(SHARED.1);
+        lab.up(LABS.shared.1);
         lab
     }
 
     /// A lab whose PBX this test may spoil, sound at the start whatever the last test left.
     pub fn to_spoil() -> Self {
-        let (dir, lock) = folder(SPOILED.0);
+        let (dir, lock) = folder(LABS.spoiled.0);
         lock.lock().expect("the lab's lock");
         let mut lab = Lab { dir, env: HashMap::new(), _lock: Some(lock) };
-        lab.up(SPOILED.1);
+        lab.up(LABS.spoiled.1);
         lab.spoil("outgoing");
         lab.spoil("right-password");
         lab
@@ -54,14 +65,14 @@ impl Lab {
     /// A lab whose processes this test may kill and freeze, whole at the start whatever the last test
     /// left. The carrier has no call of a former test.
     pub async fn to_stop() -> Self {
-        let (dir, lock) = folder(STOPPED.0);
+        let (dir, lock) = folder(LABS.spoiled.0);
         lock.lock().expect("the lab's lock");
         let mut lab = Lab { dir, env: HashMap::new(), _lock: Some(lock) };
         if lab.dir.join("env").exists() {
             lab.spoil("pbx-thaw");
             lab.spoil("carrier-thaw");
         }
-        lab.up(STOPPED.1);
+        lab.up(LABS.spoiled.1);
         lab.spoil("right-password");
         for asterisk in [lab.carriers_asterisk(), lab.asterisk()] {
             asterisk.hang_up_all().await;
@@ -82,6 +93,27 @@ impl Lab {
     /// A command on the console of `pbx` or `carrier`.
     pub fn console(&self, which: &str, command: &str) -> String {
         run(&["cli", which, &self.dir.to_string_lossy(), command], &[])
+    }
+
+    /// What runs a command on the PBX's console, without the command: for `--cli`.
+    pub fn console_command(&self) -> String {
+        let script = "#!/bin/sh\n[ \"$1\" = -rx ] && exec";
+        let path = self.dir.join("console");
+        let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/lab");
+        let text = format!("{script} '{}' cli pbx '{}' \"$2\"\n", lab.display(), self.dir.display());
+        if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
+            // In one step: another test may be about to run it.
+            let new = self.dir.join(format!("console.{}", std::process::id()));
+            fs::write(&new, text).expect("the console");
+            fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("the console");
+            fs::rename(new, &path).expect("the console");
+        }
+        path.display().to_string()
+    }
+
+    /// Where the PBX's configuration is.
+    pub fn etc(&self) -> PathBuf {
+        self.dir.join("pbx/etc")
     }
 
     /// The callee of a ringing call picks up, just now.
@@ -161,12 +193,14 @@ impl Lab {
         if self.answers() {
             return;
         }
-        run(&["setup"], &[]);
+        let which = LABS.asterisk.map(|which| ("LAB_ASTERISK".to_owned(), which));
         let mut environment = vec![("LAB_PBX_IP".to_owned(), pbx), ("LAB_CARRIER_IP".to_owned(), carrier)];
         if !self.env.is_empty() {
             environment = ADDRESSES.map(|name| (format!("LAB_{name}"), self.setting(name))).to_vec();
         }
+        environment.extend(which);
         let environment: Vec<_> = environment.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        run(&["setup"], &environment);
         run(&["up", &self.dir.to_string_lossy()], &environment);
         self.env = read_env(&self.dir);
     }

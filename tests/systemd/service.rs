@@ -1,0 +1,114 @@
+//! Installed, started, reloaded, upgraded, stopped, removed: as an operator does it.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    machine::Machine,
+    support::{Lab, SOON},
+};
+
+#[tokio::test]
+#[ignore = "needs root and a systemd: scripts/test runs it where it can"]
+async fn installed_filled_in_and_started() {
+    let lab = Lab::shared();
+    let machine = Machine::installed(&lab);
+    assert_eq!(machine.service("UnitFileState"), "enabled");
+    assert_eq!(machine.service("ActiveState"), "inactive", "it has no password yet");
+    machine.give_password(&lab);
+
+    // Type=notify: `start` returns when the API listens.
+    machine.run(&["systemctl", "start", "novofon-bot"]);
+    assert_eq!(machine.api.get("/health/live").await.status, 200);
+    machine.until_ready().await;
+
+    // Through the hardening: a name is looked up, the store is written, Asterisk is reached on loopback.
+    let call = machine.api.place_and_wait(serde_json::json!({"phone": "+79005550486"}), SOON).await;
+    assert_eq!((call.status().as_str(), call.text("reason").as_str()), ("busy", "busy"));
+    let store =
+        machine.run(&["stat", "--format=%U %a", "/var/lib/novofon-bot", "/var/lib/novofon-bot/bot.db"]);
+    assert_eq!(store, "novofon-bot 700\nnovofon-bot 600\n");
+
+    // The secret is root's; the daemon has a copy that it alone sees, and tells nobody.
+    let rights = machine.run(&["stat", "--format=%U %a", "/etc/novofon-bot/ari_password"]);
+    assert_eq!(rights, "root 600\n");
+    let pid = machine.service("MainPID");
+    let environment = machine.run(&["cat", &format!("/proc/{pid}/environ")]);
+    let password = lab.setting("PBX_ARI_PASSWORD");
+    assert!(environment.contains("PASSWORD_FILE") && !environment.contains(password), "{environment}");
+    assert!(!machine.journal(&[]).contains(password));
+    let status = machine.run(&["cat", &format!("/proc/{pid}/status")]);
+    for line in ["CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"] {
+        assert!(status.contains(line), "{status}");
+    }
+
+    let security = machine.run(&["systemd-analyze", "security", "--no-pager", "novofon-bot"]);
+    let level =
+        security.lines().last().and_then(|line| line.split(' ').find_map(|word| word.parse::<f64>().ok()));
+    assert!(level.is_some_and(|level| level <= 2.0), "{security}");
+}
+
+#[tokio::test]
+#[ignore = "needs root and a systemd: scripts/test runs it where it can"]
+async fn installed_again_and_removed() {
+    let lab = Lab::shared();
+    let machine = Machine::running(&lab, "").await;
+    let install = ["/mnt/checkout/scripts/install", "--binary", "/mnt/share/novofon-bot"];
+    let pid = machine.service("MainPID");
+    machine.run(&install);
+    assert_eq!(machine.service("MainPID"), pid, "the same again: nothing is restarted");
+
+    // An upgrade with a call ringing.
+    let call = machine.api.place_to("+79005550486").await;
+    machine.api.until_ended(&call.id(), SOON).await;
+    machine.append("/mnt/share/novofon-bot", "\n");
+    machine.run(&install);
+    assert_ne!(machine.service("MainPID"), pid);
+    machine.until_ready().await;
+    assert_eq!(machine.api.call(&call.id()).await.status(), "busy", "the calls are kept");
+
+    machine.run(&["/mnt/checkout/scripts/uninstall"]);
+    assert_eq!(machine.service("LoadState"), "not-found");
+    assert!(machine.api.send(reqwest::Method::GET, "/health/live", None, None).await.is_err());
+    machine.run(&["test", "-s", "/var/lib/novofon-bot/bot.db", "-a", "-s", "/etc/novofon-bot/ari_password"]);
+}
+
+#[tokio::test]
+#[ignore = "needs root and a systemd: scripts/test runs it where it can"]
+async fn reloaded() {
+    let lab = Lab::shared();
+    let machine = Machine::running(&lab, "").await;
+    let pid = machine.service("MainPID");
+    machine.append("/etc/novofon-bot/config.toml", "[dial]\ncalls_per_second = 2.5\n");
+    machine.run(&["systemctl", "reload", "novofon-bot"]);
+    machine.until_journal(&[], "calls_per_second 5.0 → 2.5").await;
+    machine.append("/etc/novofon-bot/config.toml", "max_concurrent = \"many\"\n");
+    machine.run(&["systemctl", "reload", "novofon-bot"]);
+    // Errors are errors for journald too.
+    machine.until_journal(&["--priority=err"], "dial.max_concurrent").await;
+    let errors = machine.journal(&["--priority=err"]);
+    assert!(!errors.contains("read again") && !errors.contains("<3>"), "{errors}");
+    assert_eq!((machine.service("MainPID"), machine.service("ActiveState")), (pid, "active".to_owned()));
+}
+
+/// Live calls get `service.stop_timeout`, though the unit's own time is shorter: the bot asks for more.
+#[tokio::test]
+#[ignore = "needs root and a systemd: scripts/test runs it where it can"]
+async fn stopped_with_a_live_call() {
+    let lab = Lab::shared();
+    let settings = "TimeoutStopSec=1\nEnvironment=NOVOFON_BOT_SERVICE__STOP_TIMEOUT=3";
+    let machine = Machine::running(&lab, settings).await;
+    let call = machine.api.place_to("+79005550201").await;
+    machine.api.until_status(&call.id(), "answered").await;
+    let begun = Instant::now();
+    machine.run(&["systemctl", "stop", "--no-block", "novofon-bot"]);
+    machine.until_service("ActiveState", "deactivating", SOON).await;
+    assert_eq!(machine.api.call(&call.id()).await.status(), "answered", "the API goes on");
+    machine.until_service("ActiveState", "inactive", SOON).await;
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_secs(3), "the call had {took:?} to end");
+    assert_eq!(machine.service("Result"), "success");
+    lab.asterisk().until_free_of(&[&call.id()], "", SOON).await;
+    machine.run(&["systemctl", "start", "novofon-bot"]);
+    let call = machine.api.call(&call.id()).await;
+    assert_eq!((call.status().as_str(), call.text("reason").as_str()), ("completed", "shutdown"));
+}
