@@ -1,8 +1,10 @@
 //! ARI: each way in which it may not let us in.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Write},
     net::TcpListener,
+    process::Command,
 };
 
 use crate::bench::Bench;
@@ -12,6 +14,26 @@ fn nobody_listens() {
     let mut bench = Bench::new();
     let report = bench.set("ari.url", "http://127.0.0.52:9").doctor(&[]);
     report.fails(&["ari_reachable"]).says("ari_reachable", "start Asterisk");
+}
+
+/// Frozen, as under a debugger or on a dead disk. It takes as long as doctor is patient.
+#[test]
+fn asterisk_hangs() {
+    struct Thawed<'a>(&'a str);
+    impl Drop for Thawed<'_> {
+        fn drop(&mut self) {
+            signal("-CONT", self.0);
+        }
+    }
+    fn signal(name: &str, pid: &str) {
+        assert!(Command::new("kill").args([name, pid]).status().expect("kill can be run").success());
+    }
+    let bench = Bench::new();
+    let pid = fs::read_to_string(bench.pbx.dir.join("pbx.pid")).expect("the PBX's process");
+    let frozen = Thawed(pid.trim());
+    signal("-STOP", frozen.0);
+    let report = bench.doctor_with(&[]);
+    report.fails(&["ari_reachable"]).says("ari_reachable", "does not answer: it hangs");
 }
 
 #[test]

@@ -9,7 +9,7 @@
 //! | `store_space`, `store_integrity` | `store`: 64 MiB, no inode, `!` 512 MiB; a damaged file, no database at all |
 //! | `clock` | `clock`: the year 1970; `!` an hour away, no time server |
 //! | `console` | `ari`: `!` it does not answer |
-//! | `ari_reachable` | `ari`: nobody, somebody else, two wrong prefixes, ARI off |
+//! | `ari_reachable` | `ari`: nobody, a frozen Asterisk, somebody else, two wrong prefixes, ARI off |
 //! | `ari_authorised` | `ari`: 401, 403 by each of two ACLs, a user who may only read |
 //! | `asterisk_version` | `ari`: 13 and `!` an unknown one, by a made-up server: neither is to be had |
 //! | `modules` | `ari`: one that all calls need, `!` one that some need |

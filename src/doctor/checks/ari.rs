@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::doctor::{
     finding::{Finding, say},
     http::{Login, Reply, Server},
-    patient::Patient,
+    patient::{Patient, addresses},
 };
 
 const REACHED: &str = "ari_reachable";
@@ -34,6 +34,20 @@ pub async fn check(patient: &mut Patient) -> Found {
     let url = ari.base().clone();
     let reply = match ari.get("ari/asterisk/info").await {
         Ok(reply) => reply,
+        Err(why) if why.contains("timed out") && accepts(&url).await => {
+            let finding = Finding::fail(
+                REACHED,
+                say!(
+                    "Asterisk takes connections at {url} and does not answer: it hangs, or is loaded beyond its strength",
+                    "Asterisk по адресу {url} принимает соединения, но не отвечает: завис или перегружен"
+                ),
+                say!(
+                    "see its log and load; systemctl restart asterisk ends all its calls",
+                    "посмотрите его журнал и нагрузку; systemctl restart asterisk оборвёт все его звонки"
+                ),
+            );
+            return Found { findings: vec![finding], date: None };
+        }
         Err(why) => {
             let finding = Finding::fail(
                 REACHED,
@@ -78,6 +92,14 @@ pub async fn check(patient: &mut Patient) -> Found {
         findings.push(version(&reply));
     }
     Found { findings, date }
+}
+
+/// Whether connections are taken there: the kernel takes them for a program that hangs, too.
+async fn accepts(url: &url::Url) -> bool {
+    let addresses = addresses(url).await;
+    let connection = tokio::net::TcpStream::connect(&*addresses);
+    // At a dropped packet the connection itself would take minutes.
+    tokio::time::timeout(std::time::Duration::from_secs(2), connection).await.is_ok_and(|it| it.is_ok())
 }
 
 /// Asterisk's HTTP server has no `/ari` where it was looked for.
