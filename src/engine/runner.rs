@@ -275,7 +275,8 @@ impl Runner {
 
     /// Events since the loss are gone, so each call in progress is looked for.
     fn asterisk_back(&mut self) {
-        for call in self.waiting_calls() {
+        let calls: Vec<CallId> = self.machines.keys().copied().collect();
+        for call in calls {
             self.feed(call, Input::AsteriskBack);
         }
         let lookups = self.live.iter().filter(|call| !self.intents.contains(call)).filter_map(|call| {
