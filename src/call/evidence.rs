@@ -182,6 +182,9 @@ impl Evidence {
         if self.forwarded {
             return (Status::Failed, Reason::RedirectRefused, EndedBy::Carrier);
         }
+        if self.answered_unseen() {
+            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+        }
         if let Some((ended_by, reason)) = self.hangup {
             return self.end_we_asked_for(ended_by, reason);
         }
@@ -261,6 +264,11 @@ impl Evidence {
         }
         let silent = self.trunk && self.report.is_some() && !self.heard();
         (Status::Failed, if silent { Reason::CarrierSilent } else { reason }, ended_by)
+    }
+
+    /// The dialplan tells of an answer, by a leg that was never seen up.
+    fn answered_unseen(&self) -> bool {
+        self.carrier_answered() && self.report.as_ref().is_some_and(|report| report.dialstatus == "ANSWER")
     }
 
     fn carrier_answered(&self) -> bool {
