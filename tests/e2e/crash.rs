@@ -152,7 +152,8 @@ async fn the_longest_talk_is_no_longer_for_a_restart() {
     {
         let (seconds, by_the_clock) =
             (call.seconds(name), (call.time("ended_at") - call.time(from)).as_seconds_f64());
-        assert!((5.9..8.0).contains(&by_the_clock), "{by_the_clock} s from {from}");
+        // The time of ringing counts from the dialing, which a busy machine does a moment earlier.
+        assert!((5.5..8.0).contains(&by_the_clock), "{by_the_clock} s from {from}");
         assert!((seconds - by_the_clock).abs() < 0.5, "{name} is {seconds}, by the clock {by_the_clock}");
     }
     let (rang, by_the_clock) = (
