@@ -57,6 +57,8 @@ pub struct Evidence {
     pub far_gone: bool,
     /// Whether the originate was carried out is not known.
     pub uncertain: bool,
+    /// Events were lost, and Asterisk was not asked yet what it has: it may have rung unseen.
+    pub blind: bool,
     /// Asterisk itself said that it did not carry it out.
     pub refused: bool,
     /// Asterisk has nothing of the call any more, and how it ended was not seen.
@@ -171,10 +173,17 @@ impl Evidence {
         // 487 is how a carrier confirms our own CANCEL: then it is not the reason.
         if let Some(refusal) = refusal.filter(|s| !(s.code == 487 && self.hangup.is_some())) {
             let meaning = cause::of_sip(refusal.code, self.rang());
+            if self.blind && cause::of_sip(refusal.code, true).status != meaning.status {
+                // Nobody picked up, or the phone is off: it depends on a ringing that nobody could see.
+                return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+            }
             return (meaning.status, meaning.reason, meaning.ended_by);
         }
         if self.forwarded {
             return (Status::Failed, Reason::RedirectRefused, EndedBy::Carrier);
+        }
+        if self.answered_unseen() {
+            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         if let Some((ended_by, reason)) = self.hangup {
             return self.end_we_asked_for(ended_by, reason);
@@ -206,6 +215,9 @@ impl Evidence {
             // Without our dialplan's report and with a cause alone, the cause is all there is.
             Some(cause) => {
                 let meaning = cause::of_q850(cause, self.rang());
+                if self.blind && cause::of_q850(cause, true).status != meaning.status {
+                    return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+                }
                 let ended_by = if self.far_hangup.is_some() { meaning.ended_by } else { EndedBy::Unknown };
                 (meaning.status, meaning.reason, ended_by)
             }
@@ -252,6 +264,11 @@ impl Evidence {
         }
         let silent = self.trunk && self.report.is_some() && !self.heard();
         (Status::Failed, if silent { Reason::CarrierSilent } else { reason }, ended_by)
+    }
+
+    /// The dialplan tells of an answer, by a leg that was never seen up.
+    fn answered_unseen(&self) -> bool {
+        self.carrier_answered() && self.report.as_ref().is_some_and(|report| report.dialstatus == "ANSWER")
     }
 
     fn carrier_answered(&self) -> bool {

@@ -62,7 +62,7 @@ pub enum OriginateFailure {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// Asterisk is away / back, while the call waits in the queue.
+    /// Asterisk is away, while the call waits in the queue; it is back, and what it told meanwhile is lost.
     AsteriskLost,
     AsteriskBack,
     /// The call's turn has come and a slot is free.

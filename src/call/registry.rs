@@ -39,6 +39,11 @@ impl Registry {
         id.parse().ok().map(|id| (id, ChannelRole::Half(half)))
     }
 
+    /// The trunk channels of all calls.
+    pub fn trunks(&self) -> impl Iterator<Item = &str> {
+        self.trunks.keys().map(String::as_str)
+    }
+
     pub fn len(&self) -> usize {
         self.trunks.len()
     }

@@ -1,7 +1,10 @@
 //! The line to Asterisk: carries out what the machines wish for, each in a task of its own, and
 //! brings what came of it back as an input.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use tokio::{sync::mpsc, time::Instant};
 
@@ -89,14 +92,14 @@ impl Line {
     }
 
     /// Asks what Asterisk has of these calls.
-    pub fn look(&self, calls: Vec<Lookup>) {
+    pub fn look(&self, calls: Vec<Lookup>, known_trunks: HashSet<String>) {
         if calls.is_empty() {
             return;
         }
         let line = self.clone();
         tokio::spawn(async move {
             let ids: Vec<CallId> = calls.iter().map(|lookup| lookup.call).collect();
-            match survey(&line.ari, &line.translator, calls).await {
+            match survey(&line.ari, &line.translator, calls, &known_trunks).await {
                 Ok(found) => {
                     for (call, found) in found {
                         line.say(call, Input::Found(found));

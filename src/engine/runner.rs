@@ -179,7 +179,7 @@ impl Runner {
                 Effect::Play { channel, playback, media } => self.line.play(call, channel, playback, media),
                 Effect::Look { playback } => {
                     let trunk = self.machines.get(&call).and_then(|m| m.record().trunk_channel.clone());
-                    self.line.look(vec![Lookup { call, trunk, playback }]);
+                    self.look(vec![Lookup { call, trunk, playback }]);
                 }
                 Effect::Watch { trunk_channel } => {
                     early = self.early.take(&trunk_channel);
@@ -277,7 +277,8 @@ impl Runner {
 
     /// Events since the loss are gone, so each call in progress is looked for.
     fn asterisk_back(&mut self) {
-        for call in self.waiting_calls() {
+        let calls: Vec<CallId> = self.machines.keys().copied().collect();
+        for call in calls {
             self.feed(call, Input::AsteriskBack);
         }
         let lookups = self.live.iter().filter(|call| !self.intents.contains(call)).filter_map(|call| {
@@ -289,8 +290,14 @@ impl Runner {
             })
         });
         let lookups = lookups.collect();
-        self.line.look(lookups);
+        self.look(lookups);
         self.strays.sweep(self.machines.keys().copied().collect());
+    }
+
+    fn look(&self, lookups: Vec<Lookup>) {
+        let search = lookups.iter().any(|lookup| lookup.trunk.is_none());
+        let known = self.registry.trunks().filter(|_| search).map(str::to_owned).collect();
+        self.line.look(lookups, known);
     }
 
     fn waiting_calls(&self) -> Vec<CallId> {

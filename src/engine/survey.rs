@@ -22,15 +22,17 @@ pub(super) struct Lookup {
 }
 
 /// Looks for all of them with one list of the channels, and confirms each find: the list can hold
-/// ghosts (channels that `GET /channels/ID` does not know).
+/// ghosts (channels that `GET /channels/ID` does not know). `known_trunks`: trunk channels whose call is
+/// known, so that nobody asks for it once more; each question takes a request.
 pub(super) async fn survey(
     ari: &Ari,
     translator: &Translator,
     calls: Vec<Lookup>,
+    known_trunks: &HashSet<String>,
 ) -> Result<Vec<(CallId, Found)>, AriError> {
     let listed: HashMap<String, Channel> =
         ari.channels().await?.into_iter().map(|channel| (channel.id.clone(), channel)).collect();
-    let trunks = trunks_by_call(ari, translator, &listed, &calls).await?;
+    let trunks = trunks_by_call(ari, translator, &listed, &calls, known_trunks).await?;
     let mut answers = Vec::with_capacity(calls.len());
     for lookup in calls {
         let mut found = Found::default();
@@ -67,14 +69,14 @@ async fn trunks_by_call(
     translator: &Translator,
     listed: &HashMap<String, Channel>,
     calls: &[Lookup],
+    known: &HashSet<String>,
 ) -> Result<HashMap<CallId, String>, AriError> {
     let mut trunks = HashMap::new();
     if calls.iter().all(|lookup| lookup.trunk.is_some()) {
         return Ok(trunks);
     }
-    let known: HashSet<&str> = calls.iter().filter_map(|lookup| lookup.trunk.as_deref()).collect();
     for channel in listed.values() {
-        if known.contains(channel.id.as_str()) || !translator.is_trunk(&channel.name) {
+        if known.contains(&channel.id) || !translator.is_trunk(&channel.name) {
             continue;
         }
         if let Some(linked) = ari.channel_variable(&channel.id, "CHANNEL(linkedid)").await?

@@ -28,7 +28,7 @@ async fn cut_again_and_again() {
         let since = bot.log_text().matches("connected to Asterisk").count();
         tokio::time::sleep(Duration::from_millis(37 * (cut as u64 % 11))).await;
         proxy.cut();
-        until("it is connected again", Duration::from_secs(15), async || {
+        until("it is connected again", Duration::from_secs(30), async || {
             let times = bot.log_text().matches("connected to Asterisk").count();
             if times > since { Ok(()) } else { Err(times) }
         })

@@ -23,6 +23,16 @@ fn talk_is_bounded() {
     assert_eq!(call.machine.record().talk_seconds, Some(120.5));
 }
 
+/// Its answer was told while nobody listened: then "nobody answered" would be a lie.
+#[test]
+fn our_time_was_over_and_the_dialplan_tells_of_an_answer() {
+    let mut call = Ladder::dialed();
+    call.at(30.1).expect(&["store(dialing)", "hangup"]);
+    let carrier = "SIP 200 OK".parse().ok();
+    call.give(Input::Reported { dialstatus: "ANSWER".into(), carrier, cause: Some(16) });
+    call.at(31.5).ends("unknown outcome_lost unknown");
+}
+
 #[test]
 fn an_answer_ends_the_ring_time_out() {
     let mut call = Ladder::answered();

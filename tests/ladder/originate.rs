@@ -24,7 +24,7 @@ fn not_sent() -> Input {
 fn not_sent_and_sent_when_asterisk_is_back() {
     let mut call = originating();
     call.give(not_sent()).expect(&["store(dialing)"]);
-    call.give(Input::AsteriskBack).expect(&["originate"]);
+    call.give(Input::AsteriskBack).expect(&["store(dialing)", "originate"]);
     call.give(not_sent()).expect(&[]);
     call.at(2.5).expect(&["originate"]);
     call.give(Input::Originated);
@@ -57,7 +57,7 @@ fn not_sent_and_looked_for() {
     call.give(not_sent());
     call.give(nothing_found()).expect(&[]);
     call.give(nothing_found()).expect(&[]);
-    call.give(Input::AsteriskBack).expect(&["originate"]);
+    call.give(Input::AsteriskBack).expect(&["store(dialing)", "originate"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use novofon_bot::call::{CallRecord, ChannelState, Found, Input, Status};
 
-use crate::support::{Ladder, found, moment, nothing_found, record};
+use crate::support::{Ladder, found, moment, nothing_found, record, trunk};
 
 fn left_in(status: Status) -> CallRecord {
     let mut call = record();
@@ -92,6 +92,28 @@ fn a_scenario_goes_on_where_it_stood() {
 fn answered_and_gone_is_completed_by_nobody_knows_whom() {
     let mut call = Ladder::restore(left_in(Status::Answered));
     call.gone().ends("completed outcome_lost unknown");
+}
+
+/// Whether 480 means "nobody picked up" or "the phone is off" depends on a ringing; while events were lost
+/// it may have rung.
+#[test]
+fn refused_before_asterisk_could_tell_what_it_has() {
+    let refused = |call: &mut Ladder| {
+        call.give(Input::TrunkHangup { cause: Some(19), tech_cause: Some(480) });
+        call.trunk_and_halves_gone();
+    };
+    let mut call = Ladder::dialed();
+    call.give(trunk());
+    call.give(Input::AsteriskBack);
+    refused(&mut call);
+    call.ends("unknown outcome_lost unknown");
+
+    let mut call = Ladder::dialed();
+    call.give(trunk());
+    call.give(Input::AsteriskBack);
+    call.give(Input::Found(found(ChannelState::Down, ChannelState::Down)));
+    refused(&mut call);
+    call.ends("unavailable unavailable carrier");
 }
 
 #[test]

@@ -116,6 +116,7 @@ impl Machine {
             hangup: record.hangup_by.zip(record.hangup_reason),
             // The originate of the former run may or may not have left.
             uncertain: record.trunk_channel.is_none(),
+            blind: true,
             ..Evidence::default()
         };
         // The monotonic clock of the former run is gone; the wall clock tells what has passed.
@@ -181,7 +182,7 @@ impl Machine {
         self.phase == Phase::Ended
     }
 
-    /// Nothing was sent to Asterisk yet.
+    /// Nothing was sent to Asterisk yet, and it may wait for that.
     pub fn is_waiting(&self) -> bool {
         matches!(self.phase, Phase::Waiting | Phase::Unsent)
     }

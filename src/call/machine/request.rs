@@ -110,8 +110,14 @@ impl Machine {
     /// Asterisk is there again.
     pub(super) fn asterisk_back(&mut self, now: Moment) {
         self.timers.disarm(Timer::Unreachable);
-        if self.phase == Phase::Unsent {
-            self.originate(now);
+        match self.phase {
+            Phase::Unsent => {
+                let text = "Asterisk is there again; the originate is sent".into();
+                self.note(now, Source::Bot, "originate_again", text, None);
+                self.originate(now);
+            }
+            Phase::Originating | Phase::Placed => self.evidence.blind = true,
+            Phase::Waiting | Phase::Storing | Phase::Ended => {}
         }
     }
 
@@ -247,6 +253,7 @@ impl Machine {
         }
         self.misses = 0;
         self.evidence.uncertain = false;
+        self.evidence.blind = false;
         self.evidence.refused = false;
         let asked_before = self.evidence.hangup.is_some();
         if self.phase == Phase::Originating {
