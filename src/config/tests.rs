@@ -230,7 +230,7 @@ fn no_secret_is_shown() {
     let errors = load(Some(&path), &[]).unwrap_err();
     let told: Vec<&str> = errors.problems().iter().map(|problem| problem.text.as_str()).collect();
     let expected =
-        ["expected text in quotes, found true", "expected text in quotes, found a secret of type integer"];
+        ["expected a name without `:` and control characters, as its section in ari.conf has it, found true", "expected text in quotes, found a secret of type integer"];
     assert_eq!(told, expected);
 }
 
