@@ -11,6 +11,10 @@ quickstart *ARGS:
 test *FILTER:
     scripts/test {{FILTER}}
 
+# Made-up inputs against what reads them: just fuzz config 60
+fuzz *ARGS:
+    scripts/fuzz {{ARGS}}
+
 # Format the code
 fmt:
     cargo fmt --all
@@ -19,7 +23,7 @@ fmt:
 lint:
     cargo fmt --all --check
     cargo clippy --locked --workspace --all-targets -- -D warnings
-    shellcheck --external-sources scripts/bench scripts/lab scripts/quickstart scripts/test scripts/lib/*.sh .ci/run
+    shellcheck --external-sources scripts/bench scripts/fuzz scripts/lab scripts/quickstart scripts/test scripts/lib/*.sh .ci/run
 
 # The laboratory: just lab up, just lab numbers, just lab help
 lab *ARGS:

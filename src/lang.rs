@@ -13,6 +13,8 @@ pub enum Lang {
 }
 
 impl Lang {
+    pub const ALL: [Lang; 2] = [Lang::En, Lang::Ru];
+
     /// The language of a person at the command line: `--lang`, else the first of NOVOFON_BOT_LANG, LC_ALL,
     /// LC_MESSAGES and LANG that is set and not empty. What is neither Russian nor English is answered in
     /// English.

@@ -10,7 +10,7 @@ use std::{
 use anyhow::ensure;
 use chrono::{DateTime, TimeDelta, Utc};
 use novofon_bot::{
-    call::{CallId, CallRecord, CallRequest, EndedBy, Entry, Reached, Reason, Source, Status},
+    call::{CallId, CallRecord, CallRequest, EndedBy, Entry, Metadata, Reached, Reason, Source, Status},
     store::{Commit, Store},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -78,7 +78,9 @@ fn record(n: u64, at: DateTime<Utc>) -> anyhow::Result<CallRecord> {
         scenario: "default".into(),
         ring_timeout: 60,
         max_duration: 3600,
-        custom_metadata: n.is_multiple_of(3).then(|| serde_json::json!({"order": n})),
+        custom_metadata: n
+            .is_multiple_of(3)
+            .then(|| Metadata::of_store(&format!("{{\"order\":{n}}}")).expect("an object")),
         requested_by: Some("crm".into()),
     };
     let mut call = CallRecord::new(CallId(Uuid::new_v7(stamp)), request, at);

@@ -13,8 +13,8 @@ VENV=$ROOT/.venv
 SCHEMATHESIS='schemathesis>=4.32,<5'
 
 # Everything that is missing, in one go, so that apt is asked at most once.
-# need build|test...: the lab's packages, and for "build" a C compiler, for "test" the tests' tools, for
-# "asterisk_16" the archive's keys.
+# need build|test|fuzz...: the lab's packages, and for "build" a C compiler, for "test" the tests' tools, for
+# "asterisk_16" the archive's keys, for "fuzz" a C++ compiler.
 install_needed() {
   local missing kind
   mapfile -t missing < <(
@@ -28,6 +28,9 @@ install_needed() {
 missing_for_asterisk_16() { [[ -e $LAB_KEYRING ]] || (use_asterisk 16; find_asterisk) || echo debian-archive-keyring; }
 
 missing_for_build() { command -v cc >/dev/null || printf '%s\n' gcc libc6-dev; }
+
+# libFuzzer is written in C++.
+missing_for_fuzz() { command -v c++ >/dev/null || printf '%s\n' g++; }
 
 missing_for_test() {
   command -v shellcheck >/dev/null || echo shellcheck

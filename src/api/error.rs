@@ -71,6 +71,8 @@ pub enum ApiError {
     InvalidHeader { name: &'static str, detail: &'static str },
     #[error("the body must be sent as `application/json`")]
     UnsupportedMediaType,
+    #[error("the body is compressed or otherwise encoded, which is not taken")]
+    UnsupportedEncoding,
     #[error("the body is longer than {0} bytes")]
     BodyTooLarge(usize),
     #[error("the body did not come in time")]
@@ -143,6 +145,9 @@ impl ApiError {
             E::UnsupportedMediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The content type is wrong")
             }
+            E::UnsupportedEncoding => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", "The body is encoded")
+            }
             E::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too long"),
             E::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body came too slowly"),
             E::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "unauthorized", "A valid API key is needed"),
@@ -197,6 +202,7 @@ impl ApiError {
             E::InvalidPhone { .. } => "Give the number in full, as +79522675444.",
             E::InvalidHeader { .. } => "Correct it or leave it out.",
             E::UnsupportedMediaType => "Send the header `Content-Type: application/json`.",
+            E::UnsupportedEncoding => "Send the body as it is, without `Content-Encoding`.",
             E::BodyTooLarge(_) => "Send less, or raise `http.body_limit`.",
             E::BodyTimeout | E::BodyBroken => "Send the request again, whole.",
             E::Unauthorized { .. } => {

@@ -7,18 +7,20 @@
 use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
+    body::Body,
     extract::{RawQuery, State},
-    http::{HeaderMap, StatusCode},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
+    http::{HeaderMap, HeaderName, StatusCode, header},
+    response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use futures_util::Stream;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{
-    OwnedSemaphorePermit,
-    broadcast::{self, error::RecvError},
+use tokio::{
+    sync::{
+        OwnedSemaphorePermit,
+        broadcast::{self, error::RecvError},
+    },
+    time::Instant,
 };
 use tracing::warn;
 use utoipa::ToSchema;
@@ -33,7 +35,7 @@ use super::{
     view::CallView,
 };
 use crate::{
-    call::{CallId, CallRecord},
+    call::{CallId, CallRecord, Entry},
     engine::Change,
     lang::Lang,
     metrics::Metrics,
@@ -57,7 +59,10 @@ const EVIDENCE: &str = "evidence";
 /// The name of the last event of a call's stream.
 const END: &str = "end";
 
+/// When nothing was sent for so long, a comment is: whoever stands between keeps the connection, and a client
+/// that is gone is found out.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 const MOST_STREAMS: usize = 1000;
 /// Entries read from the store at a time.
 const PAGE: u32 = 200;
@@ -165,6 +170,8 @@ struct Feed {
     changes: broadcast::Receiver<Arc<Change>>,
     /// The last entry that was sent.
     last: i64,
+    /// When something was sent last.
+    sent: Instant,
     slot: Slot,
 }
 
@@ -185,16 +192,20 @@ impl Feed {
         let permit = state.streams.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams)?;
         state.metrics.event_streams.inc();
         let slot = Slot { _permit: permit, metrics: state.metrics.clone() };
-        Ok(Feed { changes: state.engine.changes(), state, lang, call, last: 0, slot })
+        Ok(Feed { changes: state.engine.changes(), state, lang, call, last: 0, sent: Instant::now(), slot })
     }
 
     fn into_response(self) -> Response {
-        let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-        // nginx would hold events back.
-        ([("x-accel-buffering", "no")], Sse::new(self.events()).keep_alive(keep_alive)).into_response()
+        let headers = [
+            (header::CONTENT_TYPE, "text/event-stream"),
+            (header::CACHE_CONTROL, "no-cache"),
+            // nginx would hold events back.
+            (HeaderName::from_static("x-accel-buffering"), "no"),
+        ];
+        (headers, Body::from_stream(self.events())).into_response()
     }
 
-    fn events(mut self) -> impl Stream<Item = Result<Event, Infallible>> {
+    fn events(mut self) -> impl Stream<Item = Result<Bytes, Infallible>> {
         async_stream::stream! {
             loop {
                 let mut ended;
@@ -225,12 +236,13 @@ impl Feed {
                                 yield Ok(event);
                             }
                         }
+                        Next::Quiet => yield Ok(COMMENT),
                         Next::ReadStore => break,
                         Next::Stop => return,
                     }
                 }
                 if ended {
-                    yield Ok(Event::default().event(END).data("{}"));
+                    yield Ok(Bytes::from(format!("event: {END}\ndata: {{}}\n\n")));
                     drop(self.slot);
                     return;
                 }
@@ -255,9 +267,10 @@ impl Feed {
                 calls.insert(id, store.call(id).await?);
             }
             let call = calls.get(&id).and_then(Option::as_ref).filter(|_| entry.status.is_some());
-            events.push(self.event(id, EntryView::new(seq, entry), call));
+            events.push(event(id, EntryView::new(seq, entry), call, self.lang));
             self.last = seq;
         }
+        self.sent = Instant::now();
         Ok(StoredPage { events, is_full, ended })
     }
 
@@ -265,6 +278,10 @@ impl Feed {
         let change = tokio::select! {
             () = self.state.stopping.cancelled() => return Next::Stop,
             change = self.changes.recv() => change,
+            () = tokio::time::sleep_until(self.sent + KEEP_ALIVE) => {
+                self.sent = Instant::now();
+                return Next::Quiet;
+            }
         };
         let change = match change {
             Ok(change) => change,
@@ -275,31 +292,41 @@ impl Feed {
         if self.call.is_some_and(|wanted| wanted != id) {
             return Next::Events(Vec::new(), false);
         }
-        let new = change.entries.iter().filter(|(seq, _)| *seq > self.last);
-        let first = new.clone().map(|(seq, _)| *seq).next();
+        let first = change.entries.iter().map(|(seq, _)| *seq).find(|seq| *seq > self.last);
         // Of all calls every number comes; a hole means that something was told in another order.
         if self.call.is_none() && first.is_some_and(|first| first != self.last + 1) {
             return Next::ReadStore;
         }
-        let mut events = Vec::new();
-        for (seq, entry) in new {
-            let call = entry.status.is_some().then_some(&*change.record);
-            events.push(self.event(id, EntryView::new(*seq, entry.clone()), call));
-        }
+        let told = change.told(self.lang, |change| told(change, self.lang));
+        let new = change.entries.iter().zip(told).filter(|((seq, _), _)| *seq > self.last);
+        let events = new.map(|(_, event)| event.clone()).collect();
+        self.sent = Instant::now();
         self.last = change.entries.last().map_or(self.last, |(seq, _)| self.last.max(*seq));
         Next::Events(events, self.call.is_some() && change.record.status.is_terminal())
     }
+}
 
-    fn event(&self, id: CallId, entry: EntryView, call: Option<&CallRecord>) -> Event {
-        let name = entry.status.map_or(EVIDENCE, |status| status.as_str());
-        let event = Event::default().id(entry.seq.to_string()).event(name);
-        let view = EventView { call_id: id.0, entry, call: call.map(|call| CallView::new(call, self.lang)) };
-        event.json_data(view).expect("a view can be written as JSON")
-    }
+/// The events of a change, one an entry.
+fn told(change: &Change, lang: Lang) -> Vec<Bytes> {
+    let event_of = |(seq, entry): &(i64, Entry)| {
+        let call = entry.status.is_some().then_some(&*change.record);
+        event(change.record.id, EntryView::new(*seq, entry.clone()), call, lang)
+    };
+    change.entries.iter().map(event_of).collect()
+}
+
+/// An event as it goes over the wire. JSON on one line is one line of data.
+fn event(id: CallId, entry: EntryView, call: Option<&CallRecord>, lang: Lang) -> Bytes {
+    let name = entry.status.map_or(EVIDENCE, |status| status.as_str());
+    let mut text = format!("id: {}\nevent: {name}\ndata: ", entry.seq).into_bytes();
+    let view = EventView { call_id: id.0, entry, call: call.map(|call| CallView::new(call, lang)) };
+    serde_json::to_writer(&mut text, &view).expect("a view can be written as JSON");
+    text.extend_from_slice(b"\n\n");
+    text.into()
 }
 
 struct StoredPage {
-    events: Vec<Event>,
+    events: Vec<Bytes>,
     is_full: bool,
     /// The call had ended before the page was read.
     ended: bool,
@@ -307,7 +334,9 @@ struct StoredPage {
 
 enum Next {
     /// What to send, and whether the call has ended with it.
-    Events(Vec<Event>, bool),
+    Events(Vec<Bytes>, bool),
+    /// Nothing for so long that a comment is due.
+    Quiet,
     ReadStore,
     Stop,
 }

@@ -27,6 +27,9 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
         if !is_json(request.headers()) {
             return Err(ApiError::UnsupportedMediaType);
         }
+        if is_encoded(request.headers()) {
+            return Err(ApiError::UnsupportedEncoding);
+        }
         let (limit, time) = {
             let config = state.config();
             (config.http.body_limit, config.http.request_timeout)
@@ -43,6 +46,13 @@ fn is_json(headers: &HeaderMap) -> bool {
     };
     let essence = value.split(';').next().unwrap_or(value).trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 async fn read(request: Request, limit: usize) -> Result<Vec<u8>, ApiError> {

@@ -36,7 +36,7 @@ pub fn key_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
 
 /// SHA-256 of what was asked: of its values, not of how they were written.
 pub fn fingerprint(asked: &impl Serialize) -> [u8; 32] {
-    // Objects are sorted by key, so their order in the body makes no difference.
+    // Whatever order members have in the body: a struct's is fixed, and that of metadata is canonical.
     let canonical = serde_json::to_vec(asked).expect("a parsed request can be written as JSON");
     Sha256::digest(canonical).into()
 }

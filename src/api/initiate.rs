@@ -15,8 +15,8 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize, Serializer, ser};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -29,7 +29,7 @@ use super::{
     view::CallView,
 };
 use crate::{
-    call::{CallRecord, CallRequest, PhoneNumber, Reason, Status},
+    call::{CallRecord, CallRequest, Metadata, PhoneNumber, Reason, Status},
     config::{Config, MAX_DURATION, RING_TIMEOUT},
     engine::IdempotencyKey,
 };
@@ -54,8 +54,10 @@ pub struct Initiate {
     /// Seconds of talk.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 14400)]
     pub max_duration: Option<Seconds>,
-    /// Any JSON object; it is returned as given.
-    pub custom_metadata: Option<Map<String, Value>>,
+    /// Any JSON object of at most 64 levels without a name given twice; it is returned as given, but for
+    /// white space.
+    #[schema(value_type = Option<Object>)]
+    pub custom_metadata: Option<Metadata>,
     /// Answer only when the call has come so far.
     pub wait: Option<Wait>,
     /// Seconds to wait for that at most, 60 by default.
@@ -109,7 +111,14 @@ struct Asked {
     scenario: Option<String>,
     ring_timeout: Option<u32>,
     max_duration: Option<u32>,
-    custom_metadata: Option<Value>,
+    #[serde(serialize_with = "canonical")]
+    custom_metadata: Option<Metadata>,
+}
+
+/// So that neither the order of members nor white space makes a difference.
+fn canonical<S: Serializer>(metadata: &Option<Metadata>, serializer: S) -> Result<S::Ok, S::Error> {
+    let canonical = metadata.as_ref().map(|metadata| RawValue::from_string(metadata.canonical()));
+    canonical.transpose().map_err(ser::Error::custom)?.serialize(serializer)
 }
 
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -141,7 +150,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         (status = 409, description = "`idempotency_key_reused`, `idempotency_in_progress`", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`body_timeout`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported_media_type`, `unsupported_encoding`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_phone`, `invalid_field`, `missing_field`, `unknown_field`, `unknown_scenario`, `invalid_parameter`, `unknown_parameter`",
             body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`number_too_soon`, `rate_limited`", body = Problem, content_type = "application/problem+json",
@@ -225,7 +234,7 @@ fn asked(body: Initiate, region: &str) -> Result<Asked, ApiError> {
         scenario: body.scenario,
         ring_timeout: seconds("ring_timeout", body.ring_timeout, RING_TIMEOUT)?,
         max_duration: seconds("max_duration", body.max_duration, MAX_DURATION)?,
-        custom_metadata: body.custom_metadata.map(Value::Object),
+        custom_metadata: body.custom_metadata,
     })
 }
 

@@ -62,7 +62,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         ("phone" = Option<String>, Query, description = "In any form that is accepted for a call", example = "+79522675444"),
         ("from" = Option<String>, Query, description = "Created then or later: RFC 3339, or a date in UTC", example = "2026-11-21T09:00:00Z"),
         ("to" = Option<String>, Query, description = "Created before then: RFC 3339; or until the end of a date in UTC", example = "2026-11-21"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Calls on a page, 100 by default"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Calls on a page at most, 100 by default. There are fewer before the last page when their `custom_metadata` come to 4 MiB"),
         ("offset" = Option<u32>, Query, minimum = 0, maximum = 2147483647, description = "Calls to skip"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("Accept-Language" = Option<String>, Header, nullable = false, description = "Language of the hints: ru or en", example = "ru"),

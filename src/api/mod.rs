@@ -11,6 +11,7 @@ mod events;
 mod extract;
 mod health;
 mod idempotency;
+mod impatient;
 mod initiate;
 mod limits;
 mod list;

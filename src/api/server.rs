@@ -15,7 +15,7 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
-use super::{AppState, router};
+use super::{AppState, impatient::Impatient, router};
 use crate::call::PhoneNumber;
 
 /// The most time for a request's head to come whole, and for a kept-alive connection to be used again.
@@ -31,10 +31,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Streams and waits end at once.
 pub async fn serve(listener: TcpListener, mut state: AppState, shutdown: CancellationToken) {
     state.stopping = shutdown.clone();
-    let (most, head_timeout) = {
+    let (most, write_timeout) = {
         let config = state.config();
-        (config.http.max_connections, config.http.request_timeout.min(HEAD_TIMEOUT))
+        (config.http.max_connections, config.http.request_timeout)
     };
+    let head_timeout = write_timeout.min(HEAD_TIMEOUT);
     let slots = Arc::new(Semaphore::new(most));
     let app = router(state);
     let graceful = GracefulShutdown::new();
@@ -64,6 +65,7 @@ pub async fn serve(listener: TcpListener, mut state: AppState, shutdown: Cancell
                 debug!(error = %e, "a connection can't be set to send at once");
             }
             let service = TowerToHyperService::new(app.clone());
+            let stream = Impatient::new(stream, write_timeout);
             let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
             tokio::spawn(async move {
                 if let Err(e) = connection.await {

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    call::{CallRecord, EndedBy, Reached, Reason, Status, hint},
+    call::{CallRecord, EndedBy, Metadata, Reached, Reason, Status, hint},
     lang::Lang,
 };
 
@@ -83,9 +83,9 @@ pub struct CallView {
     pub ring_timeout: u32,
     /// Seconds.
     pub max_duration: u32,
-    /// As given by the client.
-    #[schema(required)]
-    pub custom_metadata: Option<Map<String, Value>>,
+    /// As given by the client, but for white space.
+    #[schema(required, value_type = Option<Object>)]
+    pub custom_metadata: Option<Metadata>,
 }
 
 impl CallView {
@@ -120,7 +120,7 @@ impl CallView {
             scenario: call.request.scenario.clone(),
             ring_timeout: call.request.ring_timeout,
             max_duration: call.request.max_duration,
-            custom_metadata: call.request.custom_metadata.as_ref().and_then(Value::as_object).cloned(),
+            custom_metadata: call.request.custom_metadata.clone(),
         }
     }
 }

@@ -18,6 +18,8 @@ pub enum Fact {
     OriginateNotSent {
         why: String,
     },
+    /// It had certainly not left, and leaves now.
+    OriginateAgain,
     OriginateRefused {
         http_status: u16,
         message: String,
@@ -155,7 +157,8 @@ impl Fact {
             | Fact::SoundEnded { .. }
             | Fact::RequestFailed { .. }
             | Fact::NotFound => Source::Ari,
-            Fact::AnswerUnproven
+            Fact::OriginateAgain
+            | Fact::AnswerUnproven
             | Fact::RingTimeout { .. }
             | Fact::HangupAsked { .. }
             | Fact::GaveUp
@@ -188,6 +191,7 @@ impl Fact {
             Fact::OriginateNotSent { why } => {
                 format!("the originate could not be sent, and waits for Asterisk: {why}")
             }
+            Fact::OriginateAgain => "Asterisk is there again; the originate is sent".into(),
             Fact::OriginateRefused { http_status: http_status @ 500.., message } => format!(
                 "Asterisk refused the originate: {http_status} {message}; it is asked whether nothing came of it"
             ),

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{EndedBy, PhoneNumber, Reached, Reason, Status};
+use super::{EndedBy, Metadata, PhoneNumber, Reached, Reason, Status};
 
 /// A call's id and, at the same time, the id of its ARI channel. UUIDv7, so ids sort by creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ pub struct CallRequest {
     /// Seconds from the answer to our hanging up.
     pub max_duration: u32,
     /// A JSON object of the client's, returned as given.
-    pub custom_metadata: Option<serde_json::Value>,
+    pub custom_metadata: Option<Metadata>,
     /// Name of the API key that asked.
     pub requested_by: Option<String>,
 }

@@ -76,6 +76,7 @@ impl Text {
             Fact::OriginateNotSent { why } => {
                 format!("запрос на звонок не удалось отправить, он ждёт Asterisk: {why}")
             }
+            Fact::OriginateAgain => "Asterisk снова на связи; запрос на звонок отправлен".into(),
             Fact::OriginateRefused { http_status: http_status @ 500.., message } => format!(
                 "Asterisk отклонил запрос на звонок: {http_status} {message}; выясняем, не набрал ли он всё же"
             ),

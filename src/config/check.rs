@@ -119,7 +119,11 @@ fn api_keys(r: &mut Reader<'_>, rate_limit: u32) -> ApiKeys {
 
 fn ari(r: &mut Reader<'_>) -> Ari {
     let before = r.problems.len();
-    let username = r.text("ari.username");
+    // HTTP's basic authentication ends a name at its first colon.
+    let name_expected = "a name without `:` and control characters, as its section in ari.conf has it";
+    let username = r.text_as("ari.username", name_expected, |text| {
+        (!text.contains(|c: char| c == ':' || c.is_control())).then(|| text.to_owned())
+    });
     if username.is_empty() && r.problems.len() == before {
         r.problem("ari.username", "must be set: the name of a user section in Asterisk's ari.conf");
     }
@@ -157,7 +161,7 @@ fn ari_password(r: &mut Reader<'_>) -> Secret {
 fn trunk(r: &mut Reader<'_>) -> Trunk {
     let context = "a context of the dialplan: 1 to 79 Latin letters, digits, `.`, `_` and `-`";
     let endpoint = "a technology and an endpoint, as in \"PJSIP/novofon\"";
-    let caller_id = "a number, or \"Name\" <number>, up to 80 characters";
+    let caller_id = "a number: 3 to 15 digits, a `+` before them or not, as in \"+74951234567\"";
     Trunk {
         context: r.text_as("trunk.context", context, |text| name(text, 79)),
         endpoint: r.text_as("trunk.endpoint", endpoint, |text| {
@@ -166,9 +170,11 @@ fn trunk(r: &mut Reader<'_>) -> Trunk {
             let technology = name(technology, 20).filter(|t| t.chars().all(|c| !c.is_ascii_lowercase()))?;
             Some(format!("{technology}/{}", name(endpoint, 79)?))
         }),
+        // The dialplan puts it into an expression, so nothing else may be in it.
         caller_id: r.text_as("trunk.caller_id", caller_id, |text| {
-            let is_good = text.chars().count() <= 80 && !text.contains(char::is_control);
-            is_good.then(|| Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
+            let digits = text.strip_prefix('+').unwrap_or(text);
+            let is_number = (3..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+            (is_number || text.is_empty()).then(|| Some(text.to_owned()).filter(|text| !text.is_empty()))
         }),
     }
 }

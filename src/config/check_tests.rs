@@ -19,6 +19,21 @@ fn checked(text: &str, variables: &[(&str, &str)]) -> Result<(Config, Vec<String
     check(&layers).map_err(|errors| errors.problems().iter().map(Problem::to_string).collect())
 }
 
+/// The same when the file itself says who the bot is in Asterisk.
+fn without_account(text: &str) -> Result<(), Vec<String>> {
+    let schema = Schema::builtin();
+    let path = Path::new("bot.toml");
+    let (table, lines) = file::checked(text, path, &schema).unwrap();
+    let mut account = vec![("NOVOFON_BOT_ARI__PASSWORD", "hunter2")];
+    if !text.contains("username") {
+        account.push(("NOVOFON_BOT_ARI__USERNAME", "bot"));
+    }
+    let environment = env::read(account.into_iter(), &schema);
+    let layers = Layers::new(schema, FileLayer { path: Some(path.to_owned()), table, lines }, environment);
+    let told = |errors: ConfigErrors| errors.problems().iter().map(Problem::to_string).collect();
+    check(&layers).map(|_| ()).map_err(told)
+}
+
 fn config(text: &str) -> Config {
     checked(text, &[]).unwrap_or_else(|problems| panic!("{text}: {problems:?}")).0
 }
@@ -65,7 +80,7 @@ fn bad_values_are_told_with_their_line_and_what_is_expected() {
         (
             "trunk.caller_id",
             r#""a\r\nb""#,
-            r#"expected a number, or "Name" <number>, up to 80 characters, found "a\r\nb""#,
+            r#"expected a number: 3 to 15 digits, a `+` before them or not, as in "+74951234567", found "a\r\nb""#,
         ),
         ("dial.ring_timeout", "4", "expected a whole number of seconds, 5 to 300, found 4"),
         ("dial.ring_timeout", "301", "expected a whole number of seconds, 5 to 300, found 301"),
@@ -175,6 +190,55 @@ fn the_asterisk_address() {
 }
 
 #[test]
+fn an_address_or_user_that_is_refused_is_told_without_its_password() {
+    let cases = [
+        ("ari.url", "http://u:hunter2@x", "one with a user or password in it"),
+        ("ari.url", "http://hunter2@x", "one with a user or password in it"),
+        ("ari.url", "http://x/ari?api_key=bot:hunter2", "one with a query in it"),
+        ("ari.url", "http://x/?password=hunter2", "one with a query in it"),
+        ("ari.url", "http://x/#hunter2", "one with a query in it"),
+        ("ari.url", "http://bot:hunter2", "text that is no address"),
+        ("ari.url", "http://u:hunter2%40x", "text that is no address"),
+        ("ari.url", "bot:hunter2@pbx", "one that begins with \"bot:\""),
+        ("ari.url", "ws://127.0.0.1:8088/ari", "\"ws://127.0.0.1:8088/ari\""),
+        ("ari.username", "bot:hunter2", "one with such a character"),
+        ("ari.username", "bot\\r\\nX: hunter2", "one with such a character"),
+    ];
+    for (key, text, expected) in cases {
+        let file = lines(key, &format!("\"{text}\""));
+        let problems = without_account(&file).expect_err(text);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].starts_with(&format!("bot.toml:2: `{key}`: expected ")), "{problems:?}");
+        assert!(problems[0].ends_with(&format!("found {expected}")), "{problems:?}");
+        assert!(!problems[0].contains("hunter2"), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_caller_id_is_a_number_and_nothing_else() {
+    for (text, expected) in [("", None), ("100", Some("100")), ("+74951234567", Some("+74951234567"))] {
+        let config = config(&lines("trunk.caller_id", &format!("'{text}'")));
+        assert_eq!(config.trunk.caller_id.as_deref(), expected, "{text}");
+    }
+    let bad = [
+        "\"Bot\" <+74951234567>",
+        "+7 495 1234567",
+        " +74951234567",
+        "+",
+        "12",
+        "1234567890123456",
+        "7+495123",
+        "${SHELL(id)}",
+        "1]?x:y",
+        "+7495123456\u{661}",
+    ];
+    for text in bad {
+        let problems = checked(&lines("trunk.caller_id", &format!("'{text}'")), &[]).expect_err(text);
+        assert!(problems[0].starts_with("bot.toml:2: `trunk.caller_id`: expected a number"), "{problems:?}");
+    }
+}
+
+#[test]
 fn only_loopback_is_served_without_a_key() {
     let key = "api_keys = ['crm:0123456789abcdef']";
     for listen in ["127.0.0.1:80", "127.9.9.9:80", "[::1]:80", "[::ffff:127.0.0.1]:80"] {
@@ -197,7 +261,7 @@ fn only_loopback_is_served_without_a_key() {
 fn good_values_arrive() {
     let text = "[http]\napi_keys = ['a:0123456789abcdef', { name = 'b', key = '0123456789abcdeg', rate_limit = 5 }]\n\
                 rate_limit = 0\nlanguage = 'ru'\n\
-                [trunk]\ncaller_id = '\"Bot\" <+74951234567>'\n\
+                [trunk]\ncaller_id = '+74951234567'\n\
                 [dial]\ncalls_per_second = 2\nallow = ['+7', '+375']\nmin_gap = 30\n\
                 [log]\nlevel = 'debug'\nformat = 'json'\nmask_numbers = true\n\
                 [scenario]\ndefault = 'b'\n[scenarios.b]\nsteps = [{ hangup = true }]\n";
@@ -207,7 +271,7 @@ fn good_values_arrive() {
         config.http.api_keys.iter().map(|key| key.rate_limit.map(|limit| limit.get())).collect();
     assert_eq!(limits, [None, Some(5)]);
     assert_eq!(config.http.language, Lang::Ru);
-    assert_eq!(config.trunk.caller_id.as_deref(), Some("\"Bot\" <+74951234567>"));
+    assert_eq!(config.trunk.caller_id.as_deref(), Some("+74951234567"));
     assert_eq!((config.dial.calls_per_second, config.dial.min_gap.as_secs()), (2.0, 30));
     assert_eq!(config.dial.allow, ["+7", "+375"]);
     assert_eq!((config.log.level, config.log.format), (LevelFilter::DEBUG, LogFormat::Json));

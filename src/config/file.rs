@@ -5,6 +5,8 @@
 use super::error::{ConfigErrors, Problem};
 use super::schema::{Schema, is_scenario_name};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
@@ -14,11 +16,20 @@ use toml::{Spanned, Table, Value};
 /// `http.api_keys[0].name`.
 pub(super) type Lines = BTreeMap<String, usize>;
 
+/// A path that names a device or a log by mistake must not fill the memory.
+const LONGEST: u64 = 1 << 20;
+
 /// The file at `path`.
 pub(super) fn read(path: &Path, schema: &Schema) -> Result<(Table, Lines), ConfigErrors> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
+    read.map_err(|error| {
         Problem::of_file(path, None, format!("can't read the configuration: {error}; see --config"))
     })?;
+    if text.len() as u64 > LONGEST {
+        let problem = format!("it is longer than {LONGEST} bytes: is it the right file? see --config");
+        return Err(Problem::of_file(path, None, problem).into());
+    }
     checked(&text, path, schema)
 }
 
@@ -194,5 +205,7 @@ mod tests {
         assert!(
             errors.to_string().contains("/nonexistent/bot.toml: can't read the configuration: No such file")
         );
+        let errors = read(Path::new("/dev/zero"), &Schema::builtin()).unwrap_err();
+        assert!(errors.to_string().contains("/dev/zero: it is longer than 1048576 bytes"), "{errors}");
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use toml::Value;
+use url::{Position, Url};
 
 pub(super) struct Reader<'a> {
     pub layers: &'a Layers,
@@ -99,15 +100,34 @@ pub(super) fn shown(path: &str, value: &Value) -> String {
     if is_secret(key) {
         return format!("a secret of type {}", value.type_str());
     }
+    if let Some(text) = value.as_str().filter(|_| matches!(key, "ari.url" | "ari.username")) {
+        return shown_ari(key, text);
+    }
     // TOML would spread a text with line ends over several lines.
     let text = value.as_str().map_or_else(|| value.to_string(), |text| format!("{text:?}"));
-    // A password inside an address, where none belongs.
-    if key == "ari.url" && text.contains('@') {
-        return "one with a user or password in it".to_owned();
+    cut(&text)
+}
+
+/// What stands where Asterisk's address or user belongs, without a password that may be in it.
+fn shown_ari(key: &str, text: &str) -> String {
+    if key == "ari.username" {
+        return "one with such a character".to_owned();
     }
+    let Ok(url) = Url::parse(text) else { return "text that is no address".to_owned() };
+    match url.host_str().filter(|host| !host.is_empty()) {
+        None => cut(&format!("one that begins with \"{}:\"", url.scheme())),
+        Some(_) if !url.username().is_empty() || url.password().is_some() => {
+            "one with a user or password in it".to_owned()
+        }
+        Some(_) if url.query().is_some() || url.fragment().is_some() => "one with a query in it".to_owned(),
+        Some(_) => cut(&format!("{:?}", &url[..Position::AfterPath])),
+    }
+}
+
+fn cut(text: &str) -> String {
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("{}...", &text[..end]),
-        None => text,
+        None => text.to_owned(),
     }
 }
 

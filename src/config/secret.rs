@@ -2,9 +2,12 @@
 //!
 //! Knows nothing of keys and sections.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use crate::secret::Secret;
 
@@ -13,10 +16,7 @@ const LONGEST_FILE: u64 = 1 << 20;
 
 /// The text of a secret's file, without the white space around it. The error says what is wrong with it.
 pub(super) fn read(path: &Path) -> Result<Secret, String> {
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(LONGEST_FILE + 1).read_to_string(&mut text))
-        .map_err(|error| format!("can't read {}: {error}", path.display()))?;
+    let text = read_regular(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
     if text.len() as u64 > LONGEST_FILE {
         return Err(format!("{} is longer than {LONGEST_FILE} bytes: is it the right file?", path.display()));
     }
@@ -24,6 +24,23 @@ pub(super) fn read(path: &Path) -> Result<Secret, String> {
         "" => Err(format!("{} is empty: put the secret into it", path.display())),
         secret => Ok(Secret::new(secret)),
     }
+}
+
+/// Opening a pipe waits for its writer, and opening a device may do something: neither is opened.
+fn read_regular(path: &Path) -> io::Result<String> {
+    let regular = |file: Metadata| match file.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::other("it is no regular file; put the secret into one")),
+    };
+    regular(std::fs::metadata(path)?)?;
+    let waits_for_nobody = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let flags = i32::try_from(waits_for_nobody.bits()).expect("the flags of open(2) are an int");
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    // It may be another one by now.
+    regular(file.metadata()?)?;
+    let mut text = String::new();
+    file.take(LONGEST_FILE + 1).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// A warning, if every user of the machine may read this file.
@@ -60,7 +77,25 @@ mod tests {
         assert!(read(&path).unwrap_err().ends_with("is empty: put the secret into it"));
         fs::write(&path, b"\xff\xfe").unwrap();
         assert!(read(&path).unwrap_err().contains("UTF-8"));
-        assert!(read(Path::new("/dev/zero")).unwrap_err().contains("longer than"));
+        let long = vec![b'x'; LONGEST_FILE as usize + 1];
+        fs::write(&path, long).unwrap();
+        assert!(read(&path).unwrap_err().contains("longer than"));
+    }
+
+    #[test]
+    fn only_a_regular_file_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        // Nobody writes into the pipe: opened like a file it would never come back.
+        for path in [pipe.as_path(), Path::new("/dev/zero"), Path::new("/dev/tty")] {
+            let error = read(path).unwrap_err();
+            assert!(error.ends_with("it is no regular file; put the secret into one"), "{error}");
+        }
+        let link = folder.path().join("link");
+        fs::write(folder.path().join("secret"), "hunter2").unwrap();
+        std::os::unix::fs::symlink("secret", &link).unwrap();
+        assert_eq!(read(&link).unwrap().expose(), "hunter2", "as systemd's credentials may be");
     }
 
     #[test]

@@ -229,8 +229,10 @@ fn no_secret_is_shown() {
     let (_folder, path) = file("[ari]\nusername = true\npassword = 12345");
     let errors = load(Some(&path), &[]).unwrap_err();
     let told: Vec<&str> = errors.problems().iter().map(|problem| problem.text.as_str()).collect();
-    let expected =
-        ["expected text in quotes, found true", "expected text in quotes, found a secret of type integer"];
+    let expected = [
+        "expected a name without `:` and control characters, as its section in ari.conf has it, found true",
+        "expected text in quotes, found a secret of type integer",
+    ];
     assert_eq!(told, expected);
 }
 

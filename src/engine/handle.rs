@@ -1,21 +1,42 @@
 //! What the floors above may ask of the engine. Cheap to clone; every method is safe to call from
 //! any task, and none blocks the engine.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::settings::Settings;
-use crate::call::{CallId, CallRecord, CallRequest, Entry};
+use crate::{
+    call::{CallId, CallRecord, CallRequest, Entry},
+    lang::Lang,
+};
 
 /// Entries of the timeline that have just become durable, with the record as it is after them.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Change {
     pub record: Arc<CallRecord>,
     /// Each with its number in the global order: the id of a server-sent event.
     pub entries: Vec<(i64, Entry)>,
+    told: [OnceLock<Vec<Bytes>>; Lang::ALL.len()],
+}
+
+impl Change {
+    pub fn new(record: Arc<CallRecord>, entries: Vec<(i64, Entry)>) -> Self {
+        Change { record, entries, told: Default::default() }
+    }
+
+    /// What followers of this language are told, a text for each entry: `tell` writes it for the first of them,
+    /// because there may be hundreds.
+    pub fn told(&self, lang: Lang, tell: impl FnOnce(&Self) -> Vec<Bytes>) -> &[Bytes] {
+        self.told[lang as usize].get_or_init(|| tell(self))
+    }
 }
 
 /// An `Idempotency-Key` that belongs to the call being placed.

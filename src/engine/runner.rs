@@ -346,7 +346,7 @@ impl Runner {
         }
         let is_intent = self.intents.contains(&call) && record.dialed_at.is_some();
         // Nobody may be listening.
-        let _ = self.changes.send(Arc::new(Change { record, entries: committed.entries }));
+        let _ = self.changes.send(Arc::new(Change::new(record, committed.entries)));
         if is_intent {
             self.intents.remove(&call);
             self.feed(call, Input::IntentStored);

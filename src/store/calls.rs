@@ -4,8 +4,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
-use super::{BadValue, Filter, Store, StoreError, bulk_steps, counts, json_column, micros, moment, word};
-use crate::call::{CallId, CallRecord, CallRequest, PhoneNumber, Status};
+use super::{BadValue, Filter, Store, StoreError, bulk_steps, counts, micros, moment, word};
+use crate::call::{CallId, CallRecord, CallRequest, Metadata, PhoneNumber, Status};
 
 /// What a deletion came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub(super) async fn upsert(db: &mut SqliteConnection, records: &[&CallRecord]) -
                 .push_bind(&*request.scenario)
                 .push_bind(request.ring_timeout)
                 .push_bind(request.max_duration)
-                .push_bind(request.custom_metadata.as_ref().map(|json| json.to_string()))
+                .push_bind(request.custom_metadata.as_ref().map(Metadata::as_str))
                 .push_bind(request.requested_by.as_deref())
                 .push_bind(micros(call.created_at))
                 .push_bind(call.status.as_str())
@@ -153,7 +153,7 @@ pub(super) fn record_of(row: &SqliteRow) -> Result<CallRecord, sqlx::Error> {
             scenario: row.try_get("scenario")?,
             ring_timeout: row.try_get("ring_timeout")?,
             max_duration: row.try_get("max_duration")?,
-            custom_metadata: json_column(row, "custom_metadata")?,
+            custom_metadata: metadata(row)?,
             requested_by: row.try_get("requested_by")?,
         },
         status: required(row, "status")?,
@@ -181,6 +181,13 @@ pub(super) fn record_of(row: &SqliteRow) -> Result<CallRecord, sqlx::Error> {
 
 fn required<T: std::str::FromStr>(row: &SqliteRow, column: &'static str) -> Result<T, sqlx::Error> {
     word(row, column)?.ok_or_else(|| BadValue { column, value: "NULL".to_owned() }.into())
+}
+
+fn metadata(row: &SqliteRow) -> Result<Option<Metadata>, sqlx::Error> {
+    const COLUMN: &str = "custom_metadata";
+    let Some(text) = row.try_get::<Option<&str>, _>(COLUMN)? else { return Ok(None) };
+    let metadata = Metadata::of_store(text);
+    metadata.map(Some).map_err(|_| BadValue { column: COLUMN, value: text.to_owned() }.into())
 }
 
 fn number(text: String) -> Result<PhoneNumber, sqlx::Error> {

@@ -8,6 +8,7 @@ use std::{fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use uuid::Uuid;
 
@@ -64,6 +65,9 @@ pub struct BadCursor;
 /// Real data has a few dozen kinds in all; SQLite merges at most 500.
 const MERGED_KINDS: usize = 100;
 
+/// A page ends early when its calls' metadata come to this, bytes: a thousand calls may have 64 KiB each.
+const MOST_METADATA: usize = 4 << 20;
+
 /// From here on an offset is not walked but looked up in the counters.
 const LONG_OFFSET: i64 = 500;
 
@@ -113,9 +117,18 @@ async fn list(db: &mut SqliteConnection, filter: &Filter, page: &Page) -> Result
     query.push(" ORDER BY key_time DESC, key_id DESC LIMIT ").push_bind(limit as i64 + 1);
     query.push(" OFFSET ").push_bind(skip);
     query.push(") AS keys JOIN calls ON calls.id = key_id ORDER BY key_time DESC, key_id DESC");
-    let rows = query.build().fetch_all(db).await?;
-    let calls = rows.iter().take(limit).map(calls::record_of).collect::<Result<Vec<_>, _>>()?;
-    let next = calls.last().filter(|_| rows.len() > limit).map(Cursor::of);
+    let mut rows = query.build().fetch(db);
+    let (mut calls, mut bytes, mut has_more) = (Vec::new(), 0, false);
+    while let Some(row) = rows.try_next().await? {
+        if calls.len() == limit || bytes > MOST_METADATA {
+            has_more = true;
+            break;
+        }
+        let call = calls::record_of(&row)?;
+        bytes += call.request.custom_metadata.as_ref().map_or(0, |metadata| metadata.as_str().len());
+        calls.push(call);
+    }
+    let next = calls.last().filter(|_| has_more).map(Cursor::of);
     Ok(Listing { total, calls, next })
 }
 

@@ -172,7 +172,9 @@ impl Ari {
     /// Hears of an event source from now on: `channel:ID`, `endpoint:PJSIP/novofon`.
     pub async fn subscribe(&self, event_source: &str) -> Result<(), AriError> {
         let path = ["applications", &self.target.app, "subscription"];
-        self.command(Request::new(Method::POST, &path).query("eventSource", event_source)).await
+        // It answers with the application, which lists its channels.
+        let request = Request::new(Method::POST, &path).query("eventSource", event_source).large_answer();
+        self.command(request).await
     }
 
     /// The version of Asterisk.
@@ -210,7 +212,8 @@ impl Ari {
         }
         let allowed = kinds.iter().map(|kind| Kind { r#type: kind }).collect();
         let path = ["applications", &self.target.app, "eventFilter"];
-        self.command(Request::new(Method::PUT, &path).json(&Filter { allowed, disallowed: [] })).await
+        let request = Request::new(Method::PUT, &path).json(&Filter { allowed, disallowed: [] });
+        self.command(request.large_answer()).await
     }
 
     async fn command(&self, request: Request) -> Result<(), AriError> {

@@ -4,13 +4,21 @@
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::error::AriError;
 use super::request::{Answer, Request};
 use super::target::{AriTarget, TargetError};
 
-/// The list of all channels of a busy Asterisk is some megabytes; more than this is no answer.
-const MAX_ANSWER: usize = 32 << 20;
+/// The lists of a busy Asterisk's channels are some megabytes; more than this is no answer.
+const MAX_LARGE_ANSWER: usize = 16 << 20;
+
+/// So many of them may be on their way at once: each call that is in doubt asks for the list.
+const LARGE_AT_ONCE: usize = 4;
+
+/// Any other answer is a channel or a refusal, some kilobytes; many may be on their way at once.
+const MAX_ANSWER: usize = 128 << 10;
 
 /// Asterisk closes an idle connection after 15 s (`session_keep_alive`). Letting go of it earlier avoids writing
 /// a request into a connection that is just being closed, which would leave its fate unknown.
@@ -20,6 +28,8 @@ const POOL_IDLE: Duration = Duration::from_secs(10);
 pub(super) struct Http {
     client: reqwest::Client,
     base: String,
+    large: Semaphore,
+    patience: Duration,
 }
 
 impl Http {
@@ -38,11 +48,19 @@ impl Http {
             .pool_idle_timeout(POOL_IDLE)
             .build()
             .map_err(|error| TargetError::Client(chain(&error)))?;
-        Ok(Self { client, base: target.base()? })
+        let large = Semaphore::new(LARGE_AT_ONCE);
+        Ok(Self { client, base: target.base()?, large, patience: target.request_timeout })
     }
 
     pub(super) async fn send(&self, request: &Request) -> Result<Answer, AriError> {
         request.check()?;
+        let _turn = match request.large_answer {
+            false => None,
+            true => match timeout(self.patience, self.large.acquire()).await {
+                Ok(turn) => Some(turn.expect("it is never closed")),
+                Err(_) => return Err(request.not_sent("other long lists are still on their way")),
+            },
+        };
         let url = format!("{}{}", self.base, request.uri);
         let mut builder = self.client.request(request.method.clone(), url);
         if let Some(json) = &request.json {
@@ -50,10 +68,11 @@ impl Http {
         }
         let mut response = builder.send().await.map_err(|error| failed(request, error))?;
         let status = response.status().as_u16();
+        let most = if request.large_answer { MAX_LARGE_ANSWER } else { MAX_ANSWER };
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| failed(request, error))? {
-            if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(request.uncertain(format!("its answer is over {MAX_ANSWER} bytes")));
+            if body.len() + chunk.len() > most {
+                return Err(request.uncertain(format!("its answer is over {most} bytes")));
             }
             body.extend_from_slice(&chunk);
         }

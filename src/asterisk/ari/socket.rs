@@ -24,8 +24,11 @@ use super::rest::{Order, Pending, RestLine};
 use super::supervisor::{Link, Received};
 use super::target::AriTarget;
 
-/// An event is a few kilobytes; anything near this is not Asterisk, or not well.
+/// The answer to a request may list some thousand channels; anything near this is not Asterisk, or not well.
 pub(super) const MAX_MESSAGE: usize = 1 << 20;
+
+/// An event is a few kilobytes. Some are kept for a while, and thousands may wait: larger ones are passed over.
+pub(super) const MAX_EVENT: usize = 64 << 10;
 
 /// Requests that share one flush.
 const BATCH: usize = 64;
@@ -122,6 +125,10 @@ async fn read(
                 }
                 Ok(Frame::Event(event)) if matches!(*event, Event::ApplicationReplaced(_)) => {
                     return Loss::Replaced { app: target.app.clone() };
+                }
+                Ok(Frame::Event(event)) if text.len() > MAX_EVENT => {
+                    let kind: String = event.kind().chars().take(64).collect();
+                    Link::Undecodable { why: format!("{kind} of {} bytes", text.len()) }
                 }
                 Ok(Frame::Event(event)) => Link::Event(event, received),
                 // The text of the error quotes the frame, which may be long.

@@ -112,8 +112,7 @@ impl Machine {
         self.timers.disarm(Timer::Unreachable);
         match self.phase {
             Phase::Unsent => {
-                let text = "Asterisk is there again; the originate is sent".into();
-                self.note(now, Source::Bot, "originate_again", text, None);
+                self.note(now, Fact::OriginateAgain);
                 self.originate(now);
             }
             Phase::Originating | Phase::Placed => self.evidence.blind = true,

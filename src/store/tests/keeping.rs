@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::call::Metadata;
 
 const ALL: Page = Page { limit: 10, cursor: None, offset: 0 };
 
@@ -89,7 +90,8 @@ async fn the_file_gives_its_room_back() {
     for n in 0..3000 {
         let mut record = call(n, phone(n));
         record.created_at = Utc::now() - TimeDelta::days(40);
-        record.request.custom_metadata = Some(serde_json::json!({ "filling": "x".repeat(2000) }));
+        record.request.custom_metadata =
+            Metadata::of_store(&serde_json::json!({ "filling": "x".repeat(2000) }).to_string()).ok();
         f.store.submit(commit(&ended(record, Status::Completed, Reason::HungUp, EndedBy::Callee), &[]));
     }
     stored(&f.store, &call(5000, phone(5000))).await;

@@ -195,3 +195,30 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn a_page_of_large_metadata_ends_early_and_loses_nothing() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let filling = serde_json::json!({ "filling": "x".repeat(1 << 20) }).to_string();
+    let mut expected = Vec::new();
+    for n in 0..12 {
+        let mut record = call(n, phone(1));
+        expected.push(record.id);
+        record.request.custom_metadata = crate::call::Metadata::of_store(&filling).ok();
+        stored(store, &record).await;
+    }
+    let (mut seen, mut pages) = (Vec::new(), 0);
+    let mut page = WHOLE;
+    loop {
+        let listing = store.list(&Filter::default(), &page).await.expect("listed");
+        assert_eq!(listing.total, 12);
+        pages += 1;
+        seen.extend(ids(&listing));
+        let Some(next) = listing.next else { break };
+        assert!(listing.calls.len() <= 5, "{}", listing.calls.len());
+        page.cursor = Some(next);
+    }
+    expected.reverse();
+    assert_eq!((seen, pages), (expected, 3));
+}

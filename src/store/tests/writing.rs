@@ -1,13 +1,15 @@
 //! Commits, notices, deletion, idempotency keys.
 
 use super::*;
+use crate::call::Metadata;
 
 #[tokio::test]
 async fn every_value_of_a_record_and_an_entry_is_read_back() {
     let fixture = Fixture::new().await;
     let mut record = call(1, phone(1));
     record.request.caller_id = Some("+74951234567".to_owned());
-    record.request.custom_metadata = Some(serde_json::json!({ "order": 7, "name": "Ёж \"' \0" }));
+    record.request.custom_metadata =
+        Metadata::of_store(&serde_json::json!({ "order": 7, "name": "Ёж \"' \0" }).to_string()).ok();
     stored(&fixture.store, &record).await;
     assert_eq!(fixture.store.call(record.id).await.expect("read").as_ref(), Some(&record));
 

@@ -38,6 +38,12 @@ async fn bodies_that_are_wrong() {
             "invalid_field",
             Some("custom_metadata"),
         ),
+        (
+            r#"{"phone": "+79522675444", "custom_metadata": {"a": {"b": 1, "b": 2}}}"#,
+            422,
+            "invalid_field",
+            Some("custom_metadata"),
+        ),
         (r#"{"phone": "+79522675444", "scenario": ""}"#, 422, "invalid_field", Some("scenario")),
         (r#"{"phone": "+79522675444", "wait": "rung"}"#, 422, "invalid_field", Some("wait")),
         (r#"{"phone": "+79522675444", "wait_timeout": 601}"#, 422, "invalid_field", Some("wait_timeout")),
@@ -49,6 +55,38 @@ async fn bodies_that_are_wrong() {
         assert_eq!(answer.problem(status), code, "{body}");
         assert_eq!(answer.json()["field"].as_str(), field, "{body}");
         assert!(answer.json()["hint"].is_string(), "{body}: {answer:?}");
+    }
+    assert_eq!(bot.engine.asked(), 0);
+}
+
+#[tokio::test]
+async fn an_encoded_body_is_refused_and_not_read_as_something_else() {
+    let bot = Bot::start().await;
+    let placing = |encoding: &'static str| bot.initiate("+79522675444").header("content-encoding", encoding);
+    for encoding in ["gzip", "deflate", "br", "identity, gzip", "x-unknown"] {
+        assert_eq!(Answer::of(placing(encoding)).await.problem(415), "unsupported_encoding", "{encoding}");
+    }
+    assert_eq!(bot.engine.asked(), 0);
+    Answer::of(placing("identity")).await.expect(201);
+}
+
+#[tokio::test]
+async fn nesting_without_end_is_refused() {
+    let bot = Bot::start().await;
+    let deep = |open: &str| open.repeat(10_000);
+    let bodies = [
+        (deep("["), 422),
+        (deep("{\"a\":"), 422),
+        (format!("{{\"phone\": {}", deep("[")), 422),
+        (format!("{{\"phone\": \"1\", \"custom_metadata\": {}", deep("[")), 400),
+        (format!("{{\"custom_metadata\": {{\"a\":{}{}}}}}", deep("["), deep("]")), 422),
+    ];
+    for (body, status) in bodies {
+        let start = body[..40].to_owned();
+        let request = bot.post("/api/calls/initiate").header("content-type", "application/json");
+        let answer = Answer::of(request.body(body)).await;
+        assert_eq!(answer.status, status, "{start}: {answer:?}");
+        answer.problem(status);
     }
     assert_eq!(bot.engine.asked(), 0);
 }

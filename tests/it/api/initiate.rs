@@ -146,3 +146,22 @@ async fn a_stop_ends_waits_at_once() {
     assert_eq!(answer.expect(201)["status"], "queued");
     bot.stop().await;
 }
+
+#[tokio::test]
+async fn metadata_comes_back_as_it_was_given() {
+    let bot = Bot::start().await;
+    let given = r#"{ "z": 123456789012345678901234567890, "a": [1.10, 1E2, "\u0061\/"],
+        "m": {"y": null, "x": "л"} }"#;
+    let compact = r#""custom_metadata":{"z":123456789012345678901234567890,"a":[1.10,1E2,"\u0061\/"],"m":{"y":null,"x":"л"}}"#;
+    let body = format!(r#"{{"phone": "+79522675444", "custom_metadata": {given}}}"#);
+    let request = bot.post("/api/calls/initiate").header("Content-Type", "application/json").body(body);
+    let answer = Answer::of(request).await;
+    assert!(answer.text.contains(compact), "{answer:?}");
+    let id = answer.expect(201)["id"].as_str().expect("an id").to_owned();
+    for path in [format!("/api/calls/{id}"), "/api/calls".to_owned()] {
+        let answer = Answer::of(bot.get(&path)).await;
+        assert!(answer.text.contains(compact), "{path}: {answer:?}");
+    }
+    let event = bot.events(&format!("/api/calls/{id}/events")).await.next().await.expect("an event");
+    assert_eq!(event.data["call"]["custom_metadata"]["m"]["x"], "л");
+}

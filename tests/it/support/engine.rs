@@ -116,7 +116,7 @@ impl FakeEngine {
                 live.remove(&call.call_id);
             }
         }
-        let _ = self.changes.send(Arc::new(Change { record: record.clone(), entries: call.entries }));
+        let _ = self.changes.send(Arc::new(Change::new(record.clone(), call.entries)));
         if let Some(reply) = self.waiting.lock().remove(&call.call_id) {
             let _ = reply.send(Ok(record));
         }

@@ -197,8 +197,14 @@ async fn a_message_over_the_limit_ends_the_connection_and_the_next_one_works() {
     client.up().await;
     let mut socket = asterisk.socket().await;
     let padding = |size: usize| json!({"type": "Big", "x": "x".repeat(size)}).to_string();
-    socket.text(padding((1 << 20) - 100)).await;
+    socket.text(padding((64 << 10) - 100)).await;
     assert_eq!(client.event().await.kind(), "Big");
+    // Under the limit of messages, and over that of events: this one is passed over.
+    socket.text(padding((1 << 20) - 100)).await;
+    match client.next().await {
+        Link::Undecodable { why } => assert_eq!(why, "Big of 1048497 bytes"),
+        other => panic!("wanted nothing of it, got {other:?}"),
+    }
     // The client may be gone before the whole of it is written.
     let _ = socket.ws.send(Message::text(padding(1 << 20))).await;
     let reason = client.down().await;
