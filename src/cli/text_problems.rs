@@ -13,6 +13,7 @@ pub(super) fn russian(code: &str) -> Option<(&'static str, &'static str)> {
         "unsupported_media_type" => {
             ("тип содержимого не тот", "пришлите заголовок `Content-Type: application/json`")
         }
+        "unsupported_encoding" => ("тело запроса сжато", "пришлите его как есть, без `Content-Encoding`"),
         "invalid_header" => ("заголовок неверен", "исправьте его или уберите"),
         "invalid_field" => ("поле неверно", "допустимые значения — на странице /docs"),
         "missing_field" => ("не хватает поля", "добавьте его; пример — на странице /docs"),
