@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
-use super::{BadValue, Filter, Store, StoreError, bulk_steps, counts, micros, moment, word};
+use super::{BadValue, Filter, Store, StoreError, counts, micros, moment, word};
 use crate::call::{CallId, CallRecord, CallRequest, Metadata, PhoneNumber, Status};
 
 /// What a deletion came to.
@@ -66,60 +66,56 @@ async fn open_calls(db: &mut SqliteConnection) -> Result<Vec<CallRecord>, sqlx::
 }
 
 /// Inserts the records, or overwrites what became of calls that are there. One record a call.
-pub(super) async fn upsert(db: &mut SqliteConnection, records: &[&CallRecord]) -> Result<(), sqlx::Error> {
-    for step in bulk_steps(records) {
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO calls (id, phone, caller_id, scenario, ring_timeout, max_duration, custom_metadata, \
-             requested_by, created_at, status, reached, reason, ended_by, sip_code, sip_text, q850_cause, \
-             dialed_at, ringing_at, answered_at, ended_at, ring_seconds, talk_seconds, scenario_result, scenario_steps, \
-             sip_call_id, trunk_channel, hangup_by, hangup_reason, kind) ",
-        );
-        query.push_values(step, |mut row, call| {
-            let request = &call.request;
-            row.push_bind(call.id.0)
-                .push_bind(request.phone.as_str())
-                .push_bind(request.caller_id.as_deref())
-                .push_bind(&*request.scenario)
-                .push_bind(request.ring_timeout)
-                .push_bind(request.max_duration)
-                .push_bind(request.custom_metadata.as_ref().map(Metadata::as_str))
-                .push_bind(request.requested_by.as_deref())
-                .push_bind(micros(call.created_at))
-                .push_bind(call.status.as_str())
-                .push_bind(call.reached.as_str())
-                .push_bind(call.reason.map(|reason| reason.as_str()))
-                .push_bind(call.ended_by.map(|by| by.as_str()))
-                .push_bind(call.sip_code)
-                .push_bind(call.sip_text.as_deref())
-                .push_bind(call.q850_cause)
-                .push_bind(call.dialed_at.map(micros))
-                .push_bind(call.ringing_at.map(micros))
-                .push_bind(call.answered_at.map(micros))
-                .push_bind(call.ended_at.map(micros))
-                .push_bind(call.ring_seconds)
-                .push_bind(call.talk_seconds)
-                .push_bind(call.scenario_result.as_deref())
-                .push_bind(call.scenario_steps)
-                .push_bind(call.sip_call_id.as_deref())
-                .push_bind(call.trunk_channel.as_deref())
-                .push_bind(call.hangup_by.map(|by| by.as_str()))
-                .push_bind(call.hangup_reason.map(|reason| reason.as_str()))
-                .push_bind(counts::kind_of(call));
-        });
-        query.push(
-            " ON CONFLICT (id) DO UPDATE SET status = excluded.status, reached = excluded.reached, \
-             reason = excluded.reason, ended_by = excluded.ended_by, sip_code = excluded.sip_code, \
-             sip_text = excluded.sip_text, q850_cause = excluded.q850_cause, dialed_at = excluded.dialed_at, \
-             ringing_at = excluded.ringing_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at, \
-             ring_seconds = excluded.ring_seconds, talk_seconds = excluded.talk_seconds, \
-             scenario_result = excluded.scenario_result, \
-             scenario_steps = excluded.scenario_steps, sip_call_id = excluded.sip_call_id, \
-             trunk_channel = excluded.trunk_channel, hangup_by = excluded.hangup_by, \
-             hangup_reason = excluded.hangup_reason, kind = excluded.kind",
-        );
-        query.build().execute(&mut *db).await?;
-    }
-    Ok(())
+pub(super) fn push_upsert(query: &mut QueryBuilder<Sqlite>, records: &[&CallRecord]) {
+    query.push(
+        "INSERT INTO calls (id, phone, caller_id, scenario, ring_timeout, max_duration, custom_metadata, \
+         requested_by, created_at, status, reached, reason, ended_by, sip_code, sip_text, q850_cause, \
+         dialed_at, ringing_at, answered_at, ended_at, ring_seconds, talk_seconds, scenario_result, scenario_steps, \
+         sip_call_id, trunk_channel, hangup_by, hangup_reason, kind) ",
+    );
+    query.push_values(records, |mut row, call| {
+        let request = &call.request;
+        row.push_bind(call.id.0)
+            .push_bind(request.phone.as_str())
+            .push_bind(request.caller_id.as_deref())
+            .push_bind(&*request.scenario)
+            .push_bind(request.ring_timeout)
+            .push_bind(request.max_duration)
+            .push_bind(request.custom_metadata.as_ref().map(Metadata::as_str))
+            .push_bind(request.requested_by.as_deref())
+            .push_bind(micros(call.created_at))
+            .push_bind(call.status.as_str())
+            .push_bind(call.reached.as_str())
+            .push_bind(call.reason.map(|reason| reason.as_str()))
+            .push_bind(call.ended_by.map(|by| by.as_str()))
+            .push_bind(call.sip_code)
+            .push_bind(call.sip_text.as_deref())
+            .push_bind(call.q850_cause)
+            .push_bind(call.dialed_at.map(micros))
+            .push_bind(call.ringing_at.map(micros))
+            .push_bind(call.answered_at.map(micros))
+            .push_bind(call.ended_at.map(micros))
+            .push_bind(call.ring_seconds)
+            .push_bind(call.talk_seconds)
+            .push_bind(call.scenario_result.as_deref())
+            .push_bind(call.scenario_steps)
+            .push_bind(call.sip_call_id.as_deref())
+            .push_bind(call.trunk_channel.as_deref())
+            .push_bind(call.hangup_by.map(|by| by.as_str()))
+            .push_bind(call.hangup_reason.map(|reason| reason.as_str()))
+            .push_bind(counts::kind_of(call));
+    });
+    query.push(
+        " ON CONFLICT (id) DO UPDATE SET status = excluded.status, reached = excluded.reached, \
+         reason = excluded.reason, ended_by = excluded.ended_by, sip_code = excluded.sip_code, \
+         sip_text = excluded.sip_text, q850_cause = excluded.q850_cause, dialed_at = excluded.dialed_at, \
+         ringing_at = excluded.ringing_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at, \
+         ring_seconds = excluded.ring_seconds, talk_seconds = excluded.talk_seconds, \
+         scenario_result = excluded.scenario_result, \
+         scenario_steps = excluded.scenario_steps, sip_call_id = excluded.sip_call_id, \
+         trunk_channel = excluded.trunk_channel, hangup_by = excluded.hangup_by, \
+         hangup_reason = excluded.hangup_reason, kind = excluded.kind",
+    );
 }
 
 /// Removes an ended call with its timeline and its idempotency keys. To be run in a transaction.

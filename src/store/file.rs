@@ -2,7 +2,7 @@
 //! to is still what a start would find.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -17,7 +17,10 @@ use super::StoreError;
 /// drops *those* of the whole process, so this is opened before SQLite and dropped after it.
 pub(super) struct StoreFile {
     path: PathBuf,
-    handle: File,
+    /// Device and inode.
+    identity: (u64, u64),
+    /// Keeps the lock.
+    _handle: File,
 }
 
 impl StoreFile {
@@ -33,7 +36,10 @@ impl StoreFile {
         let handle = options.read(true).append(true).create(true).mode(0o600).open(path);
         let handle = handle.map_err(|e| fail(&e))?;
         match handle.try_lock() {
-            Ok(()) => Ok(StoreFile { path: path.to_owned(), handle }),
+            Ok(()) => {
+                let identity = identity(&handle.metadata().map_err(|e| fail(&e))?);
+                Ok(StoreFile { path: path.to_owned(), identity, _handle: handle })
+            }
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(e)) => Err(fail(&e)),
         }
@@ -46,9 +52,8 @@ impl StoreFile {
     /// A file that was removed or replaced can still be written to, and nothing of it outlives the
     /// process: no call may be dialed on such a promise.
     pub fn is_in_place(&self) -> io::Result<()> {
-        let ours = self.handle.metadata()?;
         match fs::metadata(&self.path) {
-            Ok(found) if (found.dev(), found.ino()) == (ours.dev(), ours.ino()) => Ok(()),
+            Ok(found) if identity(&found) == self.identity => Ok(()),
             Ok(_) => Err(io::Error::other(
                 "another file stands in its place; put the daemon's own back, or restart it to go on with the new one",
             )),
@@ -58,6 +63,10 @@ impl StoreFile {
             Err(e) => Err(e),
         }
     }
+}
+
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {

@@ -2,7 +2,7 @@
 //! as good as absent, and is removed in small steps so that no purge holds up the writer.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::{Store, StoreError, micros, moment};
 use crate::call::CallId;
@@ -55,24 +55,22 @@ impl Store {
     }
 }
 
-/// Writes the key; one that has outlived its time gives way, a living one stands. False when a
-/// living one stood in the way.
-pub(super) async fn insert(db: &mut SqliteConnection, row: &IdempotencyRow) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
-        "INSERT INTO idempotency (scope, key, fingerprint, call_id, created_at) VALUES (?, ?, ?, ?, ?) \
-         ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, \
+/// Writes the key; one that has outlived its time gives way. A living one of another call stands, and no
+/// row is affected.
+pub(super) fn push_insert(query: &mut QueryBuilder<Sqlite>, row: &IdempotencyRow) {
+    query.push("INSERT INTO idempotency (scope, key, fingerprint, call_id, created_at) VALUES (");
+    let mut values = query.separated(", ");
+    values.push_bind(row.scope.clone());
+    values.push_bind(row.key.clone());
+    values.push_bind(row.fingerprint.to_vec());
+    values.push_bind(row.call_id.0);
+    values.push_bind(micros(row.created_at));
+    query.push(
+        ") ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, \
          call_id = excluded.call_id, created_at = excluded.created_at \
-         WHERE idempotency.call_id = excluded.call_id OR idempotency.created_at <= excluded.created_at - ?",
-    )
-    .bind(&row.scope)
-    .bind(&row.key)
-    .bind(&row.fingerprint[..])
-    .bind(row.call_id.0)
-    .bind(micros(row.created_at))
-    .bind(LIFE.num_microseconds().expect("24 hours fit"))
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected() > 0)
+         WHERE idempotency.call_id = excluded.call_id OR idempotency.created_at <= excluded.created_at - ",
+    );
+    query.push_bind(LIFE.num_microseconds().expect("24 hours fit"));
 }
 
 /// Removes some of the expired keys; true when there may be more.

@@ -18,6 +18,7 @@ mod retention;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod transaction;
 mod writer;
 
 use std::{
@@ -312,14 +313,4 @@ fn word<T: FromStr>(row: &SqliteRow, column: &'static str) -> Result<Option<T>, 
 fn json_column(row: &SqliteRow, column: &'static str) -> Result<Option<serde_json::Value>, sqlx::Error> {
     let Some(text) = row.try_get::<Option<&str>, _>(column)? else { return Ok(None) };
     serde_json::from_str(text).map(Some).map_err(|_| BadValue { column, value: text.to_owned() }.into())
-}
-
-/// Cuts rows into steps of a few fixed sizes, so that a few prepared statements serve any number.
-fn bulk_steps<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let size = [64, 16, 4, 1].into_iter().find(|size| *size <= rows.len())?;
-        let (step, rest) = rows.split_at(size);
-        rows = rest;
-        Some(step)
-    })
 }

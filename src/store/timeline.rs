@@ -3,7 +3,7 @@
 
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
-use super::{BadValue, Store, StoreError, bulk_steps, json_column, micros, moment, word};
+use super::{BadValue, Store, StoreError, json_column, micros, moment, word};
 use crate::call::{CallId, Entry, Source};
 
 const COLUMNS: &str = "seq, call_id, at, source, event, text, status, data";
@@ -48,28 +48,19 @@ pub(super) async fn last_seq(db: &mut SqliteConnection) -> Result<i64, sqlx::Err
 }
 
 /// Appends the entries; the first gets `first`, the others the numbers after it.
-pub(super) async fn append(
-    db: &mut SqliteConnection,
-    first: i64,
-    entries: &[(CallId, &Entry)],
-) -> Result<(), sqlx::Error> {
+pub(super) fn push_append(query: &mut QueryBuilder<Sqlite>, first: i64, entries: &[(CallId, &Entry)]) {
     let mut seq = first..;
-    for step in bulk_steps(entries) {
-        let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO timeline (");
-        query.push(COLUMNS).push(") ");
-        query.push_values(step, |mut row, (id, entry)| {
-            row.push_bind(seq.next().expect("seq has 63 bits"))
-                .push_bind(id.0)
-                .push_bind(micros(entry.at))
-                .push_bind(entry.source.as_str())
-                .push_bind(&*entry.event)
-                .push_bind(&*entry.text)
-                .push_bind(entry.status.map(|status| status.as_str()))
-                .push_bind(entry.data.as_ref().map(|data| data.to_string()));
-        });
-        query.build().execute(&mut *db).await?;
-    }
-    Ok(())
+    query.push("INSERT INTO timeline (").push(COLUMNS).push(") ");
+    query.push_values(entries, |mut row, (id, entry)| {
+        row.push_bind(seq.next().expect("seq has 63 bits"))
+            .push_bind(id.0)
+            .push_bind(micros(entry.at))
+            .push_bind(entry.source.as_str())
+            .push_bind(&*entry.event)
+            .push_bind(&*entry.text)
+            .push_bind(entry.status.map(|status| status.as_str()))
+            .push_bind(entry.data.as_ref().map(|data| data.to_string()));
+    });
 }
 
 fn entry_of(row: &SqliteRow) -> Result<(i64, CallId, Entry), sqlx::Error> {

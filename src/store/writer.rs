@@ -16,9 +16,9 @@ use super::{
     Commit, Committed, Deleted, Health, Notice, Refused, Shared, StoreError, calls,
     error::{is_locked, is_permanent},
     file::StoreFile,
-    idempotency, retention, timeline,
+    retention, transaction,
 };
-use crate::call::{CallId, CallRecord};
+use crate::call::CallId;
 
 /// The most that one transaction takes: bounds its time and memory.
 const BATCH: usize = 4096;
@@ -157,7 +157,7 @@ impl Writer {
         loop {
             let first_seq = self.next_seq.take();
             let result = match self.connection().await {
-                Ok(db) => write_all(db, commits, first_seq).await,
+                Ok(db) => transaction::write(db, commits, first_seq).await,
                 Err(e) => Err(e),
             };
             let error = match result {
@@ -312,36 +312,6 @@ fn by_call(mut commits: Vec<Commit>) -> Vec<Commit> {
     }
     commits.sort_by_key(|commit| places[&commit.record.id]);
     commits
-}
-
-/// Writes all in one transaction and gives the number of the first entry, which is asked for when it is
-/// not known.
-async fn write_all(
-    db: &mut SqliteConnection,
-    commits: &[Commit],
-    first_seq: Option<i64>,
-) -> Result<i64, sqlx::Error> {
-    let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
-    let last = commits.chunk_by(|a, b| a.record.id == b.record.id);
-    let records: Vec<&CallRecord> =
-        last.map(|of_one_call| &*of_one_call[of_one_call.len() - 1].record).collect();
-    calls::upsert(&mut transaction, &records).await?;
-
-    let first_seq = match first_seq {
-        Some(seq) => seq,
-        None => timeline::last_seq(&mut transaction).await? + 1,
-    };
-    let entries: Vec<_> =
-        commits.iter().flat_map(|c| c.entries.iter().map(|entry| (c.record.id, entry))).collect();
-    timeline::append(&mut transaction, first_seq, &entries).await?;
-
-    for key in commits.iter().filter_map(|commit| commit.idempotency.as_ref()) {
-        if !idempotency::insert(&mut transaction, key).await? {
-            warn!(call = %key.call_id, scope = %key.scope, "an idempotency key stands for another call already; that one keeps it");
-        }
-    }
-    transaction.commit().await?;
-    Ok(first_seq)
 }
 
 async fn delete(db: &mut SqliteConnection, id: CallId) -> Result<Deleted, sqlx::Error> {
