@@ -31,7 +31,7 @@ async fn a_hundred_times() {
     let mut random = StdRng::seed_from_u64(seed);
     let lab = Lab::shared();
     let mut settings = SCENARIOS.to_vec();
-    settings.extend([("dial.max_concurrent", "20"), ("dial.calls_per_second", "30")]);
+    settings.extend([("dial.max_concurrent", "40"), ("dial.calls_per_second", "100")]);
     let mut bot = Bot::start(&lab, &settings).await;
     let streams = [(); STREAMS].map(|()| Stream::start(&bot, Duration::from_millis(150)));
     for kill in 0..KILLS {
@@ -49,7 +49,7 @@ async fn a_hundred_times() {
     for stream in streams {
         accepted.extend(stream.stop().await);
     }
-    let calls = bot.until_all_ended(Duration::from_secs(60)).await;
+    let calls = bot.until_all_ended(Duration::from_secs(100)).await;
     let known: Vec<String> = calls.iter().map(crate::support::Call::id).collect();
     for id in &accepted {
         assert!(known.contains(id), "a call that was accepted is lost: {id}");

@@ -137,11 +137,16 @@ impl Api {
         serde_json::from_value(answer.body).expect("a call")
     }
 
-    /// Every call there is, newest first; up to 1000.
+    /// Every call there is, newest first.
     pub async fn calls(&self) -> Vec<Call> {
-        let answer = self.get("/api/calls?limit=1000").await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
-        serde_json::from_value(answer.body["calls"].clone()).expect("calls")
+        let (mut calls, mut path) = (Vec::new(), "/api/calls?limit=1000".to_owned());
+        loop {
+            let answer = self.get(&path).await;
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+            calls.extend(serde_json::from_value::<Vec<Call>>(answer.body["calls"].clone()).expect("calls"));
+            let Some(next) = answer.body["next_cursor"].as_str() else { return calls };
+            path = format!("/api/calls?limit=1000&cursor={next}");
+        }
     }
 
     pub async fn timeline(&self, id: &str) -> Vec<Value> {
