@@ -5,12 +5,7 @@ use std::fmt;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
-    metrics::{
-        counter::Counter,
-        family::Family,
-        gauge::Gauge,
-        histogram::{Histogram, exponential_buckets},
-    },
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
@@ -134,9 +129,14 @@ impl Default for Metrics {
     }
 }
 
-/// From half a millisecond to a good minute, each step twice as wide.
+/// Bounds of all histograms, seconds: close where the goals are.
+const SECONDS: [f64; 20] = [
+    0.0005, 0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
+    10.0, 30.0, 60.0,
+];
+
 fn seconds() -> Histogram {
-    Histogram::new(exponential_buckets(0.0005, 2.0, 18))
+    Histogram::new(SECONDS)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod admission;
 mod agenda;
+mod asterisk;
 mod early;
 mod handle;
 mod journal;

@@ -25,10 +25,7 @@ use super::{
     survey::Lookup,
 };
 use crate::{
-    asterisk::{
-        ari::{Event, Link},
-        translate::Translator,
-    },
+    asterisk::ari::Link,
     call::{CallId, CallRecord, Effect, Input, Machine, Moment, OriginateFailure, Registry},
     metrics::Metrics,
     store::{Commit, Committed, IdempotencyRow, Notice, Store},
@@ -47,9 +44,6 @@ pub(super) const MAX_BACKLOG: u64 = 20_000;
 
 /// Asterisk that refuses a call for want of something refuses the next one too.
 const REFUSED_HOLD: Duration = Duration::from_secs(2);
-
-/// Asterisk that is stopping is gone within 15 s; longer, and the stop was called off.
-const SHUTDOWN_HOLD: Duration = Duration::from_secs(30);
 
 /// A client that waits until its call is on disk.
 pub(super) type PlaceReply = oneshot::Sender<Result<Arc<CallRecord>, PlaceError>>;
@@ -210,98 +204,6 @@ impl Runner {
             }
         }
         self.intents.remove(&call);
-    }
-
-    /// What is refused was never dialed and never will be, so no more of the queue is sent into it.
-    fn hold(&mut self, time: Duration) {
-        self.held_until = self.held_until.max(Some(self.now().mono + time));
-    }
-
-    fn link(&mut self, link: Link) {
-        match link {
-            Link::Event(event, received) => {
-                self.event_at = Some(received.at.into());
-                self.event(*event);
-                self.event_at = None;
-            }
-            Link::Up { asterisk_version, .. } => {
-                tracing::info!(version = asterisk_version, "connected to Asterisk");
-                self.ari = AriState::Up { version: asterisk_version };
-                self.metrics.ari_reconnects.inc();
-                self.held_until = None;
-                self.asterisk_back();
-            }
-            Link::Down { reason } => {
-                tracing::warn!(reason, "Asterisk is away; calls wait, and it is tried again and again");
-                self.ari = AriState::Down { reason, since: Utc::now() };
-                for call in self.waiting_calls() {
-                    self.feed(call, Input::AsteriskLost);
-                }
-            }
-            Link::StillDown { reason } => {
-                tracing::warn!(reason, "Asterisk is still away, now for another reason");
-                if let AriState::Down { since, .. } = self.ari {
-                    self.ari = AriState::Down { reason, since };
-                }
-            }
-            Link::Degraded { what } => tracing::warn!("{what}"),
-            Link::Restored => tracing::info!("what was missing in Asterisk is there again"),
-            Link::Undecodable { why } => {
-                self.metrics.events_undecodable.inc();
-                tracing::debug!(why, "an event that can't be read");
-            }
-        }
-    }
-
-    fn event(&mut self, event: Event) {
-        if Translator::is_shutdown(&event) {
-            if self.held_until.is_none() {
-                tracing::warn!("Asterisk is stopping and hangs up all calls; the queue waits");
-            }
-            self.hold(SHUTDOWN_HOLD);
-        }
-        if let Event::StasisStart(start) = &event
-            && let Ok(call) = start.channel.id.parse::<CallId>()
-            && !self.machines.contains_key(&call)
-        {
-            self.strays.seen(call);
-        }
-        if let Some(channel) = self.line.translator.unknown_trunk(&event, &self.registry) {
-            let channel = channel.to_owned();
-            return self.early.keep(channel, event);
-        }
-        for (call, input) in self.line.translator.inputs(event, &self.registry) {
-            self.feed(call, input);
-        }
-    }
-
-    /// Events since the loss are gone, so each call in progress is looked for.
-    fn asterisk_back(&mut self) {
-        let calls: Vec<CallId> = self.machines.keys().copied().collect();
-        for call in calls {
-            self.feed(call, Input::AsteriskBack);
-        }
-        let lookups = self.live.iter().filter(|call| !self.intents.contains(call)).filter_map(|call| {
-            let machine = self.machines.get(call)?;
-            Some(Lookup {
-                call: *call,
-                trunk: machine.record().trunk_channel.clone(),
-                playback: machine.playback().map(str::to_owned),
-            })
-        });
-        let lookups = lookups.collect();
-        self.look(lookups);
-        self.strays.sweep(self.machines.keys().copied().collect());
-    }
-
-    fn look(&self, lookups: Vec<Lookup>) {
-        let search = lookups.iter().any(|lookup| lookup.trunk.is_none());
-        let known = self.registry.trunks().filter(|_| search).map(str::to_owned).collect();
-        self.line.look(lookups, known);
-    }
-
-    fn waiting_calls(&self) -> Vec<CallId> {
-        self.machines.values().filter(|m| m.is_waiting()).map(Machine::id).collect()
     }
 
     fn notice(&mut self, notice: Notice) {

@@ -35,7 +35,7 @@ pub(super) async fn write(
 }
 
 /// All of the transaction in one text: SQLite works in a thread of its own, and each statement that is
-/// handed to it alone costs switches to it and back (measured: half the CPU of a call).
+/// handed to it alone costs switches to it and back (measured at 120 calls/s: 22 futex calls a call, 6 so).
 async fn write_together(
     db: &mut SqliteConnection,
     commits: &[Commit],

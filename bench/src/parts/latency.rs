@@ -129,7 +129,7 @@ pub async fn run(place: &Place) -> anyhow::Result<Part> {
     part.figure("entries that no reader got", missing as f64, "");
     part.figure("CPU of the bot at this rate", cpu.as_micros() as f64 / placed.accepted as f64, "µs/call");
     part.note(format!(
-        "{} calls, {} moments; measured from the writing of the event to the reading of its entry, both in one process; the histogram's bounds are powers of two, so \"at most\"",
+        "{} calls, {} moments; measured from the writing of the event to the reading of its entry, both in one process; the histogram has steps, so \"at most\"",
         placed.accepted, all.len()
     ));
     bot.stop().await?;
