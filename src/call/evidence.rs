@@ -255,6 +255,10 @@ impl Evidence {
         if ended_by != EndedBy::Limit {
             return (Status::Canceled, reason, ended_by);
         }
+        if self.lost && self.blind {
+            // It was not seen again since the loss: it may have been answered, or over, long before the time was.
+            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+        }
         if self.rang() {
             return (Status::NoAnswer, reason, ended_by);
         }

@@ -58,6 +58,26 @@ fn ringing_and_still_there_goes_on() {
     call.give(Input::Entered).expect(&["store(answered)", "play(sound:hello)"]);
 }
 
+/// Nobody saw it alive since, so nobody can say that it rang until its time was over.
+#[test]
+fn a_ring_time_out_of_a_call_that_was_gone_is_unknown() {
+    let mut call = Ladder::restore(left_in(Status::Ringing));
+    call.at(1050.5).give(Input::AsteriskBack);
+    call.give(nothing_found());
+    call.at(1051.1);
+    call.at(1053.2).give(nothing_found());
+    call.ends("unknown outcome_lost unknown");
+
+    // One that was found rang on.
+    let mut call = Ladder::restore(left_in(Status::Ringing));
+    call.at(1050.5).give(Input::AsteriskBack);
+    call.give(Input::Found(found(ChannelState::Ringing, ChannelState::Ringing)));
+    call.at(1051.1);
+    call.at(1053.2).give(nothing_found());
+    call.at(1055.3).give(nothing_found());
+    call.ends("no_answer ring_timeout limit");
+}
+
 #[test]
 fn answered_meanwhile() {
     let mut call = Ladder::restore(left_in(Status::Ringing));
