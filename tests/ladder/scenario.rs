@@ -12,6 +12,16 @@ fn finished(call: &Ladder, n: usize, ok: bool) -> Input {
     Input::PlaybackFinished { playback: playback(call, n), ok }
 }
 
+/// Asterisk says that the sound failed, which it did not: nobody was there any more to hear it.
+#[test]
+fn a_hang_up_in_the_middle_of_a_sound_is_no_fault_of_the_sound() {
+    let mut call = Ladder::answered();
+    call.give(Input::TrunkHangup { cause: Some(16), tech_cause: None });
+    call.give(finished(&call, 1, false));
+    call.trunk_and_halves_gone();
+    assert_eq!(call.machine.record().scenario_result.as_deref(), Some("interrupted"));
+}
+
 #[test]
 fn sound_wait_sound_hang_up() {
     let mut call = Ladder::answered();

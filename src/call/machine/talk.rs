@@ -117,7 +117,17 @@ impl Machine {
         Some(playing)
     }
 
+    /// A hang-up cuts a sound off, and Asterisk calls that a failure of the sound.
+    fn is_being_hung_up(&self) -> bool {
+        let evidence = &self.evidence;
+        let by_others = evidence.far_hangup.is_some() || evidence.destroyed.is_some() || evidence.pbx_hangup;
+        by_others || evidence.hangup.is_some()
+    }
+
     fn sound_failed(&mut self, now: Moment, media: String, why: String) {
+        if self.is_being_hung_up() {
+            return;
+        }
         self.scenario.sound_failed();
         self.note(now, Fact::SoundFailed { media, why });
     }
