@@ -234,6 +234,9 @@ impl Fact {
             Fact::RingTimeout { seconds } => format!("nobody answered within {seconds} s"),
             Fact::HangupAsked { by: EndedBy::Api, .. } => "a client asked to hang up".into(),
             Fact::HangupAsked { reason: Reason::Shutdown, .. } => "the bot is stopping and hangs up".into(),
+            Fact::HangupAsked { reason: Reason::StoreUnavailable, .. } => {
+                "the disk did not confirm in time, so the call is withdrawn".into()
+            }
             Fact::HangupAsked { seconds: Some(seconds), .. } => format!("{seconds} s of talk are over"),
             Fact::HangupAsked { .. } => "the scenario is over; the bot hangs up".into(),
             Fact::SoundPlayed { media, .. } => format!("played {media}"),

@@ -57,6 +57,9 @@ impl Text {
             Fact::HangupAsked { reason: Reason::Shutdown, .. } => {
                 "бот останавливается и кладёт трубку".into()
             }
+            Fact::HangupAsked { reason: Reason::StoreUnavailable, .. } => {
+                "диск не подтвердил запись вовремя, звонок снят".into()
+            }
             Fact::HangupAsked { seconds: Some(seconds), .. } => {
                 format!("прошло {seconds} с разговора, это предел")
             }

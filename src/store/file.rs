@@ -37,7 +37,11 @@ impl StoreFile {
         let handle = handle.map_err(|e| fail(&e))?;
         match handle.try_lock() {
             Ok(()) => {
-                let identity = identity(&handle.metadata().map_err(|e| fail(&e))?);
+                let metadata = handle.metadata().map_err(|e| fail(&e))?;
+                if metadata.nlink() > 1 {
+                    return Err(second_name(path));
+                }
+                let identity = identity(&metadata);
                 Ok(StoreFile { path: path.to_owned(), identity, _handle: handle })
             }
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
@@ -62,6 +66,17 @@ impl StoreFile {
             )),
             Err(e) => Err(e),
         }
+    }
+}
+
+/// SQLite finds its log by the name of the file: what a crash left in it is lost under another name.
+fn second_name(path: &Path) -> StoreError {
+    StoreError::Open {
+        path: path.to_owned(),
+        problem: "the file has a second name (a hard link), under which its write-ahead log is not found"
+            .to_owned(),
+        hint: "find it with `find -samefile`, and remove the name that store.url did not have before",
+        source: None,
     }
 }
 

@@ -74,6 +74,21 @@ async fn a_second_daemon_is_kept_out_by_whatever_name_it_comes() {
     }
 }
 
+/// Under another name SQLite would not find what a crash left in the write-ahead log.
+#[tokio::test]
+async fn a_file_with_a_second_name_is_not_opened() {
+    let fixture = Fixture::new().await;
+    fixture.store.close().await;
+    let (file, hard) = (fixture.folder.path().join("bot.db"), fixture.folder.path().join("hard.db"));
+    fs::hard_link(&file, &hard).expect("a hard link");
+    for name in [&file, &hard] {
+        let error = refusal(&format!("sqlite://{}", name.display())).await;
+        assert!(error.contains("hard link") && error.contains("find -samefile"), "{error}");
+    }
+    fs::remove_file(&hard).expect("removed");
+    open(&url(&fixture.folder)).await;
+}
+
 #[tokio::test]
 async fn a_newer_schema_is_left_alone() {
     let fixture = Fixture::new().await;
