@@ -257,7 +257,7 @@ impl Evidence {
         if ended_by != EndedBy::Limit {
             return (Status::Canceled, reason, ended_by);
         }
-        if self.rang() {
+        if self.rang() && !(self.lost && self.blind) {
             return (Status::NoAnswer, reason, ended_by);
         }
         if self.lost || (self.uncertain && !self.trunk) {
