@@ -204,7 +204,9 @@ impl Evidence {
             };
             return (Status::Failed, reason, EndedBy::Pbx);
         }
-        if self.lost || self.destroyed.is_none() {
+        // Where events were lost, an answer may be among them: then a bare end proves nothing.
+        let unseen = self.blind && self.far_hangup.is_none();
+        if self.lost || unseen || self.destroyed.is_none() {
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         if self.far_hangup.is_none() && self.rang() {

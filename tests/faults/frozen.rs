@@ -67,7 +67,12 @@ async fn for_half_a_minute() {
     // The dialplan's report went to nobody.
     assert_end(&bot, &talk, "completed hung_up api answered").await;
     let rang = bot.call(&rings_out.id()).await;
-    assert_end(&bot, &rang, "no_answer ring_timeout limit ringing").await;
+    // Whether the late hang-up found it still ringing may be lost with the events.
+    let end = match rang.status().as_str() {
+        "unknown" => "unknown outcome_lost unknown ringing",
+        _ => "no_answer ring_timeout limit ringing",
+    };
+    assert_end(&bot, &rang, end).await;
     let apart: Vec<String> = live.iter().chain([&rings_out]).map(Call::id).collect();
     let rest: Vec<Call> = calls.into_iter().filter(|call| !apart.contains(&call.id())).collect();
     assert_all_true(&bot, &rest, &[]).await;

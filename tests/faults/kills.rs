@@ -16,7 +16,7 @@ use crate::{
 const KILLS: usize = 100;
 
 /// Clients that place calls beside each other.
-const STREAMS: usize = 4;
+const STREAMS: usize = 3;
 
 /// The longest life after its start: long enough to have calls in every state.
 const LONGEST: Duration = Duration::from_millis(800);
@@ -31,9 +31,9 @@ async fn a_hundred_times() {
     let mut random = StdRng::seed_from_u64(seed);
     let lab = Lab::shared();
     let mut settings = SCENARIOS.to_vec();
-    settings.extend([("dial.max_concurrent", "40"), ("dial.calls_per_second", "100")]);
+    settings.extend([("dial.max_concurrent", "100"), ("dial.calls_per_second", "100")]);
     let mut bot = Bot::start(&lab, &settings).await;
-    let streams = [(); STREAMS].map(|()| Stream::start(&bot, Duration::from_millis(150)));
+    let streams = [(); STREAMS].map(|()| Stream::start(&bot, Duration::from_millis(250)));
     for kill in 0..KILLS {
         // Every fourth does not even live until it answers.
         if kill % 4 != 0 {

@@ -136,6 +136,30 @@ fn refused_before_asterisk_could_tell_what_it_has() {
     call.ends("unavailable unavailable carrier");
 }
 
+/// It rang when it was last seen; it may have been answered or declined since.
+#[test]
+fn our_time_was_over_and_asterisk_has_nothing_of_it() {
+    let mut call = Ladder::restore(left_in(Status::Ringing));
+    call.at(1030.1);
+    call.give(nothing_found());
+    call.at(1040.0).give(nothing_found());
+    call.ends("unknown outcome_lost unknown");
+}
+
+/// It may have been answered while nobody could see it.
+#[test]
+fn gone_before_asterisk_could_tell_what_it_has() {
+    for rang in [false, true] {
+        let mut call = Ladder::dialed();
+        call.give(trunk());
+        if rang {
+            call.give(Input::TrunkState(ChannelState::Ringing));
+        }
+        call.give(Input::AsteriskBack);
+        call.trunk_and_halves_gone().ends("unknown outcome_lost unknown");
+    }
+}
+
 #[test]
 fn ringing_and_gone_is_unknown() {
     let mut call = Ladder::restore(left_in(Status::Ringing));
