@@ -80,8 +80,11 @@ async fn five_hundred_streams_that_are_read() {
         let mut stream = TcpStream::connect(bot.address).await.expect("a connection");
         let request = b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
         stream.write_all(request).await.expect("it is taken");
+        let mut lines = BufReader::new(stream).lines();
+        // Whoever has the answer's head is told all that comes after it.
+        let head = lines.next_line().await.expect("it is readable").expect("an answer");
+        assert_eq!(head, "HTTP/1.1 200 OK");
         readers.push(tokio::spawn(async move {
-            let mut lines = BufReader::new(stream).lines();
             // Every call has an event `queued`.
             let mut seen = 0;
             while seen < CALLS {
