@@ -245,7 +245,7 @@ fn out_of_range(field: &str, least: u64, most: u64) -> ApiError {
 fn with_defaults(asked: Asked, client: Client, config: &Config) -> CallRequest {
     let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     CallRequest {
-        phone: asked.phone,
+        phone: asked.phone.into(),
         caller_id: asked.caller_id.map(String::from).or_else(|| config.trunk.caller_id.clone()),
         scenario: asked.scenario.unwrap_or_else(|| config.scenario.default.clone()),
         ring_timeout: asked.ring_timeout.unwrap_or_else(|| seconds(config.dial.ring_timeout)),

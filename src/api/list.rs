@@ -24,7 +24,7 @@ use super::{
     view::CallView,
 };
 use crate::{
-    call::{EndedBy, PhoneNumber, Status},
+    call::{DialString, EndedBy, PhoneNumber, Status},
     store::{Cursor, Filter, Page},
 };
 
@@ -87,6 +87,7 @@ async fn list(
         ended_by,
         reason: None,
         phone: params.text("phone").map(|text| phone(text, region)).transpose()?,
+        enterprise: None,
         from: params.text("from").map(|text| moment("from", text, false)).transpose()?,
         to: params.text("to").map(|text| moment("to", text, true)).transpose()?,
     };
@@ -165,10 +166,12 @@ fn unknown_status(word: &str) -> ApiError {
     ApiError::parameter("status", format!("{what} is no status; there are {}", known.join(", ")))
 }
 
-fn phone(text: &str, region: &str) -> Result<PhoneNumber, ApiError> {
+fn phone(text: &str, region: &str) -> Result<DialString, ApiError> {
     // A `+` that was not escaped arrives as a space.
     let text = text.strip_prefix(' ').map_or(text.to_owned(), |rest| format!("+{}", rest.trim_start()));
-    PhoneNumber::parse(&text, region).map_err(|source| ApiError::InvalidPhone { field: "phone", source })
+    PhoneNumber::parse(&text, region)
+        .map(DialString::from)
+        .map_err(|source| ApiError::InvalidPhone { field: "phone", source })
 }
 
 /// A time, or a date in UTC: its first moment, or the first after it.
