@@ -7,8 +7,8 @@ use std::{fs, path::Path};
 const FLOORS: [&[&str]; 5] = [
     &["lang", "scenario", "secret"],
     &["call"],
-    &["asterisk", "store", "config", "logging", "metrics"],
-    &["engine"],
+    &["asterisk", "store", "config", "enterprises", "logging", "metrics"],
+    &["engine", "office"],
     &["api", "doctor"],
 ];
 

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     call::{DialString, EndedBy, PhoneNumber, Status},
+    lang::Lang,
     store::{Cursor, Filter, Page},
 };
 
@@ -79,17 +80,22 @@ async fn list(
 ) -> Result<Json<CallList>, ApiError> {
     let params =
         Params::of(query.as_deref(), &["status", "phone", "from", "to", "limit", "offset", "cursor"])?;
+    let region = &state.config().dial.default_region;
+    let (filter, wanted) = self::query(&params)?;
+    let phone = params.text("phone").map(|text| phone(text, region)).transpose()?;
+    Ok(Json(page(&state, &Filter { phone, ..filter }, &wanted, lang).await?))
+}
+
+/// What the parameters ask for, but for the phone, which not every list reads alike.
+pub(super) fn query(params: &Params) -> Result<(Filter, Page), ApiError> {
     let StatusWords { statuses, ended_by } =
         params.text("status").map(StatusWords::parse).transpose()?.unwrap_or_default();
-    let region = &state.config().dial.default_region;
     let filter = Filter {
         statuses,
         ended_by,
-        reason: None,
-        phone: params.text("phone").map(|text| phone(text, region)).transpose()?,
-        enterprise: None,
         from: params.text("from").map(|text| moment("from", text, false)).transpose()?,
         to: params.text("to").map(|text| moment("to", text, true)).transpose()?,
+        ..Filter::default()
     };
     let cursor: Option<Cursor> = params
         .text("cursor")
@@ -102,12 +108,21 @@ async fn list(
         offset: params.number("offset", 0..=HIGHEST_OFFSET)?.unwrap_or(0),
         cursor,
     };
-    let listing = state.store.list(&filter, &page).await?;
-    Ok(Json(CallList {
+    Ok((filter, page))
+}
+
+pub(super) async fn page(
+    state: &AppState,
+    filter: &Filter,
+    page: &Page,
+    lang: Lang,
+) -> Result<CallList, ApiError> {
+    let listing = state.store.list(filter, page).await?;
+    Ok(CallList {
         total: listing.total,
         calls: listing.calls.iter().map(|call| CallView::new(call, lang)).collect(),
         next_cursor: listing.next.map(|cursor| cursor.to_string()),
-    }))
+    })
 }
 
 /// A comma list of statuses in our words and the original's.

@@ -6,7 +6,8 @@
 use std::fmt::Debug;
 
 use super::{
-    ApiKeys, Ari, Config, Dial, Http, Log, Office, Scenario, Service, StepConfig, Store, Trunk, check::is_open_door,
+    ApiKeys, Ari, Config, Dial, Http, Log, Office, Scenario, Service, StepConfig, Store, Trunk,
+    check::is_open_door,
 };
 
 /// A configuration that is in force from now on.

@@ -5,9 +5,9 @@
 use super::error::{ConfigErrors, Origin, Problem};
 use super::keys::{self, ApiKeys, HIGHEST_RATE, Written};
 use super::layers::Layers;
+use super::office;
 use super::reader::{Reader, shown};
 use super::schema::nearest;
-use super::office;
 use super::secret;
 use super::steps::{self, StepConfig};
 use super::{

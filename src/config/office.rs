@@ -71,8 +71,9 @@ pub(super) fn office(r: &mut Reader<'_>) -> Option<Office> {
                     \"sqlite:///var/lib/novofon-bot/enterprises.db\"";
     let database = r.text_as("office.database", expected, |text| {
         let schemes = ["postgres://", "postgresql://", "sqlite:"];
-        (text.is_empty() || schemes.iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme)))
-            .then(|| text.to_owned())
+        (text.is_empty()
+            || schemes.iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme)))
+        .then(|| text.to_owned())
     });
     let context = "a context of the dialplan: 1 to 79 Latin letters, digits, `.`, `_` and `-`";
     let user = "a name: at most 64 Latin letters, digits, `.`, `_` and `-`, or nothing";

@@ -129,6 +129,10 @@ impl Runner {
             let queued = record.status == Status::Queued;
             let scenario = self.settings.scenarios.get(&record.request.scenario).cloned().unwrap_or_default();
             self.published.write().insert(id, watch::Sender::new(Arc::new(record.clone())));
+            if record.office.is_some() {
+                // An office's call is not dialed here: `office` looks for it at its host.
+                continue;
+            }
             let (machine, effects) =
                 Machine::restore(now, record, &scenario, self.settings.dial.limits, false);
             self.machines.insert(id, machine);

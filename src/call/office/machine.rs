@@ -98,6 +98,8 @@ pub struct OfficeMachine {
     answered_since: Option<Duration>,
     misses: u8,
     failure_noted: bool,
+    /// It was over before the host had answered to the order.
+    over: bool,
     entries: Vec<Entry>,
     effects: Vec<OfficeEffect>,
     dirty: bool,
@@ -166,6 +168,7 @@ impl OfficeMachine {
             answered_since: None,
             misses: 0,
             failure_noted: false,
+            over: false,
             entries: Vec::new(),
             effects: Vec::new(),
             dirty: false,
@@ -205,6 +208,8 @@ impl OfficeMachine {
             OfficeInput::NotTaken(failure) => self.not_taken(now, failure),
             OfficeInput::Uncertain { why } => self.uncertain(now, why),
             OfficeInput::Sight(sight) => self.sight(now, sight),
+            // What the host said to the order is still due, and tells how the rest is to be read.
+            OfficeInput::Over if self.phase == Phase::Ordering => self.over = true,
             OfficeInput::Over => self.conclude(now),
             OfficeInput::Found => self.found(now),
             OfficeInput::NotFound => self.not_found(now),
@@ -266,6 +271,9 @@ impl OfficeMachine {
             office.linked_id = linked_id;
         }
         self.note(now, Fact::OrderTaken { way });
+        if self.over {
+            return self.conclude(now);
+        }
         if self.evidence.hangup.is_some() {
             self.send_hangup(now);
         }
@@ -287,6 +295,9 @@ impl OfficeMachine {
         self.phase = Phase::Placed;
         self.evidence.uncertain = true;
         self.note(now, Fact::OrderUncertain { why });
+        if self.over {
+            return self.conclude(now);
+        }
         if self.evidence.hangup.is_some() {
             self.send_hangup(now);
         }
@@ -394,6 +405,8 @@ impl OfficeMachine {
         }
         match self.phase {
             Phase::Placed => self.send_hangup(now),
+            // Nothing was sent, and nothing will be.
+            Phase::Storing => self.conclude(now),
             // What came of the order will be told; then it is hung up.
             _ => self.timers.arm_once(Timer::GiveUp, now.mono + GIVE_UP),
         }
