@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::call::{CallId, CallRecord, DialString, Extension, MonitorMode, OfficeKind, Technology, WayKind};
 
 /// Everything that a way needs to know of a call.
@@ -17,6 +19,7 @@ pub struct Order {
     pub way: Option<WayKind>,
     /// The host's own id of the call, where it chose one.
     pub linked_id: Option<String>,
+    pub dialed_at: Option<DateTime<Utc>>,
     /// When both sides must be connected by.
     pub ring_timeout: Duration,
 }
@@ -43,6 +46,7 @@ impl Order {
             technology: office.technology,
             way: office.way,
             linked_id: office.linked_id.clone(),
+            dialed_at: record.dialed_at,
             ring_timeout: Duration::from_secs(record.request.ring_timeout.into()),
         })
     }

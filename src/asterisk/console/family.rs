@@ -59,6 +59,18 @@ impl Family {
         })
     }
 
+    /// Of a call that is known by its linkedid only, because it was made before anybody looked.
+    pub fn of_linked_id(linked_id: &str, number: Option<&str>) -> Option<Self> {
+        (!linked_id.is_empty()).then(|| Family {
+            // No Local channel is called so.
+            pair: String::new(),
+            root: UniqueId::new(linked_id),
+            number: number.map(str::to_owned),
+            border: None,
+            asked: HashMap::new(),
+        })
+    }
+
     /// The linkedid of the call.
     pub fn linked_id(&self) -> &str {
         self.root.as_str()

@@ -32,6 +32,8 @@ pub enum OfficeInput {
         linked_id: Option<String>,
         detailed: bool,
     },
+    /// The host's own id of the call was found out later.
+    Linked { linked_id: String },
     /// It certainly did not, and nothing will come of it.
     NotTaken(HostFailure),
     /// Whether it did is not known.
@@ -205,6 +207,7 @@ impl OfficeMachine {
         match input {
             OfficeInput::IntentStored => self.intent_stored(),
             OfficeInput::Taken { way, linked_id, detailed } => self.taken(now, way, linked_id, detailed),
+            OfficeInput::Linked { linked_id } => self.linked(linked_id),
             OfficeInput::NotTaken(failure) => self.not_taken(now, failure),
             OfficeInput::Uncertain { why } => self.uncertain(now, why),
             OfficeInput::Sight(sight) => self.sight(now, sight),
@@ -268,7 +271,8 @@ impl OfficeMachine {
         self.evidence.detailed = detailed;
         if let Some(office) = &mut self.record.office {
             office.way = Some(way);
-            office.linked_id = linked_id;
+            // It may have been found out before.
+            office.linked_id = linked_id.or(office.linked_id.take());
         }
         self.note(now, Fact::OrderTaken { way });
         if self.over {
@@ -276,6 +280,13 @@ impl OfficeMachine {
         }
         if self.evidence.hangup.is_some() {
             self.send_hangup(now);
+        }
+    }
+
+    fn linked(&mut self, linked_id: String) {
+        if let Some(office) = &mut self.record.office {
+            office.linked_id = Some(linked_id);
+            self.dirty = true;
         }
     }
 
