@@ -1,9 +1,14 @@
 //! A console that is none: what arrives there, and what is made of an end, a flood and a silence.
 
-use std::time::Duration;
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
     net::{UnixListener, UnixStream},
     time::timeout,
 };
@@ -43,11 +48,7 @@ async fn serve(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin), answers
                 ),
             };
             heard.push(command);
-            // In small pieces: a mark is recognized wherever it is cut.
-            for piece in answer.as_bytes().chunks(7) {
-                stream.write_all(piece).await.expect("a write");
-                stream.flush().await.expect("a flush");
-            }
+            stream.write_all(answer.as_bytes()).await.expect("a write");
         }
     }
     heard
@@ -94,6 +95,58 @@ async fn real_greetings_are_read() {
         let console = Console::connect(near).await.expect("a console");
         assert_eq!(console.greeting().version, version);
     }
+}
+
+/// A stream that gives up to seven bytes at a time.
+struct Trickle(DuplexStream);
+
+impl AsyncRead for Trickle {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        to: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut few = to.take(7);
+        let result = Pin::new(&mut self.0).poll_read(cx, &mut few);
+        let filled = few.filled().to_vec();
+        to.put_slice(&filled);
+        result
+    }
+}
+
+impl AsyncWrite for Trickle {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test]
+async fn an_end_is_recognized_wherever_the_stream_is_cut() {
+    let (near, mut far) = duplex(1 << 20);
+    far.write_all(GREETING.as_bytes()).await.expect("room");
+    let mut console = Console::connect(Trickle(near)).await.expect("a greeting");
+    // Of each length, so that the mark is cut at each place.
+    let answers: Vec<String> = (0..14).map(|length| "x".repeat(length)).collect();
+    let peer = tokio::spawn({
+        let answers = answers.clone();
+        async move {
+            let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+            serve(&mut far, &answers).await
+        }
+    });
+    for answer in answers {
+        let got = timeout(Duration::from_secs(5), console.run(&Command::Channels)).await.expect("an end");
+        assert_eq!(got, Ok(answer));
+    }
+    peer.await.expect("the peer");
 }
 
 #[tokio::test]
