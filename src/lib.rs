@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod doctor;
 pub mod engine;
+pub mod enterprises;
 pub mod lang;
 pub mod logging;
 pub mod metrics;

@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 const FLOORS: [&[&str]; 5] = [
     &["lang", "scenario", "secret"],
     &["call"],
-    &["asterisk", "store", "config", "logging", "metrics"],
+    &["asterisk", "enterprises", "store", "config", "logging", "metrics"],
     &["engine"],
     &["api", "doctor"],
 ];
