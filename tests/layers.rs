@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 const FLOORS: [&[&str]; 5] = [
     &["lang", "scenario", "secret"],
     &["call"],
-    &["asterisk", "store", "config", "enterprises", "logging", "metrics"],
+    &["asterisk", "enterprises", "store", "config", "logging", "metrics"],
     &["engine", "office"],
     &["api", "doctor"],
 ];

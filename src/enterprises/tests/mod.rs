@@ -1,0 +1,1 @@
+//! The directory on a SQLite file; PostgreSQL has `tests/enterprises`.

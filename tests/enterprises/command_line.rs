@@ -1,0 +1,1 @@
+//! `novofon-bot enterprise`.
