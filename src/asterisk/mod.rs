@@ -2,4 +2,5 @@
 //! Nothing here knows what a call is: it carries the wire, and says exactly what it could not learn.
 
 pub mod ari;
+pub mod ssh;
 pub mod translate;
