@@ -3,4 +3,5 @@
 
 pub mod ari;
 pub mod console;
+pub mod ssh;
 pub mod translate;
