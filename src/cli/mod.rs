@@ -12,6 +12,7 @@ mod doctor;
 mod failure;
 mod follow;
 mod hangup;
+mod office;
 mod output;
 mod reload;
 mod render;

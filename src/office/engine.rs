@@ -329,8 +329,10 @@ impl Inner {
         if let Some(host) = self.hosts.of_call(order.call) {
             return Ok(host);
         }
-        let found = self.directory.by_number(enterprise).await.map_err(|error| error.to_string())?;
-        let enterprise = found.ok_or_else(|| format!("there is no enterprise {enterprise} any more"))?;
+        let number = enterprise.parse().map_err(|_| format!("`{enterprise}` is no enterprise's number"))?;
+        let found = self.directory.by_number(&number).await.map_err(|error| error.to_string())?;
+        let listed = found.ok_or_else(|| format!("there is no enterprise {enterprise} any more"))?;
+        let enterprise = listed.enterprise.map_err(|error| error.to_string())?;
         let host = self.hosts.of(&enterprise);
         self.hosts.remember(order.call, &host);
         Ok(host)

@@ -134,6 +134,16 @@ impl Tracker {
         inputs
     }
 
+    /// The ids of all its channels that were ever heard of.
+    pub fn known(&self, call: CallId) -> Vec<String> {
+        self.calls.get(&call).map(|tracked| tracked.channels.clone()).unwrap_or_default()
+    }
+
+    /// Whose channel this is.
+    pub fn call_of(&self, channel: &str) -> Option<CallId> {
+        self.channels.get(channel).map(|known| known.call)
+    }
+
     pub fn calls(&self) -> Vec<CallId> {
         self.calls.keys().copied().collect()
     }

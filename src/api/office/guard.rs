@@ -35,7 +35,7 @@ impl FromRequestParts<OfficeState> for Asking {
         };
         let Some(secret) = secret else { return Err(OfficeError::Faults(faults)) };
         let enterprise = identify(state, &secret, address).await?;
-        state.app.metrics.office.request(enterprise.number.as_ref(), "read", 200);
+        state.app.metrics.office.request(enterprise.number.as_str(), "read", 200);
         Ok(Asking(enterprise))
     }
 }
@@ -49,7 +49,7 @@ pub async fn identify(
     match state.office.directory().identify(secret).await {
         Ok(Some(enterprise)) => {
             let rate = enterprise.settings.rate_limit.unwrap_or(office_config(state).rate_limit);
-            state.limits.request(enterprise.number.as_ref(), rate).inspect_err(|_| {
+            state.limits.request(enterprise.number.as_str(), rate).inspect_err(|_| {
                 state.app.metrics.office.refused("rate");
             })?;
             Ok(enterprise)
@@ -61,6 +61,9 @@ pub async fn identify(
             Err(OfficeError::InvalidClient)
         }
         Err(DirectoryError::Away { .. }) => Err(OfficeError::DatabaseAway),
+        Err(error @ DirectoryError::Busy) => {
+            Err(OfficeError::TooMany { detail: error.to_string(), retry_after: 1 })
+        }
         Err(error) => Err(OfficeError::Failed {
             detail: "The enterprise's row in the database can't be used".to_owned(),
             cause: error.to_string(),

@@ -468,7 +468,7 @@ fn counted(
     result: Result<Response, OfficeError>,
 ) -> Result<Response, OfficeError> {
     let response = result.unwrap_or_else(IntoResponse::into_response);
-    state.app.metrics.office.request(enterprise.number.as_ref(), kind, response.status().as_u16());
+    state.app.metrics.office.request(enterprise.number.as_str(), kind, response.status().as_u16());
     Ok(response)
 }
 

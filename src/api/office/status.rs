@@ -7,10 +7,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{OfficeState, guard};
-use crate::{
-    config::OfficeWay,
-    enterprises::DirectoryState,
-};
+use crate::{config::OfficeWay, enterprises::Link};
 
 /// The name that the service had before.
 const SERVICE: &str = "asterisk-call-management";
@@ -79,9 +76,10 @@ async fn health(State(state): State<OfficeState>) -> Json<OfficeHealth> {
 ))]
 async fn status(State(state): State<OfficeState>) -> Json<OfficeStatus> {
     let config = guard::office_config(&state);
-    let (database, error, since, known) = match state.office.directory().state() {
-        DirectoryState::Connected { known, .. } => ("connected", None, None, known),
-        DirectoryState::Away { since, why, known, .. } => ("disconnected", Some(why), Some(since), known),
+    let directory = state.office.directory().state();
+    let (database, error, since) = match directory.database {
+        Link::Connected => ("connected", None, None),
+        Link::Away { since, why } => ("disconnected", Some(why), Some(since)),
     };
     let has_events = config.ami_user.is_some() || config.ari_user.is_some();
     let method = match config.way {
@@ -104,7 +102,7 @@ async fn status(State(state): State<OfficeState>) -> Json<OfficeStatus> {
         },
         database_error: error,
         database_away_since: since,
-        known_enterprises: known,
+        known_enterprises: directory.known,
         live_calls: state.office.live(),
         bot_version: env!("CARGO_PKG_VERSION").to_owned(),
     })

@@ -21,9 +21,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Ari, HangupReason, Originate};
+pub use client::{Ari, HangupReason, Originate, Whisper};
 pub use error::{AriError, Certainty};
 pub use event::*;
-pub use model::{Channel, DialplanPosition, Endpoint, Party, Playback};
+pub use model::{Bridge, Channel, DialplanPosition, Endpoint, Party, Playback};
 pub use supervisor::{Link, Received, Subscriptions, connect};
 pub use target::{AriTarget, RestOverSocket, TargetError};
