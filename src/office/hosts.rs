@@ -115,7 +115,7 @@ impl Hosts {
 /// One host.
 pub struct Host {
     settings: HostSettings,
-    ways: Vec<Way>,
+    ways: Vec<Arc<Way>>,
     /// Until when a way is left alone.
     paused: Mutex<HashMap<WayKind, Instant>>,
     /// Which way each call went.
@@ -160,13 +160,14 @@ impl Host {
         let wanted = |kind| matches!(settings.way, OfficeWay::Auto) || settings.way == OfficeWay::Only(kind);
         let mut ways = Vec::new();
         if let Some(login) = settings.ari.as_ref().filter(|_| wanted(WayKind::Ari)) {
-            ways.push(Way::Ari(AriWay::new(&settings, login, inboxes.clone(), stop.clone())));
+            ways.push(Arc::new(Way::Ari(AriWay::new(&settings, login, inboxes.clone(), stop.clone()))));
         }
         if let Some(login) = settings.ami.as_ref().filter(|_| wanted(WayKind::Ami)) {
-            ways.push(Way::Ami(AmiWay::new(&settings, login, inboxes.clone(), stop.clone())));
+            ways.push(Arc::new(Way::Ami(AmiWay::new(&settings, login, inboxes.clone(), stop.clone()))));
         }
         if let Some(ssh) = settings.ssh.as_ref().filter(|_| wanted(WayKind::Ssh)) {
-            ways.push(Way::Ssh(SshWay::new(&settings, ssh, known_hosts.clone(), inboxes.clone(), stop.clone())));
+            let way = SshWay::new(&settings, ssh, known_hosts.clone(), inboxes.clone(), stop.clone());
+            ways.push(Arc::new(Way::Ssh(way)));
         }
         Host {
             settings,
@@ -183,23 +184,23 @@ impl Host {
 
     /// Gives an order, by the best way that works.
     pub(super) async fn place(&self, order: &Order) -> Result<(WayKind, Taken), HostError> {
-        self.first_that_works(async |way| {
+        self.first_that_works(|way| async move {
             // Before the order leaves: what it leads to can be faster than the answer.
             self.taken_by.lock().insert(order.call, way.kind());
-            let taken = of_way!(way, way => way.place(order).await)?;
+            let taken = of_way!(&*way, way => way.place(order).await)?;
             Ok((way.kind(), taken))
         })
         .await
     }
 
     pub(super) async fn hang_up(&self, order: &Order) -> Result<(), HostError> {
-        self.by_the_way_of(order, async |way| of_way!(way, way => way.hang_up(order).await)).await
+        self.by_the_way_of(order, |way| async move { of_way!(&*way, way => way.hang_up(order).await) }).await
     }
 
     /// Whether the host has this call; from now on it is followed.
     pub(super) async fn look(&self, order: &Order) -> Result<bool, HostError> {
-        self.by_the_way_of(order, async |way| {
-            let found = of_way!(way, way => way.look(order).await)?;
+        self.by_the_way_of(order, |way| async move {
+            let found = of_way!(&*way, way => way.look(order).await)?;
             self.taken_by.lock().insert(order.call, way.kind());
             Ok(found)
         })
@@ -211,15 +212,15 @@ impl Host {
     /// # Errors
     /// When the host can't be asked.
     pub async fn calls_of(&self, extension: &Extension) -> Result<Vec<Busy>, HostError> {
-        let device = self.settings.technology.device(extension);
-        self.first_that_works(async |way| of_way!(way, way => way.calls_of(&device).await)).await
+        let device = &self.settings.technology.device(extension);
+        self.first_that_works(|way| async move { of_way!(&*way, way => way.calls_of(device).await) }).await
     }
 
     /// Tries every way that is set up.
     pub async fn probe(&self) -> Vec<Probe> {
         let mut probes = Vec::new();
         for way in &self.ways {
-            let result = of_way!(way, way => way.probe().await);
+            let result = of_way!(&**way, way => way.probe().await);
             probes.push(Probe { way: way.kind(), result });
         }
         probes
@@ -232,31 +233,31 @@ impl Host {
     fn forget(&self, call: CallId) {
         self.taken_by.lock().remove(&call);
         for way in &self.ways {
-            of_way!(way, way => way.forget(call));
+            of_way!(&**way, way => way.forget(call));
         }
     }
 
     /// The way that took the call knows most of it; after a restart any may be asked.
-    async fn by_the_way_of<T>(
+    async fn by_the_way_of<T, F: Future<Output = Result<T, HostError>>>(
         &self,
         order: &Order,
-        request: impl AsyncFn(&Way) -> Result<T, HostError>,
+        request: impl Fn(Arc<Way>) -> F,
     ) -> Result<T, HostError> {
         let kind = self.taken_by.lock().get(&order.call).copied().or(order.way);
         match kind.and_then(|kind| self.ways.iter().find(|way| way.kind() == kind)) {
-            Some(way) => request(way).await,
+            Some(way) => request(way.clone()).await,
             None => self.first_that_works(request).await,
         }
     }
 
-    async fn first_that_works<T>(
+    async fn first_that_works<T, F: Future<Output = Result<T, HostError>>>(
         &self,
-        request: impl AsyncFn(&Way) -> Result<T, HostError>,
+        request: impl Fn(Arc<Way>) -> F,
     ) -> Result<T, HostError> {
         *self.used.lock() = Instant::now();
         let mut last = None;
         for way in self.ways_in_turn() {
-            match request(way).await {
+            match request(way.clone()).await {
                 Ok(value) => {
                     self.paused.lock().remove(&way.kind());
                     return Ok(value);
@@ -277,12 +278,12 @@ impl Host {
     }
 
     /// Those that are not paused, then, for want of them, those that are.
-    fn ways_in_turn(&self) -> impl Iterator<Item = &Way> {
+    fn ways_in_turn(&self) -> Vec<Arc<Way>> {
         let now = Instant::now();
         let paused: Vec<WayKind> =
             self.paused.lock().iter().filter(|(_, until)| **until > now).map(|(kind, _)| *kind).collect();
         let all_paused = self.ways.iter().all(|way| paused.contains(&way.kind()));
-        self.ways.iter().filter(move |way| all_paused || !paused.contains(&way.kind()))
+        self.ways.iter().filter(|way| all_paused || !paused.contains(&way.kind())).cloned().collect()
     }
 
     fn no_way(&self) -> HostError {

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{
-    extract::{FromRequestParts, RawQuery},
+    extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
 
@@ -25,7 +25,7 @@ impl FromRequestParts<OfficeState> for Asking {
     type Rejection = OfficeError;
 
     async fn from_request_parts(parts: &mut Parts, state: &OfficeState) -> Result<Self, OfficeError> {
-        let RawQuery(query) = RawQuery::from_request_parts(parts, state).await.unwrap_or_default();
+        let query = parts.uri.query().map(str::to_owned);
         let address = client_address(parts.extensions.get::<Peer>(), &parts.headers, &office_config(state));
         let mut faults = Faults::of(Place::Query);
         let in_query = last_of(query.as_deref(), "clientId").map(serde_json::Value::String);

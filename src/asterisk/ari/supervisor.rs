@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
+use crate::asterisk::backoff::Backoff;
 use super::client::{Ari, LinkState};
 use super::error::AriError;
 use super::event::Event;
