@@ -9,6 +9,7 @@ mod client;
 mod completion;
 mod connect;
 mod doctor;
+mod enterprise;
 mod failure;
 mod follow;
 mod hangup;
@@ -75,6 +76,9 @@ pub enum Command {
     Completion(completion::CompletionArgs),
     /// Look at everything that a call needs, and say how to mend what is wrong
     Doctor(doctor::DoctorArgs),
+    /// Say who may use the office API
+    #[command(after_help = enterprise::EXAMPLES)]
+    Enterprise(enterprise::EnterpriseArgs),
 }
 
 /// Where the configuration is.
@@ -99,6 +103,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Watch(args) => ask(text, watch::run(args, text)),
         Command::Completion(args) => completion::run(&args).unwrap_or_else(|failure| failure.report(text)),
         Command::Doctor(args) => report(doctor::run(args, text.0), text),
+        Command::Enterprise(args) => report(enterprise::run(args, text), text),
     }
 }
 

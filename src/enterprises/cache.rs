@@ -134,6 +134,16 @@ impl Cache {
         self.known.retain(|_, (_, asked)| now.saturating_duration_since(*asked) <= longest);
     }
 
+    /// An enterprise that was known by some secret not longer than `grace` ago.
+    pub fn by_number(&self, number: &str, now: Instant, grace: Duration) -> Option<Arc<Enterprise>> {
+        self.known.values().find_map(|(answer, asked)| match answer {
+            Answer::Known(enterprise) if enterprise.number.as_str() == number => {
+                (now.saturating_duration_since(*asked) <= grace).then(|| enterprise.clone())
+            }
+            _ => None,
+        })
+    }
+
     pub fn known(&self) -> usize {
         self.known.values().filter(|(answer, _)| matches!(answer, Answer::Known(_))).count()
     }
@@ -194,7 +204,7 @@ mod tests {
     fn june() -> Answer {
         Answer::Known(Arc::new(Enterprise {
             number: "0367".parse().expect("a number"),
-            name: "june".into(),
+            name: "june".parse().expect("a name"),
             ip: "10.88.10.19".parse().expect("a host"),
             settings: Default::default(),
         }))

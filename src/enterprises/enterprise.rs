@@ -5,15 +5,14 @@ use std::{fmt, str::FromStr};
 
 use serde::Serialize;
 
-use super::value::{BadValue, Context, Extensions, Host, Number, User, bad, printable, shown};
+use super::value::{BadValue, Context, Extensions, Host, Name, Number, User, bad, printable, shown};
 use crate::secret::Secret;
 
 /// One enterprise that may use the office API. Its secret is not among what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enterprise {
     pub number: Number,
-    /// As in the table, up to 200 characters, none of them a control character; may be empty.
-    pub name: String,
+    pub name: Name,
     pub ip: Host,
     pub settings: Overrides,
 }
@@ -36,7 +35,7 @@ pub struct Overrides {
     pub ari_password: Option<Secret>,
     /// Which extensions are its own; `None` means that this is not told.
     pub extensions: Option<Extensions>,
-    /// Requests a minute.
+    /// Requests a minute; 0 is no limit.
     pub rate_limit: Option<u32>,
 }
 
@@ -200,8 +199,8 @@ fn port(text: &str) -> Result<u16, BadValue> {
 
 fn rate(text: &str) -> Result<u32, BadValue> {
     match text.parse() {
-        Ok(rate) if (1..=1_000_000).contains(&rate) => Ok(rate),
-        _ => Err(bad(format!("is `{}`: requests a minute are a number from 1 to 1000000", shown(text)))),
+        Ok(rate) if (0..=1_000_000).contains(&rate) => Ok(rate),
+        _ => Err(bad(format!("is `{}`: requests a minute are a number from 0 to 1000000", shown(text)))),
     }
 }
 
@@ -210,9 +209,6 @@ fn password(text: &str) -> Result<Secret, BadValue> {
     printable(text, 256)?;
     Ok(Secret::new(text))
 }
-
-/// The longest name of an enterprise, in characters.
-pub(super) const LONGEST_NAME: usize = 200;
 
 #[cfg(test)]
 mod tests {
@@ -263,7 +259,7 @@ mod tests {
             ("technology", "IAX2", "is `IAX2`: write SIP or PJSIP"),
             ("ssh_port", "0", "is `0`: a port is a number from 1 to 65535"),
             ("ami_port", "70000", "is `70000`: a port is a number from 1 to 65535"),
-            ("rate_limit", "0", "is `0`: requests a minute are a number from 1 to 1000000"),
+            ("rate_limit", "-1", "is `-1`: requests a minute are a number from 0 to 1000000"),
             ("ami_password", "a\r\nAction: Command", "holds the control character \\u{d}"),
         ] {
             let error = Overrides::default().take(column, text).expect_err(column);

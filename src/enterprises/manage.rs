@@ -4,7 +4,7 @@
 use std::{fmt::Write, sync::Arc, time::Duration};
 
 use chrono::Utc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{
     Directory,
@@ -12,7 +12,7 @@ use super::{
     enterprise::{Enterprise, Overrides, SETTINGS},
     error::{DirectoryError, Failure, Kind},
     table::{CREATE, Layout, NOTIFY, no_table},
-    value::{Host, Number},
+    value::{Host, Name, Number},
 };
 use crate::secret::Secret;
 
@@ -23,8 +23,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 #[derive(Debug, Clone)]
 pub struct NewEnterprise {
     pub number: Number,
-    /// Up to 200 characters, none of them a control character.
-    pub name: String,
+    pub name: Name,
     pub ip: Host,
     pub settings: Overrides,
     /// One that its clients have already; `None` makes one.
@@ -64,10 +63,20 @@ impl Directory {
         .await
     }
 
-    /// One, whether active or not.
-    pub async fn by_number(&self, number: &Number) -> Result<Option<Listed>, DirectoryError> {
-        let is_it = |row: &Listed| row.number.trim_end() == number.as_str();
-        Ok(self.list().await?.into_iter().find(is_it))
+    /// One, whether active or not. With the database away a known one is told as it was.
+    pub async fn by_number(&self, number: &str) -> Result<Option<Arc<Enterprise>>, DirectoryError> {
+        match self.list().await {
+            Ok(rows) => rows
+                .into_iter()
+                .find(|row| row.number.trim_end() == number)
+                .map(|row| row.enterprise)
+                .transpose(),
+            Err(error) => {
+                let grace = self.inner.config.grace;
+                let known = self.inner.memory.lock().cache.by_number(number, Instant::now(), grace);
+                known.map(Some).ok_or(error)
+            }
+        }
     }
 
     /// Adds an enterprise, active; makes the table if there is none.
@@ -237,7 +246,7 @@ async fn add(
     let mut names = vec!["number", "name", "ip", "secret", "active"];
     let mut places =
         vec![cast(1, &layout.casts[0]), "$2".into(), cast(3, &layout.casts[1]), "$4".into(), "true".into()];
-    let mut values = vec![number, Some(&*new.name), Some(new.ip.as_str()), Some(secret.expose())];
+    let mut values = vec![number, Some(new.name.as_str()), Some(new.ip.as_str()), Some(secret.expose())];
     for ((name, is_digits), text) in set {
         values.push(text.as_deref());
         names.push(name);

@@ -41,7 +41,7 @@ use table::Layout;
 pub use enterprise::{Enterprise, Overrides, Technology, Way};
 pub use error::DirectoryError;
 pub use manage::{Added, Listed, NewEnterprise};
-pub use value::{BadValue, Context, Extensions, Host, Number, User};
+pub use value::{BadValue, Context, Extensions, Host, Name, Number, User};
 
 use crate::secret::Secret;
 
@@ -94,26 +94,18 @@ pub struct Directory {
 
 /// How the directory is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirectoryState {
-    /// Kind, place and name of the database, without user and password.
-    pub name: String,
-    pub database: Link,
-    /// Changes are heard of at once.
-    pub hears_changes: bool,
-    /// Enterprises that would go on without the database.
-    pub known: usize,
-    /// Secrets that are remembered to be nobody's.
-    pub unknown: usize,
-    pub counts: Counts,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Link {
-    Connected,
+pub enum DirectoryState {
+    Connected {
+        /// Enterprises that would go on without the database.
+        known: usize,
+        /// Changes are heard of at once.
+        hears_changes: bool,
+    },
     Away {
         since: DateTime<Utc>,
         /// Without a password.
         why: String,
+        known: usize,
     },
 }
 
@@ -126,10 +118,18 @@ pub struct Counts {
     pub failures: u64,
     /// Answers out of the memory, younger than their life.
     pub remembered: u64,
-    /// Known enterprises that went on by grace.
+    /// Answers that known enterprises were given by grace.
     pub graced: u64,
     /// Requests that had to be told that the database is away.
     pub turned_away: u64,
+    /// Secrets that are remembered now to be nobody's.
+    pub unknown: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Link {
+    Connected,
+    Away { since: DateTime<Utc>, why: String },
 }
 
 struct Inner {
@@ -184,6 +184,11 @@ impl Directory {
         Ok(Self { inner, _tasks: Arc::new(stop.drop_guard()) })
     }
 
+    /// A directory for orders alone: nothing looks after the database, and [`Directory::identify`] knows nobody.
+    pub fn for_orders(config: DirectoryConfig) -> Result<Self, DirectoryError> {
+        Ok(Self { inner: Self::inner(config)?, _tasks: Arc::new(CancellationToken::new().drop_guard()) })
+    }
+
     fn inner(config: DirectoryConfig) -> Result<Arc<Inner>, DirectoryError> {
         let target = Target::parse(&config.url, config.password.as_ref())?;
         let places = usize::try_from(config.connections).unwrap_or(usize::MAX).clamp(2, 100);
@@ -215,28 +220,33 @@ impl Directory {
     }
 
     pub fn state(&self) -> DirectoryState {
-        let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let inner = &self.inner;
-        let memory = inner.memory.lock();
-        DirectoryState {
-            name: inner.target.to_string(),
-            database: inner.link.borrow().clone(),
-            hears_changes: inner.hears_changes.load(Ordering::Relaxed),
-            known: memory.cache.known(),
-            unknown: memory.cache.unknown(),
-            counts: Counts {
-                queries: value(&inner.tally.queries),
-                failures: value(&inner.tally.failures),
-                remembered: value(&inner.tally.remembered),
-                graced: value(&inner.tally.graced),
-                turned_away: value(&inner.tally.turned_away),
+        let known = inner.memory.lock().cache.known();
+        match inner.link.borrow().clone() {
+            Link::Connected => DirectoryState::Connected {
+                known,
+                hears_changes: inner.hears_changes.load(Ordering::Relaxed),
             },
+            Link::Away { since, why } => DirectoryState::Away { since, why, known },
         }
     }
 
-    /// Every change of [`DirectoryState::database`].
-    pub fn watch(&self) -> channel::Receiver<Link> {
-        self.inner.link.subscribe()
+    pub fn counts(&self) -> Counts {
+        let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let tally = &self.inner.tally;
+        Counts {
+            queries: value(&tally.queries),
+            failures: value(&tally.failures),
+            remembered: value(&tally.remembered),
+            graced: value(&tally.graced),
+            turned_away: value(&tally.turned_away),
+            unknown: self.inner.memory.lock().cache.unknown(),
+        }
+    }
+
+    /// Kind, place and name of the database, without user and password.
+    pub fn name(&self) -> String {
+        self.inner.target.to_string()
     }
 }
 

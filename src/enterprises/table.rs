@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::{
     database::{Connection, Row},
-    enterprise::{Enterprise, LONGEST_NAME, Overrides, SETTINGS},
+    enterprise::{Enterprise, Overrides, SETTINGS},
     error::{DirectoryError, Failure, Kind},
-    value::{BadValue, Host, Number, bad, printable, shown},
+    value::{BadValue, Host, Number, bad, shown},
 };
 
 /// The table where it is ours, without what only PostgreSQL has.
@@ -114,10 +114,7 @@ impl Layout {
         // A column of a fixed width comes with blanks at its end.
         let number = text(0).ok_or_else(is_null).and_then(|text| text.trim_end().parse::<Number>());
         let number = number.map_err(|e| unfit("number", e))?;
-        let name = text(1).unwrap_or_default().trim_end().to_owned();
-        if !name.is_empty() {
-            printable(&name, LONGEST_NAME).map_err(|e| unfit("name", e))?;
-        }
+        let name = text(1).unwrap_or_default().trim_end().parse().map_err(|e| unfit("name", e))?;
         let ip = text(2).ok_or_else(is_null).and_then(|text| self.host(text)).map_err(|e| unfit("ip", e))?;
         let mut settings = Overrides::default();
         for (at, column) in self.settings.iter().enumerate() {

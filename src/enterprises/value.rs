@@ -38,6 +38,12 @@ macro_rules! text_type {
             }
         }
 
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.pad(&self.0)
@@ -64,6 +70,11 @@ text_type!(
     check_number
 );
 text_type!(
+    /// An enterprise's name: up to 200 characters, none of them a control character; may be empty.
+    Name,
+    check_name
+);
+text_type!(
     /// Where an enterprise's Asterisk is: an IP address, or a host name (RFC 1123), without a port.
     Host,
     check_host
@@ -83,6 +94,10 @@ text_type!(
 fn check_number(text: &str) -> Result<(), BadValue> {
     printable(text, 32)?;
     if text.trim() != text { Err(bad("has white space around it")) } else { Ok(()) }
+}
+
+fn check_name(text: &str) -> Result<(), BadValue> {
+    if text.is_empty() { Ok(()) } else { printable(text, 200) }
 }
 
 /// 1 to `longest` characters without a control character among them.

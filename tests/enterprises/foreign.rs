@@ -1,18 +1,17 @@
 //! A table that others made: nothing is altered, and all its types are read.
 
-use novofon_bot::enterprises::{DirectoryError, Link, Technology};
+use novofon_bot::enterprises::{DirectoryError, DirectoryState, Technology};
 
-use crate::{JULY, JUNE, SEED_TABLE, ask, cluster::Cluster, number, open, until};
+use crate::{JULY, JUNE, SEED_TABLE, ask, cluster::Cluster, is_connected, number, open, until, why};
 
 #[tokio::test]
 async fn the_described_table_is_read_as_it_is() {
     let cluster = Cluster::with(SEED_TABLE).await;
     let directory = open(&cluster).await;
-    let state = directory.state();
-    assert_eq!((state.database, state.hears_changes), (Link::Connected, false));
+    assert_eq!(directory.state(), DirectoryState::Connected { known: 0, hears_changes: false });
 
     let june = ask(&directory, JUNE).await.expect("an answer").expect("june");
-    assert_eq!((june.number.as_str(), &*june.name, june.ip.as_str()), ("0367", "june", "10.88.10.19"));
+    assert_eq!((june.number.as_str(), june.name.as_str(), june.ip.as_str()), ("0367", "june", "10.88.10.19"));
     assert_eq!(june.settings, Default::default());
     assert_eq!(number(&directory, JULY).await.as_deref(), Some("0368"));
     assert_eq!(number(&directory, "aaaabbbbccccddddeeeeffff00001111").await, None, "not active");
@@ -68,7 +67,7 @@ async fn an_insane_row_is_told_and_the_others_go_on() {
     }
     assert_eq!(number(&directory, "").await, None, "an empty secret is nobody's");
     assert_eq!(number(&directory, JUNE).await.as_deref(), Some("0367"));
-    assert_eq!(directory.state().database, Link::Connected);
+    assert!(is_connected(&directory));
 
     cluster.run("UPDATE enterprises SET ip = '10.0.0.1' WHERE number = '1'").await;
     until("the correction", async || ask(&directory, "s1").await.is_ok_and(|it| it.is_some())).await;
@@ -93,10 +92,6 @@ async fn a_user_who_may_read_some_columns_only_is_enough() {
 async fn a_table_that_does_not_fit_is_told() {
     let cluster = Cluster::start().await;
     let directory = open(&cluster).await;
-    let why = |directory: &novofon_bot::enterprises::Directory| match directory.state().database {
-        Link::Away { why, .. } => why,
-        Link::Connected => String::new(),
-    };
     assert!(why(&directory).starts_with("there is no table `enterprises`"), "{}", why(&directory));
     assert!(matches!(ask(&directory, JUNE).await, Err(DirectoryError::Away { .. })));
 

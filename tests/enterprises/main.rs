@@ -16,7 +16,7 @@ use std::{
 
 use cluster::Cluster;
 use novofon_bot::{
-    enterprises::{Directory, DirectoryConfig, DirectoryError, Enterprise, Link},
+    enterprises::{Directory, DirectoryConfig, DirectoryError, DirectoryState, Enterprise},
     secret::Secret,
 };
 
@@ -64,10 +64,26 @@ async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) -> Duration
     begun.elapsed()
 }
 
+fn is_connected(directory: &Directory) -> bool {
+    matches!(directory.state(), DirectoryState::Connected { .. })
+}
+
+fn hears_changes(directory: &Directory) -> bool {
+    matches!(directory.state(), DirectoryState::Connected { hears_changes: true, .. })
+}
+
+/// Why the database is away.
+fn why(directory: &Directory) -> String {
+    match directory.state() {
+        DirectoryState::Away { why, .. } => why,
+        DirectoryState::Connected { .. } => "connected".to_owned(),
+    }
+}
+
 async fn until_connected(directory: &Directory) -> Duration {
-    until("the connection", async || directory.state().database == Link::Connected).await
+    until("the connection", async || is_connected(directory)).await
 }
 
 async fn until_away(directory: &Directory) -> Duration {
-    until("the loss of the database", async || directory.state().database != Link::Connected).await
+    until("the loss of the database", async || !is_connected(directory)).await
 }

@@ -3,25 +3,18 @@
 use std::time::{Duration, Instant};
 
 use novofon_bot::{
-    enterprises::{Directory, DirectoryConfig, DirectoryError, Link},
+    enterprises::{Directory, DirectoryConfig, DirectoryError, DirectoryState},
     secret::Secret,
 };
 
 use crate::{
     JULY, JUNE, SEED_TABLE, ask,
     cluster::{Cluster, PASSWORD},
-    config, number, open, until, until_away, until_connected,
+    config, number, open, until, until_away, until_connected, why,
 };
 
 /// What a known enterprise may be kept waiting for a database that is none.
 const AT_ONCE: Duration = Duration::from_millis(50);
-
-fn why(directory: &Directory) -> String {
-    match directory.state().database {
-        Link::Away { why, .. } => why,
-        Link::Connected => "connected".to_owned(),
-    }
-}
 
 /// Asks for june, who is known, all the time until `end`; gives the longest wait.
 async fn longest_wait(directory: &Directory, end: impl Future) -> Duration {
@@ -63,7 +56,7 @@ async fn a_killed_server_stops_nobody_who_is_known() {
         assert!(matches!(ask(&directory, secret).await, Err(DirectoryError::Away { .. })), "{secret}");
     }
     assert!(begun.elapsed() < AT_ONCE, "who is not known is told at once: {:?}", begun.elapsed());
-    let counts = directory.state().counts;
+    let counts = directory.counts();
     assert!(counts.graced > 100 && counts.turned_away == 2, "{counts:?}");
 
     cluster.start_server();
@@ -157,7 +150,7 @@ async fn grace_ends() {
     let lived = asked.elapsed();
     assert!((Duration::from_secs(3)..Duration::from_secs(4)).contains(&lived), "{lived:?}");
     assert!(matches!(ask(&directory, JUNE).await, Err(DirectoryError::Away { .. })));
-    until("nobody", async || directory.state().known == 0).await;
+    until("nobody", async || matches!(directory.state(), DirectoryState::Away { known: 0, .. })).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -192,7 +185,7 @@ async fn a_wrong_password_is_told_without_it() {
     let error = ask(&directory, JUNE).await.expect_err("away");
     let shown = format!("{state:?} {error} {error:?} {directory:?} {config:?}");
     assert!(!shown.contains("wr0ng") && !shown.contains(JUNE), "{shown}");
-    assert!(state.name.starts_with("PostgreSQL office at 127.0.0.210:"), "{}", state.name);
+    assert!(directory.name().starts_with("PostgreSQL office at 127.0.0.210:"), "{}", directory.name());
 }
 
 /// Everything that is logged by this thread at any level.

@@ -1,0 +1,86 @@
+//! Which database the commands talk to, and the reading of secrets that must not stand on a command line.
+
+use std::{
+    convert::Infallible,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use crate::{
+    enterprises::{Directory, DirectoryConfig},
+    secret::Secret,
+};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "The database")]
+pub(super) struct DatabaseArgs {
+    /// postgres://user@host:5432/database or sqlite:///path; other users may see it in the list of processes, so a
+    /// password goes into the file
+    #[arg(long, env = "NOVOFON_BOT_OFFICE__DATABASE", value_name = "URL", hide_env_values = true, value_parser = secret)]
+    database: Option<Secret>,
+    /// A file with the password of the database's user
+    #[arg(
+        long,
+        env = "NOVOFON_BOT_OFFICE__DATABASE_PASSWORD_FILE",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    database_password_file: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    pub(super) fn directory(&self) -> anyhow::Result<Directory> {
+        let Some(url) = self.database.clone().filter(|url| !url.expose().is_empty()) else {
+            bail!("no database is named; give --database URL, or set NOVOFON_BOT_OFFICE__DATABASE");
+        };
+        let password = self.database_password_file.as_deref().map(secret_of_file).transpose()?;
+        Ok(Directory::for_orders(DirectoryConfig { password, ..DirectoryConfig::new(url) })?)
+    }
+}
+
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
+}
+
+/// What a file holds, or with `-` standard input, without the line's end.
+pub(super) fn secret_of_file(path: &Path) -> anyhow::Result<Secret> {
+    /// Far above any password: a path that names a device by mistake must not fill the memory.
+    const LONGEST: u64 = 4096;
+
+    let shown = path.display();
+    let reader: Box<dyn Read> = match path.to_str() {
+        Some("-") => Box::new(io::stdin().lock()),
+        _ => Box::new(File::open(path).with_context(|| format!("cannot read the secret in {shown}"))?),
+    };
+    let mut text = String::new();
+    reader
+        .take(LONGEST)
+        .read_to_string(&mut text)
+        .with_context(|| format!("cannot read the secret in {shown}"))?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => bail!("{shown} is empty: put the secret into it"),
+        _ if text.len() as u64 == LONGEST => bail!("{shown} is too long for a secret: is it the right file?"),
+        secret => Ok(Secret::new(secret)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_keeps_its_blanks_and_loses_the_lines_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("password");
+        std::fs::write(&path, " two words \r\n").expect("a file");
+        assert_eq!(secret_of_file(&path).expect("read").expose(), " two words ");
+        std::fs::write(&path, "\n").expect("a file");
+        assert!(secret_of_file(&path).expect_err("empty").to_string().ends_with("put the secret into it"));
+        assert!(secret_of_file(Path::new("/dev/zero")).is_err());
+        assert!(secret_of_file(&folder.path().join("none")).is_err());
+    }
+}
