@@ -30,7 +30,7 @@ pub use input::{ChannelState, DialStatus, Found, FoundTrunk, Half, Input, Origin
 pub use machine::{Limits, Machine};
 pub use metadata::Metadata;
 pub use number::{NumberError, PhoneNumber};
-pub use office::{Leg, MonitorMode, OfficeCall, OfficeKind, Technology, WayKind};
+pub use office::{Leg, MonitorMode, OfficeCall, OfficeKind, Technology, WayChoice, WayKind};
 pub use outcome::{EndedBy, Outcome, Reached, Reason};
 pub use record::{CallId, CallRecord, CallRequest};
 pub use registry::{ChannelRole, Registry};

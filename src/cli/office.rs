@@ -1,6 +1,6 @@
 //! The office part of `serve`: the enterprises, their calls and their API, where the configuration has them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::{self, AppState},
     config::{self, Config},
-    enterprises::{Directory, DirectoryConfig, Link},
+    enterprises::{Directory, DirectoryConfig, DirectoryState},
     metrics::Metrics,
     office::{self, OfficeHandle, Parts},
     store::Store,
@@ -31,8 +31,8 @@ impl Office {
             .await
             .with_context(|| format!("can't listen on {} (office.listen)", office.listen))?;
         let directory = Directory::open(directory_config(office)).await?;
-        tokio::spawn(tell_link(directory.clone(), metrics.clone()));
         let stop = CancellationToken::new();
+        tokio::spawn(watch_database(directory.clone(), metrics.clone(), stop.clone()));
         let parts = Parts {
             config: office.clone(),
             directory,
@@ -70,30 +70,29 @@ pub(super) fn directory_config(office: &config::Office) -> DirectoryConfig {
 }
 
 /// Says once that the database is away, and once that it is back.
-async fn tell_link(directory: Directory, metrics: Arc<Metrics>) {
-    let mut link = directory.watch();
-    // The watch must not keep the directory alive for itself.
-    drop(directory);
+async fn watch_database(directory: Directory, metrics: Arc<Metrics>, stop: CancellationToken) {
     let mut was_away = false;
+    let mut tick = tokio::time::interval(Duration::from_millis(500));
     loop {
-        match link.borrow_and_update().clone() {
-            Link::Connected => {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        match directory.state() {
+            DirectoryState::Connected { .. } => {
                 metrics.office.database_up.set(1);
                 if was_away {
                     tracing::info!("the enterprises' database is back");
                 }
                 was_away = false;
             }
-            Link::Away { why, .. } => {
+            DirectoryState::Away { why, known, .. } => {
                 metrics.office.database_up.set(0);
                 if !was_away {
-                    tracing::warn!(why, "the enterprises' database is away; known enterprises go on");
+                    tracing::warn!(why, known, "the enterprises' database is away; known enterprises go on");
                 }
                 was_away = true;
             }
-        }
-        if link.changed().await.is_err() {
-            return;
         }
     }
 }

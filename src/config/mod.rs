@@ -23,7 +23,7 @@ pub use change::Adopted;
 pub use env::environment;
 pub use error::{ConfigErrors, Origin, Problem};
 pub use keys::{ApiKey, ApiKeys};
-pub use office::{Office, OfficeWay};
+pub use office::Office;
 pub use schema::{DEFAULT_TOML, ENV_PREFIX};
 pub use steps::StepConfig;
 

@@ -4,7 +4,7 @@ use super::check::{name, secret_file, warn_if_exposed};
 use super::keys::HIGHEST_RATE;
 use super::reader::Reader;
 use super::{MAX_DURATION, RING_TIMEOUT};
-use crate::call::{Technology, WayKind};
+use crate::call::{Technology, WayChoice};
 use crate::secret::Secret;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -27,8 +27,7 @@ pub struct Office {
     pub number_limit: u32,
     pub ring_timeout: Duration,
     pub max_duration: Duration,
-    /// `None`: the best that works.
-    pub way: OfficeWay,
+    pub way: WayChoice,
     pub context: String,
     pub technology: Technology,
     pub ssh_port: u16,
@@ -46,23 +45,6 @@ pub struct Office {
     pub ari_user: Option<String>,
     pub ari_password: Option<Secret>,
     pub ari_app: String,
-}
-
-/// Which way hosts are spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OfficeWay {
-    Auto,
-    Only(WayKind),
-}
-
-impl OfficeWay {
-    /// The word of `office.way`.
-    pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "auto" => Some(OfficeWay::Auto),
-            word => word.parse().ok().map(OfficeWay::Only),
-        }
-    }
 }
 
 /// Reads the section whole, so that what is wrong in it is told also while there is no database.
@@ -94,7 +76,7 @@ pub(super) fn office(r: &mut Reader<'_>) -> Option<Office> {
         number_limit: r.whole("office.number_limit", 0..=1000, "calls per minute"),
         ring_timeout: r.seconds("office.ring_timeout", RING_TIMEOUT),
         max_duration: r.seconds("office.max_duration", MAX_DURATION),
-        way: r.text_as("office.way", "\"auto\", \"ssh\", \"ami\" or \"ari\"", OfficeWay::parse),
+        way: r.text_as("office.way", "\"auto\", \"ssh\", \"ami\" or \"ari\"", |text| text.parse().ok()),
         context: r.text_as("office.context", context, |text| name(text, 79)),
         technology: r.text_as("office.technology", "\"SIP\" or \"PJSIP\"", |text| text.parse().ok()),
         ssh_port: port(r, "office.ssh_port"),

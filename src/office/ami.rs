@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     asterisk::ami::{
-        self, Ami, AmiError, AmiLink, AmiState, AmiTarget, ChannelRow, ChannelState, DialStatus, Event, Hold, Originate,
-        OriginateTarget,
+        self, Ami, AmiError, AmiLink, AmiState, AmiTarget, ChannelRow, ChannelState, DialStatus, Event, Hold,
+        Originate, OriginateTarget,
     },
     call::{CallId, WayKind, office::OfficeInput},
 };
@@ -82,7 +82,8 @@ impl AmiWay {
                 // What would be listened to besides, because its name begins alike, is to be seen first.
                 let device = order.technology.device(target);
                 let rows = ami.channels().await.map_err(|error| self.error(ami, &error))?;
-                let is_other = |row: &ChannelRow| row.channel.name.starts_with(&device) && !is_of(row, &device);
+                let is_other =
+                    |row: &ChannelRow| row.channel.name.starts_with(&device) && !is_of(row, &device);
                 let end = if rows.iter().any(is_other) { "-" } else { "" };
                 let data = format!("{device}{end},{}", mode.chanspy_options());
                 OriginateTarget::Application { name: "ChanSpy".to_owned(), data }
@@ -297,7 +298,9 @@ impl Shared {
 fn heard(event: Event) -> Option<Heard> {
     let of = |channel: ami::Channel| ChannelRef { id: channel.uniqueid, name: channel.name };
     Some(match event {
-        Event::DialBegin(dial) => Heard::Dial { caller: of(dial.caller?), peer: of(dial.peer), dial: Dial::Begin },
+        Event::DialBegin(dial) => {
+            Heard::Dial { caller: of(dial.caller?), peer: of(dial.peer), dial: Dial::Begin }
+        }
         Event::DialState(dial) => {
             let state = match dial.status? {
                 DialStatus::Ringing => Dial::Ringing,

@@ -134,7 +134,8 @@ impl AriWay {
         let known = self.shared.tracker.lock().known(order.call);
         let (near, far) = (order.call.near_channel(), order.call.far_channel());
         let device = order.device();
-        let is_own = |channel: &&Channel| channel.id == near || channel.id == far || known.contains(&channel.id);
+        let is_own =
+            |channel: &&Channel| channel.id == near || channel.id == far || known.contains(&channel.id);
         let standing: Vec<Standing> = channels
             .iter()
             .filter(is_own)
@@ -194,7 +195,8 @@ impl AriWay {
         if ari.wait_up(patience).await {
             return Ok(ari);
         }
-        let reason = self.shared.down.lock().clone().unwrap_or_else(|| "the connection is not up yet".to_owned());
+        let reason =
+            self.shared.down.lock().clone().unwrap_or_else(|| "the connection is not up yet".to_owned());
         let is_denied = reason.contains("401") || reason.contains("password");
         Err(HostError {
             kind: if is_denied { HostErrorKind::Auth } else { HostErrorKind::Unreachable },
@@ -220,8 +222,8 @@ impl AriWay {
         let target = self.target.clone().map_err(unfit)?;
         let allowed_events = EVENTS.iter().map(|kind| (*kind).to_owned()).collect();
         let subscriptions = Subscriptions { endpoint: None, allowed_events };
-        let (client, links) =
-            ari::connect(target, subscriptions, self.closed.clone()).map_err(|error| unfit(error.to_string()))?;
+        let (client, links) = ari::connect(target, subscriptions, self.closed.clone())
+            .map_err(|error| unfit(error.to_string()))?;
         tokio::spawn(self.shared.clone().listen(client.clone(), links, self.stop.clone()));
         *ari = Some(client.clone());
         Ok(client)
@@ -270,7 +272,9 @@ impl Shared {
     fn event(self: Arc<Self>, ari: &Ari, event: Event) {
         match &event {
             Event::StasisStart(start) => return self.entered(ari, &start.channel),
-            Event::StasisEnd(end) if end.channel.id.ends_with(SNOOP) => return self.snoop_ended(ari, &end.channel),
+            Event::StasisEnd(end) if end.channel.id.ends_with(SNOOP) => {
+                return self.snoop_ended(ari, &end.channel);
+            }
             _ => {}
         }
         let Some(heard) = heard(event) else { return };
@@ -312,7 +316,9 @@ impl Shared {
                 let channels = ari.channels().await?;
                 let target = channels.iter().find(|channel| is_of(channel, &device) && channel.state == "Up");
                 match target {
-                    Some(target) => ari.snoop(&target.id, &format!("{call}{SNOOP}"), whisper).await.map(|()| true),
+                    Some(target) => {
+                        ari.snoop(&target.id, &format!("{call}{SNOOP}"), whisper).await.map(|()| true)
+                    }
                     None => Ok(false),
                 }
             };
@@ -332,7 +338,9 @@ impl Shared {
 
     /// What was listened to is over, or the listener has gone.
     fn snoop_ended(self: Arc<Self>, ari: &Ari, channel: &Channel) {
-        let Some(call) = channel.id.strip_suffix(SNOOP).and_then(|id| id.parse::<CallId>().ok()) else { return };
+        let Some(call) = channel.id.strip_suffix(SNOOP).and_then(|id| id.parse::<CallId>().ok()) else {
+            return;
+        };
         let (ari, snoop) = (ari.clone(), channel.id.clone());
         tokio::spawn(async move {
             let near = call.near_channel();

@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     call::{
-        CallId, CallRecord, CallRequest, DialString, EndedBy, Extension, Moment, OfficeCall, OfficeKind, Reason,
+        CallId, CallRecord, CallRequest, DialString, EndedBy, Extension, Moment, OfficeCall, OfficeKind,
+        Reason,
         office::{OfficeEffect, OfficeInput, OfficeMachine},
     },
     config,
@@ -98,7 +99,8 @@ pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle
     let inboxes = Inboxes::default();
     let hosts = Hosts::new(config, inboxes.clone(), stop.clone()).map_err(StartError::Hosts)?;
     let open = store.open_calls().await?;
-    let inner = Inner { directory, store, metrics, mask_numbers, hosts, inboxes, started: Instant::now(), stop };
+    let inner =
+        Inner { directory, store, metrics, mask_numbers, hosts, inboxes, started: Instant::now(), stop };
     let handle = OfficeHandle(Arc::new(inner));
     for record in open.into_iter().filter(|record| record.office.is_some()) {
         let id = record.id;
@@ -203,9 +205,9 @@ impl Inner {
             if machine.has_ended() {
                 break;
             }
-            let wake = machine.next_timer().map_or(Duration::from_secs(1), |(at, _)| {
-                at.saturating_sub(self.now().mono)
-            });
+            let wake = machine
+                .next_timer()
+                .map_or(Duration::from_secs(1), |(at, _)| at.saturating_sub(self.now().mono));
             tokio::select! {
                 biased;
                 // The host goes on with the call; the next start looks for it.
@@ -268,7 +270,8 @@ impl Inner {
             }
         };
         if !matches!(tokio::time::timeout(STORE_PATIENCE, stored).await, Ok(Ok(()))) {
-            self.inboxes.put(call, OfficeInput::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable });
+            self.inboxes
+                .put(call, OfficeInput::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable });
             return answer(Err(PlaceError::Store("it was not written in time".to_owned())));
         }
         let Some(order) = order else { return };
@@ -294,10 +297,13 @@ impl Inner {
                 answer(Ok(call));
             }
             Err(error) => {
-                self.inboxes.put(call, match error.is_certain {
-                    true => OfficeInput::NotTaken(error.failure()),
-                    false => OfficeInput::Uncertain { why: error.why.clone() },
-                });
+                self.inboxes.put(
+                    call,
+                    match error.is_certain {
+                        true => OfficeInput::NotTaken(error.failure()),
+                        false => OfficeInput::Uncertain { why: error.why.clone() },
+                    },
+                );
                 answer(Err(PlaceError::Host { call, error }));
             }
         }
@@ -310,7 +316,8 @@ impl Inner {
         A: Future<Output = Option<OfficeInput>> + Send,
     {
         let Some(order) = Order::of(machine.record()) else { return };
-        let number = machine.record().office.as_ref().map(|office| office.enterprise.clone()).unwrap_or_default();
+        let number =
+            machine.record().office.as_ref().map(|office| office.enterprise.clone()).unwrap_or_default();
         let inner = self.clone();
         tokio::spawn(async move {
             let call = order.call;
@@ -329,10 +336,8 @@ impl Inner {
         if let Some(host) = self.hosts.of_call(order.call) {
             return Ok(host);
         }
-        let number = enterprise.parse().map_err(|_| format!("`{enterprise}` is no enterprise's number"))?;
-        let found = self.directory.by_number(&number).await.map_err(|error| error.to_string())?;
-        let listed = found.ok_or_else(|| format!("there is no enterprise {enterprise} any more"))?;
-        let enterprise = listed.enterprise.map_err(|error| error.to_string())?;
+        let found = self.directory.by_number(enterprise).await.map_err(|error| error.to_string())?;
+        let enterprise = found.ok_or_else(|| format!("there is no enterprise {enterprise} any more"))?;
         let host = self.hosts.of(&enterprise);
         self.hosts.remember(order.call, &host);
         Ok(host)
@@ -349,7 +354,9 @@ impl Inner {
                 Some(status) => {
                     tracing::info!(%call, enterprise = office.enterprise, %extension, %number, %status, source, "{}", entry.text);
                 }
-                None => tracing::debug!(%call, enterprise = office.enterprise, %extension, %number, source, event = entry.event, "{}", entry.text),
+                None => {
+                    tracing::debug!(%call, enterprise = office.enterprise, %extension, %number, source, event = entry.event, "{}", entry.text)
+                }
             }
         }
     }

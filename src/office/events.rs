@@ -22,14 +22,24 @@ pub struct ChannelRef {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
     /// One channel dials another.
-    Dial { caller: ChannelRef, peer: ChannelRef, dial: Dial },
+    Dial {
+        caller: ChannelRef,
+        peer: ChannelRef,
+        dial: Dial,
+    },
     Ringing(ChannelRef),
     Up(ChannelRef),
     /// The far side of the channel ended it; with its SIP status, where it is told.
-    HungUp { channel: ChannelRef, sip: Option<u16> },
+    HungUp {
+        channel: ChannelRef,
+        sip: Option<u16>,
+    },
     /// Somebody at the PBX asked for its end.
     HungUpHere(ChannelRef),
-    Gone { channel: ChannelRef, cause: Option<u16> },
+    Gone {
+        channel: ChannelRef,
+        cause: Option<u16>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,10 +156,6 @@ impl Tracker {
 
     pub fn calls(&self) -> Vec<CallId> {
         self.calls.keys().copied().collect()
-    }
-
-    pub fn is_followed(&self, call: CallId) -> bool {
-        self.calls.contains_key(&call)
     }
 
     fn know(&mut self, call: CallId, id: &str, leg: Leg, is_leg: bool) {
@@ -296,7 +302,10 @@ mod tests {
         let mut tracker = Tracker::default();
         tracker.follow(ID);
         let desk = channel("1.3", "PJSIP/150-00000001");
-        let (one, two) = (channel("1.4", "Local/+375@inoffice-00000002;1"), channel("1.5", "Local/+375@inoffice-00000002;2"));
+        let (one, two) = (
+            channel("1.4", "Local/+375@inoffice-00000002;1"),
+            channel("1.5", "Local/+375@inoffice-00000002;2"),
+        );
         let trunk = channel("1.6", "PJSIP/trunk-00000002");
         let mut hear = |heard| words(tracker.hear(heard));
         assert_eq!(hear(dial(&far(), &desk, Dial::Begin)), ["Desk PJSIP/150-00000001 Created"]);
@@ -312,7 +321,10 @@ mod tests {
         for local in [near(), far(), one, two] {
             assert!(hear(Heard::Gone { channel: local, cause: Some(16) }).is_empty());
         }
-        assert_eq!(hear(Heard::HungUp { channel: trunk.clone(), sip: None }), ["Phone PJSIP/trunk-00000002 HungUp"]);
+        assert_eq!(
+            hear(Heard::HungUp { channel: trunk.clone(), sip: None }),
+            ["Phone PJSIP/trunk-00000002 HungUp"]
+        );
         let gone = hear(Heard::Gone { channel: trunk, cause: Some(16) });
         assert_eq!(gone, ["Phone PJSIP/trunk-00000002 Gone { cause: Some(16), sip: None }"]);
         let gone = hear(Heard::Gone { channel: desk, cause: Some(16) });

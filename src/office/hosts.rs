@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{
     asterisk::ssh::KnownHosts,
-    call::{CallId, Extension, Technology, WayKind},
-    config::{self, OfficeWay},
+    call::{CallId, Extension, Technology, WayChoice, WayKind},
+    config,
     enterprises::Enterprise,
 };
 
@@ -91,7 +91,9 @@ impl Hosts {
         }
         let host = Arc::new(Host::new(settings, &self.known_hosts, &self.inboxes, &self.stop));
         // One whose settings have changed serves its last calls, and then nobody.
-        hosts.retain(|host| Arc::strong_count(host) > 1 || host.used.lock().elapsed() < Duration::from_secs(600));
+        hosts.retain(|host| {
+            Arc::strong_count(host) > 1 || host.used.lock().elapsed() < Duration::from_secs(600)
+        });
         hosts.push(host.clone());
         host
     }
@@ -157,7 +159,7 @@ impl Host {
         inboxes: &Inboxes,
         stop: &CancellationToken,
     ) -> Self {
-        let wanted = |kind| matches!(settings.way, OfficeWay::Auto) || settings.way == OfficeWay::Only(kind);
+        let wanted = |kind| matches!(settings.way, WayChoice::Auto) || settings.way == WayChoice::Only(kind);
         let mut ways = Vec::new();
         if let Some(login) = settings.ari.as_ref().filter(|_| wanted(WayKind::Ari)) {
             ways.push(Arc::new(Way::Ari(AriWay::new(&settings, login, inboxes.clone(), stop.clone()))));
@@ -263,7 +265,8 @@ impl Host {
                     return Ok(value);
                 }
                 Err(error) => {
-                    let is_the_ways = !matches!(error.kind, HostErrorKind::Refused | HostErrorKind::Overloaded);
+                    let is_the_ways =
+                        !matches!(error.kind, HostErrorKind::Refused | HostErrorKind::Overloaded);
                     if is_the_ways {
                         self.paused.lock().insert(way.kind(), Instant::now() + PAUSE);
                     }

@@ -36,7 +36,9 @@ impl Order {
         let office = record.office.as_deref()?;
         let what = match office.kind {
             OfficeKind::Call => What::Dial(record.request.phone.clone()),
-            OfficeKind::Monitor(mode) => What::Listen { target: record.request.phone.as_str().parse().ok()?, mode },
+            OfficeKind::Monitor(mode) => {
+                What::Listen { target: record.request.phone.as_str().parse().ok()?, mode }
+            }
         };
         Some(Order {
             call: record.id,

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    call::Technology,
-    config::{self, OfficeWay},
+    call::{Technology, WayChoice},
+    config,
     enterprises::Enterprise,
     secret::Secret,
 };
@@ -14,7 +14,7 @@ use crate::{
 pub struct HostSettings {
     /// IP address or name.
     pub address: String,
-    pub way: OfficeWay,
+    pub way: WayChoice,
     pub context: String,
     pub technology: Technology,
     /// `None` where there is neither password nor key.

@@ -91,7 +91,8 @@ async fn list_calls(
     let params = Params::of(query.as_deref(), &known)?;
     let phone = params.text("phone").map(|text| {
         let text = text.strip_prefix(' ').map_or(text.to_owned(), |rest| format!("+{rest}"));
-        text.parse().map_err(|error: crate::call::NotDialable| ApiError::parameter("phone", error.to_string()))
+        text.parse()
+            .map_err(|error: crate::call::NotDialable| ApiError::parameter("phone", error.to_string()))
     });
     let (filter, page) = list::query(&params)?;
     let filter =
@@ -210,7 +211,8 @@ async fn extension(
     let live = state.app.engine.live_calls();
     let ours = |linked: &str| {
         let is_it = |call: &&std::sync::Arc<CallRecord>| {
-            let office = call.office.as_ref().filter(|office| office.enterprise == enterprise.number.to_string());
+            let office =
+                call.office.as_ref().filter(|office| office.enterprise == enterprise.number.to_string());
             call.id.to_string() == linked && office.is_some()
                 || office.is_some_and(|office| office.linked_id.as_deref() == Some(linked))
         };

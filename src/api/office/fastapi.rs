@@ -183,7 +183,10 @@ pub enum OfficeError {
     /// The database is away, and this secret is not known.
     DatabaseAway,
     /// 429, with the seconds to wait.
-    TooMany { detail: String, retry_after: u64 },
+    TooMany {
+        detail: String,
+        retry_after: u64,
+    },
     /// 403.
     Forbidden(String),
     NotFound(String),
@@ -191,7 +194,11 @@ pub enum OfficeError {
     /// What only a WebSocket can do was asked for otherwise.
     Upgrade,
     /// 500: `Call initiation failed: ...`
-    Failed { detail: String, cause: String, call: Option<CallId> },
+    Failed {
+        detail: String,
+        cause: String,
+        call: Option<CallId>,
+    },
     /// Another of the API's errors, whose `detail` is told.
     Other(ApiError),
 }
@@ -230,7 +237,9 @@ impl IntoResponse for OfficeError {
             OfficeError::Forbidden(detail) => text(StatusCode::FORBIDDEN, &detail),
             OfficeError::NotFound(detail) => text(StatusCode::NOT_FOUND, &detail),
             OfficeError::Conflict(detail) => text(StatusCode::CONFLICT, &detail),
-            OfficeError::Upgrade => text(StatusCode::UPGRADE_REQUIRED, "This is a WebSocket: connect to it as such"),
+            OfficeError::Upgrade => {
+                text(StatusCode::UPGRADE_REQUIRED, "This is a WebSocket: connect to it as such")
+            }
             OfficeError::Failed { detail, cause, call } => {
                 let mut response = text(StatusCode::INTERNAL_SERVER_ERROR, &detail);
                 if let Some(call) = call.and_then(|call| call.to_string().parse().ok()) {
@@ -243,7 +252,9 @@ impl IntoResponse for OfficeError {
                 let problem = error.into_response();
                 let (mut parts, body) = problem.into_parts();
                 // The same members; the clients know JSON without a name for its kind.
-                parts.headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+                parts
+                    .headers
+                    .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
                 Response::from_parts(parts, body)
             }
         }

@@ -78,7 +78,8 @@ pub fn of_headers(headers: &HeaderMap) -> Option<Secret> {
         let (scheme, secret) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim().to_owned())
     });
-    let key = || headers.get("x-api-key").and_then(|value| value.to_str().ok()).map(|key| key.trim().to_owned());
+    let key =
+        || headers.get("x-api-key").and_then(|value| value.to_str().ok()).map(|key| key.trim().to_owned());
     bearer.or_else(key).map(Secret::new)
 }
 
@@ -109,7 +110,9 @@ pub fn client_address(peer: Option<&Peer>, headers: &HeaderMap, config: &config:
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     // From the right: what stands left of an address that is not ours, its client may have invented.
     let forwarded = text("x-forwarded-for").and_then(|list| {
-        list.rsplit(',').filter_map(|one| one.trim().parse::<IpAddr>().ok()).find(|address| !is_trusted(address))
+        list.rsplit(',')
+            .filter_map(|one| one.trim().parse::<IpAddr>().ok())
+            .find(|address| !is_trusted(address))
     });
     let real = || text("x-real-ip").and_then(|one| one.trim().parse().ok());
     forwarded.or_else(real).unwrap_or(peer)
@@ -123,7 +126,10 @@ mod tests {
     fn a_secret_is_shown_by_its_first_eight_characters_at_most() {
         assert_eq!(short(&Secret::new("d68409d67e3b4b87a6675e76dae74a85")), "d68409d6...");
         assert_eq!(short(&Secret::new("hunter2")), "***");
-        assert_eq!(short(&Secret::new("\r\n\u{1b}[31mabcdefghijklmnop")), "31mab...".replace("31mab", &short_head()));
+        assert_eq!(
+            short(&Secret::new("\r\n\u{1b}[31mabcdefghijklmnop")),
+            "31mab...".replace("31mab", &short_head())
+        );
     }
 
     fn short_head() -> String {

@@ -2,7 +2,10 @@
 
 use std::{net::IpAddr, num::NonZeroU32};
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::{Clock, DefaultClock}};
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+};
 use parking_lot::Mutex;
 
 use super::fastapi::OfficeError;

@@ -82,7 +82,8 @@ enum End {
 }
 
 async fn follow(state: &OfficeState, mut socket: WebSocket, enterprise: &str, lang: Lang) -> End {
-    let is_own = |call: &CallRecord| call.office.as_ref().is_some_and(|office| office.enterprise == enterprise);
+    let is_own =
+        |call: &CallRecord| call.office.as_ref().is_some_and(|office| office.enterprise == enterprise);
     // Before the calls are looked up: nothing falls between.
     let mut changes = state.app.engine.changes();
     let calls = state.app.engine.live_calls();

@@ -37,7 +37,12 @@ impl FromRef<OfficeState> for AppState {
 }
 
 /// Serves the office API until `shutdown`.
-pub async fn serve(listener: TcpListener, mut app: AppState, office: OfficeHandle, shutdown: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    mut app: AppState,
+    office: OfficeHandle,
+    shutdown: CancellationToken,
+) {
     app.stopping = shutdown.clone();
     let state = OfficeState { app: app.clone(), office, limits: Arc::default() };
     server::run(listener, router(state), server::Bounds::of(&app.config()), shutdown).await;

@@ -237,7 +237,8 @@ impl Given {
     fn of_query(query: Option<&str>, headers: &HeaderMap) -> Self {
         let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
         // Of one that is given twice the last counts, as in FastAPI.
-        let values = pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect();
+        let values =
+            pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect();
         Self::with_header(Place::Query, values, headers)
     }
 
@@ -299,7 +300,8 @@ async fn call(
             state.app.metrics.office.refused("number_rate");
         })?;
         let host = state.office.host(&enterprise).settings().address.clone();
-        let request = request(&config, &enterprise, OfficeKind::Call, code.clone(), phone.clone(), address.to_string());
+        let request =
+            request(&config, &enterprise, OfficeKind::Call, code.clone(), phone.clone(), address.to_string());
         let call_id = place(&state, request, "Call initiation failed").await?;
         tracing::info!("Команда выполнена на {host}: {code} -> {number}");
         let (call, timed_out) = wait_for(&state, call_id, asked.wait, lang).await?;
@@ -334,7 +336,8 @@ async fn listen(
     let from = faults.extension("monitor_from", given.get("monitor_from"));
     let secret = faults.secret("clientId", given.get("clientId"));
     let wait = given.wait(&mut faults);
-    let (Some(mode), Some(target), Some(from), Some(secret), true) = (mode, target, from, secret, faults.is_empty())
+    let (Some(mode), Some(target), Some(from), Some(secret), true) =
+        (mode, target, from, secret, faults.is_empty())
     else {
         state.app.metrics.office.refused("parameters");
         return Err(OfficeError::Faults(faults));
@@ -385,7 +388,10 @@ async fn listen(
 }
 
 /// Extensions of another enterprise on the same host are none of this one's.
-fn check_own<const N: usize>(enterprise: &Enterprise, extensions: [&Extension; N]) -> Result<(), OfficeError> {
+fn check_own<const N: usize>(
+    enterprise: &Enterprise,
+    extensions: [&Extension; N],
+) -> Result<(), OfficeError> {
     let Some(own) = &enterprise.settings.extensions else { return Ok(()) };
     match extensions.into_iter().find(|extension| !own.contains(extension.as_str())) {
         Some(other) => {

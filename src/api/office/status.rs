@@ -7,7 +7,10 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{OfficeState, guard};
-use crate::{config::OfficeWay, enterprises::Link};
+use crate::{
+    call::{WayChoice, WayKind},
+    enterprises::DirectoryState,
+};
 
 /// The name that the service had before.
 const SERVICE: &str = "asterisk-call-management";
@@ -76,19 +79,18 @@ async fn health(State(state): State<OfficeState>) -> Json<OfficeHealth> {
 ))]
 async fn status(State(state): State<OfficeState>) -> Json<OfficeStatus> {
     let config = guard::office_config(&state);
-    let directory = state.office.directory().state();
-    let (database, error, since) = match directory.database {
-        Link::Connected => ("connected", None, None),
-        Link::Away { since, why } => ("disconnected", Some(why), Some(since)),
+    let (database, error, since, known) = match state.office.directory().state() {
+        DirectoryState::Connected { known, .. } => ("connected", None, None, known),
+        DirectoryState::Away { since, why, known } => ("disconnected", Some(why), Some(since), known),
     };
     let has_events = config.ami_user.is_some() || config.ari_user.is_some();
     let method = match config.way {
-        OfficeWay::Auto if has_events => "auto",
-        OfficeWay::Auto => "SSH CLI",
-        OfficeWay::Only(way) => match way {
-            crate::call::WayKind::Ssh => "SSH CLI",
-            crate::call::WayKind::Ami => "AMI",
-            crate::call::WayKind::Ari => "ARI",
+        WayChoice::Auto if has_events => "auto",
+        WayChoice::Auto => "SSH CLI",
+        WayChoice::Only(way) => match way {
+            WayKind::Ssh => "SSH CLI",
+            WayKind::Ami => "AMI",
+            WayKind::Ari => "ARI",
         },
     };
     Json(OfficeStatus {
@@ -102,7 +104,7 @@ async fn status(State(state): State<OfficeState>) -> Json<OfficeStatus> {
         },
         database_error: error,
         database_away_since: since,
-        known_enterprises: directory.known,
+        known_enterprises: known,
         live_calls: state.office.live(),
         bot_version: env!("CARGO_PKG_VERSION").to_owned(),
     })

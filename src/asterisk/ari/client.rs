@@ -218,7 +218,8 @@ impl Ari {
             app: &'a str,
         }
         let body = Body { spy: "both", whisper: whisper.as_str(), app: &self.target.app };
-        self.command(Request::new(Method::POST, &["channels", channel_id, "snoop", snoop_id]).json(&body)).await
+        self.command(Request::new(Method::POST, &["channels", channel_id, "snoop", snoop_id]).json(&body))
+            .await
     }
 
     /// Makes a mixing bridge; one with this id that is there already is no error.

@@ -33,7 +33,9 @@ pub enum OfficeInput {
         detailed: bool,
     },
     /// The host's own id of the call was found out later.
-    Linked { linked_id: String },
+    Linked {
+        linked_id: String,
+    },
     /// It certainly did not, and nothing will come of it.
     NotTaken(HostFailure),
     /// Whether it did is not known.

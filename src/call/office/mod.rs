@@ -185,6 +185,40 @@ impl FromStr for WayKind {
     }
 }
 
+/// By which way a host is to be spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WayChoice {
+    /// The best of those that are set up and work.
+    Auto,
+    Only(WayKind),
+}
+
+impl WayChoice {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            WayChoice::Auto => "auto",
+            WayChoice::Only(way) => way.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for WayChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for WayChoice {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "auto" => Ok(WayChoice::Auto),
+            word => word.parse().map(WayChoice::Only),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -40,7 +40,10 @@ impl Root {
     /// What is new between two looks with nothing but the order between them, and not another call's of ours.
     pub fn between(order: &Order, before: &Channels, after: &Channels, own: &[String]) -> Option<Self> {
         let new = after.originated(before, order.extension.as_str(), &order.context);
-        Self::the_one(order, new.into_iter().filter(|root| !own.contains(&root.unique_id.as_str().to_owned())))
+        Self::the_one(
+            order,
+            new.into_iter().filter(|root| !own.contains(&root.unique_id.as_str().to_owned())),
+        )
     }
 
     /// The call of an order of before, by its linkedid or else by its age.
@@ -147,7 +150,9 @@ impl Followed {
         for (leg, channel) in sides(&look) {
             now.insert(channel.name.clone(), (leg, channel.state.clone()));
             let before = self.seen.get(&channel.name).map(|(_, state)| state);
-            inputs.extend(steps(before, &channel.state).into_iter().map(|seen| sight(leg, &channel.name, seen)));
+            inputs.extend(
+                steps(before, &channel.state).into_iter().map(|seen| sight(leg, &channel.name, seen)),
+            );
         }
         for (name, (leg, _)) in self.seen.iter().filter(|(name, _)| !now.contains_key(*name)) {
             inputs.push(sight(*leg, name, Seen::Gone { cause: None, sip: None }));
@@ -282,7 +287,8 @@ impl Inner {
             }
             let since = one.since.elapsed();
             let young = roots(&one.order, channels).filter(|root| {
-                root.age <= since + Duration::from_secs(1) && !own.contains(&root.unique_id.as_str().to_owned())
+                root.age <= since + Duration::from_secs(1)
+                    && !own.contains(&root.unique_id.as_str().to_owned())
             });
             if let Some(root) = Root::the_one(&one.order, young) {
                 one.root = root;
@@ -293,7 +299,8 @@ impl Inner {
         }
         for call in lost {
             followed.remove(&call);
-            let why = "its channel can't be told from others at the host, or was gone before anybody looked".to_owned();
+            let why = "its channel can't be told from others at the host, or was gone before anybody looked"
+                .to_owned();
             self.inboxes.put(call, OfficeInput::Blind { why });
         }
     }

@@ -129,7 +129,8 @@ impl Line {
                 Exit::Signal(name) => (None, Some(name.as_str())),
                 Exit::Unknown => (None, None),
             };
-            let answer = crate::asterisk::console::of_exec(command, status, signal, &output.stdout, &output.stderr);
+            let answer =
+                crate::asterisk::console::of_exec(command, status, signal, &output.stdout, &output.stderr);
             return answer.map(|answer| vec![answer]).map_err(|error| of_console(&error));
         }
         let batch = Batch::new(commands);
@@ -168,5 +169,11 @@ pub(super) fn of_console(error: &ConsoleError) -> HostError {
         ConsoleError::Full => HostErrorKind::Overloaded,
         _ => HostErrorKind::Unreachable,
     };
-    HostError { kind, way: Some(WayKind::Ssh), is_certain: !error.may_have_acted(), words, why: error.to_string() }
+    HostError {
+        kind,
+        way: Some(WayKind::Ssh),
+        is_certain: !error.may_have_acted(),
+        words,
+        why: error.to_string(),
+    }
 }
