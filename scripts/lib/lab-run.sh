@@ -49,6 +49,13 @@ pid_of() {
     tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$2/" && echo "$pid"
 }
 
+# Does a process live? One that has ended and that nobody has asked about yet has no words.
+lives() {
+  local first=
+  { IFS= read -r -d '' first <"/proc/$1/cmdline"; } 2>/dev/null
+  [[ -n $first ]]
+}
+
 asterisk_cli() { # pbx|carrier DIR COMMAND
   "${AST_BIN[@]}" -C "$2/$1/etc/asterisk.conf" -rx "$3"
 }
@@ -147,7 +154,7 @@ stop_all() {
   done
   local tries=0
   for pid in "${pids[@]}"; do
-    while [[ -e /proc/$pid ]] && ((tries++ < 60)); do sleep 0.05; done
+    while lives "$pid" && ((tries++ < 60)); do sleep 0.05; done
     kill -KILL "$pid" 2>/dev/null || true
   done
 }

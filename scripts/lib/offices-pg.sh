@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2153
+# shellcheck shell=bash disable=SC2034,SC2153 # settings are read by name
 # Part of scripts/offices: a PostgreSQL cluster of its own with the table of enterprises.
 
 default_pg_env() { # DIR
@@ -29,7 +29,7 @@ inside_pg() { # FOLDER PROGRAM ARGUMENT...
     libraries=$(LAB_TOOLS=/mnt/tools tool_libraries "$path")
     export LD_LIBRARY_PATH=$libraries
   fi
-  cd /mnt/pg
+  cd /mnt/pg || exit
   unset "${!LAB_@}" "${!OFFICES_@}"
   exec setpriv --reuid=nobody --regid=nogroup --clear-groups "$path" "$@"
 }
@@ -58,15 +58,12 @@ write_pg() { # DIR
 }
 
 start_pg() { # DIR
-  local dir=$1 until=$((SECONDS + 30)) AS=() path
+  local dir=$1 AS=() LAB_PROCESSES=(pg) path
   path=$(tool postgres)
   # The setting of no meaning is by which "down" knows it in the list of processes.
   start pg "$dir" unshare --mount --propagation private "$LAB_ROOT/scripts/offices" inside-pg "$dir/pg" "$path" \
     -D /mnt/pg/data -c "offices.dir=$dir/"
-  until [[ -S $dir/pg/.s.PGSQL.$PG_PORT ]] && pg_admin "$dir" postgres -Atc 'select 1' >/dev/null 2>&1; do
-    pid_of pg "$dir" >/dev/null && ((SECONDS < until)) || die "PostgreSQL did not start: $(tail -n 3 "$dir/pg.out")"
-    sleep 0.02
-  done
+  wait_for 30 "$dir" pg_answers "$dir" || die "PostgreSQL did not start: $(tail -n 3 "$dir/pg.out")"
 }
 
 # Fast: clients are cut off, what is committed stays.
@@ -79,6 +76,8 @@ stop_pg() { # DIR
   fi
   rm -f "$1/pg.pid"
 }
+
+pg_answers() { [[ -S $1/pg/.s.PGSQL.$PG_PORT ]] && pg_admin "$1" postgres -Atc 'select 1' >/dev/null 2>&1; }
 
 pg_admin() { # DIR DATABASE ARGUMENT...
   local dir=$1 database=$2

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # names that scripts/lib/lab-run.sh goes by
 # Part of scripts/offices: starting, stopping and telling how it is.
 
 # For what comes from scripts/lab. Phones and offices first, so that a call's end is seen by somebody.
@@ -87,7 +87,7 @@ offices_failed() {
 offices_healthy() { # DIR
   local name
   for name in "${LAB_PROCESSES[@]}"; do pid_of "$name" "$1" >/dev/null || return 1; done
-  all_phones_on "$1" && pg_admin "$1" "$PG_DATABASE" -Atc 'select 1' >/dev/null 2>&1
+  all_phones_on "$1" && pg_answers "$1"
 }
 
 offices_summary() {

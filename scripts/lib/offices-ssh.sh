@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # AS and LAB_PROCESSES are what lab-run.sh goes by
 # Part of scripts/offices: a real sshd for each office, in namespaces of its own: its root has another
 # password than this machine's, /var/run/asterisk is its office's, and ending one process ends its sessions.
 
@@ -26,8 +26,9 @@ write_ssh() { # DIR OFFICE
 new_host_keys() { # FOLDER
   local kind pids=() pid
   rm -f "$1"/host_*
-  for kind in ed25519 ecdsa rsa; do
-    with_tool ssh-keygen -q -t "$kind" $([[ $kind != rsa ]] || echo -b 2048) -N '' -C host -f "$1/host_$kind" &
+  for kind in 'ed25519' 'ecdsa' 'rsa -b 2048'; do
+    # shellcheck disable=SC2086 # a kind and its size
+    with_tool ssh-keygen -q -t $kind -N '' -C host -f "$1/host_${kind%% *}" &
     pids+=($!)
   done
   for pid in "${pids[@]}"; do wait "$pid"; done
@@ -85,15 +86,12 @@ CONF
 }
 
 start_sshd() { # DIR OFFICE
-  local dir=$1 office=$2 path until=$((SECONDS + 20)) AS=()
+  local dir=$1 office=$2 path AS=() LAB_PROCESSES=("$2-sshd")
   path=$(tool sshd)
   start "$office-sshd" "$dir" unshare --mount --propagation private --pid --fork --kill-child \
     "$LAB_ROOT/scripts/offices" inside-sshd "$dir/$office-ssh" "$dir/$office/run" "$path" "$(tool_libraries "$path")"
-  until answers "$(setting "$office" IP)" "$(setting "$office" SSH_PORT)"; do
-    pid_of "$office-sshd" "$dir" >/dev/null && ((SECONDS < until)) ||
-      die "the sshd of $office did not start: $(tail -n 3 "$dir/$office-sshd.out")"
-    sleep 0.02
-  done
+  wait_for 20 "$dir" answers "$(setting "$office" IP)" "$(setting "$office" SSH_PORT)" ||
+    die "the sshd of $office did not start: $(tail -n 3 "$dir/$office-sshd.out")"
 }
 
 # In the namespaces. /run is an empty one, with what sshd and the console look for; /var/log is nobody's.

@@ -74,9 +74,9 @@ fetch_tools() {
 download_missing() {
   local names
   names=$(apt-get -s -o Debug::NoLocking=1 -o APT::Install-Recommends=false -y install "$@" |
-    sed -n 's/^Inst \([^ ]*\) .*/\1/p' | grep -vE "$OFFICES_NOT") && [[ -n $names ]] &&
-    # shellcheck disable=SC2086 # a list of packages
-    apt-get -q download -o APT::Sandbox::User= $names
+    sed -n 's/^Inst \([^ ]*\) .*/\1/p' | grep -vE "$OFFICES_NOT") || return
+  # shellcheck disable=SC2086 # a list of packages
+  apt-get -q download -o APT::Sandbox::User= $names
 }
 
 offices_setup() {
