@@ -10,7 +10,7 @@ write_phones() { # DIR
   local base=$1/phones etc=$1/phones/etc office
   write_common "$base"
   { ship modules.conf
-    printf 'load = %s.so\n' app_playtones app_senddtmf app_mixmonitor app_stack app_verbose func_db func_math; } >"$etc/modules.conf"
+    printf 'load = %s.so\n' app_playtones app_senddtmf res_speech res_agi app_stack app_verbose func_db func_math; } >"$etc/modules.conf"
   printf '[general]\nenabled = no\n' >"$etc/http.conf"
   printf '[general]\nenabled = no\n' >"$etc/ari.conf"
   {
@@ -55,7 +55,7 @@ phones_dialplan() { # FOLDER of recordings
     # What a phone that dials by itself does with its own end of the call.
     printf '[dials-%s]\n' "$office"
     for desk in "${DESKS[@]}"; do
-      printf 'exten => %s,1,Set(CHANNEL(accountcode)=%s-%s)\n same => n,Set(TONE=%s)\n same => n,Gosub(talk,s,1)\n same => n,Wait(7200)\n' \
+      printf 'exten => %s,1,Set(CHANNEL(accountcode)=%s-%s)\n same => n,Set(TONE=%s)\n same => n,Gosub(talk,s,1)\n same => n,EAGI(${EAR})\n' \
         "$desk" "$office" "$desk" "${DESK_TONE[$desk]}"
     done
   done
@@ -64,7 +64,7 @@ phones_dialplan() { # FOLDER of recordings
 exten => answer,1,Ringing()
  same => n,Wait(${DB(delays/${CHANNEL(accountcode)})})
  same => n,Gosub(talk,s,1)
- same => n,Wait(7200)
+ same => n,EAGI(${EAR})
 exten => ring,1,Ringing()
  same => n,Wait(7200)
 exten => busy,1,Hangup(17)
@@ -72,21 +72,28 @@ exten => off,1,Hangup(19)
 CONF
   # 603 as a desk phone says it; before PJSIPHangup there is only 403.
   if (($(asterisk_version) >= 20)); then echo 'exten => decline,1,PJSIPHangup(603)'; else echo 'exten => decline,1,Hangup(21)'; fi
-  # Only what comes from the network is recorded: what the phone hears.
+  # EAGI hands out what comes from the network, what the phone hears, and at once: Record and MixMonitor
+  # write 32 kB at a time, which is two seconds.
   cat <<CONF
 [talk]
 exten => s,1,Answer()
- same => n,MixMonitor(,r($1/\${CHANNEL(accountcode)}-\${UNIQUEID}.wav))
+ same => n,Set(HEARD=$1/\${CHANNEL(accountcode)}-\${UNIQUEID}.sln)
+ same => n,Set(EAR=$(command -v cp),/dev/fd/3,\${HEARD})
  same => n,Playtones(\${TONE})
  same => n,Return()
 CONF
   external_numbers
 }
 
-# The carrier's table, with a voice (a tone) wherever a number answers.
+# The carrier's table, with a voice (a tone) wherever a number answers, and an ear from then on.
 external_numbers() {
   carrier_dialplan | sed -n '/^\[behave\]/,$p' |
-    sed 's/^ same => n,Answer()$/ same => n,Gosub(talk,s,1)/; /StopPlaytones()$/d'
+    awk -v timeout="$(command -v timeout)" '/^exten/ { talks = 0 }
+      /StopPlaytones\(\)$/ { next }
+      /,Wait\(7200\)$/ && talks { sub(/Wait\(7200\)$/, "EAGI(${EAR})") }
+      /,Wait\(/ && talks { sub(/Wait\(/, "EAGI(" timeout ","); sub(/\)$/, ",${EAR})") }
+      /,Answer\(\)$/ { sub(/Answer\(\)$/, "Gosub(talk,s,1)"); talks = 1 }
+      { print }'
   if (($(asterisk_version) >= 20)); then
     printf 'exten => _0[3-6]XX,1,PJSIPHangup(${EXTEN:1})\nexten => _1[3-6]XX,1,Ringing()\n same => n,Wait(1)\n same => n,PJSIPHangup(${EXTEN:1})\n'
   fi
@@ -155,37 +162,43 @@ do_dial() { # DIR OFFICE EXT NUMBER
   phones_cli "$1" "channel originate PJSIP/$4@$2-$3 extension $3@dials-$2" >/dev/null
 }
 
-do_heard() { find "$1/heard" -name '*.wav' -printf '%T@ %p\n' | sort -n | cut -d ' ' -f 2-; }
+# What each phone heard, one file for each call from its answer to its end: 16 bits, 8000 a second, no header.
+do_heard() { find "$1/heard" -name '*.sln' -printf '%T@ %p\n' | sort -n | cut -d ' ' -f 2-; }
 
-# Records anew, so that what was before (the ringing, another call) is not in it.
+# The part of its recording that is yet to come, so that what was before (a ringing tone) is not in it.
 do_listen() { # DIR SECONDS OFFICE/PHONE...
-  local dir=$1 seconds=${2:-} who channel file n=0 files=() channels=()
+  local dir=$1 seconds=${2:-} who channel file n=0 files=() begins=()
   [[ $seconds =~ ^[0-9]+(\.[0-9]+)?$ && $# -gt 2 ]] || die "usage: scripts/offices listen DIR SECONDS OFFICE/EXT|NUMBER..."
   shift 2
   for who in "$@"; do
     channel=$(phone_channels "$dir" "$(phone_name "${who%%/*}" "${who#*/}")" | awk '$3 == "Up" { print $2 }' | tail -n 1)
     [[ -n $channel ]] || die "$who is in no call"
-    channels+=("$channel")
-  done
-  for who in "$@"; do
-    file=$dir/heard/listen-$$-$n.wav
-    phones_cli "$dir" "mixmonitor start ${channels[n++]} ,r($file)" >/dev/null
+    # One that has just answered pricks up its ears in a moment.
+    file=
+    wait_for 3 "$dir" has_ears "$dir" "$channel" || die "$who does not listen"
     files+=("$file")
   done
+  for file in "${files[@]}"; do begins+=("$(size_of "$file")"); done
   # Sound comes in real time; whoever gets none of it is not waited for.
-  wait_for "$(awk -v s="$seconds" 'BEGIN { print int(s) + 2 }')" "$dir" long_enough "$seconds" "${files[@]}" || true
-  for channel in "${channels[@]}"; do phones_cli "$dir" "mixmonitor stop $channel" >/dev/null; done
-  n=0
+  wait_for "$(awk -v s="$seconds" 'BEGIN { print int(s) + 3 }')" "$dir" all_have_grown || true
   for who in "$@"; do
-    "$(python)" "$LAB_LIB/tones.py" --tones "$TONES" --who "$who" "${files[n++]}"
+    "$(python)" "$LAB_LIB/tones.py" --tones "$TONES" --who "$who" --from "$(awk -v b="${begins[n]}" \
+      'BEGIN { print b / 16000 }')" "${files[n]}"
+    n=$((n + 1))
   done
 }
 
-long_enough() { # SECONDS FILE...
-  local seconds=$1 file size
-  shift
-  for file in "$@"; do
-    size=$(stat -c %s "$file" 2>/dev/null || echo 0)
-    awk -v s="$seconds" -v size="$size" 'BEGIN { exit size < 44 + s * 16000 }' || return 1
+has_ears() { # DIR CHANNEL
+  file=$(phones_cli "$1" "core show channel $2" | sed -n 's/^HEARD=//p')
+  [[ -e $file ]]
+}
+
+size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
+
+# 8000 samples of 16 bits a second.
+all_have_grown() {
+  local n
+  for n in "${!files[@]}"; do
+    awk -v s="$seconds" -v begin="${begins[n]}" -v size="$(size_of "${files[n]}")" 'BEGIN { exit size - begin < s * 16000 }' || return 1
   done
 }

@@ -41,7 +41,7 @@ offices_up() {
 start_everything() { # DIR
   local dir=$1 name pids=() pid code=0
   choose_user "$dir"
-  ((${#AS[@]} == 0)) || chown nobody:nogroup "$dir/heard"
+  ((${#AS[@]} == 0)) || chown -R nobody:nogroup "$dir/heard"
   for name in phones "${OFFICES[@]}"; do start_office_asterisk "$dir" "$name"; done
   for name in "${OFFICES[@]}"; do
     (mkdir -p "$dir/$name-ssh" && echo yes >"$dir/$name-ssh/streamlocal" && write_ssh "$dir" "$name" && start_sshd "$dir" "$name") &

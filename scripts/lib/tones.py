@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Which tones are in a recording: the level of each frequency in dB (0 is a sine at full scale), one JSON
-line a file. Only the standard library; 16-bit mono WAV, also one that is still being written.
+line a file. Only the standard library; 16-bit mono, WAV or bare at 8000 Hz, also while it is being written.
 
   tones.py [--tones 440,1000] [--from S] [--seconds S] [--who NAME] FILE...
 """
@@ -10,7 +10,7 @@ import json
 import math
 import sys
 
-BLOCK = 0.1  # seconds: tones 10 Hz apart can be told from each other
+BLOCK = 0.2  # seconds: 440 Hz is told from the 425 Hz of a ringing tone
 FLOOR = -120.0
 
 
@@ -18,8 +18,8 @@ def samples(path):
     """Rate and samples; the header's length is not believed, for it is written at the end."""
     with open(path, "rb") as file:
         data = file.read()
-    if len(data) < 44 or data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        return 8000, array.array("h")
+    if data[:4] != b"RIFF":
+        return 8000, numbers(data)
     at, rate, kind = 12, 8000, (1, 1, 16)
     while at + 8 <= len(data):
         name, length = data[at:at + 4], int.from_bytes(data[at + 4:at + 8], "little")
@@ -32,11 +32,15 @@ def samples(path):
         at += length + length % 2
     if kind != (1, 1, 16):
         sys.exit(f"tones.py: {path} is not 16-bit mono PCM")
+    return rate, numbers(data[at:])
+
+
+def numbers(data):
     sound = array.array("h")
-    sound.frombytes(data[at:len(data) - (len(data) - at) % 2])
+    sound.frombytes(data[:len(data) - len(data) % 2])
     if sys.byteorder == "big":
         sound.byteswap()
-    return rate, sound
+    return sound
 
 
 def goertzel(block, window, rate, frequency):
