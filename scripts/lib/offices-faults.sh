@@ -137,31 +137,41 @@ set_streamlocal() { # DIR OFFICE yes|no
   restart_sshd "$1" "$2"
 }
 
-do_ami_on() { # DIR OFFICE
+do_ami_on() { set_service "$1" "${2:-}" ami yes; }
+
+do_ami_off() { set_service "$1" "${2:-}" ami no; }
+
+do_ari_on() { set_service "$1" "${2:-}" ari yes; }
+
+do_ari_off() { set_service "$1" "${2:-}" ari no; }
+
+do_ami_drop() { office_fault "$@"; cut_connections "$1" "$2" AMI_PORT; }
+
+do_ari_drop() { office_fault "$@"; cut_connections "$1" "$2" HTTP; }
+
+# A reload shuts the door and leaves those who are in (both, on 22.10.1): they are shown out.
+set_service() { # DIR OFFICE ami|ari yes|no
+  local dir=$1 office=$2 port
   office_fault "$@"
-  write_ami "$2" yes | install_conf "$1/$2/etc/manager.conf"
-  asterisk_cli "$2" "$1" 'manager reload' >/dev/null
-  until_true 10 "$1" answers "$(setting "$2" IP)" "$(setting "$2" AMI_PORT)" || die "AMI of $2 did not come"
+  if [[ $3 == ami ]]; then
+    write_ami "$office" "$4" | install_conf "$dir/$office/etc/manager.conf"
+    asterisk_cli "$office" "$dir" 'manager reload' >/dev/null
+    port=AMI_PORT
+  else
+    write_http "$office" "$4" | install_conf "$dir/$office/etc/http.conf"
+    asterisk_cli "$office" "$dir" 'module reload http' >/dev/null
+    port=HTTP
+  fi
+  if [[ $4 == yes ]]; then
+    until_true 10 "$dir" answers "$(setting "$office" IP)" "$(setting "$office" "$port")" || die "$3 of $office did not come"
+  else
+    until_true 10 "$dir" is_closed "$(setting "$office" IP)" "$(setting "$office" "$port")" || die "$3 of $office did not go"
+    cut_connections "$dir" "$office" "$port"
+  fi
 }
 
-# A reload closes the door and leaves those who are in: they are shown out.
-do_ami_off() { # DIR OFFICE
-  office_fault "$@"
-  write_ami "$2" no | install_conf "$1/$2/etc/manager.conf"
-  asterisk_cli "$2" "$1" 'manager reload' >/dev/null
-  until_true 10 "$1" is_closed "$(setting "$2" IP)" "$(setting "$2" AMI_PORT)" || die "AMI of $2 did not go"
-}
-
-do_ari_on() { # DIR OFFICE
-  office_fault "$@"
-  write_http "$2" yes | install_conf "$1/$2/etc/http.conf"
-  asterisk_cli "$2" "$1" 'module reload http' >/dev/null
-  until_true 10 "$1" answers "$(setting "$2" IP)" "$(setting "$2" HTTP)" || die "ARI of $2 did not come"
-}
-
-do_ari_off() { # DIR OFFICE
-  office_fault "$@"
-  write_http "$2" no | install_conf "$1/$2/etc/http.conf"
-  asterisk_cli "$2" "$1" 'module reload http' >/dev/null
-  until_true 10 "$1" is_closed "$(setting "$2" IP)" "$(setting "$2" HTTP)" || die "ARI of $2 did not go"
+cut_connections() { # DIR OFFICE AMI_PORT|HTTP
+  local pid
+  pid=$(pid_of "$2" "$1") || die "the Asterisk of $2 does not run"
+  "$(python)" "$LAB_LIB/cut.py" "$pid" "$(setting "$2" "$3")" >/dev/null
 }

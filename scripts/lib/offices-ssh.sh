@@ -16,9 +16,10 @@ write_ssh() { # DIR OFFICE
   chmod 644 "$base/passwd"
   password=$(setting "$office" SSH_PASSWORD)
   printf '%s' "${password:-}" | set_shadow "$base"
-  # What a shell finds as "asterisk".
+  # What a shell finds as "asterisk": with the paths, and so the words, of a usual host.
+  sed 's|^astrundir => .*|astrundir => /var/run/asterisk|' "$dir/$office/etc/asterisk.conf" >"$base/asterisk.conf"
   { echo '#!/bin/sh'
-    printf 'exec'; printf ' %q' "${AST_BIN[@]}" -C "$dir/$office/etc/asterisk.conf"; echo ' "$@"'; } >"$base/bin/asterisk"
+    printf 'exec'; printf ' %q' "${AST_BIN[@]}" -C "$base/asterisk.conf"; echo ' "$@"'; } >"$base/bin/asterisk"
   chmod 755 "$base/bin/asterisk"
   write_sshd_config "$office" "$base" "$(<"$base/streamlocal")"
 }
