@@ -10,7 +10,7 @@ write_phones() { # DIR
   local base=$1/phones etc=$1/phones/etc office
   write_common "$base"
   { ship modules.conf
-    printf 'load = %s.so\n' app_playtones app_senddtmf res_speech res_agi app_stack app_verbose func_db func_math; } >"$etc/modules.conf"
+    printf 'load = %s.so\n' app_playtones app_senddtmf res_speech res_agi res_clioriginate app_stack app_verbose func_db func_math; } >"$etc/modules.conf"
   printf '[general]\nenabled = no\n' >"$etc/http.conf"
   printf '[general]\nenabled = no\n' >"$etc/ari.conf"
   {
