@@ -11,7 +11,7 @@ setting() {
   printf '%s' "${!name}"
 }
 
-# The nth address after one: next_ip 127.0.0.70 2
+# The nth address after one: next_ip 127.0.3.2 2
 next_ip() { echo "${1%.*}.$((${1##*.} + $2))"; }
 
 is_office() { [[ " ${OFFICES[*]} " == *" $1 "* ]] || die "no such office: $1 (there are ${OFFICES[*]})"; }
@@ -24,7 +24,7 @@ open_office_env() {
 
 # Passwords are kept for the life of DIR, addresses are those of the environment.
 default_office_env() {
-  local dir=$1 first=${OFFICES_FIRST:-${JUNE_IP:-127.0.0.70}} shift=${OFFICES_SHIFT:-${OFFICES_SHIFT_NOW:-0}} n=0 office
+  local dir=$1 first=${OFFICES_FIRST:-${JUNE_IP:-127.0.3.2}} shift=${OFFICES_SHIFT:-${OFFICES_SHIFT_NOW:-0}} n=0 office
   use_asterisk "${LAB_ASTERISK:-${ASTERISK:-any}}"
   OFFICES_SHIFT_NOW=$shift
   JUNE_NUMBER=0367 JULY_NUMBER=0368 JUNE_NAME=june JULY_NAME=july

@@ -83,7 +83,7 @@ CONF
     [[ ! -x $LAB_TOOLS/usr/lib/openssh/sshd-$part || $(tool sshd) != "$LAB_TOOLS"/* ]] ||
       printf 'Sshd%sPath "%s"\n' "${part^}" "$LAB_TOOLS/usr/lib/openssh/sshd-$part" >>"$2/sshd_config"
   done
-  if with_tool sshd -t -f "$2/sshd_config" -o PerSourcePenalties=no 2>/dev/null; then echo 'PerSourcePenalties no' >>"$2/sshd_config"; fi
+  if with_tool sshd -G -f "$2/sshd_config" -o PerSourcePenalties=no >/dev/null 2>&1; then echo 'PerSourcePenalties no' >>"$2/sshd_config"; fi
 }
 
 start_sshd() { # DIR OFFICE
