@@ -164,6 +164,12 @@ impl Faults {
     }
 }
 
+/// The members keep their order, which those of a JSON value would not.
+#[derive(Serialize)]
+struct Detail<'a> {
+    detail: &'a [Fault],
+}
+
 /// Echoes no more of a client's text than helps to find it.
 fn shown(text: &str) -> Value {
     Value::String(text.chars().take(200).collect())
@@ -220,7 +226,7 @@ impl IntoResponse for OfficeError {
         let text = |status, detail: &str| (status, Json(json!({"detail": detail}))).into_response();
         match self {
             OfficeError::Faults(faults) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"detail": faults.list}))).into_response()
+                (StatusCode::UNPROCESSABLE_ENTITY, Json(Detail { detail: &faults.list })).into_response()
             }
             OfficeError::InvalidClient => text(StatusCode::UNAUTHORIZED, "Invalid clientId"),
             OfficeError::DatabaseAway => {
