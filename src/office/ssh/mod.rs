@@ -42,7 +42,7 @@ struct Inner {
     line: Line,
     followed: Mutex<HashMap<CallId, Followed>>,
     /// A call is to be followed.
-    wake: Notify,
+    wake: Arc<Notify>,
     /// One originate an extension at a time, so that its channel can be told from another's.
     gates: Mutex<HashMap<Extension, Arc<AsyncMutex<()>>>>,
     inboxes: Inboxes,
@@ -75,7 +75,7 @@ impl SshWay {
             unfit,
             line: Line::new(SshHost::new(target), ssh.socket.clone()),
             followed: Mutex::default(),
-            wake: Notify::new(),
+            wake: Arc::default(),
             gates: Mutex::default(),
             inboxes,
             stop,
