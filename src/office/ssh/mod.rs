@@ -100,11 +100,7 @@ impl SshWay {
                 inner.order(dial, order).await?
             }
             What::Listen { target, mode } => {
-                // What would be listened to besides, because its name begins alike, is to be seen first.
-                let device = order.technology.device(target);
-                let before = inner.channels().await?;
-                let exact = !before.neighbours(&device).is_empty();
-                let target = SpyTarget { technology: order.technology, extension: target.clone(), exact };
+                let target = SpyTarget { technology: order.technology, extension: target.clone() };
                 let spy = Command::Spy { listener: order.extension.clone(), target, mode: *mode, context };
                 inner.order(spy, order).await?
             }
