@@ -162,11 +162,11 @@ impl AriWay {
         let bridges = ari.bridges().await.map_err(|error| self.error(&error))?;
         let busy = |channel: &Channel| {
             let bridge = bridges.iter().find(|bridge| bridge.channels.contains(&channel.id));
-            let peer = bridge.and_then(|bridge| bridge.channels.iter().find(|id| **id != channel.id));
-            let peer = peer.and_then(|id| channels.iter().find(|other| other.id == *id));
+            // What is beside it in the bridge may be half of a Local channel, which has no number.
+            let with = Some(channel.connected.number.clone());
             Busy {
                 channel: channel.name.clone(),
-                with: peer.map(|peer| peer.caller.number.clone()).filter(|number| !number.is_empty()),
+                with: with.filter(|number| bridge.is_some() && !number.is_empty()),
                 state: channel.state.clone(),
                 seconds: None,
                 is_talking: channel.state == "Up" && bridge.is_some(),
