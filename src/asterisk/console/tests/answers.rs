@@ -217,10 +217,7 @@ fn a_neighbour_whose_name_begins_alike_is_not_the_target() {
     let list =
         Channels::parse(&[line("SIP/150-00000001"), line("SIP/1500-00000002")].concat()).expect("a list");
     let talking = list.talking("SIP/150");
-    assert_eq!(
-        talking.iter().map(|channel| channel.name.as_str()).collect::<Vec<_>>(),
-        ["SIP/150-00000001"]
-    );
+    assert_eq!(talking.iter().map(|channel| channel.name.as_str()).collect::<Vec<_>>(), ["SIP/150-00000001"]);
 }
 
 #[test]
