@@ -152,10 +152,16 @@ impl Client {
     }
 }
 
+/// The answer, once the database has one for the bot: on a busy machine it may be late.
 async fn answer(request: reqwest::RequestBuilder) -> Answer {
-    let response = request.send().await.expect("the bot answers");
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Answer { status, headers, text: response.text().await.expect("a body") }
+    until("the database answers the bot", SOON, async || {
+        let request = request.try_clone().expect("the body is no stream");
+        let response = request.send().await.expect("the bot answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let answer = Answer { status, headers, text: response.text().await.expect("a body") };
+        if status == 503 && answer.text.contains("Database") { Err(answer.text) } else { Ok(answer) }
+    })
+    .await
 }
 
 /// `status reason ended_by reached` of a call that has ended, and SIP status and cause if there are any.
