@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::Office;
-use crate::asterisk::ssh::{Fate, SshError};
+use crate::asterisk::ssh::{ChangedKey, Fate, SshError};
 
 fn known(office: &Office) -> String {
     fs::read_to_string(office.target.known_hosts.file()).unwrap_or_default()
@@ -34,9 +34,8 @@ async fn a_changed_key_gets_no_password_until_the_operator_removes_the_old_one()
     let tries = office.sshd.seen.count(|seen| &seen.password_tries);
 
     let error = office.error("echo").await;
-    let SshError::HostKeyChanged { presented, known: old, line: 1, remedy, .. } = &error else {
-        panic!("{error}")
-    };
+    let SshError::HostKeyChanged(changed) = &error else { panic!("{error}") };
+    let ChangedKey { presented, known: old, remedy, .. } = &**changed;
     assert!(presented.starts_with("ssh-ed25519 SHA256:") && old.starts_with("ssh-ed25519 SHA256:"));
     assert_ne!(presented, old);
     assert!(remedy.contains(&format!("ssh-keygen -R '[127.0.0.1]:{}' -f ", office.target.port)), "{remedy}");
