@@ -23,11 +23,15 @@ fmt:
 lint:
     cargo fmt --all --check
     cargo clippy --locked --workspace --all-targets -- -D warnings
-    shellcheck --external-sources scripts/bench scripts/fuzz scripts/lab scripts/quickstart scripts/test scripts/lib/*.sh .ci/run
+    shellcheck --external-sources scripts/bench scripts/fuzz scripts/lab scripts/offices scripts/quickstart scripts/test scripts/lib/*.sh .ci/run
 
 # The laboratory: just lab up, just lab numbers, just lab help
 lab *ARGS:
     scripts/lab {{ARGS}}
+
+# The laboratory of enterprises: just offices up .lab/offices, just offices help
+offices *ARGS:
+    scripts/offices {{ARGS}}
 
 # The figures of docs/performance.md: just bench all, just bench limit --short
 bench *ARGS:

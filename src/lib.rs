@@ -11,6 +11,7 @@ pub mod enterprises;
 pub mod lang;
 pub mod logging;
 pub mod metrics;
+pub mod office;
 pub mod scenario;
 pub mod secret;
 pub mod store;

@@ -8,7 +8,7 @@ const FLOORS: [&[&str]; 5] = [
     &["lang", "scenario", "secret"],
     &["call"],
     &["asterisk", "enterprises", "store", "config", "logging", "metrics"],
-    &["engine"],
+    &["engine", "office"],
     &["api", "doctor"],
 ];
 

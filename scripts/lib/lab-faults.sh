@@ -106,7 +106,7 @@ restarts_itself() { [[ $AST_KIND == system ]] && command -v asterisk >/dev/null;
 wait_for_end() {
   local tries
   for ((tries = 0; tries < 600; tries++)); do
-    [[ -e /proc/$1 ]] || return 0
+    lives "$1" || return 0
     sleep 0.05
   done
   return 1

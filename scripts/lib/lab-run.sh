@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # Part of scripts/lab: starting, stopping and asking.
 
+# Which Asterisks there are (folders of DIR), and which processes, the first to be stopped first.
+LAB_ASTERISKS=(pbx carrier)
+LAB_PROCESSES=(front pbx carrier)
+
 lab_dir() {
   local dir=${1:-$LAB_HOME/run}
   mkdir -p "$dir"
@@ -20,7 +24,7 @@ choose_user() {
     test -x "$dir" -a -r "$AST_MODULES" -a -r "$LAB_LIB/carrier.py" 2>/dev/null &&
     setpriv --reuid=nobody --regid=nogroup --clear-groups "$(python)" -c '' 2>/dev/null; then
     AS=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
-    chown -R nobody:nogroup "$dir/pbx" "$dir/carrier"
+    chown -R nobody:nogroup "${LAB_ASTERISKS[@]/#/$dir/}"
   fi
 }
 
@@ -45,6 +49,13 @@ pid_of() {
     tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$2/" && echo "$pid"
 }
 
+# Does a process live? One that has ended and that nobody has asked about yet has no words.
+lives() {
+  local first=
+  { IFS= read -r -d '' first <"/proc/$1/cmdline"; } 2>/dev/null
+  [[ -n $first ]]
+}
+
 asterisk_cli() { # pbx|carrier DIR COMMAND
   "${AST_BIN[@]}" -C "$2/$1/etc/asterisk.conf" -rx "$3"
 }
@@ -66,7 +77,7 @@ wait_for() {
   shift 2
   until "$@"; do
     ((SECONDS < until)) || return 1
-    for name in pbx carrier front; do
+    for name in "${LAB_PROCESSES[@]}"; do
       [[ -e $dir/$name.pid ]] || continue
       pid_of "$name" "$dir" >/dev/null || { sleep 0.3; pid_of "$name" "$dir" >/dev/null || return 1; }
     done
@@ -74,10 +85,12 @@ wait_for() {
   done
 }
 
-booted() { # DIR: both have finished loading
-  [[ -S $1/pbx/run/asterisk.ctl && -S $1/carrier/run/asterisk.ctl ]] &&
-    asterisk_cli pbx "$1" 'core waitfullybooted' 2>/dev/null | grep -q 'fully booted' &&
-    asterisk_cli carrier "$1" 'core waitfullybooted' 2>/dev/null | grep -q 'fully booted'
+booted() { # DIR: all have finished loading
+  local name
+  for name in "${LAB_ASTERISKS[@]}"; do
+    [[ -S $1/$name/run/asterisk.ctl ]] &&
+      asterisk_cli "$name" "$1" 'core waitfullybooted' 2>/dev/null | grep -q 'fully booted' || return 1
+  done
 }
 
 trunk_is() { # DIR STATUS: of the trunk's contact: Avail, Unavail, NonQual
@@ -132,7 +145,7 @@ healthy() {
 
 stop_all() {
   local dir=$1 name pid pids=()
-  for name in front pbx carrier; do
+  for name in "${LAB_PROCESSES[@]}"; do
     if pid=$(pid_of "$name" "$dir"); then
       kill "$pid" 2>/dev/null || true
       pids+=("$pid")
@@ -141,7 +154,7 @@ stop_all() {
   done
   local tries=0
   for pid in "${pids[@]}"; do
-    while [[ -e /proc/$pid ]] && ((tries++ < 60)); do sleep 0.05; done
+    while lives "$pid" && ((tries++ < 60)); do sleep 0.05; done
     kill -KILL "$pid" 2>/dev/null || true
   done
 }

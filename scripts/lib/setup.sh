@@ -125,6 +125,32 @@ keep_addresses() {
   done
 }
 
+# Picks addresses for the offices in DIR: four in a row from 127.0.3.FIRST, or later ones, or other ports.
+# Exports OFFICES_*, which "scripts/offices up" goes by.
+pick_offices() { # DIR FIRST
+  local dir=$1 n shift office wishes
+  export OFFICES_FIRST OFFICES_SHIFT
+  if [[ -r $dir/env ]] && "$ROOT/scripts/offices" status "$dir" >/dev/null 2>&1; then
+    { read -r OFFICES_FIRST; read -r OFFICES_SHIFT; } < <("$ROOT/scripts/offices" settings "$dir" JUNE_IP OFFICES_SHIFT_NOW)
+    return
+  fi
+  [[ ! -r $dir/env ]] || "$ROOT/scripts/offices" down "$dir" >/dev/null 2>&1 || true
+  for shift in 0 10000 20000; do
+    for n in "$2" $((60 + $2)) $((120 + $2)) $((180 + $2)); do
+      wishes=("127.0.3.$((n + 2)):$((5060 + shift))/udp" "127.0.3.$((n + 3)):$((5432 + shift))/tcp")
+      for office in "$n" $((n + 1)); do
+        wishes+=("127.0.3.$office:$((5060 + shift))/udp" "127.0.3.$office:$((5059 + shift))/tcp"
+          "127.0.3.$office:$((5038 + shift))/tcp" "127.0.3.$office:$((8088 + shift))/tcp")
+      done
+      if ports_free "${wishes[@]}"; then
+        OFFICES_FIRST=127.0.3.$n OFFICES_SHIFT=$shift
+        return 0
+      fi
+    done
+  done
+  return 1
+}
+
 # The bot of DIR as a process: DIR/bot.pid is believed only if that process runs with DIR's configuration.
 bot_pid() {
   local pid

@@ -11,7 +11,7 @@ use super::{
     extract::{CallPath, Language},
     view::CallView,
 };
-use crate::{engine::HangupAnswer, store::Deleted};
+use crate::{call::CallId, engine::HangupAnswer, store::Deleted};
 
 /// What was asked for is done, or under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -23,6 +23,10 @@ pub struct Done {
 impl Done {
     fn new(message: String) -> Json<Self> {
         Json(Done { success: true, message })
+    }
+
+    pub(super) fn hanging_up(id: CallId) -> Json<Self> {
+        Self::new(format!("Call {id} is being hung up"))
     }
 }
 
@@ -85,8 +89,11 @@ async fn delete(State(state): State<AppState>, CallPath(id): CallPath) -> Result
     )
 )]
 async fn hangup(State(state): State<AppState>, CallPath(id): CallPath) -> Result<Json<Done>, ApiError> {
+    if state.office.as_ref().is_some_and(|office| office.hang_up(id)) {
+        return Ok(Done::hanging_up(id));
+    }
     match state.engine.hangup(id).await {
-        HangupAnswer::Asked(_) => Ok(Done::new(format!("Call {id} is being hung up"))),
+        HangupAnswer::Asked(_) => Ok(Done::hanging_up(id)),
         HangupAnswer::Ended(call) => Err(ApiError::CallEnded { id, status: call.status }),
         // The engine knows the live calls only.
         HangupAnswer::NotFound => match state.store.call(id).await? {

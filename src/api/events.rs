@@ -54,6 +54,18 @@ pub struct EventView {
     pub call: Option<CallView>,
 }
 
+impl EventView {
+    /// The events of a change, one an entry.
+    pub(super) fn of_change(change: &Change, lang: Lang) -> Vec<Self> {
+        let event_of = |(seq, entry): &(i64, Entry)| EventView {
+            call_id: change.record.id.0,
+            entry: EntryView::new(*seq, entry.clone()),
+            call: entry.status.is_some().then(|| CallView::new(&change.record, lang)),
+        };
+        change.entries.iter().map(event_of).collect()
+    }
+}
+
 /// The name of events that led to no state; the others are named by their state.
 const EVIDENCE: &str = "evidence";
 /// The name of the last event of a call's stream.
@@ -107,6 +119,16 @@ async fn of_call(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let after = last_event_id(&headers, query.as_deref())?;
+    stream_of(state, lang, id, after).await
+}
+
+/// The stream of one call, from its beginning or after an event.
+pub(super) async fn stream_of(
+    state: AppState,
+    lang: Lang,
+    id: CallId,
+    after: Option<i64>,
+) -> Result<Response, ApiError> {
     // Subscribed before the store is read: nothing falls between.
     let mut feed = Feed::new(state, lang, Some(id))?;
     let call = feed.state.store.call(id).await?.ok_or(ApiError::CallNotFound(id))?;
@@ -151,7 +173,7 @@ async fn of_all(
     Ok(feed.into_response())
 }
 
-fn last_event_id(headers: &HeaderMap, query: Option<&str>) -> Result<Option<i64>, ApiError> {
+pub(super) fn last_event_id(headers: &HeaderMap, query: Option<&str>) -> Result<Option<i64>, ApiError> {
     let params = Params::of(query, &["last_event_id"])?;
     let in_query = params.number("last_event_id", 0..=i64::MAX)?;
     let Some(value) = headers.get("last-event-id") else { return Ok(in_query) };

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt, ops::RangeInclusive, str::FromStr};
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, Path, Request},
+    extract::{FromRef, FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, header, request::Parts},
 };
 use futures_util::StreamExt;
@@ -20,10 +20,13 @@ use crate::{call::CallId, lang::Lang};
 /// A JSON object as the body.
 pub struct JsonBody<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T>
+where
+    AppState: FromRef<S>,
+{
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         if !is_json(request.headers()) {
             return Err(ApiError::UnsupportedMediaType);
         }
@@ -31,7 +34,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
             return Err(ApiError::UnsupportedEncoding);
         }
         let (limit, time) = {
-            let config = state.config();
+            let config = AppState::from_ref(state).config();
             (config.http.body_limit, config.http.request_timeout)
         };
         let bytes =
@@ -163,10 +166,10 @@ impl Params {
 /// The `{id}` of a path.
 pub struct CallPath(pub CallId);
 
-impl FromRequestParts<AppState> for CallPath {
+impl<S: Send + Sync> FromRequestParts<S> for CallPath {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let bad = || ApiError::parameter("id", "expected a UUID, as in the `id` of a call");
         let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| bad())?;
         // Only the form that the API itself writes.
@@ -180,12 +183,17 @@ impl FromRequestParts<AppState> for CallPath {
 /// The language for hints: the client's, else the configured one.
 pub struct Language(pub Lang);
 
-impl FromRequestParts<AppState> for Language {
+impl<S: Send + Sync> FromRequestParts<S> for Language
+where
+    AppState: FromRef<S>,
+{
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let wanted = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        let lang = wanted.and_then(Lang::of_accept_language).unwrap_or_else(|| state.config().http.language);
+        let lang = wanted
+            .and_then(Lang::of_accept_language)
+            .unwrap_or_else(|| AppState::from_ref(state).config().http.language);
         Ok(Language(lang))
     }
 }

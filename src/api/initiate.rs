@@ -29,7 +29,7 @@ use super::{
     view::CallView,
 };
 use crate::{
-    call::{CallRecord, CallRequest, Metadata, PhoneNumber, Reason, Status},
+    call::{CallId, CallRecord, CallRequest, Metadata, PhoneNumber, Reason, Status},
     config::{Config, MAX_DURATION, RING_TIMEOUT},
     engine::IdempotencyKey,
 };
@@ -75,7 +75,7 @@ pub enum Wait {
 }
 
 impl Wait {
-    fn is_over(self, status: Status) -> bool {
+    pub(super) fn is_over(self, status: Status) -> bool {
         match self {
             Wait::Answered => status >= Status::Answered,
             Wait::Ended => status.is_terminal(),
@@ -95,13 +95,13 @@ impl FromStr for Wait {
     }
 }
 
-const WAIT_SECONDS: u64 = 60;
-const LONGEST_WAIT: u64 = 600;
+pub(super) const WAIT_SECONDS: u64 = 60;
+pub(super) const LONGEST_WAIT: u64 = 600;
 const LONGEST_SCENARIO: usize = 64;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-const WAIT_TIMED_OUT: HeaderName = HeaderName::from_static("x-wait-timed-out");
-const TRUE: HeaderValue = HeaderValue::from_static("true");
+pub(super) const WAIT_TIMED_OUT: HeaderName = HeaderName::from_static("x-wait-timed-out");
+pub(super) const TRUE: HeaderValue = HeaderValue::from_static("true");
 
 /// What was asked for, as two requests are compared.
 #[derive(Serialize)]
@@ -245,7 +245,7 @@ fn out_of_range(field: &str, least: u64, most: u64) -> ApiError {
 fn with_defaults(asked: Asked, client: Client, config: &Config) -> CallRequest {
     let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     CallRequest {
-        phone: asked.phone,
+        phone: asked.phone.into(),
         caller_id: asked.caller_id.map(String::from).or_else(|| config.trunk.caller_id.clone()),
         scenario: asked.scenario.unwrap_or_else(|| config.scenario.default.clone()),
         ring_timeout: asked.ring_timeout.unwrap_or_else(|| seconds(config.dial.ring_timeout)),
@@ -280,6 +280,17 @@ async fn place(
         }
     }
     Ok((state.engine.place(request, Some(key)).await?, false))
+}
+
+/// The same for a call that is on disk.
+pub(super) async fn wait_by_id(
+    state: &AppState,
+    id: CallId,
+    until: Wait,
+    time: Duration,
+) -> Result<Arc<CallRecord>, ApiError> {
+    let call = state.store.call(id).await?.ok_or(ApiError::CallNotFound(id))?;
+    wait_for(state, Arc::new(call), until, time).await
 }
 
 /// The call when it has come as far as `until`, or as it is when the time is over.

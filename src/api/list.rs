@@ -24,7 +24,8 @@ use super::{
     view::CallView,
 };
 use crate::{
-    call::{EndedBy, PhoneNumber, Status},
+    call::{DialString, EndedBy, PhoneNumber, Status},
+    lang::Lang,
     store::{Cursor, Filter, Page},
 };
 
@@ -79,16 +80,22 @@ async fn list(
 ) -> Result<Json<CallList>, ApiError> {
     let params =
         Params::of(query.as_deref(), &["status", "phone", "from", "to", "limit", "offset", "cursor"])?;
+    let region = &state.config().dial.default_region;
+    let (filter, wanted) = self::query(&params)?;
+    let phone = params.text("phone").map(|text| phone(text, region)).transpose()?;
+    Ok(Json(page(&state, &Filter { phone, ..filter }, &wanted, lang).await?))
+}
+
+/// What the parameters ask for, but for the phone, which not every list reads alike.
+pub(super) fn query(params: &Params) -> Result<(Filter, Page), ApiError> {
     let StatusWords { statuses, ended_by } =
         params.text("status").map(StatusWords::parse).transpose()?.unwrap_or_default();
-    let region = &state.config().dial.default_region;
     let filter = Filter {
         statuses,
         ended_by,
-        reason: None,
-        phone: params.text("phone").map(|text| phone(text, region)).transpose()?,
         from: params.text("from").map(|text| moment("from", text, false)).transpose()?,
         to: params.text("to").map(|text| moment("to", text, true)).transpose()?,
+        ..Filter::default()
     };
     let cursor: Option<Cursor> = params
         .text("cursor")
@@ -101,12 +108,21 @@ async fn list(
         offset: params.number("offset", 0..=HIGHEST_OFFSET)?.unwrap_or(0),
         cursor,
     };
-    let listing = state.store.list(&filter, &page).await?;
-    Ok(Json(CallList {
+    Ok((filter, page))
+}
+
+pub(super) async fn page(
+    state: &AppState,
+    filter: &Filter,
+    page: &Page,
+    lang: Lang,
+) -> Result<CallList, ApiError> {
+    let listing = state.store.list(filter, page).await?;
+    Ok(CallList {
         total: listing.total,
         calls: listing.calls.iter().map(|call| CallView::new(call, lang)).collect(),
         next_cursor: listing.next.map(|cursor| cursor.to_string()),
-    }))
+    })
 }
 
 /// A comma list of statuses in our words and the original's.
@@ -165,10 +181,12 @@ fn unknown_status(word: &str) -> ApiError {
     ApiError::parameter("status", format!("{what} is no status; there are {}", known.join(", ")))
 }
 
-fn phone(text: &str, region: &str) -> Result<PhoneNumber, ApiError> {
+fn phone(text: &str, region: &str) -> Result<DialString, ApiError> {
     // A `+` that was not escaped arrives as a space.
     let text = text.strip_prefix(' ').map_or(text.to_owned(), |rest| format!("+{}", rest.trim_start()));
-    PhoneNumber::parse(&text, region).map_err(|source| ApiError::InvalidPhone { field: "phone", source })
+    PhoneNumber::parse(&text, region)
+        .map(DialString::from)
+        .map_err(|source| ApiError::InvalidPhone { field: "phone", source })
 }
 
 /// A time, or a date in UTC: its first moment, or the first after it.

@@ -18,6 +18,7 @@ mod list;
 mod loopback;
 mod messages;
 mod metrics;
+pub mod office;
 mod openapi;
 mod server;
 mod timeline;
@@ -30,7 +31,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{config::Config, engine::EngineHandle, metrics::Metrics, store::Store};
+use crate::{config::Config, engine::EngineHandle, metrics::Metrics, office::OfficeHandle, store::Store};
 
 pub use calls::Done;
 pub use error::{ApiError, PROBLEM_JSON, Problem};
@@ -53,6 +54,8 @@ pub struct AppState {
     limiters: Arc<auth::Limiters>,
     in_progress: Arc<idempotency::InProgress>,
     streams: Arc<Semaphore>,
+    /// `None` where there is no office API.
+    office: Option<OfficeHandle>,
     /// Cancelled when the server stops: what would wait or stream for long ends.
     stopping: CancellationToken,
 }
@@ -75,8 +78,14 @@ impl AppState {
             limiters: Arc::default(),
             in_progress: Arc::default(),
             streams: Arc::new(Semaphore::new(streams)),
+            office: None,
             stopping: CancellationToken::new(),
         }
+    }
+
+    /// The same with the offices' calls, which can then be hung up here too.
+    pub fn with_office(self, office: OfficeHandle) -> Self {
+        AppState { office: Some(office), ..self }
     }
 
     fn config(&self) -> Arc<Config> {

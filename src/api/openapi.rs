@@ -14,7 +14,7 @@ use utoipa::{
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{AppState, error::PROBLEM_JSON, events::EventView};
+use super::{error::PROBLEM_JSON, events::EventView};
 
 /// The document before any path.
 pub fn base() -> OpenApi {
@@ -35,6 +35,20 @@ pub fn base() -> OpenApi {
             tag("health", "How the bot is"),
         ]))
         .build()
+}
+
+/// The office API's document before any path.
+pub fn office_base() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("novofon-bot: office API")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Click-to-call and monitoring for enterprises that have an Asterisk of their own. Errors are \
+             `{\"detail\": ...}`; of bad parameters 422 tells all. 401: no such secret; 429: too many requests, with \
+             `Retry-After`; 503: the enterprises' database is away.",
+        ))
+        .build();
+    OpenApiBuilder::new().info(info).build()
 }
 
 /// Adds what stands before every guarded route: a key, its rate.
@@ -85,7 +99,7 @@ pub fn to_json(document: &OpenApi) -> String {
 }
 
 /// `/openapi.json` and `/docs`; both are free, they hold no secrets.
-pub fn routes(document: &OpenApi) -> Router<AppState> {
+pub fn routes<S: Clone + Send + Sync + 'static>(document: &OpenApi) -> Router<S> {
     let json = to_json(document);
     let serve = routing::get(move || async move { ([(header::CONTENT_TYPE, "application/json")], json) });
     let page = SwaggerUi::new("/docs").config(Config::from("/openapi.json").try_it_out_enabled(true));

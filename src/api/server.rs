@@ -3,20 +3,21 @@
 //! axum's own server sets no time for a request's head, so hyper is driven directly; HTTP/1.1 only,
 //! which makes one connection one request at a time.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper::server::conn::http1;
+use axum::{Router, http::Request};
 use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 use tracing::{debug, error, warn};
 
 use super::{AppState, impatient::Impatient, router};
-use crate::call::PhoneNumber;
+use crate::{call::PhoneNumber, config::Config};
 
 /// The most time for a request's head to come whole, and for a kept-alive connection to be used again.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,20 +28,40 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// After the system refused a connection for want of something (file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Serves until `shutdown`; then takes no connection any more and lets requests in progress end.
-/// Streams and waits end at once.
+/// The address that a connection came from.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+/// How much a listener takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    pub connections: usize,
+    /// For a client to take what it is sent.
+    pub write_timeout: Duration,
+}
+
+impl Bounds {
+    pub fn of(config: &Config) -> Self {
+        Bounds { connections: config.http.max_connections, write_timeout: config.http.request_timeout }
+    }
+}
+
+/// Serves the bot's own API until `shutdown`; then takes no connection any more and lets requests in progress
+/// end. Streams and waits end at once.
 pub async fn serve(listener: TcpListener, mut state: AppState, shutdown: CancellationToken) {
     state.stopping = shutdown.clone();
-    let (most, write_timeout) = {
-        let config = state.config();
-        (config.http.max_connections, config.http.request_timeout)
-    };
+    let bounds = Bounds::of(&state.config());
+    run(listener, router(state), bounds, shutdown).await;
+}
+
+/// Carries the connections of one listener until `shutdown`, and the requests in progress to their end.
+pub async fn run(listener: TcpListener, app: Router, bounds: Bounds, shutdown: CancellationToken) {
+    let Bounds { connections: most, write_timeout } = bounds;
     let head_timeout = write_timeout.min(HEAD_TIMEOUT);
     let slots = Arc::new(Semaphore::new(most));
-    let app = router(state);
     let graceful = GracefulShutdown::new();
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head_timeout);
+    let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
+    http.http1().timer(TokioTimer::new()).header_read_timeout(head_timeout);
 
     // Reading the numbering plans takes a moment, which the first call shall not wait for; what the
     // number is does not matter.
@@ -52,8 +73,8 @@ pub async fn serve(listener: TcpListener, mut state: AppState, shutdown: Cancell
                 warn!(most, "all connections are in use; new ones wait (http.max_connections)");
             }
             let slot = slots.clone().acquire_owned().await.expect("it is never closed");
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
                 Err(e) if is_of_the_client(&e) => continue,
                 Err(e) => {
                     error!(error = %e, "cannot accept a connection; trying on");
@@ -64,9 +85,14 @@ pub async fn serve(listener: TcpListener, mut state: AppState, shutdown: Cancell
             if let Err(e) = stream.set_nodelay(true) {
                 debug!(error = %e, "a connection can't be set to send at once");
             }
-            let service = TowerToHyperService::new(app.clone());
+            let service =
+                TowerToHyperService::new(app.clone().map_request(move |mut request: Request<_>| {
+                    request.extensions_mut().insert(Peer(peer));
+                    request
+                }));
             let stream = Impatient::new(stream, write_timeout);
-            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+            let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
+            let connection = graceful.watch(connection.into_owned());
             tokio::spawn(async move {
                 if let Err(e) = connection.await {
                     debug!(error = %e, "a connection ended early");

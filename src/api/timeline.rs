@@ -14,7 +14,7 @@ use super::{
     extract::CallPath,
     view,
 };
-use crate::call::{Entry, Source, Status};
+use crate::call::{CallRecord, Entry, Source, Status};
 
 /// One piece of evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -70,7 +70,11 @@ async fn timeline(
     CallPath(id): CallPath,
 ) -> Result<Json<TimelineView>, ApiError> {
     let call = state.store.call(id).await?.ok_or(ApiError::CallNotFound(id))?;
-    let entries = state.store.timeline(id).await?;
+    Ok(Json(of(&state, &call).await?))
+}
+
+pub(super) async fn of(state: &AppState, call: &CallRecord) -> Result<TimelineView, ApiError> {
+    let entries = state.store.timeline(call.id).await?;
     let entries = entries.into_iter().map(|(seq, entry)| EntryView::new(seq, entry)).collect();
-    Ok(Json(TimelineView { call_id: id.0, status: call.status, entries }))
+    Ok(TimelineView { call_id: call.id.0, status: call.status, entries })
 }

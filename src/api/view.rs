@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    call::{CallRecord, EndedBy, Metadata, Reached, Reason, Status, hint},
+    call::{CallRecord, EndedBy, Metadata, MonitorMode, OfficeKind, Reached, Reason, Status, WayKind, hint},
     lang::Lang,
 };
 
@@ -16,7 +16,7 @@ use crate::{
 #[schema(example = example)]
 pub struct CallView {
     pub id: Uuid,
-    /// E.164.
+    /// E.164; of an enterprise's call the number as it was dialed, or the extension that is listened to.
     pub phone: String,
     pub status: Status,
     /// When it was dialed; before that, when it was accepted.
@@ -86,6 +86,60 @@ pub struct CallView {
     /// As given by the client, but for white space.
     #[schema(required, value_type = Option<Object>)]
     pub custom_metadata: Option<Metadata>,
+    /// Only for calls of an enterprise at its own Asterisk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub office: Option<OfficeView>,
+}
+
+/// What makes a call an enterprise's: a click-to-call, or a monitoring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OfficeView {
+    #[schema(example = "call")]
+    pub kind: OfficeWord,
+    /// How much the listener takes part; null for a call.
+    #[schema(required)]
+    pub mode: Option<MonitorMode>,
+    #[schema(example = "0367")]
+    pub enterprise: String,
+    #[schema(example = "june")]
+    pub enterprise_name: String,
+    pub host: String,
+    /// Whose phone is called first: the caller's, or the listener's.
+    #[schema(example = "150")]
+    pub extension: String,
+    /// Both sides are, or were, really connected; for a monitoring: the listener listens, or did.
+    pub connected: bool,
+    /// How the host was spoken to; null until it took the order.
+    #[schema(required)]
+    pub way: Option<WayKind>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OfficeWord {
+    Call,
+    Monitor,
+}
+
+impl OfficeView {
+    fn of(call: &CallRecord) -> Option<Self> {
+        let office = call.office.as_deref()?;
+        let (kind, mode) = match office.kind {
+            OfficeKind::Call => (OfficeWord::Call, None),
+            OfficeKind::Monitor(mode) => (OfficeWord::Monitor, Some(mode)),
+        };
+        Some(OfficeView {
+            kind,
+            mode,
+            enterprise: office.enterprise.clone(),
+            enterprise_name: office.enterprise_name.clone(),
+            host: office.host.clone(),
+            extension: office.extension.to_string(),
+            connected: call.answered_at.is_some(),
+            way: office.way,
+        })
+    }
 }
 
 impl CallView {
@@ -121,6 +175,7 @@ impl CallView {
             ring_timeout: call.request.ring_timeout,
             max_duration: call.request.max_duration,
             custom_metadata: call.request.custom_metadata.clone(),
+            office: OfficeView::of(call),
         }
     }
 }

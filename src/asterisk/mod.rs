@@ -1,5 +1,9 @@
 //! Everything that speaks to Asterisk, one folder a protocol.
 //! Nothing here knows what a call is: it carries the wire, and says exactly what it could not learn.
 
+pub mod ami;
 pub mod ari;
+mod backoff;
+pub mod console;
+pub mod ssh;
 pub mod translate;

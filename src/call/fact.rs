@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{EndedBy, Outcome, Reason, Source, Status};
+use super::{EndedBy, Outcome, Reason, Source, Status, WayKind, office::Leg};
 
 /// Serialized as `{"event": word, "data": values}`; words and fields are the API's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,6 +91,50 @@ pub enum Fact {
     Restarted {
         dialed: bool,
     },
+    /// An office's call: its enterprise's Asterisk took the order to place it.
+    OrderTaken {
+        way: WayKind,
+    },
+    OrderRefused {
+        why: String,
+    },
+    OrderUncertain {
+        why: String,
+    },
+    LegCreated {
+        leg: Leg,
+        channel: String,
+    },
+    LegRinging {
+        leg: Leg,
+    },
+    LegEarlyMedia {
+        leg: Leg,
+    },
+    LegUp {
+        leg: Leg,
+    },
+    /// That side put the phone down.
+    LegHungUp {
+        leg: Leg,
+    },
+    /// Somebody at the PBX ended the leg.
+    LegHungUpHere {
+        leg: Leg,
+    },
+    LegDialEnded {
+        leg: Leg,
+        dialstatus: String,
+    },
+    LegGone {
+        leg: Leg,
+        cause: Option<u16>,
+        tech_cause: Option<u16>,
+    },
+    /// What happens at the host can't be seen for a time.
+    SightLost {
+        why: String,
+    },
     Ended {
         status: Status,
         reason: Reason,
@@ -145,6 +189,18 @@ impl Fact {
             | Fact::TrunkHangup { .. }
             | Fact::Redirected { .. } => Source::Sip,
             Fact::Report { .. } => Source::Dialplan,
+            Fact::OrderTaken { .. }
+            | Fact::OrderRefused { .. }
+            | Fact::OrderUncertain { .. }
+            | Fact::LegCreated { .. }
+            | Fact::LegRinging { .. }
+            | Fact::LegEarlyMedia { .. }
+            | Fact::LegUp { .. }
+            | Fact::LegHungUp { .. }
+            | Fact::LegHungUpHere { .. }
+            | Fact::LegDialEnded { .. }
+            | Fact::LegGone { .. }
+            | Fact::SightLost { .. } => Source::Host,
             Fact::OriginateNotSent { .. }
             | Fact::OriginateRefused { .. }
             | Fact::OriginateUncertain { .. }
@@ -175,6 +231,9 @@ impl Fact {
             Fact::TrunkRinging => Status::Ringing,
             Fact::TrunkEarlyMedia => Status::EarlyMedia,
             Fact::TrunkUp => Status::Answered,
+            Fact::LegRinging { leg } if leg.is_main() => Status::Ringing,
+            Fact::LegEarlyMedia { leg } if leg.is_main() => Status::EarlyMedia,
+            Fact::LegUp { leg } if leg.is_main() => Status::Answered,
             Fact::Ended { status, .. } => *status,
             _ => return None,
         })
@@ -252,12 +311,36 @@ impl Fact {
             Fact::Restarted { dialed: true } => {
                 "the bot was restarted; it asks Asterisk for this call and never dials it again".into()
             }
+            Fact::OrderTaken { way } => format!("the host took the order, by {way}"),
+            Fact::OrderRefused { why } => format!("the host did not take the order: {why}"),
+            Fact::OrderUncertain { why } => format!("whether the host took the order is not known: {why}"),
+            Fact::LegCreated { leg, channel } => format!("{} is called: channel {channel}", side(*leg)),
+            Fact::LegRinging { leg } => format!("{} rings", side(*leg)),
+            Fact::LegEarlyMedia { leg } => format!("{} sends audio before an answer", side(*leg)),
+            Fact::LegUp { leg } => format!("{} is up", side(*leg)),
+            Fact::LegHungUp { leg } => format!("{} was put down", side(*leg)),
+            Fact::LegHungUpHere { leg } => format!("{} was hung up at the PBX", side(*leg)),
+            Fact::LegDialEnded { leg, dialstatus } => {
+                format!("Dial of {} ended without an answer: {dialstatus}", side(*leg))
+            }
+            Fact::LegGone { leg, cause, tech_cause } => {
+                format!("{} is gone ({})", side(*leg), causes(*cause, *tech_cause))
+            }
+            Fact::SightLost { why } => format!("what happens at the host can't be seen: {why}"),
             Fact::Ended { status, reason, ended_by, sip_code, sip_text } => {
                 let said = words(*sip_code, sip_text.as_deref());
                 let said = said.map(|words| format!("; the carrier said {words}")).unwrap_or_default();
                 format!("{status}: {reason}, ended by {ended_by}{said}")
             }
         }
+    }
+}
+
+fn side(leg: Leg) -> &'static str {
+    match leg {
+        Leg::Desk => "the extension's phone",
+        Leg::Phone => "the number",
+        Leg::Listener => "the listener's phone",
     }
 }
 

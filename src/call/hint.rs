@@ -85,6 +85,41 @@ fn english(reason: Reason) -> &'static str {
             "It was (or may have been) dialed and its end could not be learned: ask the carrier's call records before \
              calling again."
         }
+        Reason::ExtensionBusy => {
+            "The extension's phone was busy, so the number was not dialed: call again when it is free."
+        }
+        Reason::ExtensionNoAnswer => {
+            "Nobody picked up the extension's phone, so the number was not dialed: pick it up when it rings."
+        }
+        Reason::ExtensionDeclined => {
+            "The extension's phone declined the call, so the number was not dialed: look whether it is set to \"do not disturb\"."
+        }
+        Reason::ExtensionUnavailable => {
+            "The extension's phone could not be called: check that it is registered, and that the enterprise's context \
+             has this extension."
+        }
+        Reason::NumberNotDialed => {
+            "The extension's phone was picked up, but the enterprise's dialplan did not dial the number: check the digits \
+             and what its context does with them."
+        }
+        Reason::NotConnected => {
+            "It ended before both sides were connected; over SSH the host does not tell why: give the bot AMI or ARI \
+             there to learn it."
+        }
+        Reason::HostUnreachable => {
+            "The enterprise's host could not be reached: check the network, its sshd (or AMI, ARI) and `novofon-bot \
+             enterprise test`."
+        }
+        Reason::HostAuthFailed => {
+            "The enterprise's host refused the login: check user, password or key with `novofon-bot enterprise test`."
+        }
+        Reason::HostKeyChanged => {
+            "The SSH key of the enterprise's host is not the one that was known: find out why, and only then remove the \
+             old key from the known hosts."
+        }
+        Reason::HostRefused => {
+            "The enterprise's Asterisk refused the order: see its words in the timeline, and check that it runs."
+        }
     }
 }
 
@@ -155,6 +190,39 @@ fn russian(reason: Reason) -> &'static str {
         Reason::OutcomeLost => {
             "Номер был (или мог быть) набран, но чем это кончилось, узнать не удалось: прежде чем звонить снова, \
              посмотрите детализацию у оператора."
+        }
+        Reason::ExtensionBusy => {
+            "Телефон сотрудника занят, поэтому номер не набирался: позвоните, когда он освободится."
+        }
+        Reason::ExtensionNoAnswer => {
+            "Трубку на телефоне сотрудника не сняли, поэтому номер не набирался: снимите её, когда он зазвонит."
+        }
+        Reason::ExtensionDeclined => {
+            "Телефон сотрудника отклонил вызов, поэтому номер не набирался: проверьте, не включён ли режим «не беспокоить»."
+        }
+        Reason::ExtensionUnavailable => {
+            "До телефона сотрудника не дозвониться: проверьте, что он зарегистрирован и что такой внутренний номер есть в \
+             контексте предприятия."
+        }
+        Reason::NumberNotDialed => {
+            "Трубку сняли, но диалплан предприятия не набрал номер: проверьте цифры и что с ними делает его контекст."
+        }
+        Reason::NotConnected => {
+            "Звонок закончился раньше, чем стороны соединились; по SSH хост не говорит почему: чтобы это узнать, дайте \
+             боту AMI или ARI."
+        }
+        Reason::HostUnreachable => {
+            "Хост предприятия недоступен: проверьте сеть, sshd (или AMI, ARI) и команду `novofon-bot enterprise test`."
+        }
+        Reason::HostAuthFailed => {
+            "Хост предприятия не принял вход: проверьте имя, пароль или ключ командой `novofon-bot enterprise test`."
+        }
+        Reason::HostKeyChanged => {
+            "SSH-ключ хоста предприятия не тот, что был известен: выясните почему и только потом удалите старый ключ из \
+             известных."
+        }
+        Reason::HostRefused => {
+            "Asterisk предприятия отказался от команды: его слова есть в ленте событий; проверьте, что он запущен."
         }
     }
 }

@@ -4,6 +4,7 @@
 //! [`Effect`]s. The same inputs give the same effects, always.
 
 pub mod cause;
+mod dialed;
 mod effect;
 mod evidence;
 mod fact;
@@ -12,6 +13,7 @@ mod input;
 mod machine;
 mod metadata;
 mod number;
+pub mod office;
 mod outcome;
 mod record;
 mod registry;
@@ -19,6 +21,7 @@ mod status;
 mod timeline;
 mod timer;
 
+pub use dialed::{DialString, Extension, NotDialable};
 pub use effect::{Effect, Originate};
 pub use evidence::{Causes, Evidence, Report};
 pub use fact::{AriRequest, Fact, words};
@@ -27,6 +30,7 @@ pub use input::{ChannelState, DialStatus, Found, FoundTrunk, Half, Input, Origin
 pub use machine::{Limits, Machine};
 pub use metadata::Metadata;
 pub use number::{NumberError, PhoneNumber};
+pub use office::{Leg, MonitorMode, OfficeCall, OfficeKind, Technology, WayChoice, WayKind};
 pub use outcome::{EndedBy, Outcome, Reached, Reason};
 pub use record::{CallId, CallRecord, CallRequest};
 pub use registry::{ChannelRole, Registry};

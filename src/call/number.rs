@@ -56,11 +56,6 @@ impl PhoneNumber {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Whether one of the prefixes (`+7`, `+375`) begins this number.
-    pub fn starts_with_any<'a>(&self, prefixes: impl IntoIterator<Item = &'a str>) -> bool {
-        prefixes.into_iter().any(|prefix| self.0.starts_with(prefix))
-    }
 }
 
 // The plans of the world come from the crate phonenumber; its parser does not serve: it takes the trunk prefix
@@ -256,13 +251,5 @@ mod tests {
         assert!("+7952 2675444".parse::<PhoneNumber>().is_err());
         assert!(serde_json::from_str::<PhoneNumber>("\"+79522675444\"").is_ok());
         assert!(serde_json::from_str::<PhoneNumber>("\"100\"").is_err());
-    }
-
-    #[test]
-    fn prefixes() {
-        let number: PhoneNumber = "+79522675444".parse().expect("E.164");
-        assert!(number.starts_with_any(["+375", "+7"]));
-        assert!(!number.starts_with_any(["+375"]));
-        assert!(!number.starts_with_any([]));
     }
 }

@@ -67,6 +67,8 @@ words! {
         Limit = "limit",
         /// Asterisk or its dialplan.
         Pbx = "pbx",
+        /// The extension's phone, in an office's call.
+        Extension = "extension",
         Unknown = "unknown",
     }
 }
@@ -104,6 +106,20 @@ words! {
         /// The store did not take the intent to dial in time; nothing was sent.
         StoreUnavailable = "store_unavailable",
         OutcomeLost = "outcome_lost",
+        /// An office's call: the extension's phone was busy, and the number was not dialed.
+        ExtensionBusy = "extension_busy",
+        ExtensionNoAnswer = "extension_no_answer",
+        ExtensionDeclined = "extension_declined",
+        /// It is not registered, or the enterprise's dialplan has no such extension.
+        ExtensionUnavailable = "extension_unavailable",
+        /// The extension's phone was picked up, and the enterprise's dialplan dialed nothing.
+        NumberNotDialed = "number_not_dialed",
+        /// It ended before both sides were connected, and the way that the host is reached by does not tell why.
+        NotConnected = "not_connected",
+        HostUnreachable = "host_unreachable",
+        HostAuthFailed = "host_auth_failed",
+        HostKeyChanged = "host_key_changed",
+        HostRefused = "host_refused",
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{EndedBy, Metadata, PhoneNumber, Reached, Reason, Status};
+use super::{DialString, EndedBy, Metadata, OfficeCall, Reached, Reason, Status};
 
 /// A call's id and, at the same time, the id of its ARI channel. UUIDv7, so ids sort by creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ impl FromStr for CallId {
 /// What was asked for, with every default already filled in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRequest {
-    pub phone: PhoneNumber,
+    pub phone: DialString,
     /// The number to show to the callee; `None` leaves it to the dialplan.
     pub caller_id: Option<String>,
     /// Name of the scenario that runs on answer.
@@ -61,6 +61,8 @@ pub struct CallRequest {
 pub struct CallRecord {
     pub id: CallId,
     pub request: CallRequest,
+    /// What makes it an office's call; `None` for one of the bot's own.
+    pub office: Option<Box<OfficeCall>>,
     pub status: Status,
     pub reached: Reached,
     pub reason: Option<Reason>,
@@ -95,6 +97,7 @@ impl CallRecord {
         CallRecord {
             id,
             request,
+            office: None,
             status: Status::Queued,
             reached: Reached::None,
             reason: None,

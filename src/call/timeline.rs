@@ -21,11 +21,13 @@ pub enum Source {
     /// The carrier, through the trunk channel.
     Sip,
     Store,
+    /// An enterprise's own Asterisk, by whatever way it is reached.
+    Host,
 }
 
 impl Source {
-    pub const ALL: [Source; 6] =
-        [Source::Api, Source::Bot, Source::Ari, Source::Dialplan, Source::Sip, Source::Store];
+    pub const ALL: [Source; 7] =
+        [Source::Api, Source::Bot, Source::Ari, Source::Dialplan, Source::Sip, Source::Store, Source::Host];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,6 +37,7 @@ impl Source {
             Source::Dialplan => "dialplan",
             Source::Sip => "sip",
             Source::Store => "store",
+            Source::Host => "host",
         }
     }
 }

@@ -13,6 +13,7 @@ mod enterprise;
 mod failure;
 mod follow;
 mod hangup;
+mod office;
 mod output;
 mod reload;
 mod render;

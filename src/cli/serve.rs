@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ConfigArgs,
+    office::Office,
     reload::InForce,
     settings::{settings, target},
     systemd,
@@ -59,7 +60,9 @@ async fn serve(config: Config, path: Option<&Path>) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     let (sender, config) = watch::channel(Arc::new(config));
     let in_force = InForce { config: sender, engine: engine.handle.clone(), store: store.clone() };
-    let state = api::AppState::new(engine.handle.clone(), store.clone(), metrics, config.clone());
+    let state = api::AppState::new(engine.handle.clone(), store.clone(), metrics.clone(), config.clone());
+    let office = Office::start(&config.borrow().clone(), &store, &metrics).await?;
+    let (state, office) = office.serve(state, &shutdown);
     let api = tokio::spawn(api::serve(listener, state, shutdown.clone()));
     let watchdog = tokio::spawn(systemd::feed_watchdog(engine.handle.clone()));
     systemd::ready();
@@ -87,8 +90,10 @@ async fn serve(config: Config, path: Option<&Path>) -> anyhow::Result<()> {
     }
     watchdog.abort();
     shutdown.cancel();
-    if let Err(error) = api.await {
-        tracing::error!(%error, "the API ended badly");
+    for api in std::iter::once(api).chain(office) {
+        if let Err(error) = api.await {
+            tracing::error!(%error, "an API ended badly");
+        }
     }
     if timeout(STORE_GRACE, store.close()).await.is_err() {
         tracing::error!(

@@ -149,6 +149,7 @@ impl Text {
             EndedBy::Api => self.pick("api", "запрос через API"),
             EndedBy::Limit => self.pick("limit", "предел времени"),
             EndedBy::Pbx => self.pick("pbx", "АТС (Asterisk)"),
+            EndedBy::Extension => self.pick("extension", "внутренний телефон"),
             EndedBy::Unknown => self.pick("unknown", "неизвестно"),
         }
         .to_owned()

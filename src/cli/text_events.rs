@@ -8,7 +8,7 @@ use super::{
     wire::{Clean, Entry, Word},
 };
 use crate::{
-    call::{AriRequest, EndedBy, Fact, Reason, words},
+    call::{AriRequest, EndedBy, Fact, Leg, Reason, words},
     lang::Lang,
 };
 
@@ -101,6 +101,22 @@ impl Text {
                 "бот перезапущен; он спрашивает об этом звонке Asterisk и повторно его не набирает".into()
             }
             Fact::GaveUp => "у Asterisk не узнать, что стало с этим звонком".into(),
+            Fact::OrderTaken { way } => format!("хост принял команду ({way})"),
+            Fact::OrderRefused { why } => format!("хост не принял команду: {why}"),
+            Fact::OrderUncertain { why } => format!("неизвестно, принял ли хост команду: {why}"),
+            Fact::LegCreated { leg, channel } => format!("{}: вызов, канал {channel}", side(leg)),
+            Fact::LegRinging { leg } => format!("{}: гудки", side(leg)),
+            Fact::LegEarlyMedia { leg } => format!("{}: звук до ответа", side(leg)),
+            Fact::LegUp { leg } => format!("{}: сняли трубку", side(leg)),
+            Fact::LegHungUp { leg } => format!("{}: положили трубку", side(leg)),
+            Fact::LegHungUpHere { leg } => format!("{}: завершили на самой АТС", side(leg)),
+            Fact::LegDialEnded { leg, dialstatus } => {
+                format!("{}: Dial завершился без ответа: {dialstatus}", side(leg))
+            }
+            Fact::LegGone { leg, cause, tech_cause } => {
+                format!("{}: канала больше нет ({})", side(leg), causes(cause, tech_cause))
+            }
+            Fact::SightLost { why } => format!("не видно, что происходит на хосте: {why}"),
             Fact::Ended { status, reason, ended_by, sip_code, sip_text } => {
                 let said = words(sip_code, sip_text.as_deref());
                 let said = said.map(|words| format!("; оператор ответил «{words}»")).unwrap_or_default();
@@ -108,6 +124,14 @@ impl Text {
                 format!("{status}: {reason}, завершил: {by}{said}")
             }
         }
+    }
+}
+
+fn side(leg: Leg) -> &'static str {
+    match leg {
+        Leg::Desk => "внутренний телефон",
+        Leg::Phone => "номер",
+        Leg::Listener => "телефон слушающего",
     }
 }
 

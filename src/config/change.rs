@@ -6,7 +6,8 @@
 use std::fmt::Debug;
 
 use super::{
-    ApiKeys, Ari, Config, Dial, Http, Log, Scenario, Service, StepConfig, Store, Trunk, check::is_open_door,
+    ApiKeys, Ari, Config, Dial, Http, Log, Office, Scenario, Service, StepConfig, Store, Trunk,
+    check::is_open_door,
 };
 
 /// A configuration that is in force from now on.
@@ -27,7 +28,7 @@ impl Config {
     pub fn adopt(&self, new: Config) -> Result<Adopted, String> {
         let mut config = self.clone();
         let mut c = Changes::default();
-        let Config { http, ari, trunk, dial, store, log, service, scenario, scenarios } = new;
+        let Config { http, ari, trunk, dial, store, log, service, office, scenario, scenarios } = new;
 
         let Http { listen, api_keys, rate_limit, body_limit, request_timeout, max_connections, language } =
             http;
@@ -95,6 +96,8 @@ impl Config {
         let Service { stop_timeout } = service;
         c.now("service.stop_timeout", &mut config.service.stop_timeout, stop_timeout);
 
+        c.office(&mut config.office, office);
+
         let Scenario { default } = scenario;
         c.now("scenario.default", &mut config.scenario.default, default);
         c.scenarios(&config.scenarios, &scenarios);
@@ -122,6 +125,19 @@ impl Changes {
         if in_force != new {
             self.needs_restart.push(key);
         }
+    }
+
+    /// The limits and times hold at once; what the hosts are spoken to with, from the next start on.
+    fn office(&mut self, in_force: &mut Option<Office>, new: Option<Office>) {
+        let (Some(in_force), Some(new)) = (in_force.as_mut(), new.as_ref()) else {
+            return self.later("office.database", &in_force.is_some(), &new.is_some());
+        };
+        self.now("office.rate_limit", &mut in_force.rate_limit, new.rate_limit);
+        self.now("office.number_limit", &mut in_force.number_limit, new.number_limit);
+        self.now("office.ring_timeout", &mut in_force.ring_timeout, new.ring_timeout);
+        self.now("office.max_duration", &mut in_force.max_duration, new.max_duration);
+        self.now("office.trusted_proxies", &mut in_force.trusted_proxies, new.trusted_proxies.clone());
+        self.later("office", in_force, new);
     }
 
     /// A key that was replaced under its old name shows no difference but this line.

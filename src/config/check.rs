@@ -5,6 +5,7 @@
 use super::error::{ConfigErrors, Origin, Problem};
 use super::keys::{self, ApiKeys, HIGHEST_RATE, Written};
 use super::layers::Layers;
+use super::office;
 use super::reader::{Reader, shown};
 use super::schema::nearest;
 use super::secret;
@@ -37,6 +38,7 @@ pub(super) fn config(r: &mut Reader<'_>) -> Config {
         store: store(r),
         log: log(r),
         service: Service { stop_timeout: r.seconds("service.stop_timeout", 0..=3600) },
+        office: office::office(r),
         scenario: Scenario { default: r.text("scenario.default") },
         scenarios: scenarios(r),
     };
@@ -278,7 +280,7 @@ fn scenarios(r: &mut Reader<'_>) -> BTreeMap<String, Vec<StepConfig>> {
 
 /// The path and text of a secret's file, if it has one. `is_given`: the secret itself is there too, which is
 /// one too many.
-fn secret_file(
+pub(super) fn secret_file(
     r: &mut Reader<'_>,
     key: &'static str,
     file_key: &'static str,
@@ -309,7 +311,7 @@ fn secret_file(
 }
 
 /// Warns if this key's secret stands in a configuration file that every user may read.
-fn warn_if_exposed(r: &mut Reader<'_>, key: &str) {
+pub(super) fn warn_if_exposed(r: &mut Reader<'_>, key: &str) {
     if let Origin::File { path, .. } = r.layers.origin(key)
         && let Some(text) = secret::exposure(&path)
     {
@@ -334,7 +336,7 @@ fn ari_url(text: &str) -> Option<Url> {
 }
 
 /// A name that needs no quoting in Asterisk, of at most `longest` characters.
-fn name(text: &str, longest: usize) -> Option<String> {
+pub(super) fn name(text: &str, longest: usize) -> Option<String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     ((1..=longest).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
 }

@@ -12,6 +12,7 @@ mod error;
 mod file;
 mod keys;
 mod layers;
+mod office;
 mod reader;
 mod schema;
 mod secret;
@@ -22,6 +23,7 @@ pub use change::Adopted;
 pub use env::environment;
 pub use error::{ConfigErrors, Origin, Problem};
 pub use keys::{ApiKey, ApiKeys};
+pub use office::Office;
 pub use schema::{DEFAULT_TOML, ENV_PREFIX};
 pub use steps::StepConfig;
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub store: Store,
     pub log: Log,
     pub service: Service,
+    /// `None` when there is no office API.
+    pub office: Option<Office>,
     pub scenario: Scenario,
     /// By name; has the one that `scenario.default` names, and none is empty.
     pub scenarios: BTreeMap<String, Vec<StepConfig>>,

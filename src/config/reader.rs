@@ -91,7 +91,17 @@ impl<'a> Reader<'a> {
 
 /// Is the value of this key one that is never shown?
 pub(super) fn is_secret(key: &str) -> bool {
-    matches!(key, "ari.password" | "http.api_keys")
+    matches!(
+        key,
+        "ari.password"
+            | "http.api_keys"
+            | "office.database_password"
+            | "office.ssh_password"
+            | "office.ami_password"
+            | "office.ari_password"
+            // Its URL may have a password in it.
+            | "office.database"
+    )
 }
 
 /// A value in a message: short, and never a secret.

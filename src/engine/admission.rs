@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::call::{CallId, PhoneNumber};
+use crate::call::{CallId, DialString};
 
 /// Calls may leave this much closer together than the rate says, so that a late wake-up of the
 /// engine costs no rate.
@@ -19,7 +19,7 @@ pub struct Admission {
     /// When the rate allows the next call (the generic cell rate algorithm).
     next_at: Duration,
     /// When each number may be called again.
-    numbers: HashMap<PhoneNumber, Duration>,
+    numbers: HashMap<DialString, Duration>,
     /// So many numbers may gather before the old ones among them are looked for.
     numbers_bound: usize,
 }
@@ -71,13 +71,13 @@ impl Admission {
     }
 
     /// How long a call to this number must wait yet.
-    pub fn too_soon(&self, number: &PhoneNumber, now: Duration) -> Option<Duration> {
+    pub fn too_soon(&self, number: &DialString, now: Duration) -> Option<Duration> {
         let left = self.numbers.get(number)?.saturating_sub(now);
         (!left.is_zero()).then_some(left)
     }
 
     /// A call to this number was accepted; the next one may come at that time.
-    pub fn may_call_at(&mut self, number: PhoneNumber, at: Duration, now: Duration) {
+    pub fn may_call_at(&mut self, number: DialString, at: Duration, now: Duration) {
         self.numbers.insert(number, at);
         if self.numbers.len() > self.numbers_bound {
             self.numbers.retain(|_, at| *at > now);
@@ -86,7 +86,7 @@ impl Admission {
     }
 
     /// The call was not accepted after all.
-    pub fn not_called(&mut self, number: &PhoneNumber) {
+    pub fn not_called(&mut self, number: &DialString) {
         self.numbers.remove(number);
     }
 }
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn two_calls_to_one_number_keep_their_gap() {
-        let number: PhoneNumber = "+79522675444".parse().expect("E.164");
+        let number: DialString = "+79522675444".parse().expect("E.164");
         let mut admission = Admission::new();
         let seconds = Duration::from_secs;
         assert_eq!(admission.too_soon(&number, Duration::ZERO), None);

@@ -36,6 +36,7 @@ impl Line {
             variables.insert(CALLER_ID_VARIABLE.to_owned(), number.clone());
         }
         let request = ari::Originate {
+            dialplan: None,
             endpoint: format!("Local/{}@{context}", wish.number),
             app_args: None,
             caller_id: wish.caller_id,

@@ -28,7 +28,7 @@ use crate::{
         ari::{self, AriTarget, Subscriptions, TargetError},
         translate::{EVENTS, Translator},
     },
-    call::{CallRecord, Machine, PhoneNumber, Registry, Status},
+    call::{CallRecord, DialString, Machine, Registry, Status},
     metrics::Metrics,
     store::{Notice, Store, StoreError},
 };
@@ -119,7 +119,7 @@ pub async fn start(
 
 impl Runner {
     /// Queued calls go on waiting; a call that was dialed is looked for as soon as Asterisk is there.
-    fn take_up(&mut self, open: Vec<CallRecord>, recent: Vec<(PhoneNumber, DateTime<Utc>)>) {
+    fn take_up(&mut self, open: Vec<CallRecord>, recent: Vec<(DialString, DateTime<Utc>)>) {
         let now = self.now();
         if !open.is_empty() {
             tracing::info!(calls = open.len(), "calls of the former run are taken up");
@@ -129,6 +129,10 @@ impl Runner {
             let queued = record.status == Status::Queued;
             let scenario = self.settings.scenarios.get(&record.request.scenario).cloned().unwrap_or_default();
             self.published.write().insert(id, watch::Sender::new(Arc::new(record.clone())));
+            if record.office.is_some() {
+                // An office's call is not dialed here: `office` looks for it at its host.
+                continue;
+            }
             let (machine, effects) =
                 Machine::restore(now, record, &scenario, self.settings.dial.limits, false);
             self.machines.insert(id, machine);

@@ -1,12 +1,11 @@
 //! What is known of one enterprise: who it is, where its Asterisk is, and what differs from the configuration there.
 //! It must not know the table it is read from.
 
-use std::{fmt, str::FromStr};
-
-use serde::Serialize;
-
 use super::value::{BadValue, Context, Extensions, Host, Name, Number, User, bad, printable, shown};
-use crate::secret::Secret;
+use crate::{
+    call::{Technology, WayChoice},
+    secret::Secret,
+};
 
 /// One enterprise that may use the office API. Its secret is not among what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +19,7 @@ pub struct Enterprise {
 /// What an enterprise has instead of the configuration's values; `None` leaves them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Overrides {
-    pub way: Option<Way>,
+    pub way: Option<WayChoice>,
     /// Where its numbers are dialed from.
     pub context: Option<Context>,
     pub technology: Option<Technology>,
@@ -37,80 +36,6 @@ pub struct Overrides {
     pub extensions: Option<Extensions>,
     /// Requests a minute; 0 is no limit.
     pub rate_limit: Option<u32>,
-}
-
-/// How an enterprise's host is to be spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Way {
-    Ssh,
-    Ami,
-    Ari,
-    /// The best that works.
-    Auto,
-}
-
-/// The channel driver of an enterprise's phones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Technology {
-    #[serde(rename = "SIP")]
-    Sip,
-    #[serde(rename = "PJSIP")]
-    Pjsip,
-}
-
-impl Way {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Way::Ssh => "ssh",
-            Way::Ami => "ami",
-            Way::Ari => "ari",
-            Way::Auto => "auto",
-        }
-    }
-}
-
-impl FromStr for Way {
-    type Err = BadValue;
-
-    fn from_str(word: &str) -> Result<Self, BadValue> {
-        [Way::Ssh, Way::Ami, Way::Ari, Way::Auto]
-            .into_iter()
-            .find(|way| word.eq_ignore_ascii_case(way.as_str()))
-            .ok_or_else(|| bad(format!("is `{}`: write ssh, ami, ari or auto", shown(word))))
-    }
-}
-
-impl fmt::Display for Way {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl Technology {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Technology::Sip => "SIP",
-            Technology::Pjsip => "PJSIP",
-        }
-    }
-}
-
-impl FromStr for Technology {
-    type Err = BadValue;
-
-    fn from_str(word: &str) -> Result<Self, BadValue> {
-        [Technology::Sip, Technology::Pjsip]
-            .into_iter()
-            .find(|technology| word.eq_ignore_ascii_case(technology.as_str()))
-            .ok_or_else(|| bad(format!("is `{}`: write SIP or PJSIP", shown(word))))
-    }
-}
-
-impl fmt::Display for Technology {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
 }
 
 /// The columns of [`Overrides`] in the table, in the order of [`Overrides::texts`]; true for those with digits.
@@ -139,9 +64,15 @@ impl Overrides {
             return Ok(());
         }
         match column {
-            "way" => self.way = Some(word.parse()?),
+            "way" => {
+                let bad_way = |_| bad(format!("is `{}`: write ssh, ami, ari or auto", shown(word)));
+                self.way = Some(word.to_ascii_lowercase().parse().map_err(bad_way)?);
+            }
             "context" => self.context = Some(word.parse()?),
-            "technology" => self.technology = Some(word.parse()?),
+            "technology" => {
+                let bad_technology = |_| bad(format!("is `{}`: write SIP or PJSIP", shown(word)));
+                self.technology = Some(word.parse().map_err(bad_technology)?);
+            }
             "ssh_port" => self.ssh_port = Some(port(word)?),
             "ssh_user" => self.ssh_user = Some(word.parse()?),
             "ssh_password" => self.ssh_password = Some(password(text)?),

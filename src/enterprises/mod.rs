@@ -38,7 +38,7 @@ use database::{Connection, Target};
 use identify::Flights;
 use table::Layout;
 
-pub use enterprise::{Enterprise, Overrides, Technology, Way};
+pub use enterprise::{Enterprise, Overrides};
 pub use error::DirectoryError;
 pub use manage::{Added, Listed, NewEnterprise};
 pub use value::{BadValue, Context, Extensions, Host, Name, Number, User};

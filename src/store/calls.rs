@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
 use super::{BadValue, Filter, Store, StoreError, counts, micros, moment, word};
-use crate::call::{CallId, CallRecord, CallRequest, Metadata, PhoneNumber, Status};
+use crate::call::{CallId, CallRecord, CallRequest, DialString, Metadata, OfficeCall, Status};
 
 /// What a deletion came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Deleted {
 pub(super) const COLUMNS: &str = "id, phone, caller_id, scenario, ring_timeout, max_duration, \
     custom_metadata, requested_by, created_at, status, reached, reason, ended_by, sip_code, sip_text, \
     q850_cause, dialed_at, ringing_at, answered_at, ended_at, ring_seconds, talk_seconds, scenario_result, scenario_steps, \
-    sip_call_id, trunk_channel, hangup_by, hangup_reason";
+    sip_call_id, trunk_channel, hangup_by, hangup_reason, office";
 
 impl Store {
     pub async fn call(&self, id: CallId) -> Result<Option<CallRecord>, StoreError> {
@@ -39,12 +39,14 @@ impl Store {
     pub async fn recent_numbers(
         &self,
         since: DateTime<Utc>,
-    ) -> Result<Vec<(PhoneNumber, DateTime<Utc>)>, StoreError> {
-        let rows: Result<Vec<(String, i64)>, _> =
-            sqlx::query_as("SELECT phone, max(dialed_at) FROM calls WHERE dialed_at >= ? GROUP BY phone")
-                .bind(micros(since))
-                .fetch_all(&self.inner.readers)
-                .await;
+    ) -> Result<Vec<(DialString, DateTime<Utc>)>, StoreError> {
+        let rows: Result<Vec<(String, i64)>, _> = sqlx::query_as(
+            "SELECT phone, max(dialed_at) FROM calls \
+                 WHERE dialed_at >= ? AND enterprise IS NULL GROUP BY phone",
+        )
+        .bind(micros(since))
+        .fetch_all(&self.inner.readers)
+        .await;
         rows.and_then(|rows| {
             rows.into_iter().map(|(phone, at)| Ok((number(phone)?, moment(at, "dialed_at")?))).collect()
         })
@@ -71,7 +73,7 @@ pub(super) fn push_upsert(query: &mut QueryBuilder<Sqlite>, records: &[&CallReco
         "INSERT INTO calls (id, phone, caller_id, scenario, ring_timeout, max_duration, custom_metadata, \
          requested_by, created_at, status, reached, reason, ended_by, sip_code, sip_text, q850_cause, \
          dialed_at, ringing_at, answered_at, ended_at, ring_seconds, talk_seconds, scenario_result, scenario_steps, \
-         sip_call_id, trunk_channel, hangup_by, hangup_reason, kind) ",
+         sip_call_id, trunk_channel, hangup_by, hangup_reason, enterprise, office, kind) ",
     );
     query.push_values(records, |mut row, call| {
         let request = &call.request;
@@ -103,6 +105,12 @@ pub(super) fn push_upsert(query: &mut QueryBuilder<Sqlite>, records: &[&CallReco
             .push_bind(call.trunk_channel.as_deref())
             .push_bind(call.hangup_by.map(|by| by.as_str()))
             .push_bind(call.hangup_reason.map(|reason| reason.as_str()))
+            .push_bind(call.office.as_ref().map(|office| office.enterprise.as_str()))
+            .push_bind(
+                call.office
+                    .as_ref()
+                    .map(|office| serde_json::to_string(office).expect("an office's call has plain fields")),
+            )
             .push_bind(counts::kind_of(call));
     });
     query.push(
@@ -114,7 +122,7 @@ pub(super) fn push_upsert(query: &mut QueryBuilder<Sqlite>, records: &[&CallReco
          scenario_result = excluded.scenario_result, \
          scenario_steps = excluded.scenario_steps, sip_call_id = excluded.sip_call_id, \
          trunk_channel = excluded.trunk_channel, hangup_by = excluded.hangup_by, \
-         hangup_reason = excluded.hangup_reason, kind = excluded.kind",
+         hangup_reason = excluded.hangup_reason, office = excluded.office, kind = excluded.kind",
     );
 }
 
@@ -152,6 +160,7 @@ pub(super) fn record_of(row: &SqliteRow) -> Result<CallRecord, sqlx::Error> {
             custom_metadata: metadata(row)?,
             requested_by: row.try_get("requested_by")?,
         },
+        office: office(row)?,
         status: required(row, "status")?,
         reached: required(row, "reached")?,
         reason: word(row, "reason")?,
@@ -186,6 +195,13 @@ fn metadata(row: &SqliteRow) -> Result<Option<Metadata>, sqlx::Error> {
     metadata.map(Some).map_err(|_| BadValue { column: COLUMN, value: text.to_owned() }.into())
 }
 
-fn number(text: String) -> Result<PhoneNumber, sqlx::Error> {
+fn office(row: &SqliteRow) -> Result<Option<Box<OfficeCall>>, sqlx::Error> {
+    const COLUMN: &str = "office";
+    let Some(text) = row.try_get::<Option<&str>, _>(COLUMN)? else { return Ok(None) };
+    let office = serde_json::from_str(text);
+    office.map(Some).map_err(|_| BadValue { column: COLUMN, value: text.to_owned() }.into())
+}
+
+fn number(text: String) -> Result<DialString, sqlx::Error> {
     text.parse().map_err(|_| BadValue { column: "phone", value: text }.into())
 }

@@ -17,7 +17,7 @@ use super::{
     counts::{self, EVER, Kinds, NEVER},
     micros,
 };
-use crate::call::{CallRecord, EndedBy, PhoneNumber, Reason, Status};
+use crate::call::{CallRecord, DialString, EndedBy, Reason, Status};
 
 /// Which calls to list; what is empty or `None` lets every call through.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,7 +25,9 @@ pub struct Filter {
     pub statuses: Vec<Status>,
     pub ended_by: Option<Vec<EndedBy>>,
     pub reason: Option<Reason>,
-    pub phone: Option<PhoneNumber>,
+    pub phone: Option<DialString>,
+    /// Number of the enterprise.
+    pub enterprise: Option<String>,
     /// Created at this time or later.
     pub from: Option<DateTime<Utc>>,
     /// Created before this time.
@@ -87,9 +89,10 @@ async fn list(db: &mut SqliteConnection, filter: &Filter, page: &Page) -> Result
     if from >= to || matches!(&kinds, Kinds::Of(kinds) if kinds.is_empty()) {
         return Ok(empty);
     }
-    let total = match &filter.phone {
-        Some(phone) => counts::total_of_number(db, phone, &kinds, from, to).await?,
-        None => counts::total(db, &kinds, from, to).await?,
+    let of_some = counts::is_of_some(filter);
+    let total = match of_some {
+        true => counts::total_of_some(db, filter, &kinds, from, to).await?,
+        false => counts::total(db, &kinds, from, to).await?,
     };
 
     let mut before = Cursor { created_at: to, id: Uuid::nil() };
@@ -97,7 +100,7 @@ async fn list(db: &mut SqliteConnection, filter: &Filter, page: &Page) -> Result
     match page.cursor {
         Some(cursor) => before = before.min(cursor),
         None if skip >= total => return Ok(Listing { total, ..empty }),
-        None if skip >= LONG_OFFSET && filter.phone.is_none() => {
+        None if skip >= LONG_OFFSET && !of_some => {
             // The calls newer than `to` are skipped by the same leap.
             let newer = counts::total(db, &kinds, to, NEVER).await?;
             let Some((time, rest)) = counts::leap(db, &kinds, skip + newer).await? else {
@@ -113,7 +116,7 @@ async fn list(db: &mut SqliteConnection, filter: &Filter, page: &Page) -> Result
     let limit = page.limit as usize;
     let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
     query.push(calls::COLUMNS).push(" FROM (");
-    push_keys(&mut query, filter.phone.as_ref(), &kinds, from, before);
+    push_keys(&mut query, filter, &kinds, from, before);
     query.push(" ORDER BY key_time DESC, key_id DESC LIMIT ").push_bind(limit as i64 + 1);
     query.push(" OFFSET ").push_bind(skip);
     query.push(") AS keys JOIN calls ON calls.id = key_id ORDER BY key_time DESC, key_id DESC");
@@ -134,29 +137,18 @@ async fn list(db: &mut SqliteConnection, filter: &Filter, page: &Page) -> Result
 
 /// Selects the keys of all calls that match and stand after `before`, in an order that an index has:
 /// with several kinds, one list of each, which SQLite merges as far as the page needs them.
-fn push_keys(
-    query: &mut QueryBuilder<Sqlite>,
-    phone: Option<&PhoneNumber>,
-    kinds: &Kinds,
-    from: i64,
-    before: Cursor,
-) {
-    let number = |query: &mut QueryBuilder<Sqlite>| {
-        if let Some(phone) = phone {
-            query.push(" AND phone = ").push_bind(phone.as_str());
-        }
-    };
+fn push_keys(query: &mut QueryBuilder<Sqlite>, filter: &Filter, kinds: &Kinds, from: i64, before: Cursor) {
     match kinds {
         Kinds::Of(list) if list.len() <= MERGED_KINDS => {
             for (index, kind) in list.iter().enumerate() {
                 push_range(query, index == 0, from, before);
-                number(query);
+                counts::push_some(query, filter);
                 query.push(" AND kind = ").push_bind(&**kind);
             }
         }
         kinds => {
             push_range(query, true, from, before);
-            number(query);
+            counts::push_some(query, filter);
             counts::push_condition(query, counts::UNINDEXED_KIND, kinds);
         }
     }

@@ -1,7 +1,8 @@
 //! Our own table, and what is ordered of one that is not ours.
 
 use novofon_bot::{
-    enterprises::{Directory, DirectoryConfig, DirectoryError, NewEnterprise, Overrides, Technology, Way},
+    call::{Technology, WayChoice, WayKind},
+    enterprises::{Directory, DirectoryConfig, DirectoryError, NewEnterprise, Overrides},
     secret::Secret,
 };
 
@@ -22,7 +23,7 @@ fn new(number: &str, settings: Overrides) -> NewEnterprise {
 
 fn settings() -> Overrides {
     Overrides {
-        way: Some(Way::Ssh),
+        way: Some(WayChoice::Only(WayKind::Ssh)),
         context: Some("inoffice".parse().expect("a context")),
         technology: Some(Technology::Pjsip),
         ssh_port: Some(5059),

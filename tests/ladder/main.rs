@@ -7,6 +7,7 @@ mod admission;
 mod dialplan;
 mod hangup;
 mod limits;
+mod office;
 mod originate;
 mod restart;
 mod scenario;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use tokio::sync::watch;
 
 use super::error::AriError;
 use super::http::Http;
-use super::model::{Channel, Endpoint, Playback};
+use super::model::{Bridge, Channel, Endpoint, Playback};
 use super::request::{Answer, Request};
 use super::rest::RestLine;
 use super::target::AriTarget;
@@ -36,6 +37,8 @@ pub(super) struct LinkState {
 pub struct Originate {
     /// `Local/+79522675444@outgoing`.
     pub endpoint: String,
+    /// Where in the dialplan it goes on once it has answered; `None` sends it to the application.
+    pub dialplan: Option<(String, String)>,
     pub app_args: Option<String>,
     pub caller_id: Option<String>,
     /// Asterisk's own limit until the answer; its default is 30 s.
@@ -66,6 +69,26 @@ impl HangupReason {
     }
 }
 
+/// Who hears what comes into a snooping channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whisper {
+    Nobody,
+    /// The one whose channel it is.
+    Target,
+    /// Both sides.
+    Both,
+}
+
+impl Whisper {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Nobody => "none",
+            Self::Target => "out",
+            Self::Both => "both",
+        }
+    }
+}
+
 impl Ari {
     pub(super) fn new(target: Arc<AriTarget>, http: Http, link: watch::Receiver<LinkState>) -> Self {
         Self { target, http: Arc::new(http), link }
@@ -79,7 +102,14 @@ impl Ari {
         #[serde(rename_all = "camelCase")]
         struct Body<'a> {
             endpoint: &'a str,
-            app: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            app: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            context: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            extension: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            priority: Option<u32>,
             #[serde(skip_serializing_if = "Option::is_none")]
             app_args: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,7 +123,10 @@ impl Ari {
         }
         let request = Request::new(Method::POST, &["channels"]).json(&Body {
             endpoint: &call.endpoint,
-            app: &self.target.app,
+            app: call.dialplan.is_none().then_some(&self.target.app),
+            context: call.dialplan.as_ref().map(|(context, _)| context.as_str()),
+            extension: call.dialplan.as_ref().map(|(_, extension)| extension.as_str()),
+            priority: call.dialplan.as_ref().map(|_| 1),
             app_args: call.app_args.as_deref(),
             caller_id: call.caller_id.as_deref(),
             timeout: call.timeout_secs,
@@ -167,6 +200,47 @@ impl Ari {
     /// [`AriError::is_not_found`] when it has ended already.
     pub async fn stop_playback(&self, playback_id: &str) -> Result<(), AriError> {
         self.command(Request::new(Method::DELETE, &["playbacks", playback_id])).await
+    }
+
+    /// Waits until the events connection is up; false when it is not within `patience`.
+    pub async fn wait_up(&self, patience: Duration) -> bool {
+        let mut link = self.link.clone();
+        matches!(tokio::time::timeout(patience, link.wait_for(|link| link.up)).await, Ok(Ok(_)))
+    }
+
+    /// Makes a channel that hears `channel_id`'s audio, both ways; what comes into it is heard by those that
+    /// `whisper` says. It enters the application.
+    pub async fn snoop(&self, channel_id: &str, snoop_id: &str, whisper: Whisper) -> Result<(), AriError> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            spy: &'a str,
+            whisper: &'a str,
+            app: &'a str,
+        }
+        let body = Body { spy: "both", whisper: whisper.as_str(), app: &self.target.app };
+        self.command(Request::new(Method::POST, &["channels", channel_id, "snoop", snoop_id]).json(&body))
+            .await
+    }
+
+    /// Makes a mixing bridge; one with this id that is there already is no error.
+    pub async fn create_bridge(&self, bridge_id: &str) -> Result<(), AriError> {
+        self.command(Request::new(Method::POST, &["bridges", bridge_id]).query("type", "mixing")).await
+    }
+
+    pub async fn add_to_bridge(&self, bridge_id: &str, channel_ids: &[&str]) -> Result<(), AriError> {
+        let path = ["bridges", bridge_id, "addChannel"];
+        self.command(Request::new(Method::POST, &path).query("channel", &channel_ids.join(","))).await
+    }
+
+    pub async fn destroy_bridge(&self, bridge_id: &str) -> Result<(), AriError> {
+        self.command(Request::new(Method::DELETE, &["bridges", bridge_id])).await
+    }
+
+    /// All bridges, each with its channels' ids.
+    pub async fn bridges(&self) -> Result<Vec<Bridge>, AriError> {
+        let request = Request::new(Method::GET, &["bridges"]).large_answer();
+        let answer = self.exchange(&request).await?;
+        request.document(answer)
     }
 
     /// Hears of an event source from now on: `channel:ID`, `endpoint:PJSIP/novofon`.

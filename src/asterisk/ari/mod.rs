@@ -5,7 +5,6 @@
 //! [`connect`] starts the supervisor. The [`Link`]s must be drained without waiting for answers of [`Ari`]: the
 //! reader waits when they are not, and an answer that travels over the same socket waits behind the events.
 
-mod backoff;
 mod client;
 mod error;
 mod event;
@@ -21,9 +20,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Ari, HangupReason, Originate};
+pub use client::{Ari, HangupReason, Originate, Whisper};
 pub use error::{AriError, Certainty};
 pub use event::*;
-pub use model::{Channel, DialplanPosition, Endpoint, Party, Playback};
+pub use model::{Bridge, Channel, DialplanPosition, Endpoint, Party, Playback};
 pub use supervisor::{Link, Received, Subscriptions, connect};
 pub use target::{AriTarget, RestOverSocket, TargetError};

@@ -47,6 +47,15 @@ pub struct Channel {
     pub channelvars: BTreeMap<String, String>,
 }
 
+/// A bridge: its channels hear each other.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Bridge {
+    pub id: String,
+    /// The ids of its channels.
+    #[serde(default)]
+    pub channels: Vec<String>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Playback {
     pub id: String,

@@ -9,7 +9,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
 use super::client::{Ari, LinkState};
 use super::error::AriError;
 use super::event::Event;
@@ -17,6 +16,7 @@ use super::http::Http;
 use super::loss::Loss;
 use super::target::{AriTarget, RestOverSocket, TargetError};
 use super::{rest, socket};
+use crate::asterisk::backoff::Backoff;
 
 /// Events that wait for the listener. When it is full, the socket is not read until there is room.
 const LINK_CAPACITY: usize = 8192;

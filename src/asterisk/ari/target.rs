@@ -41,6 +41,8 @@ pub struct AriTarget {
     /// The least wait before taking the application back from another program.
     pub replaced_wait: Duration,
     pub rest_over_socket: RestOverSocket,
+    /// Events of all channels, and not only of those that the application has or subscribed to.
+    pub all_channels: bool,
 }
 
 impl AriTarget {
@@ -60,6 +62,7 @@ impl AriTarget {
             resubscribe_interval: Duration::from_secs(30),
             replaced_wait: Duration::from_secs(5),
             rest_over_socket: RestOverSocket::Auto,
+            all_channels: false,
         }
     }
 
@@ -85,7 +88,7 @@ impl AriTarget {
     pub(super) fn events_url(&self) -> Result<String, TargetError> {
         // http becomes ws, https becomes wss.
         let base = self.base()?.replacen("http", "ws", 1);
-        Ok(format!("{base}events?app={}&subscribeAll=false", encode(&self.app)))
+        Ok(format!("{base}events?app={}&subscribeAll={}", encode(&self.app), self.all_channels))
     }
 
     /// The base address without the last part, for messages.

@@ -13,9 +13,8 @@ use super::{
     database::{DatabaseArgs, secret_of_file},
 };
 use crate::{
-    enterprises::{
-        Added, Context, Extensions, Host, Name, NewEnterprise, Number, Overrides, Technology, User, Way,
-    },
+    call::{Technology, WayChoice},
+    enterprises::{Added, Context, Extensions, Host, Name, NewEnterprise, Number, Overrides, User},
     lang::Lang,
 };
 
@@ -54,7 +53,7 @@ pub(super) struct AddArgs {
 struct SettingsArgs {
     /// How its Asterisk is spoken to: ssh, ami, ari, or auto: the best that works
     #[arg(long)]
-    way: Option<Way>,
+    way: Option<WayChoice>,
     /// The dialplan context of its extensions and numbers
     #[arg(long)]
     context: Option<Context>,

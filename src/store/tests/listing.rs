@@ -99,11 +99,13 @@ fn any_call() -> impl Strategy<Value = CallRecord> {
         select(&Status::ALL[..]),
         option::of(select(Reason::ALL)),
         option::of(select(EndedBy::ALL)),
+        option::of(0..3u32),
     )
-        .prop_map(|(when, number, status, reason, ended_by)| CallRecord {
+        .prop_map(|(when, number, status, reason, ended_by, enterprise)| CallRecord {
             status,
             reason,
             ended_by,
+            office: enterprise.map(|n| Box::new(office(n))),
             ..call(when, phone(number))
         })
 }
@@ -112,19 +114,28 @@ fn any_filter() -> impl Strategy<Value = Filter> {
     let time = || option::of(prop_oneof![0..YEAR, 0..600u32]);
     let some_reason = option::weighted(0.2, select(Reason::ALL));
     let some_by = option::weighted(0.4, vec(select(EndedBy::ALL), 0..5));
-    (vec(select(&Status::ALL[..]), 0..4), some_by, some_reason, option::of(0..4u32), time(), time()).prop_map(
-        |(statuses, ended_by, reason, number, from, to)| {
+    let some_enterprise = option::weighted(0.3, 0..3u32);
+    (
+        vec(select(&Status::ALL[..]), 0..4),
+        some_by,
+        some_reason,
+        option::of(0..4u32),
+        some_enterprise,
+        time(),
+        time(),
+    )
+        .prop_map(|(statuses, ended_by, reason, number, enterprise, from, to)| {
             let at = |n: u32| start() + TimeDelta::seconds(n.into());
             Filter {
                 statuses,
                 ended_by,
                 reason,
                 phone: number.map(phone),
+                enterprise: enterprise.map(enterprise_number),
                 from: from.map(at),
                 to: to.map(at),
             }
-        },
-    )
+        })
 }
 
 /// What the list must give, by looking at every call.
@@ -137,6 +148,11 @@ fn plain<'a>(calls: &'a [CallRecord], filter: &Filter) -> Vec<&'a CallRecord> {
         })
         .filter(|call| filter.reason.is_none_or(|reason| call.reason == Some(reason)))
         .filter(|call| filter.phone.as_ref().is_none_or(|phone| call.request.phone == *phone))
+        .filter(|call| {
+            let of =
+                |number: &String| call.office.as_ref().is_some_and(|office| office.enterprise == *number);
+            filter.enterprise.as_ref().is_none_or(of)
+        })
         .filter(|call| filter.from.is_none_or(|from| call.created_at >= from))
         .filter(|call| filter.to.is_none_or(|to| call.created_at < to))
         .collect();

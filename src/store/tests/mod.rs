@@ -12,7 +12,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use uuid::Uuid;
 
 use super::*;
-use crate::call::{CallRequest, EndedBy, PhoneNumber, Reason, Source, Status};
+use crate::call::{
+    CallRequest, DialString, EndedBy, MonitorMode, OfficeCall, OfficeKind, Reason, Source, Status,
+    Technology, WayKind,
+};
 
 /// A store in a folder of its own.
 struct Fixture {
@@ -63,11 +66,11 @@ fn start() -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000, 123_456_000).expect("a time")
 }
 
-fn phone(n: u32) -> PhoneNumber {
+fn phone(n: u32) -> DialString {
     format!("+7952{n:07}").parse().expect("E.164")
 }
 
-fn call(n: u32, phone: PhoneNumber) -> CallRecord {
+fn call(n: u32, phone: DialString) -> CallRecord {
     let request = CallRequest {
         phone,
         caller_id: None,
@@ -78,6 +81,25 @@ fn call(n: u32, phone: PhoneNumber) -> CallRecord {
         requested_by: Some("crm".to_owned()),
     };
     CallRecord::new(CallId(Uuid::now_v7()), request, start() + TimeDelta::seconds(n.into()))
+}
+
+fn enterprise_number(n: u32) -> String {
+    format!("{n:04}")
+}
+
+fn office(n: u32) -> OfficeCall {
+    OfficeCall {
+        kind: if n == 0 { OfficeKind::Call } else { OfficeKind::Monitor(MonitorMode::Whisper) },
+        enterprise: enterprise_number(n),
+        enterprise_name: "june".to_owned(),
+        host: "127.0.0.1".to_owned(),
+        extension: "150".parse().expect("digits"),
+        context: "inoffice".to_owned(),
+        technology: Technology::Pjsip,
+        way: (n > 1).then_some(WayKind::Ssh),
+        linked_id: None,
+        client: None,
+    }
 }
 
 fn ended(mut call: CallRecord, status: Status, reason: Reason, by: EndedBy) -> CallRecord {

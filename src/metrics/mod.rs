@@ -1,6 +1,8 @@
 //! What the program counts and measures, for Prometheus. One registry, shared by the engine and the
 //! API; each floor writes its own families and none reads them. Times are in seconds.
 
+mod office;
+
 use std::fmt;
 
 use prometheus_client::{
@@ -10,6 +12,8 @@ use prometheus_client::{
 };
 
 use crate::call::{Reason, Status};
+
+pub use office::OfficeMetrics;
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -30,6 +34,7 @@ pub struct RequestLabels {
 
 pub struct Metrics {
     registry: Registry,
+    pub office: OfficeMetrics,
     calls_ended: Family<EndLabels, Counter>,
     /// Calls in `dialing`, `ringing`, `early_media` or `answered`.
     pub calls_live: Gauge,
@@ -60,6 +65,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut metrics = Metrics {
             registry: Registry::with_prefix("novofon_bot"),
+            office: OfficeMetrics::default(),
             calls_ended: Family::default(),
             calls_live: Gauge::default(),
             calls_queued: Gauge::default(),
@@ -81,6 +87,7 @@ impl Metrics {
 
     fn register(&mut self) {
         let r = &mut self.registry;
+        self.office.register(r);
         r.register("calls_ended", "Calls that ended since the start", self.calls_ended.clone());
         r.register("calls_live", "Calls that were dialed and have not ended", self.calls_live.clone());
         r.register("calls_queued", "Calls that wait for their turn", self.calls_queued.clone());

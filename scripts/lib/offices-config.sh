@@ -1,0 +1,157 @@
+# shellcheck shell=bash disable=SC2034,SC2016,SC2153 # settings are read by name; dialplan has its own ${}
+# Part of scripts/offices: the settings (DIR/env) and the Asterisks of the enterprises.
+
+OFFICES=(june july)
+DESKS=(150 151 152 1500)
+SEED_SECRET=d68409d67e3b4b87a6675e76dae74a85
+
+# setting OFFICE NAME: JUNE_IP and the like
+setting() {
+  local name=${1^^}_$2
+  printf '%s' "${!name}"
+}
+
+# The nth address after one: next_ip 127.0.3.2 2
+next_ip() { echo "${1%.*}.$((${1##*.} + $2))"; }
+
+is_office() { [[ " ${OFFICES[*]} " == *" $1 "* ]] || die "no such office: $1 (there are ${OFFICES[*]})"; }
+
+# Settings of a lab that is there: every command agrees with "up".
+open_office_env() {
+  load_env "$1"
+  find_asterisk || die "no Asterisk yet: run scripts/offices setup"
+}
+
+# Passwords are kept for the life of DIR, addresses are those of the environment.
+default_office_env() {
+  local dir=$1 first=${OFFICES_FIRST:-${JUNE_IP:-127.0.3.2}} shift=${OFFICES_SHIFT:-${OFFICES_SHIFT_NOW:-0}} n=0 office
+  use_asterisk "${LAB_ASTERISK:-${ASTERISK:-any}}"
+  OFFICES_SHIFT_NOW=$shift
+  JUNE_NUMBER=0367 JULY_NUMBER=0368 JUNE_NAME=june JULY_NAME=july
+  case ${OFFICES_JUNE_SECRET:-} in
+    '') ;;
+    seed) JUNE_SECRET=$SEED_SECRET ;;
+    *) JUNE_SECRET=$OFFICES_JUNE_SECRET ;;
+  esac
+  for office in "${OFFICES[@]}"; do
+    default_office "$dir" "$office" "$(next_ip "$first" "$n")" "$shift"
+    n=$((n + 1))
+  done
+  PHONES_IP=$(next_ip "$first" 2) PHONES_SIP=$((5060 + shift))
+  PG_IP=$(next_ip "$first" 3) PG_PORT=$((5432 + shift))
+  default_pg_env "$dir"
+  # An enterprise that is switched off; nobody is at its address.
+  AUGUST_NUMBER=0369 AUGUST_NAME=august AUGUST_IP=$(next_ip "$first" 4) AUGUST_SECRET=${AUGUST_SECRET:-$(random)}
+  ADDRESSES="$ASTERISK $first $shift"
+}
+
+default_office() { # DIR OFFICE IP SHIFT
+  local up=${2^^} name
+  for name in SECRET SSH_PASSWORD AMI_PASSWORD ARI_PASSWORD PHONE_PASSWORD; do
+    name=${up}_$name
+    [[ -n ${!name:-} ]] || declare -g "$name=$(random)"
+  done
+  declare -g "${up}_IP=$3" "${up}_SIP=$((5060 + $4))" "${up}_SSH_PORT=$((5059 + $4))" "${up}_SSH_USER=root" \
+    "${up}_SSH_KEY=$1/$2-ssh/client_key" "${up}_KNOWN_HOSTS=$1/$2-ssh/known_hosts" "${up}_SSH_LOG=$1/$2-sshd.out" \
+    "${up}_CTL=/var/run/asterisk/asterisk.ctl" "${up}_LOCAL_CTL=$1/$2/run/asterisk.ctl" \
+    "${up}_AMI_PORT=$((5038 + $4))" "${up}_AMI_USER=office" \
+    "${up}_HTTP=$((8088 + $4))" "${up}_ARI_USER=office" "${up}_ARI_URL=http://$3:$((8088 + $4))"
+}
+
+office_setting_names() {
+  local office name
+  echo ASTERISK ADDRESSES OFFICES_SHIFT_NOW PHONES_IP PHONES_SIP AUGUST_{NUMBER,NAME,IP,SECRET} \
+    PG_{IP,PORT,SOCKET,DATABASE,USER,PASSWORD,URL,ADMIN_PASSWORD,ADMIN_URL} SSHD SSH SSH_KEYGEN SSHPASS NGINX TOOL_LIBRARIES
+  for office in "${OFFICES[@]}"; do
+    for name in NUMBER NAME SECRET IP SIP SSH_PORT SSH_USER SSH_PASSWORD SSH_KEY KNOWN_HOSTS SSH_LOG CTL LOCAL_CTL \
+      AMI_PORT AMI_USER AMI_PASSWORD HTTP ARI_URL ARI_USER ARI_PASSWORD PHONE_PASSWORD; do
+      echo "${office^^}_$name"
+    done
+  done
+}
+
+write_office_env() {
+  local dir=$1 name
+  SSHD=$(tool sshd) SSH=$(tool ssh) SSH_KEYGEN=$(tool ssh-keygen) SSHPASS=$(tool sshpass) NGINX=$(tool nginx)
+  TOOL_LIBRARIES=$(tool_libraries "$LAB_TOOLS/any")
+  for name in $(office_setting_names); do
+    printf '%s=%q\n' "$name" "${!name}"
+  done >"$dir/env.tmp"
+  mv "$dir/env.tmp" "$dir/env"
+}
+
+do_settings() {
+  local name
+  shift
+  for name in "$@"; do
+    [[ " $(office_setting_names | tr '\n' ' ') " == *" $name "* ]] || die "no such setting: $name"
+    printf '%s\n' "${!name}"
+  done
+}
+
+# What the bot needs, and what the console, AMI and ARI are asked for besides.
+office_modules() {
+  # With bridge_native_rtp a call's packets go on with other sequence numbers (seen on 22.10.1: 30069, then
+  # 29720) each time a spy comes or goes, and whoever hears them takes them for old ones, for seconds.
+  ship modules.conf -e '/bridge_native_rtp/d'
+  printf 'load = %s.so\n' app_chanspy res_clioriginate app_mixmonitor app_record app_playtones app_echo app_verbose \
+    app_stack app_originate app_channelredirect app_softhangup func_db func_global func_groupcount func_timeout \
+    res_pjsip_registrar bridge_builtin_features bridge_builtin_interval_features
+}
+
+write_office() { # DIR OFFICE
+  local office=$2 base=$1/$2 ip
+  local etc=$base/etc
+  ip=$(setting "$office" IP)
+  write_common "$base"
+  office_modules >"$etc/modules.conf"
+  write_ami "$office" yes >"$etc/manager.conf"
+  write_http "$office" yes >"$etc/http.conf"
+  printf '[general]\nenabled = yes\n[%s]\ntype = user\nread_only = no\npassword = %s\n' \
+    "$(setting "$office" ARI_USER)" "$(setting "$office" ARI_PASSWORD)" >"$etc/ari.conf"
+  { printf '[global]\ntype = global\nendpoint_identifier_order = username,ip\n\n'
+    write_pjsip_common "$ip" "$(setting "$office" SIP)"
+    office_endpoints "$office" "$ip"; } >"$etc/pjsip.conf"
+  office_dialplan >"$etc/extensions.conf"
+}
+
+write_ami() { # OFFICE yes|no
+  printf '[general]\nenabled = %s\nbindaddr = %s\nport = %s\nwebenabled = no\n' \
+    "$2" "$(setting "$1" IP)" "$(setting "$1" AMI_PORT)"
+  printf '[%s]\nsecret = %s\nread = all\nwrite = all\n' "$(setting "$1" AMI_USER)" "$(setting "$1" AMI_PASSWORD)"
+}
+
+write_http() { # OFFICE yes|no
+  printf '[general]\nenabled = %s\nbindaddr = %s\nbindport = %s\nsessionlimit = 1000\n' \
+    "$2" "$(setting "$1" IP)" "$(setting "$1" HTTP)"
+}
+
+# media_address keeps the sound on loopback, and off the other instances' ports.
+office_endpoint() { # NAME CONTEXT IP
+  printf '[%s]\ntype = endpoint\ncontext = %s\ndisallow = all\nallow = alaw,ulaw\ndirect_media = no\n' "$1" "$2"
+  printf 'media_address = %s\nbind_rtp_to_media_address = yes\n' "$3"
+}
+
+office_endpoints() { # OFFICE IP
+  local desk
+  for desk in "${DESKS[@]}"; do
+    office_endpoint "$desk" inoffice "$2"
+    printf 'auth = %s\naors = %s\ncallerid = Desk %s <%s>\n\n' "$desk" "$desk" "$desk" "$desk"
+    printf '[%s]\ntype = auth\nauth_type = userpass\nusername = %s\npassword = %s\n\n' "$desk" "$desk" "$(setting "$1" PHONE_PASSWORD)"
+    printf '[%s]\ntype = aor\nmax_contacts = 1\nremove_existing = yes\n\n' "$desk"
+  done
+  office_endpoint trunk inoffice "$2"
+  printf 'aors = trunk\n\n[trunk]\ntype = aor\ncontact = sip:%s:%s\n\n' "$PHONES_IP" "$PHONES_SIP"
+  printf '[trunk]\ntype = identify\nendpoint = trunk\nmatch = %s\n' "$PHONES_IP"
+}
+
+office_dialplan() {
+  local desk
+  echo '[inoffice]'
+  for desk in "${DESKS[@]}"; do
+    printf 'exten => %s,1,Dial(PJSIP/${EXTEN},20)\n same => n,Hangup()\n' "$desk"
+  done
+  for desk in _+X. _X.; do
+    printf 'exten => %s,1,Dial(PJSIP/${EXTEN}@trunk)\n same => n,Hangup()\n' "$desk"
+  done
+}

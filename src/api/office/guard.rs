@@ -1,0 +1,155 @@
+//! Whose request it is: the enterprise that a secret belongs to, and the address it came from.
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+
+use super::{
+    OfficeState,
+    fastapi::{Faults, OfficeError, Place},
+};
+use crate::{
+    api::server::Peer,
+    config,
+    enterprises::{DirectoryError, Enterprise},
+    secret::Secret,
+};
+
+/// An enterprise that asks about what is its own.
+pub struct Asking(pub Arc<Enterprise>);
+
+impl FromRequestParts<OfficeState> for Asking {
+    type Rejection = OfficeError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &OfficeState) -> Result<Self, OfficeError> {
+        let query = parts.uri.query().map(str::to_owned);
+        let address = client_address(parts.extensions.get::<Peer>(), &parts.headers, &office_config(state));
+        let mut faults = Faults::of(Place::Query);
+        let in_query = last_of(query.as_deref(), "clientId").map(serde_json::Value::String);
+        let secret = match of_headers(&parts.headers) {
+            Some(secret) if in_query.is_none() => Some(secret),
+            _ => faults.secret("clientId", in_query.as_ref()),
+        };
+        let Some(secret) = secret else { return Err(OfficeError::Faults(faults)) };
+        let enterprise = identify(state, &secret, address).await?;
+        state.app.metrics.office.request(enterprise.number.as_str(), "read", 200);
+        Ok(Asking(enterprise))
+    }
+}
+
+/// The enterprise of a secret; what it may ask in a minute is counted.
+pub async fn identify(
+    state: &OfficeState,
+    secret: &Secret,
+    address: IpAddr,
+) -> Result<Arc<Enterprise>, OfficeError> {
+    match state.office.directory().identify(secret).await {
+        Ok(Some(enterprise)) => {
+            let rate = enterprise.settings.rate_limit.unwrap_or(office_config(state).rate_limit);
+            state.limits.request(enterprise.number.as_str(), rate).inspect_err(|_| {
+                state.app.metrics.office.refused("rate");
+            })?;
+            Ok(enterprise)
+        }
+        Ok(None) => {
+            state.app.metrics.office.refused("secret");
+            state.limits.guess(address)?;
+            tracing::warn!(%address, client_id = short(secret), "Invalid clientId");
+            Err(OfficeError::InvalidClient)
+        }
+        Err(DirectoryError::Away { .. }) => Err(OfficeError::DatabaseAway),
+        Err(error @ DirectoryError::Busy) => {
+            Err(OfficeError::TooMany { detail: error.to_string(), retry_after: 1 })
+        }
+        Err(error) => Err(OfficeError::Failed {
+            detail: "The enterprise's row in the database can't be used".to_owned(),
+            cause: error.to_string(),
+            call: None,
+        }),
+    }
+}
+
+/// The secret of `Authorization: Bearer` or `X-API-Key`.
+pub fn of_headers(headers: &HeaderMap) -> Option<Secret> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+        let (scheme, secret) = value.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim().to_owned())
+    });
+    let key =
+        || headers.get("x-api-key").and_then(|value| value.to_str().ok()).map(|key| key.trim().to_owned());
+    bearer.or_else(key).map(Secret::new)
+}
+
+/// No more of a secret than tells two apart, as the seed's log has it.
+pub fn short(secret: &Secret) -> String {
+    let head: String = secret.expose().chars().take(8).filter(char::is_ascii_alphanumeric).collect();
+    // Of a short one nothing is left to guess.
+    if secret.expose().len() >= 16 { format!("{head}...") } else { "***".to_owned() }
+}
+
+/// The value of a parameter; the last one, where it is given twice.
+pub fn last_of(query: Option<&str>, name: &str) -> Option<String> {
+    let all = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    all.filter(|(known, _)| known == name).last().map(|(_, value)| value.into_owned())
+}
+
+pub fn office_config(state: &OfficeState) -> config::Office {
+    state.app.config().office.clone().expect("the office API is served only where it is configured")
+}
+
+/// The client's address: the connection's, or what a trusted proxy says.
+pub fn client_address(peer: Option<&Peer>, headers: &HeaderMap, config: &config::Office) -> IpAddr {
+    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |Peer(address)| address.ip().to_canonical());
+    let is_trusted = |address: &IpAddr| config.trusted_proxies.contains(address);
+    if !is_trusted(&peer) {
+        return peer;
+    }
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    // From the right: what stands left of an address that is not ours, its client may have invented.
+    let forwarded = text("x-forwarded-for").and_then(|list| {
+        list.rsplit(',')
+            .filter_map(|one| one.trim().parse::<IpAddr>().ok())
+            .find(|address| !is_trusted(address))
+    });
+    let real = || text("x-real-ip").and_then(|one| one.trim().parse().ok());
+    forwarded.or_else(real).unwrap_or(peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_shown_by_its_first_eight_characters_at_most() {
+        assert_eq!(short(&Secret::new("d68409d67e3b4b87a6675e76dae74a85")), "d68409d6...");
+        assert_eq!(short(&Secret::new("hunter2")), "***");
+        assert_eq!(
+            short(&Secret::new("\r\n\u{1b}[31mabcdefghijklmnop")),
+            "31mab...".replace("31mab", &short_head())
+        );
+    }
+
+    fn short_head() -> String {
+        "\r\n\u{1b}[31mab".chars().take(8).filter(char::is_ascii_alphanumeric).collect()
+    }
+
+    #[test]
+    fn the_last_value_counts() {
+        assert_eq!(last_of(Some("a=1&code=150&a=2&code=151"), "code").as_deref(), Some("151"));
+        assert_eq!(last_of(Some("phone=%2B375"), "phone").as_deref(), Some("+375"));
+        assert_eq!(last_of(None, "phone"), None);
+    }
+
+    #[test]
+    fn headers_carry_it_too() {
+        let mut headers = HeaderMap::new();
+        assert!(of_headers(&headers).is_none());
+        headers.insert("x-api-key", "one".parse().expect("a header"));
+        assert_eq!(of_headers(&headers).expect("a secret").expose(), "one");
+        headers.insert(header::AUTHORIZATION, "bearer two".parse().expect("a header"));
+        assert_eq!(of_headers(&headers).expect("a secret").expose(), "two");
+    }
+}

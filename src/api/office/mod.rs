@@ -1,0 +1,73 @@
+//! The office API, on a listener of its own: what CRMs and Telegram bots of many enterprises ask.
+//!
+//! `seed` has the two requests whose URLs, parameters, answers and errors are those that its clients were written
+//! for, and the same by POST; `calls`, `live` and `status` are what was added. Each request belongs to one
+//! enterprise, which `guard` finds by its secret, and sees nothing of another's.
+
+mod calls;
+mod fastapi;
+mod guard;
+mod limits;
+mod live;
+mod seed;
+mod status;
+
+use std::sync::Arc;
+
+use axum::{Router, extract::FromRef, middleware};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+
+use super::{AppState, limits as common, openapi, server};
+use crate::office::OfficeHandle;
+
+/// What the handlers work with. Cheap to clone.
+#[derive(Clone)]
+pub struct OfficeState {
+    app: AppState,
+    office: OfficeHandle,
+    limits: Arc<limits::Limits>,
+}
+
+impl FromRef<OfficeState> for AppState {
+    fn from_ref(state: &OfficeState) -> Self {
+        state.app.clone()
+    }
+}
+
+/// Serves the office API until `shutdown`.
+pub async fn serve(
+    listener: TcpListener,
+    mut app: AppState,
+    office: OfficeHandle,
+    shutdown: CancellationToken,
+) {
+    app.stopping = shutdown.clone();
+    let state = OfficeState { app: app.clone(), office, limits: Arc::default() };
+    server::run(listener, router(state), server::Bounds::of(&app.config()), shutdown).await;
+}
+
+fn router(state: OfficeState) -> Router {
+    let (routes, document) = documented().split_for_parts();
+    routes
+        .merge(openapi::routes(&document))
+        .fallback(fastapi::not_found)
+        .method_not_allowed_fallback(fastapi::method_not_allowed)
+        .layer(common::catch_panic())
+        .layer(middleware::from_fn_with_state(state.app.clone(), common::observe))
+        .with_state(state)
+}
+
+fn documented() -> OpenApiRouter<OfficeState> {
+    OpenApiRouter::with_openapi(openapi::office_base())
+        .merge(seed::routes())
+        .merge(calls::routes())
+        .merge(live::routes())
+        .merge(status::routes())
+}
+
+/// The OpenAPI document as it is served and kept in `docs/openapi-office.json`.
+pub fn openapi_json() -> String {
+    openapi::to_json(&documented().into_openapi())
+}

@@ -1,0 +1,483 @@
+//! `makecallexternal` and `monitor`: the requests that the clients were written for, by GET as they are and by
+//! POST, which keeps the secret out of URLs.
+//!
+//! What is answered is that the host took the order. Whether anybody was connected, `call_id` leads to.
+
+use std::time::{Duration, Instant};
+
+use axum::{
+    Extension as Inserted, Json,
+    extract::{RawQuery, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use super::{
+    OfficeState,
+    fastapi::{Faults, OfficeError, Place},
+    guard,
+};
+use crate::{
+    api::{
+        CallView, Wait,
+        extract::{JsonBody, Language},
+        initiate,
+        server::Peer,
+    },
+    call::{CallId, DialString, Extension, MonitorMode, OfficeKind},
+    enterprises::Enterprise,
+    lang::Lang,
+    logging::mask,
+    office::{OfficeRequest, PlaceError},
+    secret::Secret,
+};
+
+/// The host took the order of a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CallStarted {
+    pub success: bool,
+    #[schema(example = "Call initiated successfully: 150 -> +375296254070")]
+    pub message: String,
+    #[schema(example = "june")]
+    pub enterprise: String,
+    #[schema(example = "0367")]
+    pub enterprise_number: String,
+    #[schema(example = "150")]
+    pub from_ext: String,
+    #[schema(example = "+375296254070")]
+    pub to_phone: String,
+    #[schema(example = "10.88.10.19")]
+    pub host_ip: String,
+    /// Milliseconds.
+    pub response_time_ms: f64,
+    /// For `GET /api/calls/{id}`: whether both sides are connected.
+    pub call_id: Uuid,
+    /// The call as it is, with `wait`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub call: Option<CallView>,
+}
+
+/// The host took the order of a monitoring.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MonitorStarted {
+    pub success: bool,
+    #[schema(example = "Monitoring initiated successfully: подслушивание for SIP/150")]
+    pub message: String,
+    #[schema(example = "09")]
+    pub action: String,
+    #[schema(example = "подслушивание")]
+    pub action_name: String,
+    #[schema(example = "150")]
+    pub target: String,
+    #[schema(example = "151")]
+    pub monitor_from: String,
+    #[schema(example = "SIP/150")]
+    pub target_channel: String,
+    #[schema(example = "june")]
+    pub enterprise: String,
+    #[schema(example = "0367")]
+    pub enterprise_number: String,
+    #[schema(example = "10.88.10.19")]
+    pub host_ip: String,
+    /// Milliseconds.
+    pub response_time_ms: f64,
+    /// For `GET /api/calls/{id}` and its hang-up, which ends the monitoring.
+    pub call_id: Uuid,
+    /// The monitoring as it is, with `wait`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub call: Option<CallView>,
+}
+
+/// What to call.
+#[derive(Debug, Deserialize, ToSchema)]
+#[allow(dead_code, reason = "it describes the body, which is read with its faults named")]
+pub struct MakeCall {
+    /// The extension that calls.
+    #[schema(pattern = "^[0-9]{1,10}$", example = "150")]
+    code: String,
+    #[schema(pattern = r"^\+?[0-9]{1,20}$", example = "+375296254070")]
+    phone: String,
+    /// The enterprise's secret, if it is not in `Authorization`.
+    #[serde(rename = "clientId")]
+    client_id: Option<String>,
+    wait: Option<Wait>,
+    /// Seconds.
+    #[schema(minimum = 1, maximum = 600)]
+    wait_timeout: Option<u32>,
+}
+
+/// Whom to listen to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[allow(dead_code, reason = "it describes the body, which is read with its faults named")]
+pub struct Monitor {
+    /// `09` spy, `01` whisper, `02` barge.
+    #[schema(pattern = "^0[129]$", example = "09")]
+    action: String,
+    /// The extension whose call is listened to.
+    #[schema(pattern = "^[0-9]{1,10}$", example = "150")]
+    target: String,
+    /// The extension that listens.
+    #[schema(pattern = "^[0-9]{1,10}$", example = "151")]
+    monitor_from: String,
+    #[serde(rename = "clientId")]
+    client_id: Option<String>,
+    wait: Option<Wait>,
+    #[schema(minimum = 1, maximum = 600)]
+    wait_timeout: Option<u32>,
+}
+
+pub fn routes() -> OpenApiRouter<OfficeState> {
+    OpenApiRouter::new().routes(routes!(make_call, post_call)).routes(routes!(monitor, post_monitor))
+}
+
+/// Call a number from an extension
+///
+/// The extension's phone rings; when it is picked up, the number is dialed. The answer comes when the host took
+/// the order, or with `wait` when it has come so far.
+#[utoipa::path(
+    get, path = "/api/makecallexternal", operation_id = "make_call", tag = "office",
+    params(
+        ("code" = String, Query, description = "The extension that calls", example = "150"),
+        ("phone" = String, Query, description = "The number", example = "+375296254070"),
+        ("clientId" = Option<String>, Query, description = "The enterprise's secret, if it is not in `Authorization`"),
+        ("wait" = inline(Option<Wait>), Query, description = "Answer only when the call has come so far; `call` tells it"),
+        ("wait_timeout" = Option<u32>, Query, minimum = 1, maximum = 600, description = "Seconds, 60 by default"),
+    ),
+    responses((status = 200, description = "The host took the order", body = CallStarted))
+)]
+async fn make_call(
+    State(state): State<OfficeState>,
+    peer: Option<Inserted<Peer>>,
+    language: Language,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, OfficeError> {
+    let given = Given::of_query(query.as_deref(), &headers);
+    call(state, given, peer, language, headers).await
+}
+
+/// Call a number from an extension, with the secret out of the URL
+#[utoipa::path(
+    post, path = "/api/makecallexternal", operation_id = "post_call", tag = "office",
+    request_body = MakeCall,
+    responses((status = 200, description = "The host took the order", body = CallStarted))
+)]
+async fn post_call(
+    State(state): State<OfficeState>,
+    peer: Option<Inserted<Peer>>,
+    language: Language,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<Map<String, Value>>,
+) -> Result<Response, OfficeError> {
+    let given = Given::of_body(body, &headers);
+    call(state, given, peer, language, headers).await
+}
+
+/// Listen to an extension's call
+///
+/// By GET the order is given whether the target is in a call or not, as it always was.
+#[utoipa::path(
+    get, path = "/api/monitor", operation_id = "monitor", tag = "office",
+    params(
+        ("action" = String, Query, description = "`09` spy, `01` whisper, `02` barge", example = "09"),
+        ("target" = String, Query, description = "The extension whose call is listened to", example = "150"),
+        ("monitor_from" = String, Query, description = "The extension that listens", example = "151"),
+        ("clientId" = Option<String>, Query, description = "The enterprise's secret, if it is not in `Authorization`"),
+        ("wait" = inline(Option<Wait>), Query, description = "Answer only when it has come so far; `call` tells it"),
+        ("wait_timeout" = Option<u32>, Query, minimum = 1, maximum = 600, description = "Seconds, 60 by default"),
+    ),
+    responses((status = 200, description = "The host took the order", body = MonitorStarted))
+)]
+async fn monitor(
+    State(state): State<OfficeState>,
+    peer: Option<Inserted<Peer>>,
+    language: Language,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, OfficeError> {
+    let given = Given::of_query(query.as_deref(), &headers);
+    listen(state, given, peer, language, headers).await
+}
+
+/// Listen to an extension's call, with the secret out of the URL; 409 when it is in none
+#[utoipa::path(
+    post, path = "/api/monitor", operation_id = "post_monitor", tag = "office",
+    request_body = Monitor,
+    responses(
+        (status = 200, description = "The host took the order", body = MonitorStarted),
+        (status = 409, description = "The target is not in a call"),
+    )
+)]
+async fn post_monitor(
+    State(state): State<OfficeState>,
+    peer: Option<Inserted<Peer>>,
+    language: Language,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<Map<String, Value>>,
+) -> Result<Response, OfficeError> {
+    let given = Given::of_body(body, &headers);
+    listen(state, given, peer, language, headers).await
+}
+
+/// The parameters as they came.
+struct Given {
+    place: Place,
+    values: Map<String, Value>,
+    begun: Instant,
+}
+
+impl Given {
+    fn of_query(query: Option<&str>, headers: &HeaderMap) -> Self {
+        let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        // Of one that is given twice the last counts, as in FastAPI.
+        let values =
+            pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect();
+        Self::with_header(Place::Query, values, headers)
+    }
+
+    fn of_body(values: Map<String, Value>, headers: &HeaderMap) -> Self {
+        Self::with_header(Place::Body, values, headers)
+    }
+
+    fn with_header(place: Place, mut values: Map<String, Value>, headers: &HeaderMap) -> Self {
+        if let Some(secret) = guard::of_headers(headers) {
+            values.entry("clientId").or_insert_with(|| Value::String(secret.expose().to_owned()));
+        }
+        Given { place, values, begun: Instant::now() }
+    }
+
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+
+    fn wait(&self, faults: &mut Faults) -> Option<(Wait, Duration)> {
+        let until = self.get("wait").and_then(|value| {
+            faults.word("wait", Some(value), &["answered", "ended"], |word| word.parse().ok())
+        });
+        let seconds = faults.seconds("wait_timeout", self.get("wait_timeout"), initiate::LONGEST_WAIT);
+        until.map(|until| (until, Duration::from_secs(seconds.unwrap_or(initiate::WAIT_SECONDS))))
+    }
+}
+
+/// What every one of these requests has.
+struct Asked {
+    secret: Secret,
+    wait: Option<(Wait, Duration)>,
+}
+
+async fn call(
+    state: OfficeState,
+    given: Given,
+    peer: Option<Inserted<Peer>>,
+    Language(lang): Language,
+    headers: HeaderMap,
+) -> Result<Response, OfficeError> {
+    let mut faults = Faults::of(given.place);
+    let code = faults.extension("code", given.get("code"));
+    let phone = faults.number("phone", given.get("phone"));
+    let secret = faults.secret("clientId", given.get("clientId"));
+    let wait = given.wait(&mut faults);
+    let (Some(code), Some(phone), Some(secret), true) = (code, phone, secret, faults.is_empty()) else {
+        state.app.metrics.office.refused("parameters");
+        return Err(OfficeError::Faults(faults));
+    };
+    let config = guard::office_config(&state);
+    let address = guard::client_address(peer.as_deref(), &headers, &config);
+    let number = mask(phone.as_str(), state.app.config().log.mask_numbers);
+    tracing::info!(client = %address, "Запрос на звонок: {code} -> {number}, clientId: {}", guard::short(&secret));
+    let asked = Asked { secret, wait };
+    let enterprise = guard::identify(&state, &asked.secret, address).await?;
+    let result = async {
+        check_own(&enterprise, [&code])?;
+        state.limits.number(address, phone.as_str(), config.number_limit).inspect_err(|_| {
+            state.app.metrics.office.refused("number_rate");
+        })?;
+        let host = state.office.host(&enterprise).settings().address.clone();
+        let request =
+            request(&config, &enterprise, OfficeKind::Call, code.clone(), phone.clone(), address.to_string());
+        let call_id = place(&state, request, "Call initiation failed").await?;
+        tracing::info!("Команда выполнена на {host}: {code} -> {number}");
+        let (call, timed_out) = wait_for(&state, call_id, asked.wait, lang).await?;
+        let body = CallStarted {
+            success: true,
+            message: format!("Call initiated successfully: {code} -> {phone}"),
+            enterprise: enterprise.name.to_string(),
+            enterprise_number: enterprise.number.to_string(),
+            from_ext: code.to_string(),
+            to_phone: phone.to_string(),
+            host_ip: host,
+            response_time_ms: milliseconds(given.begun),
+            call_id: call_id.0,
+            call,
+        };
+        Ok(answer(body, call_id, timed_out))
+    }
+    .await;
+    counted(&state, &enterprise, "call", result)
+}
+
+async fn listen(
+    state: OfficeState,
+    given: Given,
+    peer: Option<Inserted<Peer>>,
+    Language(lang): Language,
+    headers: HeaderMap,
+) -> Result<Response, OfficeError> {
+    let mut faults = Faults::of(given.place);
+    let mode = faults.word("action", given.get("action"), &["09", "01", "02"], MonitorMode::of_action);
+    let target = faults.extension("target", given.get("target"));
+    let from = faults.extension("monitor_from", given.get("monitor_from"));
+    let secret = faults.secret("clientId", given.get("clientId"));
+    let wait = given.wait(&mut faults);
+    let (Some(mode), Some(target), Some(from), Some(secret), true) =
+        (mode, target, from, secret, faults.is_empty())
+    else {
+        state.app.metrics.office.refused("parameters");
+        return Err(OfficeError::Faults(faults));
+    };
+    let config = guard::office_config(&state);
+    let address = guard::client_address(peer.as_deref(), &headers, &config);
+    tracing::info!(
+        client = %address,
+        "Запрос на мониторинг ({}): {from} -> {target}, clientId: {}", mode.name(), guard::short(&secret)
+    );
+    let asked = Asked { secret, wait };
+    let enterprise = guard::identify(&state, &asked.secret, address).await?;
+    let result = async {
+        check_own(&enterprise, [&target, &from])?;
+        let host = state.office.host(&enterprise);
+        if given.place == Place::Body {
+            check_talking(&host, &target).await?;
+        }
+        let kind = OfficeKind::Monitor(mode);
+        let request = request(&config, &enterprise, kind, from.clone(), target.clone().into(), address.to_string());
+        let call_id = place(&state, request, "Monitoring initiation failed").await?;
+        // Who listened to whom, and when: the record and this line.
+        tracing::info!(
+            target: "audit", call = %call_id, enterprise = %enterprise.number, client = %address, listener = %from,
+            listened_to = %target, action = mode.action(), "{}", mode.name()
+        );
+        let target_channel = host.technology().device(&target);
+        let (call, timed_out) = wait_for(&state, call_id, asked.wait, lang).await?;
+        let body = MonitorStarted {
+            success: true,
+            message: format!("Monitoring initiated successfully: {} for {target_channel}", mode.name()),
+            action: mode.action().to_owned(),
+            action_name: mode.name().to_owned(),
+            target: target.to_string(),
+            monitor_from: from.to_string(),
+            target_channel,
+            enterprise: enterprise.name.to_string(),
+            enterprise_number: enterprise.number.to_string(),
+            host_ip: host.settings().address.clone(),
+            response_time_ms: milliseconds(given.begun),
+            call_id: call_id.0,
+            call,
+        };
+        Ok(answer(body, call_id, timed_out))
+    }
+    .await;
+    counted(&state, &enterprise, "monitor", result)
+}
+
+/// Extensions of another enterprise on the same host are none of this one's.
+fn check_own<const N: usize>(
+    enterprise: &Enterprise,
+    extensions: [&Extension; N],
+) -> Result<(), OfficeError> {
+    let Some(own) = &enterprise.settings.extensions else { return Ok(()) };
+    match extensions.into_iter().find(|extension| !own.contains(extension.as_str())) {
+        Some(other) => {
+            Err(OfficeError::Forbidden(format!("Extension {other} does not belong to {}", enterprise.name)))
+        }
+        None => Ok(()),
+    }
+}
+
+async fn check_talking(host: &crate::office::Host, target: &Extension) -> Result<(), OfficeError> {
+    let calls = host.calls_of(target).await.map_err(|error| OfficeError::Failed {
+        detail: format!("Monitoring initiation failed: {}", error.told()),
+        cause: error.why,
+        call: None,
+    })?;
+    match calls.iter().any(|call| call.is_talking) {
+        true => Ok(()),
+        false => Err(OfficeError::Conflict(format!("Extension {target} is not in a call"))),
+    }
+}
+
+fn request(
+    config: &crate::config::Office,
+    enterprise: &std::sync::Arc<Enterprise>,
+    kind: OfficeKind,
+    extension: Extension,
+    phone: DialString,
+    client: String,
+) -> OfficeRequest {
+    let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    OfficeRequest {
+        enterprise: enterprise.clone(),
+        kind,
+        extension,
+        phone,
+        client: Some(client),
+        ring_timeout: seconds(config.ring_timeout),
+        max_duration: seconds(config.max_duration),
+    }
+}
+
+async fn place(state: &OfficeState, request: OfficeRequest, failed: &str) -> Result<CallId, OfficeError> {
+    state.office.place(request).await.map_err(|error| {
+        let (told, call) = match &error {
+            PlaceError::Host { call, error } => (error.told(), Some(*call)),
+            other => (other.to_string(), None),
+        };
+        OfficeError::Failed { detail: format!("{failed}: {told}"), cause: error.to_string(), call }
+    })
+}
+
+/// The call when it has come so far, and whether it had not in time; nothing without `wait`.
+async fn wait_for(
+    state: &OfficeState,
+    id: CallId,
+    wait: Option<(Wait, Duration)>,
+    lang: Lang,
+) -> Result<(Option<CallView>, bool), OfficeError> {
+    let Some((until, time)) = wait else { return Ok((None, false)) };
+    let call = initiate::wait_by_id(&state.app, id, until, time).await?;
+    let timed_out = !until.is_over(call.status);
+    Ok((Some(CallView::new(&call, lang)), timed_out))
+}
+
+fn answer(body: impl Serialize, call: CallId, timed_out: bool) -> Response {
+    let mut headers = HeaderMap::new();
+    if let Ok(value) = HeaderValue::from_str(&call.to_string()) {
+        headers.insert(HeaderName::from_static("x-call-id"), value);
+    }
+    if timed_out {
+        headers.insert(initiate::WAIT_TIMED_OUT, initiate::TRUE);
+    }
+    (StatusCode::OK, headers, Json(body)).into_response()
+}
+
+fn counted(
+    state: &OfficeState,
+    enterprise: &Enterprise,
+    kind: &'static str,
+    result: Result<Response, OfficeError>,
+) -> Result<Response, OfficeError> {
+    let response = result.unwrap_or_else(IntoResponse::into_response);
+    state.app.metrics.office.request(enterprise.number.as_str(), kind, response.status().as_u16());
+    Ok(response)
+}
+
+fn milliseconds(begun: Instant) -> f64 {
+    (begun.elapsed().as_secs_f64() * 100_000.0).round() / 100.0
+}

@@ -1,0 +1,228 @@
+//! The events, typed. It owns which events this client has a use for; it must not judge what they mean.
+
+use super::model::{Bridge, Channel, Reader, Unreadable};
+use super::wire::Block;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    Newchannel(Channel),
+    /// A channel has another state now.
+    Newstate(Channel),
+    Rename(Rename),
+    DialBegin(Dial),
+    /// It rings, or there is early media.
+    DialState(Dial),
+    DialEnd(Dial),
+    BridgeEnter(BridgeEvent),
+    BridgeLeave(BridgeEvent),
+    /// On a channel with a phone behind it: the phone hung up. On a half of a Local channel it tells nothing.
+    HangupRequest(Hangup),
+    SoftHangupRequest(Hangup),
+    /// The channel is gone.
+    Hangup(Hangup),
+    OriginateResponse(OriginateResponse),
+    LocalBridge(LocalPair),
+    /// The halves are about to be hung up, while the call goes on without them.
+    LocalOptimizationEnd(LocalPair),
+    ChanSpyStart(Spy),
+    ChanSpyStop(Spy),
+    FullyBooted,
+    /// Never comes as a link: the client takes it as the loss of the connection.
+    Shutdown(Shutdown),
+    /// A type that this client has no use for; only when asked for.
+    Other(Block),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dial {
+    /// `None` when nobody's channel dials: a call that was originated.
+    pub caller: Option<Channel>,
+    pub peer: Channel,
+    /// `None` at the beginning.
+    pub status: Option<DialStatus>,
+    /// Of the beginning: `150@inoffice`.
+    pub dial_string: Option<String>,
+    /// Of the end: where the peer redirects to.
+    pub forward: Option<String>,
+}
+
+/// `DialStatus`; the first three are not the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DialStatus {
+    Ringing,
+    Proceeding,
+    /// Early media.
+    Progress,
+    Answer,
+    Busy,
+    /// The caller gave up, or another peer was faster.
+    Cancel,
+    /// It says nothing about a person: 403, 404, 480 and 603 are `NOANSWER` too (measured on 16.28 and 22.10.1).
+    NoAnswer,
+    Congestion,
+    ChanUnavail,
+    Other(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rename {
+    pub uniqueid: String,
+    pub linkedid: String,
+    pub old_name: String,
+    pub new_name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BridgeEvent {
+    pub bridge: Bridge,
+    pub channel: Channel,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hangup {
+    pub channel: Channel,
+    /// Q.850; 0 when nothing set one. A HangupRequest of 16 may have none.
+    pub cause: Option<u16>,
+    pub cause_text: Option<String>,
+    /// The SIP status on a PJSIP channel; 16 has none. When it was Asterisk that gave up, 22 may say 480 though
+    /// nobody did (measured); it is true when a HangupRequest of the same channel came.
+    pub tech_cause: Option<u16>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OriginateResponse {
+    /// Of the Originate, whichever connection sent it.
+    pub action_id: Option<String>,
+    pub answered: bool,
+    /// 4 answered, 3 Originate's own time-out, 5 busy, 8 congestion, 0 all else.
+    pub reason: u32,
+    /// On failure the dial string, with no channel of that name.
+    pub channel: String,
+    /// The ChannelId; `None` when no channel could be made.
+    pub uniqueid: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalPair {
+    /// `Local/...;1`.
+    pub one: Channel,
+    /// `Local/...;2`.
+    pub two: Channel,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spy {
+    pub spyer: Channel,
+    pub spyee: Option<Channel>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shutdown {
+    pub restart: bool,
+}
+
+impl Event {
+    /// `None` when it is no event, or one that this client has no type for.
+    pub fn read(block: &Block) -> Result<Option<Self>, Unreadable> {
+        let Some(kind) = block.field("Event") else { return Ok(None) };
+        let reader = Reader { block, kind };
+        Ok(Some(match kind {
+            "Newchannel" => Self::Newchannel(reader.channel("")?),
+            "Newstate" => Self::Newstate(reader.channel("")?),
+            "Rename" => Self::Rename(Rename {
+                uniqueid: reader.required("Uniqueid")?.to_owned(),
+                linkedid: reader.text("Linkedid"),
+                old_name: reader.required("Channel")?.to_owned(),
+                new_name: reader.required("Newname")?.to_owned(),
+            }),
+            "DialBegin" => Self::DialBegin(reader.dial()?),
+            "DialState" => Self::DialState(reader.dial()?),
+            "DialEnd" => Self::DialEnd(reader.dial()?),
+            "BridgeEnter" => Self::BridgeEnter(reader.bridge_event()?),
+            "BridgeLeave" => Self::BridgeLeave(reader.bridge_event()?),
+            "HangupRequest" => Self::HangupRequest(reader.hangup()?),
+            "SoftHangupRequest" => Self::SoftHangupRequest(reader.hangup()?),
+            "Hangup" => Self::Hangup(reader.hangup()?),
+            "OriginateResponse" => Self::OriginateResponse(OriginateResponse {
+                action_id: reader.option("ActionID"),
+                answered: reader.required("Response")? == "Success",
+                reason: reader.number("Reason").unwrap_or_default(),
+                channel: reader.text("Channel"),
+                uniqueid: reader.option("Uniqueid"),
+            }),
+            "LocalBridge" => Self::LocalBridge(reader.local_pair()?),
+            "LocalOptimizationEnd" => Self::LocalOptimizationEnd(reader.local_pair()?),
+            "ChanSpyStart" => Self::ChanSpyStart(reader.spy()?),
+            "ChanSpyStop" => Self::ChanSpyStop(reader.spy()?),
+            "FullyBooted" => Self::FullyBooted,
+            "Shutdown" => Self::Shutdown(Shutdown { restart: reader.flag("Restart") }),
+            _ => return Ok(None),
+        }))
+    }
+}
+
+impl Reader<'_> {
+    fn dial(&self) -> Result<Dial, Unreadable> {
+        Ok(Dial {
+            caller: self.channel_if_any("")?,
+            peer: self.channel("Dest")?,
+            status: self.some("DialStatus").map(DialStatus::of),
+            dial_string: self.option("DialString"),
+            forward: self.option("Forward"),
+        })
+    }
+
+    fn bridge_event(&self) -> Result<BridgeEvent, Unreadable> {
+        Ok(BridgeEvent { bridge: self.bridge()?, channel: self.channel("")? })
+    }
+
+    fn hangup(&self) -> Result<Hangup, Unreadable> {
+        Ok(Hangup {
+            channel: self.channel("")?,
+            cause: self.number("Cause"),
+            cause_text: self.option("Cause-txt"),
+            tech_cause: self.number("TechCause"),
+        })
+    }
+
+    fn local_pair(&self) -> Result<LocalPair, Unreadable> {
+        Ok(LocalPair { one: self.channel("LocalOne")?, two: self.channel("LocalTwo")? })
+    }
+
+    fn spy(&self) -> Result<Spy, Unreadable> {
+        Ok(Spy { spyer: self.channel("Spyer")?, spyee: self.channel_if_any("Spyee")? })
+    }
+}
+
+impl DialStatus {
+    fn of(text: &str) -> Self {
+        match text {
+            "RINGING" => Self::Ringing,
+            "PROCEEDING" => Self::Proceeding,
+            "PROGRESS" => Self::Progress,
+            "ANSWER" => Self::Answer,
+            "BUSY" => Self::Busy,
+            "CANCEL" => Self::Cancel,
+            "NOANSWER" => Self::NoAnswer,
+            "CONGESTION" => Self::Congestion,
+            "CHANUNAVAIL" => Self::ChanUnavail,
+            other => Self::Other(other.chars().take(64).collect()),
+        }
+    }
+
+    /// Asterisk's own word.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Ringing => "RINGING",
+            Self::Proceeding => "PROCEEDING",
+            Self::Progress => "PROGRESS",
+            Self::Answer => "ANSWER",
+            Self::Busy => "BUSY",
+            Self::Cancel => "CANCEL",
+            Self::NoAnswer => "NOANSWER",
+            Self::Congestion => "CONGESTION",
+            Self::ChanUnavail => "CHANUNAVAIL",
+            Self::Other(word) => word,
+        }
+    }
+}

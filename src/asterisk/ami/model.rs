@@ -1,0 +1,246 @@
+//! Asterisk's things as it describes them in events and lists. It owns the reading of their fields; it must not
+//! judge what they mean.
+
+use std::time::Duration;
+
+use super::wire::Block;
+
+/// A field that cannot be missing is missing, or is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} has no usable `{field}`")]
+pub struct Unreadable {
+    pub(super) kind: String,
+    pub(super) field: String,
+}
+
+/// A channel at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// `PJSIP/150-0000002c`, `Local/150@inoffice-00000001;1`.
+    pub name: String,
+    /// What was asked for as ChannelId, or a number of Asterisk's own.
+    pub uniqueid: String,
+    /// The unique id of the first channel of the call. Empty where an old Asterisk leaves it out.
+    pub linkedid: String,
+    pub state: ChannelState,
+    pub caller_id_num: Option<String>,
+    pub caller_id_name: Option<String>,
+    pub connected_line_num: Option<String>,
+    pub connected_line_name: Option<String>,
+    pub context: String,
+    pub exten: String,
+}
+
+/// The states of `channelstate.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelState {
+    Down,
+    Reserved,
+    OffHook,
+    Dialing,
+    /// It is the calling side, and waits.
+    Ring,
+    /// It is the called side, and rings.
+    Ringing,
+    Up,
+    Busy,
+    DialingOffHook,
+    PreRing,
+    /// None of these.
+    Unknown,
+}
+
+/// A channel as `CoreShowChannels` lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelRow {
+    pub channel: Channel,
+    pub application: String,
+    pub application_data: String,
+    /// Since the channel began.
+    pub duration: Option<Duration>,
+    /// Two channels with the same one hear each other.
+    pub bridge_id: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bridge {
+    pub id: String,
+    /// `simple_bridge`, `softmix` ...
+    pub technology: String,
+    /// With the channel that enters, without the one that leaves.
+    pub channels: u32,
+}
+
+/// `CoreSettings`: which Asterisk it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoreSettings {
+    pub asterisk_version: String,
+    pub ami_version: String,
+    /// `systemname` of asterisk.conf.
+    pub system_name: Option<String>,
+}
+
+/// `CoreStatus`: how it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoreStatus {
+    /// As Asterisk writes them, in its own time zone: `2026-11-26`, `05:59:13`.
+    pub startup_date: String,
+    pub startup_time: String,
+    pub current_calls: u32,
+}
+
+/// Reads the fields of one block.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) block: &'a Block,
+    /// The event's name, for errors.
+    pub(super) kind: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn required(&self, field: &str) -> Result<&'a str, Unreadable> {
+        self.some(field).ok_or_else(|| self.unreadable(field))
+    }
+
+    /// A value that is there and says something.
+    pub(super) fn some(&self, field: &str) -> Option<&'a str> {
+        self.block.field(field).filter(|value| !value.is_empty() && *value != "<unknown>")
+    }
+
+    pub(super) fn text(&self, field: &str) -> String {
+        self.block.field(field).unwrap_or_default().to_owned()
+    }
+
+    pub(super) fn option(&self, field: &str) -> Option<String> {
+        self.some(field).map(str::to_owned)
+    }
+
+    pub(super) fn number<T: std::str::FromStr>(&self, field: &str) -> Option<T> {
+        self.some(field)?.trim().parse().ok()
+    }
+
+    /// `Yes`, `True`, `1` as Asterisk's own `ast_true` has them.
+    pub(super) fn flag(&self, field: &str) -> bool {
+        let value = self.block.field(field).unwrap_or_default();
+        ["yes", "true", "y", "t", "1", "on"].iter().any(|word| value.eq_ignore_ascii_case(word))
+    }
+
+    /// The channel whose fields start with the prefix: none, `Dest`, `LocalOne`, `Spyee` ...
+    pub(super) fn channel(&self, prefix: &str) -> Result<Channel, Unreadable> {
+        let name = |field: &str| format!("{prefix}{field}");
+        Ok(Channel {
+            name: self.required(&name("Channel"))?.to_owned(),
+            uniqueid: self.required(&name("Uniqueid"))?.to_owned(),
+            linkedid: self.text(&name("Linkedid")),
+            state: self.number(&name("ChannelState")).map_or(ChannelState::Unknown, ChannelState::of),
+            caller_id_num: self.option(&name("CallerIDNum")),
+            caller_id_name: self.option(&name("CallerIDName")),
+            connected_line_num: self.option(&name("ConnectedLineNum")),
+            connected_line_name: self.option(&name("ConnectedLineName")),
+            context: self.text(&name("Context")),
+            exten: self.text(&name("Exten")),
+        })
+    }
+
+    /// The same where there may be none.
+    pub(super) fn channel_if_any(&self, prefix: &str) -> Result<Option<Channel>, Unreadable> {
+        match self.some(&format!("{prefix}Uniqueid")) {
+            Some(_) => self.channel(prefix).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn bridge(&self) -> Result<Bridge, Unreadable> {
+        Ok(Bridge {
+            id: self.required("BridgeUniqueid")?.to_owned(),
+            technology: self.text("BridgeTechnology"),
+            channels: self.number("BridgeNumChannels").unwrap_or_default(),
+        })
+    }
+
+    pub(super) fn row(&self) -> Result<ChannelRow, Unreadable> {
+        Ok(ChannelRow {
+            channel: self.channel("")?,
+            application: self.text("Application"),
+            application_data: self.text("ApplicationData"),
+            duration: self.some("Duration").and_then(duration),
+            bridge_id: self.option("BridgeId"),
+        })
+    }
+
+    pub(super) fn settings(&self) -> Result<CoreSettings, Unreadable> {
+        Ok(CoreSettings {
+            asterisk_version: self.required("AsteriskVersion")?.to_owned(),
+            ami_version: self.text("AMIversion"),
+            system_name: self.option("SystemName"),
+        })
+    }
+
+    pub(super) fn status(&self) -> Result<CoreStatus, Unreadable> {
+        Ok(CoreStatus {
+            startup_date: self.required("CoreStartupDate")?.to_owned(),
+            startup_time: self.required("CoreStartupTime")?.to_owned(),
+            current_calls: self.number("CoreCurrentCalls").unwrap_or_default(),
+        })
+    }
+
+    fn unreadable(&self, field: &str) -> Unreadable {
+        // A hostile name must not fill a log.
+        Unreadable { kind: self.kind.chars().take(64).collect(), field: field.to_owned() }
+    }
+}
+
+impl Channel {
+    /// One half of a Local channel: a passage inside Asterisk, with nobody at its end.
+    pub fn is_local(&self) -> bool {
+        self.name.starts_with("Local/")
+    }
+
+    /// `PJSIP/150` of `PJSIP/150-0000002c`: what can be dialed, and what ChanSpy takes.
+    pub fn endpoint(&self) -> &str {
+        self.name.rsplit_once('-').map_or(&*self.name, |(endpoint, _)| endpoint)
+    }
+}
+
+impl ChannelState {
+    fn of(number: u8) -> Self {
+        match number {
+            0 => Self::Down,
+            1 => Self::Reserved,
+            2 => Self::OffHook,
+            3 => Self::Dialing,
+            4 => Self::Ring,
+            5 => Self::Ringing,
+            6 => Self::Up,
+            7 => Self::Busy,
+            8 => Self::DialingOffHook,
+            9 => Self::PreRing,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// `101:02:03`: hours may be many.
+fn duration(text: &str) -> Option<Duration> {
+    let mut parts = text.splitn(3, ':');
+    let mut part = || parts.next()?.parse::<u64>().ok();
+    let (hours, minutes, seconds) = (part()?, part()?, part()?);
+    let minutes = hours.checked_mul(60)?.checked_add(minutes)?;
+    Some(Duration::from_secs(minutes.checked_mul(60)?.checked_add(seconds)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_and_nonsense_is_none() {
+        assert_eq!(duration("00:00:03"), Some(Duration::from_secs(3)));
+        assert_eq!(duration("101:02:03"), Some(Duration::from_secs(101 * 3600 + 123)));
+        for text in
+            ["", "3", "1:2", "a:b:c", "1:2:3:4", "-1:0:0", "9999999999999999999:0:0", "99999999999999999:0:0"]
+        {
+            assert_eq!(duration(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Where a manager interface is, who we are there, and how patient to be. It owns the check of these; it must not
+//! open any connection.
+
+use std::time::Duration;
+
+use super::action::is_plain;
+use crate::secret::Secret;
+
+/// The port of manager.conf.
+pub const DEFAULT_PORT: u16 = 5038;
+
+#[derive(Debug, Clone)]
+pub struct AmiTarget {
+    /// A name or an address.
+    pub host: String,
+    pub port: u16,
+    pub username: String,
+    pub secret: Secret,
+    pub login: Login,
+    pub events: EventMask,
+    /// Whether events that this client has no type for are handed on as they came.
+    pub other_events: bool,
+    /// From the start to the accepted login.
+    pub connect_timeout: Duration,
+    /// From the start of an action to the end of its answer, the wait for the connection included.
+    pub action_timeout: Duration,
+    pub ping_interval: Duration,
+    /// Nothing was read for so long, not even the answer to a ping: the connection is dead.
+    pub read_timeout: Duration,
+    /// How long to wait for an Asterisk that is still booting. One that does not let us know (`read` in
+    /// manager.conf lacks `system`) is taken as booted after it.
+    pub boot_wait: Duration,
+    /// The connection is closed when nobody has needed it for so long; `None` keeps it for ever.
+    pub idle: Option<Duration>,
+    pub backoff_min: Duration,
+    pub backoff_max: Duration,
+    /// The least wait after a refused login, so that a wrong secret does not look like an attack.
+    pub refused_wait: Duration,
+    /// The listener has let events wait for so long with a full queue: the connection is given up, because an
+    /// Asterisk whose events are not read keeps them in its memory.
+    pub listener_patience: Duration,
+}
+
+/// How the secret is shown to Asterisk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Login {
+    /// As an MD5 sum over Asterisk's challenge: the secret itself is not on the wire.
+    #[default]
+    Challenge,
+    /// As it is, for an Asterisk that has no challenges (FIPS builds have no MD5).
+    Plain,
+}
+
+/// Which classes of events are wanted: `call,system`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventMask(String);
+
+impl EventMask {
+    /// Names of classes with commas and no spaces between, as Asterisk reads them (with a space it reads the
+    /// first class alone, measured on 16.28 and 22.10.1), or `on`, or `off`.
+    pub fn new(mask: impl Into<String>) -> Result<Self, TargetError> {
+        let mask = mask.into();
+        let fit = mask
+            .split(',')
+            .all(|class| !class.is_empty() && class.bytes().all(|byte| byte.is_ascii_lowercase()));
+        if fit { Ok(Self(mask)) } else { Err(TargetError::Events { mask }) }
+    }
+
+    /// `call` for everything that happens to calls; `system` for the boot and the shutdown of Asterisk.
+    pub fn calls() -> Self {
+        Self("call,system".to_owned())
+    }
+
+    pub fn none() -> Self {
+        Self("off".to_owned())
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AmiTarget {
+    /// The usual port, events and time-outs.
+    pub fn new(host: impl Into<String>, username: impl Into<String>, secret: Secret) -> Self {
+        Self {
+            host: host.into(),
+            port: DEFAULT_PORT,
+            username: username.into(),
+            secret,
+            login: Login::default(),
+            events: EventMask::calls(),
+            other_events: false,
+            connect_timeout: Duration::from_secs(10),
+            action_timeout: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(25),
+            boot_wait: Duration::from_secs(3),
+            idle: Some(Duration::from_secs(300)),
+            backoff_min: Duration::from_millis(250),
+            backoff_max: Duration::from_secs(15),
+            refused_wait: Duration::from_secs(60),
+            listener_patience: Duration::from_secs(10),
+        }
+    }
+
+    /// `host:port`, for messages and logs.
+    pub(super) fn address(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), TargetError> {
+        if self.host.is_empty() || !is_plain(&self.host) || self.port == 0 {
+            return Err(TargetError::Address { address: self.address() });
+        }
+        if self.username.is_empty() || !is_plain(&self.username) {
+            return Err(TargetError::Username { username: self.username.clone() });
+        }
+        if self.secret.expose().is_empty() || !is_plain(self.secret.expose()) {
+            return Err(TargetError::Secret { username: self.username.clone() });
+        }
+        Ok(())
+    }
+}
+
+/// The target can never work, whatever Asterisk does.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    #[error(
+        "`{address}` is no address of a manager interface; write a host name or an IP address, and a port"
+    )]
+    Address { address: String },
+    #[error(
+        "the AMI user name `{username}` is empty or has control characters; write the name of its section in manager.conf"
+    )]
+    Username { username: String },
+    #[error(
+        "the secret of the AMI user `{username}` is empty or has control characters; write what manager.conf has"
+    )]
+    Secret { username: String },
+    #[error(
+        "`{mask}` names no classes of events; write them as in manager.conf, without spaces: call,system"
+    )]
+    Events { mask: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target() -> AmiTarget {
+        AmiTarget::new("10.88.10.19", "office", Secret::new("s3cret"))
+    }
+
+    #[test]
+    fn what_can_never_work_is_refused_at_once() {
+        target().check().unwrap();
+        let broken = |change: fn(&mut AmiTarget)| {
+            let mut target = target();
+            change(&mut target);
+            target.check().unwrap_err().to_string()
+        };
+        assert!(broken(|target| target.host = String::new()).contains("no address"));
+        assert!(broken(|target| target.host = "a\r\nb".into()).contains("no address"));
+        assert!(broken(|target| target.port = 0).contains("no address"));
+        assert!(broken(|target| target.username = "a\r\nEvents: on".into()).contains("user name"));
+        let text = broken(|target| target.secret = Secret::new("s3cret\n"));
+        assert!(text.contains("the secret of the AMI user `office`") && !text.contains("s3cret"), "{text}");
+    }
+
+    #[test]
+    fn event_masks_are_what_asterisk_reads() {
+        for mask in ["call", "call,system", "on", "off"] {
+            assert_eq!(EventMask::new(mask).unwrap().as_str(), mask);
+        }
+        for mask in ["", "call, system", "call,", "call\r\nAction: Originate", "Call"] {
+            assert!(EventMask::new(mask).is_err(), "{mask:?}");
+        }
+    }
+
+    #[test]
+    fn the_secret_is_in_no_debug_output_and_addresses_are_whole() {
+        assert!(!format!("{:?}", target()).contains("s3cret"));
+        assert_eq!(target().address(), "10.88.10.19:5038");
+        assert_eq!(AmiTarget { host: "::1".into(), ..target() }.address(), "[::1]:5038");
+    }
+}

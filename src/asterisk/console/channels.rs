@@ -1,0 +1,188 @@
+//! `core show channels concise`: one line a channel, with 14 fields between `!`. The command was called deprecated
+//! up to 18, and is there, unchanged, in 22.
+
+use std::{collections::HashSet, str::FromStr, time::Duration};
+
+use super::{ChannelName, Command, ConsoleError};
+
+/// One channel, as it was at the moment of the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    pub name: ChannelName,
+    pub context: String,
+    /// What it runs, or was dialed as.
+    pub extension: String,
+    pub priority: i32,
+    pub state: ChannelState,
+    /// `Dial` and `ChanSpy` where one runs; `AppDial` of a channel that a Dial made, `AppDial2` of one that an
+    /// originate made, until its application starts.
+    pub application: Option<String>,
+    /// A `!` in it is no matter; a `!` in the caller's number is taken for a part of it.
+    pub data: String,
+    pub caller: String,
+    /// Since the channel was made, whole seconds.
+    pub age: Duration,
+    /// It hears and is heard by the others in this bridge.
+    pub bridge: Option<String>,
+    pub unique_id: UniqueId,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChannelState {
+    Down,
+    /// It dials us: of a channel that runs the dialplan, not yet answered.
+    Ring,
+    /// The other side says that its phone rings.
+    Ringing,
+    /// Answered.
+    Up,
+    Busy,
+    /// Any other, by Asterisk's word.
+    Other(String),
+}
+
+impl ChannelState {
+    /// By Asterisk's word, which `core show channel` follows with a number: `Up (6)`.
+    pub(super) fn of_word(word: &str) -> Self {
+        match word.split(" (").next().unwrap_or(word) {
+            "Down" => ChannelState::Down,
+            "Ring" => ChannelState::Ring,
+            "Ringing" => ChannelState::Ringing,
+            "Up" => ChannelState::Up,
+            "Busy" => ChannelState::Busy,
+            other => ChannelState::Other(other.to_owned()),
+        }
+    }
+}
+
+/// Asterisk's id of a channel: `1795672463.55`, with the system's name and `-` before it where one is set. The
+/// number after the point grows by one with each channel of the process.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UniqueId(String);
+
+impl UniqueId {
+    pub fn new(text: impl Into<String>) -> Self {
+        UniqueId(text.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// How many channels this Asterisk had made before; `None` for an id that ARI or AMI chose.
+    pub fn sequence(&self) -> Option<u64> {
+        let (time, sequence) = self.0.rsplit_once('.')?;
+        let time = time.rsplit('-').next()?;
+        time.parse::<u64>().ok()?;
+        sequence.parse().ok()
+    }
+}
+
+/// All channels of a host at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Channels {
+    pub list: Vec<Channel>,
+    /// Lines that are no channel as we know them, such as a stranger's with a name of odd characters.
+    pub unread: usize,
+}
+
+impl Channels {
+    /// From the answer to [`Command::Channels`].
+    pub fn parse(answer: &str) -> Result<Self, ConsoleError> {
+        let mut channels = Channels::default();
+        for line in answer.lines().filter(|line| !line.trim().is_empty()) {
+            match Channel::parse(line) {
+                Some(channel) => channels.list.push(channel),
+                // A refusal is one line; no channel's line has so few fields.
+                None if !line.contains('!') => {
+                    return Err(ConsoleError::refused(&Command::Channels.to_string(), line));
+                }
+                None => channels.unread += 1,
+            }
+        }
+        Ok(channels)
+    }
+
+    pub fn named(&self, name: &ChannelName) -> Option<&Channel> {
+        self.list.iter().find(|channel| channel.name == *name)
+    }
+
+    /// The near halves of Local channels to this place that were not there `before`: what an originate made
+    /// between the two looks. More than one if somebody else dialed the same between them.
+    pub fn originated<'a>(&'a self, before: &Channels, extension: &str, context: &str) -> Vec<&'a Channel> {
+        let known: HashSet<&ChannelName> = before.list.iter().map(|channel| &channel.name).collect();
+        let ours = |channel: &&Channel| {
+            !known.contains(&channel.name)
+                && channel
+                    .name
+                    .local()
+                    .is_some_and(|half| half.near && half.extension == extension && half.context == context)
+        };
+        self.list.iter().filter(ours).collect()
+    }
+
+    /// Whether two channels hear each other: they are in one bridge, or in bridges that Local channels join.
+    pub fn joined(&self, one: &ChannelName, other: &ChannelName) -> bool {
+        let mut reached: HashSet<&str> = HashSet::new();
+        let mut next: Vec<&str> =
+            self.named(one).and_then(|channel| channel.bridge.as_deref()).into_iter().collect();
+        while let Some(bridge) = next.pop() {
+            if !reached.insert(bridge) {
+                continue;
+            }
+            for channel in self.list.iter().filter(|channel| channel.bridge.as_deref() == Some(bridge)) {
+                if channel.name == *other {
+                    return true;
+                }
+                let Some(half) = channel.name.local() else { continue };
+                let twin = self.list.iter().find(|twin| {
+                    twin.name.local().is_some_and(|it| it.pair == half.pair && it.near != half.near)
+                });
+                next.extend(twin.and_then(|twin| twin.bridge.as_deref()));
+            }
+        }
+        false
+    }
+
+    /// Channels that ChanSpy would take for `device` (`SIP/150`) though they are another's (`SIP/1500-…`).
+    pub fn neighbours<'a>(&'a self, device: &str) -> Vec<&'a Channel> {
+        let other = |name: &ChannelName| name.begins_with(device) && !name.is_of(device);
+        self.list.iter().filter(|channel| other(&channel.name)).collect()
+    }
+
+    /// The channels of `device` that are in a conversation, which is what ChanSpy's option `b` listens to.
+    pub fn talking<'a>(&'a self, device: &str) -> Vec<&'a Channel> {
+        let talks = |channel: &&Channel| {
+            channel.name.is_of(device) && channel.state == ChannelState::Up && channel.bridge.is_some()
+        };
+        self.list.iter().filter(talks).collect()
+    }
+}
+
+impl Channel {
+    fn parse(line: &str) -> Option<Self> {
+        // The data may contain the separator, so it is what the fields from both sides leave.
+        let mut left = line.splitn(7, '!');
+        let mut field = || left.next();
+        let (name, context, extension) = (field()?, field()?, field()?);
+        let (priority, state, application) = (field()?, field()?, field()?);
+        let mut right = field()?.rsplitn(8, '!');
+        let mut field = || right.next();
+        let (unique_id, bridge, age, _ama_flags) = (field()?, field()?, field()?, field()?);
+        let (_peer_account, _account, caller, data) = (field()?, field()?, field()?, field()?);
+        Some(Channel {
+            name: ChannelName::from_str(name).ok()?,
+            context: context.to_owned(),
+            extension: extension.to_owned(),
+            priority: priority.parse().ok()?,
+            state: ChannelState::of_word(state),
+            application: (application != "(None)").then(|| application.to_owned()),
+            data: data.to_owned(),
+            caller: caller.to_owned(),
+            // "-" where the time of its making is not known.
+            age: Duration::from_secs(age.parse().unwrap_or(0)),
+            bridge: (!bridge.is_empty()).then(|| bridge.to_owned()),
+            unique_id: UniqueId::new(unique_id),
+        })
+    }
+}

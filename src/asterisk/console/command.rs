@@ -1,0 +1,90 @@
+//! The commands, and their exact texts. One can only be made of typed values, so whatever a client sends reaches
+//! neither the console nor a shell as anything but a number, a mode or a name.
+
+use std::fmt;
+
+use super::{ChannelName, Context};
+use crate::call::{
+    DialString, Extension,
+    office::{MonitorMode, Technology},
+};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Call the extension's phone, and when it is picked up, the number. Asterisk answers at once, before
+    /// anything rings; it gives the phone 30 seconds.
+    Dial {
+        extension: Extension,
+        number: DialString,
+        context: Context,
+    },
+    /// Call the listener's phone, and when it is picked up, let it hear the target's calls, one after the other,
+    /// until it hangs up.
+    Spy {
+        listener: Extension,
+        target: SpyTarget,
+        mode: MonitorMode,
+        context: Context,
+    },
+    /// All channels.
+    Channels,
+    /// One channel with its linkedid and bridge.
+    Channel(ChannelName),
+    /// Ask for the end of a channel.
+    Hangup(ChannelName),
+    Version,
+    /// Seconds since the start, which tells a restarted Asterisk from one that goes on.
+    Uptime,
+}
+
+/// Whose channels ChanSpy looks for. It takes every channel whose name begins with this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpyTarget {
+    pub technology: Technology,
+    pub extension: Extension,
+    /// `SIP/150-` in place of `SIP/150`: needed where a channel such as `SIP/1500-00000001` is there too, which
+    /// would be listened to as well.
+    pub exact: bool,
+}
+
+impl Command {
+    /// Whether it can do something, so that it must not be repeated when its answer was lost.
+    pub fn acts(&self) -> bool {
+        matches!(self, Command::Dial { .. } | Command::Spy { .. } | Command::Hangup(_))
+    }
+
+    /// What to give to a remote shell: `asterisk -rx "core show version"`. Between these quotes a shell reads
+    /// four characters as more than themselves (`"`, `\`, `$` and the backtick), and no command has one.
+    pub fn shell(&self) -> String {
+        format!("asterisk -rx \"{self}\"")
+    }
+}
+
+/// The text, as a person would type it at the console.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Command::Dial { extension, number, context } => write!(
+                f,
+                "channel originate LOCAL/{extension}@{context} application Dial LOCAL/{number}@{context}"
+            ),
+            Command::Spy { listener, target, mode, context } => write!(
+                f,
+                "channel originate LOCAL/{listener}@{context} application ChanSpy {target},{}",
+                mode.chanspy_options()
+            ),
+            Command::Channels => f.write_str("core show channels concise"),
+            Command::Channel(name) => write!(f, "core show channel {name}"),
+            Command::Hangup(name) => write!(f, "channel request hangup {name}"),
+            Command::Version => f.write_str("core show version"),
+            Command::Uptime => f.write_str("core show uptime seconds"),
+        }
+    }
+}
+
+impl fmt::Display for SpyTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = if self.exact { "-" } else { "" };
+        write!(f, "{}{end}", self.technology.device(&self.extension))
+    }
+}

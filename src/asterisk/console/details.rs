@@ -1,0 +1,52 @@
+//! `core show channel NAME`: the only answer of the console that has the linkedid.
+
+use super::{ChannelName, ChannelState, Command, ConsoleError, UniqueId};
+
+/// What is read of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelDetails {
+    pub unique_id: UniqueId,
+    /// The unique id of the oldest channel of the call: the same for all that one originate brought about.
+    pub linked_id: String,
+    pub state: ChannelState,
+    pub bridge: Option<String>,
+    pub application: Option<String>,
+    pub data: String,
+    /// With whom it talks: the other channel of a bridge of two.
+    pub bridge_peer: Option<String>,
+    /// How the last `Dial` of this channel ended (`ANSWER`, `BUSY` ...), by the variable that Dial sets; a dialplan
+    /// can set it too.
+    pub dial_status: Option<String>,
+}
+
+impl ChannelDetails {
+    /// From the answer to [`Command::Channel`]; `None` if there is no such channel, or no longer.
+    pub fn parse(name: &ChannelName, answer: &str) -> Result<Option<Self>, ConsoleError> {
+        if answer.trim_end().ends_with("is not a known channel") {
+            return Ok(None);
+        }
+        let refused = || ConsoleError::refused(&Command::Channel(name.clone()).to_string(), answer);
+        // What stands under the first of its name is Asterisk's own; what dialplans and phones write comes after.
+        let field = |key: &str| {
+            let value =
+                answer.lines().find_map(|line| line.trim_start().strip_prefix(key)?.strip_prefix(": "));
+            value.map(str::trim_end)
+        };
+        let given = |key: &str| field(key).filter(|value| !value.is_empty() && !value.starts_with('('));
+        let variables = answer.split_once("Variables:\n").map_or("", |(_, variables)| variables);
+        let variable = |key: &str| {
+            let value = variables.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            value.filter(|value| !value.is_empty()).map(str::to_owned)
+        };
+        Ok(Some(ChannelDetails {
+            unique_id: UniqueId::new(given("UniqueID").ok_or_else(refused)?),
+            linked_id: given("LinkedID").ok_or_else(refused)?.to_owned(),
+            state: ChannelState::of_word(field("State").ok_or_else(refused)?),
+            bridge: given("Bridge ID").map(str::to_owned),
+            application: given("Application").map(str::to_owned),
+            data: field("Data").filter(|data| *data != "(None)").unwrap_or_default().to_owned(),
+            bridge_peer: variable("BRIDGEPEER"),
+            dial_status: variable("DIALSTATUS"),
+        }))
+    }
+}

@@ -1,0 +1,149 @@
+//! Which channels belong to the call that one originate made, and on which side of it they are.
+//!
+//! The list of channels does not tell; the linkedid does, which only [`Command::Channel`] shows. It is the unique
+//! id of the originate's near half for every channel of the call, also when the Local channels have optimized
+//! themselves away and the phones remain (16.28 and 22.10.1, chan_sip and PJSIP). So each new channel is asked for once.
+//!
+//! [`Command::Channel`]: super::Command::Channel
+
+use std::collections::HashMap;
+
+use super::{Channel, ChannelDetails, ChannelName, ChannelState, Channels, UniqueId};
+
+/// The channels of one originate.
+#[derive(Debug, Clone)]
+pub struct Family {
+    /// The originate's own Local channel, `150@inoffice-00000013`.
+    pair: String,
+    root: UniqueId,
+    /// What is dialed once the first phone is picked up; none for a monitoring.
+    number: Option<String>,
+    /// The Local channel that leads to the number, by its place among all channels: what is younger is on that side.
+    border: Option<u64>,
+    asked: HashMap<ChannelName, bool>,
+}
+
+/// What a list of channels shows of the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look<'a> {
+    /// The originate's near half. Gone when the call is over, and also soon after its two sides were joined.
+    pub near: Option<&'a Channel>,
+    /// What was called first was picked up, and the application (`Dial`, `ChanSpy`) started: the near half runs it,
+    /// or what it dialed was seen. It need not have been a phone: the dialplan can answer by itself.
+    pub started: bool,
+    /// Channels of the phone that was called first: the caller's, or the listener's.
+    pub desk: Vec<&'a Channel>,
+    /// Channels on the way to the number.
+    pub phone: Vec<&'a Channel>,
+    /// A channel of the one side hears one of the other.
+    pub joined: bool,
+    /// Nothing of it is left.
+    pub gone: bool,
+}
+
+impl Family {
+    /// Of a call to `number`, from the near half that [`Channels::originated`] found. `None` if it is no such half.
+    pub fn of_call(root: &Channel, number: &str) -> Option<Self> {
+        Some(Family { number: Some(number.to_owned()), ..Self::of_monitoring(root)? })
+    }
+
+    /// Of a monitoring.
+    pub fn of_monitoring(root: &Channel) -> Option<Self> {
+        let half = root.name.local().filter(|half| half.near)?;
+        Some(Family {
+            pair: half.pair.to_owned(),
+            root: root.unique_id.clone(),
+            number: None,
+            border: None,
+            asked: HashMap::new(),
+        })
+    }
+
+    /// Of a call that is known by its linkedid only, because it was made before anybody looked.
+    pub fn of_linked_id(linked_id: &str, number: Option<&str>) -> Option<Self> {
+        (!linked_id.is_empty()).then(|| Family {
+            // No Local channel is called so.
+            pair: String::new(),
+            root: UniqueId::new(linked_id),
+            number: number.map(str::to_owned),
+            border: None,
+            asked: HashMap::new(),
+        })
+    }
+
+    /// The linkedid of the call.
+    pub fn linked_id(&self) -> &str {
+        self.root.as_str()
+    }
+
+    /// Channels that may be the call's and have not been asked for yet: the younger ones.
+    pub fn unasked<'a>(&self, now: &'a Channels) -> Vec<&'a ChannelName> {
+        let younger = |channel: &&Channel| match (channel.unique_id.sequence(), self.root.sequence()) {
+            (Some(sequence), Some(root)) => sequence > root,
+            _ => true,
+        };
+        let names = now.list.iter().filter(younger).map(|channel| &channel.name);
+        names.filter(|name| !self.is_own_half(name) && !self.asked.contains_key(*name)).collect()
+    }
+
+    /// What the answer about one of them was; `None` if it was gone already.
+    pub fn learn(&mut self, name: &ChannelName, details: Option<&ChannelDetails>) {
+        let ours = details.is_some_and(|details| details.linked_id == self.linked_id());
+        self.asked.insert(name.clone(), ours);
+        let half = name.local().filter(|half| ours && half.near);
+        if half.is_some_and(|half| self.number.as_deref() == Some(half.extension)) && self.border.is_none() {
+            self.border = details.and_then(|details| details.unique_id.sequence());
+        }
+    }
+
+    /// What the list shows of the call, as far as its channels have been asked for.
+    pub fn look<'a>(&self, now: &'a Channels) -> Look<'a> {
+        let near = now
+            .list
+            .iter()
+            .find(|channel| channel.name.local().is_some_and(|half| half.near && half.pair == self.pair));
+        let running = near.is_some_and(|near| {
+            near.state == ChannelState::Up && near.application.as_deref().is_some_and(|it| it != "AppDial2")
+        });
+        let ours = |channel: &&Channel| {
+            self.is_own_half(&channel.name) || self.asked.get(&channel.name).copied().unwrap_or(false)
+        };
+        let members: Vec<&Channel> = now.list.iter().filter(ours).collect();
+        let phones = || members.iter().copied().filter(|channel| channel.name.local().is_none());
+        // Seen so late that the way to the number had vanished: the oldest channel is the first phone's.
+        let oldest = phones().filter_map(|channel| channel.unique_id.sequence()).min();
+        let border = match (self.border, &self.number) {
+            (Some(border), _) => Some(border),
+            (None, Some(_)) if running || near.is_none() => oldest,
+            (None, _) => None,
+        };
+        let beyond = |channel: &&Channel| match (border, channel.unique_id.sequence()) {
+            (Some(border), Some(sequence)) => sequence > border,
+            _ => false,
+        };
+        let (phone, desk): (Vec<_>, Vec<_>) = phones().partition(beyond);
+        let joined = desk.iter().any(|one| phone.iter().any(|other| now.joined(&one.name, &other.name)));
+        Look {
+            near,
+            started: running || self.border.is_some() || !phone.is_empty(),
+            desk,
+            phone,
+            joined,
+            gone: members.is_empty(),
+        }
+    }
+
+    /// What to hang up to end the call: the near half, which takes the rest with it, or, when it has optimized
+    /// itself away, one channel of each side.
+    pub fn to_hang_up<'a>(&self, now: &'a Channels) -> Vec<&'a ChannelName> {
+        let look = self.look(now);
+        match look.near {
+            Some(near) => vec![&near.name],
+            None => look.desk.iter().chain(&look.phone).map(|channel| &channel.name).collect(),
+        }
+    }
+
+    fn is_own_half(&self, name: &ChannelName) -> bool {
+        name.local().is_some_and(|half| half.pair == self.pair)
+    }
+}

@@ -1,0 +1,34 @@
+//! Asterisk's command line: typed commands, and what its answers say. It travels over the console's own socket
+//! (`asterisk.ctl`), over whatever stream leads to it, or as an `asterisk -rx` that somebody else runs.
+//!
+//! It owns the texts in both directions. It must not know how a host is reached, what a call means, or time:
+//! the caller bounds every wait.
+//!
+//! What is seen here are channels and nothing else: who rings, who is up, who hears whom. Why a leg ended is not
+//! to be learned from the command line. A console can be made to show Asterisk's verbose messages, which do name
+//! busy phones, but such a console also fills every log file of that host that takes verbose messages, whatever
+//! level the file was set to (measured on 16.28 and 22.10.1), and its messages are dropped without a trace when
+//! it reads slowly. So none is made.
+
+mod answer;
+mod batch;
+mod channels;
+mod command;
+mod details;
+mod error;
+mod family;
+mod names;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use answer::{HangupAnswer, hangup_answer, of_exec, ordered, uptime, version};
+pub use batch::Batch;
+pub use channels::{Channel, ChannelState, Channels, UniqueId};
+pub use command::{Command, SpyTarget};
+pub use details::ChannelDetails;
+pub use error::ConsoleError;
+pub use family::{Family, Look};
+pub use names::{BadName, ChannelName, Context, LocalHalf};
+pub use wire::{Console, Greeting, LONGEST_ANSWER};

@@ -1,0 +1,94 @@
+//! The TCP connection, with a switch that cuts it at once. russh goes on with a handshake whose future was dropped,
+//! for ever when the other side is silent; only an end of the connection itself ends it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+pub(super) struct Wire {
+    tcp: TcpStream,
+    /// One for each direction: they may be polled by different tasks.
+    reading: Cut,
+    writing: Cut,
+}
+
+impl Wire {
+    pub(super) fn new(tcp: TcpStream, cut: &CancellationToken) -> Self {
+        Self { tcp, reading: Cut::new(cut), writing: Cut::new(cut) }
+    }
+}
+
+struct Cut {
+    token: CancellationToken,
+    signal: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Cut {
+    fn new(token: &CancellationToken) -> Self {
+        Self { token: token.clone(), signal: Box::pin(token.clone().cancelled_owned()) }
+    }
+
+    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.token.is_cancelled() || self.signal.as_mut().poll(cx).is_ready() {
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "it was cut on this side"));
+        }
+        Ok(())
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.reading.check(cx)?;
+        Pin::new(&mut self.tcp).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.writing.check(cx)?;
+        Pin::new(&mut self.tcp).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    /// A connection that is gone already cannot be shut down, and russh would not tell why it was lost then.
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx).map(|_| Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_cut_ends_a_read_that_waits_for_a_silent_host_and_closes_the_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut other, _) = listener.accept().await.unwrap();
+        let cut = CancellationToken::new();
+        let mut wire = Wire::new(tcp, &cut);
+        let reader = tokio::spawn(async move { wire.read_u8().await.map_err(|error| error.kind()) });
+        tokio::task::yield_now().await;
+        cut.cancel();
+        let read = timeout(Duration::from_secs(5), reader).await.expect("it ended").unwrap();
+        assert_eq!(read, Err(io::ErrorKind::ConnectionAborted));
+        assert_eq!(other.read(&mut [0]).await.unwrap(), 0, "the host sees the end");
+    }
+}

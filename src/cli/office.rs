@@ -1,0 +1,98 @@
+//! The office part of `serve`: the enterprises, their calls and their API, where the configuration has them.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::{self, AppState},
+    config::{self, Config},
+    enterprises::{Directory, DirectoryConfig, DirectoryState},
+    metrics::Metrics,
+    office::{self, OfficeHandle, Parts},
+    store::Store,
+};
+
+/// What was started, if anything.
+pub(super) struct Office(Option<Started>);
+
+struct Started {
+    listener: TcpListener,
+    handle: OfficeHandle,
+    stop: CancellationToken,
+}
+
+impl Office {
+    pub async fn start(config: &Config, store: &Store, metrics: &Arc<Metrics>) -> anyhow::Result<Self> {
+        let Some(office) = &config.office else { return Ok(Office(None)) };
+        let listener = TcpListener::bind(office.listen)
+            .await
+            .with_context(|| format!("can't listen on {} (office.listen)", office.listen))?;
+        let directory = Directory::open(directory_config(office)).await?;
+        let stop = CancellationToken::new();
+        tokio::spawn(watch_database(directory.clone(), metrics.clone(), stop.clone()));
+        let parts = Parts {
+            config: office.clone(),
+            directory,
+            store: store.clone(),
+            metrics: metrics.clone(),
+            mask_numbers: config.log.mask_numbers,
+        };
+        let handle = office::start(parts, stop.clone()).await?;
+        tracing::info!(listen = %office.listen, "the office API is ready");
+        Ok(Office(Some(Started { listener, handle, stop })))
+    }
+
+    /// Serves its API until `shutdown`; the other API can then hang up its calls too.
+    pub fn serve(self, state: AppState, shutdown: &CancellationToken) -> (AppState, Option<JoinHandle<()>>) {
+        let Some(Started { listener, handle, stop }) = self.0 else { return (state, None) };
+        let state = state.with_office(handle.clone());
+        let shutdown = shutdown.clone();
+        let serving = api::office::serve(listener, state.clone(), handle, shutdown);
+        let task = tokio::spawn(async move {
+            serving.await;
+            // The hosts go on with their calls; the next start looks for them.
+            stop.cancel();
+        });
+        (state, Some(task))
+    }
+}
+
+/// Where the enterprises are, as the configuration has it.
+pub(super) fn directory_config(office: &config::Office) -> DirectoryConfig {
+    let mut directory = DirectoryConfig::new(office.database.clone());
+    directory.password.clone_from(&office.database_password);
+    directory.life = office.cache_life;
+    directory.grace = office.cache_grace;
+    directory
+}
+
+/// Says once that the database is away, and once that it is back.
+async fn watch_database(directory: Directory, metrics: Arc<Metrics>, stop: CancellationToken) {
+    let mut was_away = false;
+    let mut tick = tokio::time::interval(Duration::from_millis(500));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        match directory.state() {
+            DirectoryState::Connected { .. } => {
+                metrics.office.database_up.set(1);
+                if was_away {
+                    tracing::info!("the enterprises' database is back");
+                }
+                was_away = false;
+            }
+            DirectoryState::Away { why, known, .. } => {
+                metrics.office.database_up.set(0);
+                if !was_away {
+                    tracing::warn!(why, known, "the enterprises' database is away; known enterprises go on");
+                }
+                was_away = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! The way over AMI: an Originate, and every event of the call's channels.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    error::{HostError, HostErrorKind},
+    events::{ChannelRef, Dial, Heard, Standing, Tracker},
+    hosts::{Busy, Taken},
+    inbox::Inboxes,
+    order::{Order, What},
+    settings::{COMMAND, CONNECT, HostSettings, Login},
+};
+use crate::{
+    asterisk::ami::{
+        self, Ami, AmiError, AmiLink, AmiState, AmiTarget, ChannelRow, ChannelState, DialStatus, Event, Hold,
+        Originate, OriginateTarget,
+    },
+    call::{CallId, WayKind, office::OfficeInput},
+};
+
+/// An OriginateResponse that overtakes the answer to its Originate waits for it so long.
+const ORPHANS: Duration = Duration::from_secs(30);
+
+pub(super) struct AmiWay {
+    /// What is wrong with the settings, if anything.
+    ami: Result<Ami, String>,
+    shared: Arc<Shared>,
+    user: String,
+}
+
+struct Shared {
+    tracker: Mutex<Tracker>,
+    /// The connection stays up while a call is followed.
+    holds: Mutex<HashMap<CallId, Hold>>,
+    /// Originates by their ActionID, until it is told what came of them.
+    orders: Mutex<HashMap<String, CallId>>,
+    /// ActionIDs of which that was told before it was known whose they are.
+    orphans: Mutex<Vec<(String, Instant)>>,
+    inboxes: Inboxes,
+}
+
+impl AmiWay {
+    pub fn new(settings: &HostSettings, login: &Login, inboxes: Inboxes, stop: CancellationToken) -> Self {
+        let mut target = AmiTarget::new(settings.address.clone(), login.user.clone(), login.password.clone());
+        target.port = login.port;
+        target.connect_timeout = CONNECT;
+        target.action_timeout = COMMAND;
+        let shared = Arc::new(Shared {
+            tracker: Mutex::default(),
+            holds: Mutex::default(),
+            orders: Mutex::default(),
+            orphans: Mutex::default(),
+            inboxes,
+        });
+        let ami = match ami::connect(target, stop) {
+            Ok((ami, links)) => {
+                tokio::spawn(shared.clone().listen(links));
+                Ok(ami)
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        AmiWay { ami, shared, user: login.user.clone() }
+    }
+
+    pub async fn place(&self, order: &Order) -> Result<Taken, HostError> {
+        let ami = self.ami()?;
+        let hold = ami.hold();
+        let target = match &order.what {
+            What::Dial(number) => {
+                let data = format!("Local/{number}@{}", order.context);
+                OriginateTarget::Application { name: "Dial".to_owned(), data }
+            }
+            What::Listen { target, mode } => {
+                // What would be listened to besides, because its name begins alike, is to be seen first.
+                let device = order.technology.device(target);
+                let rows = ami.channels().await.map_err(|error| self.error(ami, &error))?;
+                let is_other =
+                    |row: &ChannelRow| row.channel.name.starts_with(&device) && !is_of(row, &device);
+                let end = if rows.iter().any(is_other) { "-" } else { "" };
+                let data = format!("{device}{end},{}", mode.chanspy_options());
+                OriginateTarget::Application { name: "ChanSpy".to_owned(), data }
+            }
+        };
+        let originate = Originate {
+            channel: format!("Local/{}@{}", order.extension, order.context),
+            target,
+            timeout_ms: u32::try_from(order.ring_timeout.as_millis()).unwrap_or(u32::MAX),
+            caller_id: None,
+            variables: Vec::new(),
+            channel_id: order.call.near_channel(),
+            other_channel_id: Some(order.call.far_channel()),
+        };
+        // Before it leaves: its events may be faster than its answer.
+        self.shared.tracker.lock().follow(order.call);
+        self.shared.holds.lock().insert(order.call, hold);
+        match ami.originate(&originate).await {
+            Ok(action) => {
+                self.shared.ordered(order.call, action);
+                Ok(Taken { linked_id: None, detailed: true })
+            }
+            Err(error) => {
+                let error = self.error(ami, &error);
+                if error.is_certain {
+                    self.forget(order.call);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    pub async fn hang_up(&self, order: &Order) -> Result<(), HostError> {
+        let ami = self.ami()?;
+        match ami.hangup(&order.call.near_channel(), None).await {
+            // The halves are gone as soon as both sides talk; then it is for one of these.
+            Err(error) if error.is_no_such_channel() => {
+                let legs = self.shared.tracker.lock().legs(order.call);
+                for channel in legs {
+                    match ami.hangup(&channel, None).await {
+                        Err(error) if !error.is_no_such_channel() => return Err(self.error(ami, &error)),
+                        _ => {}
+                    }
+                }
+                Ok(())
+            }
+            result => result.map_err(|error| self.error(ami, &error)),
+        }
+    }
+
+    pub async fn look(&self, order: &Order) -> Result<bool, HostError> {
+        let ami = self.ami()?;
+        let hold = ami.hold();
+        let rows = ami.channels().await.map_err(|error| self.error(ami, &error))?;
+        let id = order.call.near_channel();
+        let device = order.device();
+        let of_call = rows.iter().filter(|row| row.channel.linkedid == id || row.channel.uniqueid == id);
+        let standing: Vec<Standing> = of_call
+            .map(|row| Standing {
+                channel: ChannelRef { id: row.channel.uniqueid.clone(), name: row.channel.name.clone() },
+                is_desk: is_of(row, &device),
+                is_ringing: row.channel.state == ChannelState::Ringing,
+                is_up: row.channel.state == ChannelState::Up,
+            })
+            .collect();
+        if standing.is_empty() {
+            return Ok(false);
+        }
+        self.shared.holds.lock().entry(order.call).or_insert(hold);
+        let inputs = self.shared.tracker.lock().resync(order.call, &standing);
+        for input in inputs {
+            self.shared.inboxes.put(order.call, input);
+        }
+        Ok(true)
+    }
+
+    pub async fn calls_of(&self, device: &str) -> Result<Vec<Busy>, HostError> {
+        let ami = self.ami()?;
+        let rows = ami.channels().await.map_err(|error| self.error(ami, &error))?;
+        let busy = |row: &ChannelRow| {
+            let beside = |other: &&ChannelRow| {
+                other.channel.uniqueid != row.channel.uniqueid && other.bridge_id == row.bridge_id
+            };
+            let peer = row.bridge_id.as_ref().and_then(|_| rows.iter().find(beside));
+            Busy {
+                channel: row.channel.name.clone(),
+                with: peer.and_then(|peer| peer.channel.caller_id_num.clone()),
+                state: format!("{:?}", row.channel.state),
+                seconds: row.duration.map(|time| time.as_secs()),
+                is_talking: row.channel.state == ChannelState::Up && row.bridge_id.is_some(),
+                linked_id: Some(row.channel.linkedid.clone()).filter(|id| !id.is_empty()),
+            }
+        };
+        Ok(rows.iter().filter(|row| is_of(row, device)).map(busy).collect())
+    }
+
+    pub async fn probe(&self) -> Result<String, HostError> {
+        let ami = self.ami()?;
+        let settings = ami.core_settings().await.map_err(|error| self.error(ami, &error))?;
+        Ok(format!("Asterisk {}, AMI {}", settings.asterisk_version, settings.ami_version))
+    }
+
+    pub fn forget(&self, call: CallId) {
+        self.shared.tracker.lock().forget(call);
+        self.shared.holds.lock().remove(&call);
+        self.shared.orders.lock().retain(|_, of| *of != call);
+    }
+
+    fn ami(&self) -> Result<&Ami, HostError> {
+        self.ami.as_ref().map_err(|why| HostError {
+            kind: HostErrorKind::NoWay,
+            way: Some(WayKind::Ami),
+            is_certain: true,
+            words: "The settings can't be used".to_owned(),
+            why: why.clone(),
+        })
+    }
+
+    fn error(&self, ami: &Ami, error: &AmiError) -> HostError {
+        let (kind, words) = match error {
+            AmiError::Refused { message, .. } => (HostErrorKind::Refused, message.clone()),
+            AmiError::NotSent { why, .. } if is_denied(ami, why) => {
+                (HostErrorKind::Auth, "Authentication failed".to_owned())
+            }
+            AmiError::NotSent { .. } => (HostErrorKind::Unreachable, "Connection failed".to_owned()),
+            AmiError::MaybeTaken { .. } => (HostErrorKind::Unreachable, "Connection lost".to_owned()),
+        };
+        let is_certain = !matches!(error, AmiError::MaybeTaken { .. });
+        let why = format!("{error} (AMI user {})", self.user);
+        HostError { kind, way: Some(WayKind::Ami), is_certain, words, why }
+    }
+}
+
+/// The login was refused, and not the network.
+fn is_denied(ami: &Ami, why: &str) -> bool {
+    let reason = match ami.state() {
+        AmiState::Down { reason } => reason,
+        _ => why.to_owned(),
+    };
+    reason.contains("refused the login")
+}
+
+fn is_of(row: &ChannelRow, device: &str) -> bool {
+    row.channel.name.rsplit_once('-').is_some_and(|(of, _)| of.eq_ignore_ascii_case(device))
+}
+
+impl Shared {
+    async fn listen(self: Arc<Self>, mut links: mpsc::Receiver<AmiLink>) {
+        while let Some(link) = links.recv().await {
+            match link {
+                AmiLink::Event(event, _) => self.event(*event),
+                AmiLink::Up { .. } => {}
+                AmiLink::Undecodable { why } => tracing::debug!(why, "an AMI event could not be read"),
+                AmiLink::Down { reason } | AmiLink::StillDown { reason } => self.blind(&reason),
+                AmiLink::Asleep => self.blind("the connection is closed"),
+            }
+        }
+    }
+
+    /// Events are missed from now on: each call is looked for when the host can be asked again.
+    fn blind(&self, why: &str) {
+        let calls = self.tracker.lock().calls();
+        for call in calls {
+            self.inboxes.put(call, OfficeInput::Blind { why: why.to_owned() });
+        }
+    }
+
+    fn ordered(&self, call: CallId, action: String) {
+        let was_told = {
+            let mut orphans = self.orphans.lock();
+            orphans.retain(|(_, at)| at.elapsed() < ORPHANS);
+            let before = orphans.len();
+            orphans.retain(|(known, _)| *known != action);
+            orphans.len() < before
+        };
+        if was_told {
+            self.inboxes.put(call, OfficeInput::Over);
+        } else {
+            self.orders.lock().insert(action, call);
+        }
+    }
+
+    fn event(&self, event: Event) {
+        if let Event::OriginateResponse(response) = &event {
+            return self.answered(response);
+        }
+        let Some(heard) = heard(event) else { return };
+        let told = self.tracker.lock().hear(heard);
+        let Some((call, inputs)) = told else { return };
+        for input in inputs {
+            self.inboxes.put(call, input);
+        }
+    }
+
+    /// Where no channel could be made, this is the only word of it.
+    fn answered(&self, response: &ami::OriginateResponse) {
+        let Some(action) = &response.action_id else { return };
+        let call = self.orders.lock().remove(action);
+        if response.answered || response.uniqueid.is_some() {
+            return;
+        }
+        match call {
+            Some(call) => {
+                self.inboxes.put(call, OfficeInput::Over);
+            }
+            None => self.orphans.lock().push((action.clone(), Instant::now())),
+        }
+    }
+}
+
+/// What an event tells of a channel.
+fn heard(event: Event) -> Option<Heard> {
+    let of = |channel: ami::Channel| ChannelRef { id: channel.uniqueid, name: channel.name };
+    Some(match event {
+        Event::DialBegin(dial) => {
+            Heard::Dial { caller: of(dial.caller?), peer: of(dial.peer), dial: Dial::Begin }
+        }
+        Event::DialState(dial) => {
+            let state = match dial.status? {
+                DialStatus::Ringing => Dial::Ringing,
+                DialStatus::Progress => Dial::Progress,
+                _ => return None,
+            };
+            Heard::Dial { caller: of(dial.caller?), peer: of(dial.peer), dial: state }
+        }
+        Event::DialEnd(dial) => {
+            let end = match dial.status? {
+                DialStatus::Answer => Dial::Answer,
+                other => Dial::Ended(word(&other)),
+            };
+            Heard::Dial { caller: of(dial.caller?), peer: of(dial.peer), dial: end }
+        }
+        Event::Newstate(channel) => match channel.state {
+            ChannelState::Ringing => Heard::Ringing(of(channel)),
+            ChannelState::Up => Heard::Up(of(channel)),
+            _ => return None,
+        },
+        Event::HangupRequest(hangup) => Heard::HungUp { channel: of(hangup.channel), sip: hangup.tech_cause },
+        Event::SoftHangupRequest(hangup) => Heard::HungUpHere(of(hangup.channel)),
+        Event::Hangup(hangup) => Heard::Gone { channel: of(hangup.channel), cause: hangup.cause },
+        _ => return None,
+    })
+}
+
+fn word(status: &DialStatus) -> String {
+    match status {
+        DialStatus::Busy => "BUSY",
+        DialStatus::Cancel => "CANCEL",
+        DialStatus::NoAnswer => "NOANSWER",
+        DialStatus::Congestion => "CONGESTION",
+        DialStatus::ChanUnavail => "CHANUNAVAIL",
+        DialStatus::Answer => "ANSWER",
+        DialStatus::Ringing => "RINGING",
+        DialStatus::Proceeding => "PROCEEDING",
+        DialStatus::Progress => "PROGRESS",
+        DialStatus::Other(word) => word,
+    }
+    .to_owned()
+}

@@ -1,0 +1,393 @@
+//! The way over ARI: an originate into the enterprise's dialplan, and every event of the call's channels.
+//!
+//! A monitoring has no application of the dialplan here: the listener's channel comes to us, and is put into a
+//! bridge with a channel that snoops on the target's. It ends with the call that is listened to.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::{
+    error::{HostError, HostErrorKind},
+    events::{ChannelRef, Dial, Heard, Standing, Tracker},
+    hosts::{Busy, Taken},
+    inbox::Inboxes,
+    order::{Order, What},
+    settings::{COMMAND, CONNECT, HostSettings, Login},
+};
+use crate::{
+    asterisk::ari::{
+        self, Ari, AriError, AriTarget, Channel, Event, HangupReason, Link, Originate, Subscriptions, Whisper,
+    },
+    call::{CallId, MonitorMode, WayKind, office::OfficeInput},
+};
+
+/// The types of events that are of use.
+const EVENTS: [&str; 6] =
+    ["StasisStart", "StasisEnd", "ChannelStateChange", "ChannelHangupRequest", "ChannelDestroyed", "Dial"];
+
+/// What a snooping channel's id ends with.
+const SNOOP: &str = ";snoop";
+
+pub(super) struct AriWay {
+    target: Result<AriTarget, String>,
+    /// Made when it is needed first.
+    ari: Mutex<Option<Ari>>,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    /// Ends what this way has begun.
+    closed: CancellationToken,
+}
+
+struct Shared {
+    tracker: Mutex<Tracker>,
+    /// Monitorings whose listener has not picked up yet: the device to snoop on, and how.
+    listening: Mutex<HashMap<CallId, (String, MonitorMode)>>,
+    /// Why the connection is down.
+    down: Mutex<Option<String>>,
+    inboxes: Inboxes,
+}
+
+impl Drop for AriWay {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
+}
+
+impl AriWay {
+    pub fn new(settings: &HostSettings, login: &Login, inboxes: Inboxes, stop: CancellationToken) -> Self {
+        let host = match settings.address.contains(':') {
+            true => format!("[{}]", settings.address),
+            false => settings.address.clone(),
+        };
+        let url = Url::parse(&format!("http://{host}:{}", login.port)).map_err(|error| error.to_string());
+        let target = url.map(|url| {
+            let app = settings.ari_app.clone();
+            let mut target = AriTarget::new(url, login.user.clone(), login.password.clone(), app);
+            target.request_timeout = COMMAND;
+            target.all_channels = true;
+            target
+        });
+        let shared = Shared {
+            tracker: Mutex::default(),
+            listening: Mutex::default(),
+            down: Mutex::new(None),
+            inboxes,
+        };
+        let closed = stop.child_token();
+        AriWay { target, ari: Mutex::new(None), shared: Arc::new(shared), stop, closed }
+    }
+
+    pub async fn place(&self, order: &Order) -> Result<Taken, HostError> {
+        let ari = self.connected().await?;
+        // `/n`: the halves stay, so that a call is found by its id also after a restart of the bot.
+        let endpoint = format!("Local/{}@{}/n", order.extension, order.context);
+        let mut originate = Originate {
+            endpoint,
+            timeout_secs: Some(u32::try_from(order.ring_timeout.as_secs()).unwrap_or(u32::MAX)),
+            channel_id: order.call.near_channel(),
+            other_channel_id: Some(order.call.far_channel()),
+            ..Originate::default()
+        };
+        match &order.what {
+            What::Dial(number) => originate.dialplan = Some((order.context.clone(), number.to_string())),
+            What::Listen { target, mode } => {
+                let device = order.technology.device(target);
+                self.shared.listening.lock().insert(order.call, (device, *mode));
+            }
+        }
+        // Before it leaves: its events may be faster than its answer.
+        self.shared.tracker.lock().follow(order.call);
+        match ari.originate(&originate).await {
+            Ok(()) => Ok(Taken { linked_id: None, detailed: true }),
+            Err(error) => {
+                let error = self.error(&error);
+                if error.is_certain {
+                    self.forget(order.call);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    pub async fn hang_up(&self, order: &Order) -> Result<(), HostError> {
+        let ari = self.connected().await?;
+        let mut channels = vec![order.call.near_channel()];
+        // The halves are gone as soon as both sides talk; then it is for one of these.
+        channels.extend(self.shared.tracker.lock().legs(order.call));
+        for channel in channels {
+            match ari.hangup(&channel, HangupReason::Normal).await {
+                Ok(()) => return Ok(()),
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(self.error(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    pub async fn look(&self, order: &Order) -> Result<bool, HostError> {
+        let ari = self.connected().await?;
+        let channels = ari.channels().await.map_err(|error| self.error(&error))?;
+        let known = self.shared.tracker.lock().known(order.call);
+        let (near, far) = (order.call.near_channel(), order.call.far_channel());
+        let device = order.device();
+        let is_own =
+            |channel: &&Channel| channel.id == near || channel.id == far || known.contains(&channel.id);
+        let standing: Vec<Standing> = channels
+            .iter()
+            .filter(is_own)
+            .map(|channel| Standing {
+                channel: reference(channel),
+                is_desk: is_of(channel, &device),
+                is_ringing: channel.state == "Ringing",
+                is_up: channel.state == "Up",
+            })
+            .collect();
+        if standing.is_empty() {
+            return Ok(false);
+        }
+        let inputs = self.shared.tracker.lock().resync(order.call, &standing);
+        for input in inputs {
+            self.shared.inboxes.put(order.call, input);
+        }
+        Ok(true)
+    }
+
+    pub async fn calls_of(&self, device: &str) -> Result<Vec<Busy>, HostError> {
+        let ari = self.connected().await?;
+        let channels = ari.channels().await.map_err(|error| self.error(&error))?;
+        let bridges = ari.bridges().await.map_err(|error| self.error(&error))?;
+        let busy = |channel: &Channel| {
+            let bridge = bridges.iter().find(|bridge| bridge.channels.contains(&channel.id));
+            let peer = bridge.and_then(|bridge| bridge.channels.iter().find(|id| **id != channel.id));
+            let peer = peer.and_then(|id| channels.iter().find(|other| other.id == *id));
+            Busy {
+                channel: channel.name.clone(),
+                with: peer.map(|peer| peer.caller.number.clone()).filter(|number| !number.is_empty()),
+                state: channel.state.clone(),
+                seconds: None,
+                is_talking: channel.state == "Up" && bridge.is_some(),
+                linked_id: self.shared.tracker.lock().call_of(&channel.id).map(|call| call.to_string()),
+            }
+        };
+        Ok(channels.iter().filter(|channel| is_of(channel, device)).map(busy).collect())
+    }
+
+    pub async fn probe(&self) -> Result<String, HostError> {
+        let ari = self.connected().await?;
+        let version = ari.info().await.map_err(|error| self.error(&error))?;
+        Ok(format!("Asterisk {version}"))
+    }
+
+    pub fn forget(&self, call: CallId) {
+        self.shared.tracker.lock().forget(call);
+        self.shared.listening.lock().remove(&call);
+    }
+
+    /// The client, once its events connection is up: without it nobody would hear what became of an order.
+    async fn connected(&self) -> Result<Ari, HostError> {
+        let ari = self.client()?;
+        // One that is known to be down is not waited for.
+        let patience = if self.shared.down.lock().is_some() { Duration::from_millis(1) } else { CONNECT };
+        if ari.wait_up(patience).await {
+            return Ok(ari);
+        }
+        let reason =
+            self.shared.down.lock().clone().unwrap_or_else(|| "the connection is not up yet".to_owned());
+        let is_denied = reason.contains("401") || reason.contains("password");
+        Err(HostError {
+            kind: if is_denied { HostErrorKind::Auth } else { HostErrorKind::Unreachable },
+            way: Some(WayKind::Ari),
+            is_certain: true,
+            words: if is_denied { "Authentication failed" } else { "Connection failed" }.to_owned(),
+            why: reason,
+        })
+    }
+
+    fn client(&self) -> Result<Ari, HostError> {
+        let unfit = |why: String| HostError {
+            kind: HostErrorKind::NoWay,
+            way: Some(WayKind::Ari),
+            is_certain: true,
+            words: "The settings can't be used".to_owned(),
+            why,
+        };
+        let mut ari = self.ari.lock();
+        if let Some(ari) = &*ari {
+            return Ok(ari.clone());
+        }
+        let target = self.target.clone().map_err(unfit)?;
+        let allowed_events = EVENTS.iter().map(|kind| (*kind).to_owned()).collect();
+        let subscriptions = Subscriptions { endpoint: None, allowed_events };
+        let (client, links) = ari::connect(target, subscriptions, self.closed.clone())
+            .map_err(|error| unfit(error.to_string()))?;
+        tokio::spawn(self.shared.clone().listen(client.clone(), links, self.stop.clone()));
+        *ari = Some(client.clone());
+        Ok(client)
+    }
+
+    fn error(&self, error: &AriError) -> HostError {
+        let (kind, words) = match error {
+            AriError::Refused { message, .. } => (HostErrorKind::Refused, message.clone()),
+            AriError::NotSent { .. } => (HostErrorKind::Unreachable, "Connection failed".to_owned()),
+            AriError::Uncertain { .. } => (HostErrorKind::Unreachable, "Connection lost".to_owned()),
+        };
+        // Something broke on the way to a 5xx: what was done before it broke is looked for.
+        let is_certain = match error {
+            AriError::Refused { status, .. } => *status < 500,
+            AriError::NotSent { .. } => true,
+            AriError::Uncertain { .. } => false,
+        };
+        HostError { kind, way: Some(WayKind::Ari), is_certain, words, why: error.to_string() }
+    }
+}
+
+impl Shared {
+    async fn listen(self: Arc<Self>, ari: Ari, mut links: mpsc::Receiver<Link>, stop: CancellationToken) {
+        loop {
+            let link = tokio::select! {
+                link = links.recv() => link,
+                () = stop.cancelled() => return,
+            };
+            let Some(link) = link else { return };
+            match link {
+                Link::Up { .. } => *self.down.lock() = None,
+                Link::Down { reason } | Link::StillDown { reason } => {
+                    for call in self.tracker.lock().calls() {
+                        self.inboxes.put(call, OfficeInput::Blind { why: reason.clone() });
+                    }
+                    *self.down.lock() = Some(reason);
+                }
+                Link::Event(event, _) => self.clone().event(&ari, *event),
+                Link::Degraded { what } => tracing::debug!(what, "an ARI connection is not whole"),
+                Link::Undecodable { why } => tracing::debug!(why, "an ARI event could not be read"),
+                Link::Restored => {}
+            }
+        }
+    }
+
+    fn event(self: Arc<Self>, ari: &Ari, event: Event) {
+        match &event {
+            Event::StasisStart(start) => return self.entered(ari, &start.channel),
+            Event::StasisEnd(end) if end.channel.id.ends_with(SNOOP) => {
+                return self.snoop_ended(ari, &end.channel);
+            }
+            _ => {}
+        }
+        let Some(heard) = heard(event) else { return };
+        let told = self.tracker.lock().hear(heard);
+        let Some((call, inputs)) = told else { return };
+        for input in inputs {
+            self.inboxes.put(call, input);
+        }
+    }
+
+    /// The listener picked up, or the snooping channel is there.
+    fn entered(self: Arc<Self>, ari: &Ari, channel: &Channel) {
+        let ari = ari.clone();
+        let id = channel.id.clone();
+        if let Some(call) = id.strip_suffix(SNOOP).and_then(|id| id.parse::<CallId>().ok()) {
+            tokio::spawn(async move {
+                let near = call.near_channel();
+                let joined = async {
+                    ari.create_bridge(&near).await?;
+                    ari.add_to_bridge(&near, &[&near, &id]).await
+                };
+                if let Err(error) = joined.await {
+                    tracing::warn!(%call, %error, "a listener could not be joined to what it listens to");
+                    let _ = ari.hangup(&near, HangupReason::Normal).await;
+                    let _ = ari.hangup(&id, HangupReason::Normal).await;
+                }
+            });
+            return;
+        }
+        let Ok(call) = id.parse::<CallId>() else { return };
+        let Some((device, mode)) = self.listening.lock().remove(&call) else { return };
+        tokio::spawn(async move {
+            let whisper = match mode {
+                MonitorMode::Spy => Whisper::Nobody,
+                MonitorMode::Whisper => Whisper::Target,
+                MonitorMode::Barge => Whisper::Both,
+            };
+            let snooping = async {
+                let channels = ari.channels().await?;
+                let target = channels.iter().find(|channel| is_of(channel, &device) && channel.state == "Up");
+                match target {
+                    Some(target) => {
+                        ari.snoop(&target.id, &format!("{call}{SNOOP}"), whisper).await.map(|()| true)
+                    }
+                    None => Ok(false),
+                }
+            };
+            match snooping.await {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::info!(%call, device, "there is nothing to listen to any more");
+                    let _ = ari.hangup(&call.near_channel(), HangupReason::Normal).await;
+                }
+                Err(error) => {
+                    tracing::warn!(%call, device, %error, "the target's channel can't be listened to");
+                    let _ = ari.hangup(&call.near_channel(), HangupReason::Normal).await;
+                }
+            }
+        });
+    }
+
+    /// What was listened to is over, or the listener has gone.
+    fn snoop_ended(self: Arc<Self>, ari: &Ari, channel: &Channel) {
+        let Some(call) = channel.id.strip_suffix(SNOOP).and_then(|id| id.parse::<CallId>().ok()) else {
+            return;
+        };
+        let (ari, snoop) = (ari.clone(), channel.id.clone());
+        tokio::spawn(async move {
+            let near = call.near_channel();
+            let _ = ari.hangup(&near, HangupReason::Normal).await;
+            let _ = ari.hangup(&snoop, HangupReason::Normal).await;
+            let _ = ari.destroy_bridge(&near).await;
+        });
+    }
+}
+
+fn reference(channel: &Channel) -> ChannelRef {
+    ChannelRef { id: channel.id.clone(), name: channel.name.clone() }
+}
+
+fn is_of(channel: &Channel, device: &str) -> bool {
+    channel.name.rsplit_once('-').is_some_and(|(of, _)| of.eq_ignore_ascii_case(device))
+}
+
+/// What an event tells of a channel.
+fn heard(event: Event) -> Option<Heard> {
+    let code = |code: Option<i32>| code.and_then(|code| u16::try_from(code).ok()).filter(|code| *code > 0);
+    Some(match event {
+        Event::Dial(dial) => {
+            let state = match dial.dialstatus.as_str() {
+                "" => Dial::Begin,
+                "RINGING" => Dial::Ringing,
+                "PROGRESS" => Dial::Progress,
+                "PROCEEDING" => return None,
+                "ANSWER" => Dial::Answer,
+                other => Dial::Ended(other.to_owned()),
+            };
+            Heard::Dial { caller: reference(dial.caller.as_ref()?), peer: reference(&dial.peer), dial: state }
+        }
+        Event::ChannelStateChange(change) => match change.channel.state.as_str() {
+            "Ringing" => Heard::Ringing(reference(&change.channel)),
+            "Up" => Heard::Up(reference(&change.channel)),
+            _ => return None,
+        },
+        Event::ChannelHangupRequest(request) if request.soft == Some(true) => {
+            Heard::HungUpHere(reference(&request.channel))
+        }
+        Event::ChannelHangupRequest(request) => {
+            Heard::HungUp { channel: reference(&request.channel), sip: code(request.tech_cause) }
+        }
+        Event::ChannelDestroyed(gone) => {
+            Heard::Gone { channel: reference(&gone.channel), cause: code(Some(gone.cause)) }
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,373 @@
+//! Places offices' calls and follows each to its end: one task a call, which owns its machine, feeds it with what
+//! comes into its inbox and carries out its wishes.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::Utc;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    error::{HostError, HostErrorKind},
+    hosts::{Host, Hosts},
+    inbox::Inboxes,
+    order::Order,
+};
+use crate::{
+    call::{
+        CallId, CallRecord, CallRequest, DialString, EndedBy, Extension, Moment, OfficeCall, OfficeKind,
+        Reason,
+        office::{OfficeEffect, OfficeInput, OfficeMachine},
+    },
+    config,
+    enterprises::{Directory, Enterprise},
+    logging::mask,
+    metrics::Metrics,
+    store::{Commit, Health, Store, StoreError},
+};
+
+/// How long a client waits for the disk. Then the call is withdrawn: nothing will be ordered.
+const STORE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The machines' time at the start, so that what a former run did lies before it.
+const BEFORE_START: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What an office asks for, checked.
+#[derive(Debug, Clone)]
+pub struct OfficeRequest {
+    pub enterprise: Arc<Enterprise>,
+    pub kind: OfficeKind,
+    /// Whose phone is called first.
+    pub extension: Extension,
+    /// The number; of a monitoring, the extension that is listened to.
+    pub phone: DialString,
+    /// Address of the client, for the record.
+    pub client: Option<String>,
+    /// Seconds.
+    pub ring_timeout: u32,
+    pub max_duration: u32,
+}
+
+/// Why a call was not placed. It has a record, unless the store did not take it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceError {
+    #[error("the store does not take the call: {0}")]
+    Store(String),
+    #[error("{error}")]
+    Host { call: CallId, error: HostError },
+    #[error("the bot is stopping and takes no new calls")]
+    Stopping,
+}
+
+/// What the offices' calls are made of.
+pub struct Parts {
+    pub config: config::Office,
+    pub directory: Directory,
+    pub store: Store,
+    pub metrics: Arc<Metrics>,
+    /// Numbers are shown without their middle in the log.
+    pub mask_numbers: bool,
+}
+
+/// What may be asked of the offices' calls. Cheap to clone.
+#[derive(Clone)]
+pub struct OfficeHandle(Arc<Inner>);
+
+struct Inner {
+    directory: Directory,
+    store: Store,
+    metrics: Arc<Metrics>,
+    mask_numbers: bool,
+    hosts: Hosts,
+    inboxes: Inboxes,
+    started: Instant,
+    stop: CancellationToken,
+}
+
+type Reply = oneshot::Sender<Result<CallId, PlaceError>>;
+
+/// Starts: calls that a former run left open are looked for at their hosts, and never ordered again.
+///
+/// # Errors
+/// When the store can't be read, or the hosts' files (keys) can't be used.
+pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle, StartError> {
+    let Parts { config, directory, store, metrics, mask_numbers } = parts;
+    let inboxes = Inboxes::default();
+    let hosts = Hosts::new(config, inboxes.clone(), stop.clone()).map_err(StartError::Hosts)?;
+    let open = store.open_calls().await?;
+    let inner =
+        Inner { directory, store, metrics, mask_numbers, hosts, inboxes, started: Instant::now(), stop };
+    let handle = OfficeHandle(Arc::new(inner));
+    for record in open.into_iter().filter(|record| record.office.is_some()) {
+        let id = record.id;
+        let inbox = handle.0.inboxes.open(id);
+        let (machine, effects) = OfficeMachine::restore(handle.0.now(), record);
+        tokio::spawn(handle.0.clone().run(machine, effects, inbox, None));
+    }
+    Ok(handle)
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Hosts(String),
+}
+
+impl OfficeHandle {
+    /// Places a call. When this returns `Ok`, the host took the order; whether anybody is connected, the record tells.
+    pub async fn place(&self, request: OfficeRequest) -> Result<CallId, PlaceError> {
+        if self.0.stop.is_cancelled() {
+            return Err(PlaceError::Stopping);
+        }
+        if let Health::Away { reason, .. } = self.0.store.health() {
+            return Err(PlaceError::Store(reason));
+        }
+        let host = self.0.hosts.of(&request.enterprise);
+        let settings = host.settings();
+        let office = OfficeCall {
+            kind: request.kind,
+            enterprise: request.enterprise.number.to_string(),
+            enterprise_name: request.enterprise.name.to_string(),
+            host: settings.address.clone(),
+            extension: request.extension,
+            context: settings.context.clone(),
+            technology: settings.technology,
+            way: None,
+            linked_id: None,
+            client: request.client,
+        };
+        let call_request = CallRequest {
+            phone: request.phone,
+            caller_id: None,
+            scenario: "office".to_owned(),
+            ring_timeout: request.ring_timeout,
+            max_duration: request.max_duration,
+            custom_metadata: None,
+            requested_by: Some(format!("{} ({})", office.enterprise_name, office.enterprise)),
+        };
+        let id = CallId(Uuid::now_v7());
+        let mut record = CallRecord::new(id, call_request, Utc::now());
+        record.office = Some(Box::new(office));
+        self.0.hosts.remember(id, &host);
+        let inbox = self.0.inboxes.open(id);
+        let (machine, effects) = OfficeMachine::place(self.0.now(), record);
+        let (reply, answer) = oneshot::channel();
+        // A task of its own: a client that goes away changes nothing about the call.
+        tokio::spawn(self.0.clone().run(machine, effects, inbox, Some(reply)));
+        answer.await.unwrap_or(Err(PlaceError::Stopping))
+    }
+
+    /// Asks for the end of a call; false when it does not live.
+    pub fn hang_up(&self, call: CallId) -> bool {
+        self.0.inboxes.put(call, OfficeInput::Hangup { by: EndedBy::Api, reason: Reason::HungUp })
+    }
+
+    /// The host of an enterprise.
+    pub fn host(&self, enterprise: &Enterprise) -> Arc<Host> {
+        self.0.hosts.of(enterprise)
+    }
+
+    pub fn directory(&self) -> &Directory {
+        &self.0.directory
+    }
+
+    /// Calls that have not ended.
+    pub fn live(&self) -> usize {
+        self.0.inboxes.live()
+    }
+}
+
+impl Inner {
+    fn now(&self) -> Moment {
+        Moment { mono: BEFORE_START + self.started.elapsed(), wall: Utc::now() }
+    }
+
+    /// One call, to its end.
+    async fn run(
+        self: Arc<Self>,
+        mut machine: OfficeMachine,
+        mut effects: Vec<OfficeEffect>,
+        mut inbox: mpsc::UnboundedReceiver<OfficeInput>,
+        mut reply: Option<Reply>,
+    ) {
+        let id = machine.record().id;
+        self.metrics.office.live(machine.record(), 1);
+        loop {
+            for effect in effects {
+                self.carry_out(&machine, effect, &mut reply);
+            }
+            if machine.has_ended() {
+                break;
+            }
+            let wake = machine
+                .next_timer()
+                .map_or(Duration::from_secs(1), |(at, _)| at.saturating_sub(self.now().mono));
+            tokio::select! {
+                biased;
+                // The host goes on with the call; the next start looks for it.
+                () = self.stop.cancelled() => break,
+                Some(input) = inbox.recv() => effects = machine.handle(self.now(), input),
+                () = tokio::time::sleep(wake) => effects = machine.tick(self.now()),
+            }
+        }
+        self.inboxes.close(id);
+        self.metrics.office.live(machine.record(), -1);
+        if machine.has_ended() {
+            self.metrics.office.ended(machine.record());
+            self.hosts.forget(id);
+        }
+    }
+
+    fn carry_out(self: &Arc<Self>, machine: &OfficeMachine, effect: OfficeEffect, reply: &mut Option<Reply>) {
+        let call = machine.record().id;
+        match effect {
+            OfficeEffect::Store { record, entries, intent } => {
+                self.journal(&record, &entries);
+                let (done, stored) = oneshot::channel();
+                let record = Arc::new(*record);
+                let done = intent.then_some(done);
+                self.store.submit(Commit { record, entries, idempotency: None, urgent: intent, done });
+                if intent {
+                    let reply = reply.take();
+                    tokio::spawn(self.clone().after_intent(call, stored, reply, Order::of(machine.record())));
+                }
+            }
+            // It is given as soon as the intent is on disk: see `after_intent`.
+            OfficeEffect::Order => {}
+            OfficeEffect::Hangup => self.ask(machine, |host, order| async move {
+                let failed = host.hang_up(&order).await.err();
+                failed.map(|error| OfficeInput::HangupFailed { why: error.why })
+            }),
+            OfficeEffect::Look => self.ask(machine, |host, order| async move {
+                Some(match host.look(&order).await {
+                    Ok(true) => OfficeInput::Found,
+                    Ok(false) => OfficeInput::NotFound,
+                    Err(error) => OfficeInput::LookFailed { why: error.why },
+                })
+            }),
+            OfficeEffect::Ended => {}
+        }
+    }
+
+    /// Waits for the disk, gives the order, and tells the client and the machine what came of it.
+    async fn after_intent(
+        self: Arc<Self>,
+        call: CallId,
+        stored: oneshot::Receiver<()>,
+        reply: Option<Reply>,
+        order: Option<Order>,
+    ) {
+        let answer = |result| {
+            if let Some(reply) = reply {
+                // The client may have gone.
+                let _ = reply.send(result);
+            }
+        };
+        if !matches!(tokio::time::timeout(STORE_PATIENCE, stored).await, Ok(Ok(()))) {
+            self.inboxes
+                .put(call, OfficeInput::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable });
+            return answer(Err(PlaceError::Store("it was not written in time".to_owned())));
+        }
+        let Some(order) = order else { return };
+        if !self.inboxes.put(call, OfficeInput::IntentStored) {
+            // It was withdrawn meanwhile.
+            return answer(Err(PlaceError::Stopping));
+        }
+        let begun = Instant::now();
+        let placed = match self.hosts.of_call(call) {
+            Some(host) => host.place(&order).await,
+            None => Err(gone()),
+        };
+        let host = self.hosts.of_call(call).map(|host| host.settings().address.clone()).unwrap_or_default();
+        let (way, result) = match &placed {
+            Ok((way, _)) => (Some(*way), "taken"),
+            Err(error) => (error.way, error.kind.as_str()),
+        };
+        self.metrics.office.order(&host, way, result, begun.elapsed());
+        match placed {
+            Ok((way, taken)) => {
+                let (linked_id, detailed) = (taken.linked_id, taken.detailed);
+                self.inboxes.put(call, OfficeInput::Taken { way, linked_id, detailed });
+                answer(Ok(call));
+            }
+            Err(error) => {
+                self.inboxes.put(
+                    call,
+                    match error.is_certain {
+                        true => OfficeInput::NotTaken(error.failure()),
+                        false => OfficeInput::Uncertain { why: error.why.clone() },
+                    },
+                );
+                answer(Err(PlaceError::Host { call, error }));
+            }
+        }
+    }
+
+    /// Asks the host of a call something, beside the call's task.
+    fn ask<F, A>(self: &Arc<Self>, machine: &OfficeMachine, question: F)
+    where
+        F: FnOnce(Arc<Host>, Order) -> A + Send + 'static,
+        A: Future<Output = Option<OfficeInput>> + Send,
+    {
+        let Some(order) = Order::of(machine.record()) else { return };
+        let number =
+            machine.record().office.as_ref().map(|office| office.enterprise.clone()).unwrap_or_default();
+        let inner = self.clone();
+        tokio::spawn(async move {
+            let call = order.call;
+            let input = match inner.host_of(&order, &number).await {
+                Ok(host) => question(host, order).await,
+                Err(why) => Some(OfficeInput::LookFailed { why }),
+            };
+            if let Some(input) = input {
+                inner.inboxes.put(call, input);
+            }
+        });
+    }
+
+    /// The host that has the call; after a restart the directory must tell how to reach it.
+    async fn host_of(&self, order: &Order, enterprise: &str) -> Result<Arc<Host>, String> {
+        if let Some(host) = self.hosts.of_call(order.call) {
+            return Ok(host);
+        }
+        let found = self.directory.by_number(enterprise).await.map_err(|error| error.to_string())?;
+        let enterprise = found.ok_or_else(|| format!("there is no enterprise {enterprise} any more"))?;
+        let host = self.hosts.of(&enterprise);
+        self.hosts.remember(order.call, &host);
+        Ok(host)
+    }
+
+    /// What an operator reads in `journalctl`: one line a state change.
+    fn journal(&self, record: &CallRecord, entries: &[crate::call::Entry]) {
+        let Some(office) = &record.office else { return };
+        let number = mask(record.request.phone.as_str(), self.mask_numbers);
+        let (call, extension) = (record.id, &office.extension);
+        for entry in entries {
+            let source = entry.source.as_str();
+            match entry.status {
+                Some(status) => {
+                    tracing::info!(%call, enterprise = office.enterprise, %extension, %number, %status, source, "{}", entry.text);
+                }
+                None => {
+                    tracing::debug!(%call, enterprise = office.enterprise, %extension, %number, source, event = entry.event, "{}", entry.text)
+                }
+            }
+        }
+    }
+}
+
+fn gone() -> HostError {
+    HostError {
+        kind: HostErrorKind::NoWay,
+        way: None,
+        is_certain: true,
+        words: "no way to the host".to_owned(),
+        why: "the host's settings are gone; try again".to_owned(),
+    }
+}

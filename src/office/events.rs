@@ -1,0 +1,356 @@
+//! From what a host tells by itself, over AMI or ARI, to the sights of a call: whose channel it is, and on which side.
+//!
+//! A call begins with a Local channel whose halves have ids that we chose: `ID` and `ID;2`. What `ID;2` dials is
+//! the extension's phone, what `ID` dials is on the way to the number. A Local channel between is followed by its
+//! name, which both halves share. No I/O here: the two wires turn their events into [`Heard`].
+
+use std::collections::{HashMap, HashSet};
+
+use crate::call::{
+    CallId,
+    office::{Leg, OfficeInput, Seen, Sight},
+};
+
+/// A channel as an event names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelRef {
+    pub id: String,
+    pub name: String,
+}
+
+/// What a host told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// One channel dials another.
+    Dial {
+        caller: ChannelRef,
+        peer: ChannelRef,
+        dial: Dial,
+    },
+    Ringing(ChannelRef),
+    Up(ChannelRef),
+    /// The far side of the channel ended it; with its SIP status, where it is told.
+    HungUp {
+        channel: ChannelRef,
+        sip: Option<u16>,
+    },
+    /// Somebody at the PBX asked for its end.
+    HungUpHere(ChannelRef),
+    Gone {
+        channel: ChannelRef,
+        cause: Option<u16>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dial {
+    Begin,
+    Ringing,
+    Progress,
+    Answer,
+    /// With Asterisk's word.
+    Ended(String),
+}
+
+/// A channel of a call as it stands, seen in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub channel: ChannelRef,
+    /// It is the extension's phone, by its name.
+    pub is_desk: bool,
+    pub is_ringing: bool,
+    pub is_up: bool,
+}
+
+/// The calls of one host and the channels that are known to be theirs.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    calls: HashMap<CallId, Tracked>,
+    channels: HashMap<String, Known>,
+    /// Local channels by the part of the name that both halves share.
+    pairs: HashMap<String, (CallId, Leg)>,
+}
+
+#[derive(Debug, Default)]
+struct Tracked {
+    alive: HashSet<String>,
+    /// Everything of it, to be forgotten at the end.
+    channels: Vec<String>,
+    pairs: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    call: CallId,
+    leg: Leg,
+    /// A phone's or a trunk's, not a Local half.
+    is_leg: bool,
+    sip: Option<u16>,
+}
+
+impl Tracker {
+    /// From now on the events of this call's channels are its own.
+    pub fn follow(&mut self, call: CallId) {
+        self.calls.entry(call).or_default();
+        // The one half's dialing is the number's, the other's the extension's.
+        self.know(call, &call.near_channel(), Leg::Phone, false);
+        self.know(call, &call.far_channel(), Leg::Desk, false);
+    }
+
+    pub fn forget(&mut self, call: CallId) {
+        let Some(tracked) = self.calls.remove(&call) else { return };
+        for channel in tracked.channels {
+            self.channels.remove(&channel);
+        }
+        for pair in tracked.pairs {
+            self.pairs.remove(&pair);
+        }
+    }
+
+    /// The names of the phones and trunks of a call, as far as they were heard of and are not gone.
+    pub fn legs(&self, call: CallId) -> Vec<String> {
+        let Some(tracked) = self.calls.get(&call) else { return Vec::new() };
+        let legs = tracked.alive.iter().filter(|id| self.channels.get(*id).is_some_and(|known| known.is_leg));
+        legs.cloned().collect()
+    }
+
+    /// After a loss of events: these are the channels that the call has now. What they show is told again.
+    pub fn resync(&mut self, call: CallId, standing: &[Standing]) -> Vec<OfficeInput> {
+        self.follow(call);
+        if let Some(tracked) = self.calls.get_mut(&call) {
+            tracked.alive.clear();
+        }
+        let mut inputs = Vec::new();
+        for one in standing {
+            let leg = match self.channels.get(&one.channel.id) {
+                Some(known) => known.leg,
+                None if one.is_desk => Leg::Desk,
+                None => Leg::Phone,
+            };
+            let pair = pair(&one.channel.name);
+            let is_known = self.channels.contains_key(&one.channel.id);
+            self.know(call, &one.channel.id, leg, pair.is_none());
+            if let Some(tracked) = self.calls.get_mut(&call) {
+                tracked.alive.insert(one.channel.id.clone());
+            }
+            if pair.is_some() {
+                continue;
+            }
+            let sight = |seen| OfficeInput::Sight(Sight { leg, channel: one.channel.name.clone(), seen });
+            inputs.extend((!is_known).then(|| sight(Seen::Created)));
+            inputs.extend(one.is_ringing.then(|| sight(Seen::Ringing)));
+            inputs.extend(one.is_up.then(|| sight(Seen::Up)));
+        }
+        inputs
+    }
+
+    /// The ids of all its channels that were ever heard of.
+    pub fn known(&self, call: CallId) -> Vec<String> {
+        self.calls.get(&call).map(|tracked| tracked.channels.clone()).unwrap_or_default()
+    }
+
+    /// Whose channel this is.
+    pub fn call_of(&self, channel: &str) -> Option<CallId> {
+        self.channels.get(channel).map(|known| known.call)
+    }
+
+    pub fn calls(&self) -> Vec<CallId> {
+        self.calls.keys().copied().collect()
+    }
+
+    fn know(&mut self, call: CallId, id: &str, leg: Leg, is_leg: bool) {
+        let Some(tracked) = self.calls.get_mut(&call) else { return };
+        if self.channels.contains_key(id) {
+            return;
+        }
+        tracked.alive.insert(id.to_owned());
+        tracked.channels.push(id.to_owned());
+        self.channels.insert(id.to_owned(), Known { call, leg, is_leg, sip: None });
+    }
+
+    /// The side of a channel, by its id or by the name of its other half.
+    fn side(&mut self, channel: &ChannelRef) -> Option<(CallId, Leg)> {
+        if let Some(known) = self.channels.get(&channel.id) {
+            return Some((known.call, known.leg));
+        }
+        let (call, leg) = *self.pairs.get(pair(&channel.name)?)?;
+        self.know(call, &channel.id, leg, false);
+        Some((call, leg))
+    }
+
+    /// What this means for the call that it belongs to, if it belongs to one.
+    pub fn hear(&mut self, heard: Heard) -> Option<(CallId, Vec<OfficeInput>)> {
+        match heard {
+            Heard::Dial { caller, peer, dial } => self.dial(&caller, peer, dial),
+            Heard::Ringing(channel) => self.leg(&channel, Seen::Ringing),
+            Heard::Up(channel) => self.leg(&channel, Seen::Up),
+            Heard::HungUp { channel, sip } => {
+                if let Some(known) = self.channels.get_mut(&channel.id) {
+                    known.sip = sip;
+                }
+                self.leg(&channel, Seen::HungUp)
+            }
+            Heard::HungUpHere(channel) => self.leg(&channel, Seen::HungUpHere),
+            Heard::Gone { channel, cause } => self.gone(&channel, cause),
+        }
+    }
+
+    fn dial(
+        &mut self,
+        caller: &ChannelRef,
+        peer: ChannelRef,
+        dial: Dial,
+    ) -> Option<(CallId, Vec<OfficeInput>)> {
+        let (call, leg) = self.side(caller)?;
+        let is_new = !self.channels.contains_key(&peer.id);
+        match pair(&peer.name) {
+            Some(pair) if is_new => {
+                self.pairs.insert(pair.to_owned(), (call, leg));
+                if let Some(tracked) = self.calls.get_mut(&call) {
+                    tracked.pairs.push(pair.to_owned());
+                }
+                self.know(call, &peer.id, leg, false);
+                return None;
+            }
+            // What a Local channel tells of is told by the channel behind it too.
+            Some(_) => return None,
+            None => self.know(call, &peer.id, leg, true),
+        }
+        let mut seen = Vec::new();
+        if is_new {
+            seen.push(Seen::Created);
+        }
+        match dial {
+            Dial::Begin => {}
+            Dial::Ringing => seen.push(Seen::Ringing),
+            Dial::Progress => seen.push(Seen::EarlyMedia),
+            Dial::Answer => seen.push(Seen::Up),
+            Dial::Ended(status) => seen.push(Seen::DialEnded(status)),
+        }
+        let sight = |seen| OfficeInput::Sight(Sight { leg, channel: peer.name.clone(), seen });
+        Some((call, seen.into_iter().map(sight).collect()))
+    }
+
+    /// Only what happens to a phone or a trunk is a sight.
+    fn leg(&mut self, channel: &ChannelRef, seen: Seen) -> Option<(CallId, Vec<OfficeInput>)> {
+        let known = self.channels.get(&channel.id).filter(|known| known.is_leg)?;
+        let sight = Sight { leg: known.leg, channel: channel.name.clone(), seen };
+        Some((known.call, vec![OfficeInput::Sight(sight)]))
+    }
+
+    fn gone(&mut self, channel: &ChannelRef, cause: Option<u16>) -> Option<(CallId, Vec<OfficeInput>)> {
+        // A half that nobody dialed yet may go before its side was known.
+        self.side(channel)?;
+        let known = self.channels.get(&channel.id)?.clone();
+        let tracked = self.calls.get_mut(&known.call)?;
+        tracked.alive.remove(&channel.id);
+        let is_over = tracked.alive.is_empty();
+        let mut inputs = Vec::new();
+        if known.is_leg {
+            let seen = Seen::Gone { cause, sip: known.sip };
+            inputs.push(OfficeInput::Sight(Sight { leg: known.leg, channel: channel.name.clone(), seen }));
+        }
+        if is_over {
+            inputs.push(OfficeInput::Over);
+        }
+        Some((known.call, inputs))
+    }
+}
+
+/// What both halves of a Local channel are called by.
+fn pair(name: &str) -> Option<&str> {
+    let (pair, half) = name.strip_prefix("Local/")?.rsplit_once(';')?;
+    matches!(half, "1" | "2").then_some(pair)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const ID: CallId = CallId(Uuid::from_u128(7));
+
+    fn channel(id: &str, name: &str) -> ChannelRef {
+        ChannelRef { id: id.to_owned(), name: name.to_owned() }
+    }
+
+    fn near() -> ChannelRef {
+        channel(&ID.near_channel(), "Local/150@inoffice-00000001;1")
+    }
+
+    fn far() -> ChannelRef {
+        channel(&ID.far_channel(), "Local/150@inoffice-00000001;2")
+    }
+
+    fn words(heard: Option<(CallId, Vec<OfficeInput>)>) -> Vec<String> {
+        let Some((call, inputs)) = heard else { return Vec::new() };
+        assert_eq!(call, ID);
+        let word = |input| match input {
+            OfficeInput::Sight(Sight { leg, channel, seen }) => format!("{leg:?} {channel} {seen:?}"),
+            other => format!("{other:?}"),
+        };
+        inputs.into_iter().map(word).collect()
+    }
+
+    fn dial(caller: &ChannelRef, peer: &ChannelRef, dial: Dial) -> Heard {
+        Heard::Dial { caller: caller.clone(), peer: peer.clone(), dial }
+    }
+
+    #[test]
+    fn a_call_through_two_local_channels() {
+        let mut tracker = Tracker::default();
+        tracker.follow(ID);
+        let desk = channel("1.3", "PJSIP/150-00000001");
+        let (one, two) = (
+            channel("1.4", "Local/+375@inoffice-00000002;1"),
+            channel("1.5", "Local/+375@inoffice-00000002;2"),
+        );
+        let trunk = channel("1.6", "PJSIP/trunk-00000002");
+        let mut hear = |heard| words(tracker.hear(heard));
+        assert_eq!(hear(dial(&far(), &desk, Dial::Begin)), ["Desk PJSIP/150-00000001 Created"]);
+        assert_eq!(hear(dial(&far(), &desk, Dial::Ringing)), ["Desk PJSIP/150-00000001 Ringing"]);
+        assert_eq!(hear(Heard::Up(desk.clone())), ["Desk PJSIP/150-00000001 Up"]);
+        // The Local channel between is nobody's phone.
+        assert!(hear(dial(&near(), &one, Dial::Begin)).is_empty());
+        assert_eq!(hear(dial(&two, &trunk, Dial::Begin)), ["Phone PJSIP/trunk-00000002 Created"]);
+        assert!(hear(Heard::Ringing(one.clone())).is_empty());
+        assert_eq!(hear(dial(&two, &trunk, Dial::Progress)), ["Phone PJSIP/trunk-00000002 EarlyMedia"]);
+        assert_eq!(hear(Heard::Up(trunk.clone())), ["Phone PJSIP/trunk-00000002 Up"]);
+        // They optimize themselves away, and the call goes on.
+        for local in [near(), far(), one, two] {
+            assert!(hear(Heard::Gone { channel: local, cause: Some(16) }).is_empty());
+        }
+        assert_eq!(
+            hear(Heard::HungUp { channel: trunk.clone(), sip: None }),
+            ["Phone PJSIP/trunk-00000002 HungUp"]
+        );
+        let gone = hear(Heard::Gone { channel: trunk, cause: Some(16) });
+        assert_eq!(gone, ["Phone PJSIP/trunk-00000002 Gone { cause: Some(16), sip: None }"]);
+        let gone = hear(Heard::Gone { channel: desk, cause: Some(16) });
+        assert_eq!(gone, ["Desk PJSIP/150-00000001 Gone { cause: Some(16), sip: None }", "Over"]);
+        tracker.forget(ID);
+        assert!(tracker.channels.is_empty() && tracker.pairs.is_empty() && tracker.calls.is_empty());
+    }
+
+    #[test]
+    fn the_far_sides_status_is_kept_and_ours_is_not_taken_for_it() {
+        let mut tracker = Tracker::default();
+        tracker.follow(ID);
+        let desk = channel("1.3", "PJSIP/150-00000001");
+        tracker.hear(dial(&far(), &desk, Dial::Begin));
+        tracker.hear(Heard::HungUp { channel: desk.clone(), sip: Some(486) });
+        let gone = words(tracker.hear(Heard::Gone { channel: desk, cause: Some(17) }));
+        assert_eq!(gone, ["Desk PJSIP/150-00000001 Gone { cause: Some(17), sip: Some(486) }"]);
+    }
+
+    #[test]
+    fn calls_of_others_are_nobodys() {
+        let mut tracker = Tracker::default();
+        tracker.follow(ID);
+        let (other, phone) = (channel("9.1", "PJSIP/152-00000009"), channel("9.2", "PJSIP/150-00000008"));
+        assert_eq!(tracker.hear(dial(&other, &phone, Dial::Begin)), None);
+        assert_eq!(tracker.hear(Heard::Up(phone.clone())), None);
+        assert_eq!(tracker.hear(Heard::Gone { channel: phone, cause: None }), None);
+    }
+}

@@ -1,0 +1,305 @@
+//! The hosts, and of each the ways that lead to it, the best first.
+//!
+//! A way that can't be used is left alone for a while, so that a dead one costs a call nothing; the next one is
+//! taken only where the order was certainly not carried out by the one before.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ami::AmiWay,
+    ari::AriWay,
+    error::{HostError, HostErrorKind},
+    inbox::Inboxes,
+    order::Order,
+    settings::HostSettings,
+    ssh::SshWay,
+};
+use crate::{
+    asterisk::ssh::KnownHosts,
+    call::{CallId, Extension, Technology, WayChoice, WayKind},
+    config,
+    enterprises::Enterprise,
+};
+
+/// A way that could not be used is not tried again for so long, where there is another one.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// A host took an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Its own id of the call, where it chose one.
+    pub linked_id: Option<String>,
+    /// It will tell every event.
+    pub detailed: bool,
+}
+
+/// A channel of an extension's phone that is in a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Busy {
+    /// `PJSIP/150-0000002a`
+    pub channel: String,
+    /// The other party's number, where it is known.
+    pub with: Option<String>,
+    /// Asterisk's word: `Up`, `Ringing`.
+    pub state: String,
+    pub seconds: Option<u64>,
+    /// In a bridge with somebody.
+    pub is_talking: bool,
+    /// The host's id of the call.
+    pub linked_id: Option<String>,
+}
+
+/// What a way said when it was tried.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    pub way: WayKind,
+    /// Asterisk's version and how it was reached, or what is wrong.
+    pub result: Result<String, HostError>,
+}
+
+/// All hosts that were asked for.
+pub(super) struct Hosts {
+    config: config::Office,
+    known_hosts: Arc<KnownHosts>,
+    inboxes: Inboxes,
+    stop: CancellationToken,
+    hosts: Mutex<Vec<Arc<Host>>>,
+    of_calls: Mutex<HashMap<CallId, Arc<Host>>>,
+}
+
+impl Hosts {
+    pub fn new(config: config::Office, inboxes: Inboxes, stop: CancellationToken) -> Result<Self, String> {
+        let file: PathBuf = config.ssh_known_hosts.clone();
+        let known_hosts = Arc::new(KnownHosts::new(file));
+        Ok(Hosts { config, known_hosts, inboxes, stop, hosts: Mutex::default(), of_calls: Mutex::default() })
+    }
+
+    /// The host of an enterprise; it is connected to when it is needed.
+    pub fn of(&self, enterprise: &Enterprise) -> Arc<Host> {
+        let settings = HostSettings::of(&self.config, enterprise);
+        let mut hosts = self.hosts.lock();
+        if let Some(host) = hosts.iter().find(|host| host.settings == settings) {
+            return host.clone();
+        }
+        let host = Arc::new(Host::new(settings, &self.known_hosts, &self.inboxes, &self.stop));
+        // One whose settings have changed serves its last calls, and then nobody.
+        hosts.retain(|host| {
+            Arc::strong_count(host) > 1 || host.used.lock().elapsed() < Duration::from_secs(600)
+        });
+        hosts.push(host.clone());
+        host
+    }
+
+    pub fn remember(&self, call: CallId, host: &Arc<Host>) {
+        self.of_calls.lock().insert(call, host.clone());
+    }
+
+    pub fn of_call(&self, call: CallId) -> Option<Arc<Host>> {
+        self.of_calls.lock().get(&call).cloned()
+    }
+
+    /// The call has ended.
+    pub fn forget(&self, call: CallId) {
+        if let Some(host) = self.of_calls.lock().remove(&call) {
+            host.forget(call);
+        }
+    }
+}
+
+/// One host.
+pub struct Host {
+    settings: HostSettings,
+    ways: Vec<Arc<Way>>,
+    /// Until when a way is left alone.
+    paused: Mutex<HashMap<WayKind, Instant>>,
+    /// Which way each call went.
+    taken_by: Mutex<HashMap<CallId, WayKind>>,
+    used: Mutex<Instant>,
+}
+
+enum Way {
+    Ssh(SshWay),
+    Ami(AmiWay),
+    Ari(AriWay),
+}
+
+/// Calls the same method of whichever way it is.
+macro_rules! of_way {
+    ($way:expr, $inner:ident => $call:expr) => {
+        match $way {
+            Way::Ssh($inner) => $call,
+            Way::Ami($inner) => $call,
+            Way::Ari($inner) => $call,
+        }
+    };
+}
+
+impl Way {
+    fn kind(&self) -> WayKind {
+        match self {
+            Way::Ssh(_) => WayKind::Ssh,
+            Way::Ami(_) => WayKind::Ami,
+            Way::Ari(_) => WayKind::Ari,
+        }
+    }
+}
+
+impl Host {
+    fn new(
+        settings: HostSettings,
+        known_hosts: &Arc<KnownHosts>,
+        inboxes: &Inboxes,
+        stop: &CancellationToken,
+    ) -> Self {
+        let wanted = |kind| matches!(settings.way, WayChoice::Auto) || settings.way == WayChoice::Only(kind);
+        let mut ways = Vec::new();
+        if let Some(login) = settings.ari.as_ref().filter(|_| wanted(WayKind::Ari)) {
+            ways.push(Arc::new(Way::Ari(AriWay::new(&settings, login, inboxes.clone(), stop.clone()))));
+        }
+        if let Some(login) = settings.ami.as_ref().filter(|_| wanted(WayKind::Ami)) {
+            ways.push(Arc::new(Way::Ami(AmiWay::new(&settings, login, inboxes.clone(), stop.clone()))));
+        }
+        if let Some(ssh) = settings.ssh.as_ref().filter(|_| wanted(WayKind::Ssh)) {
+            let way = SshWay::new(&settings, ssh, known_hosts.clone(), inboxes.clone(), stop.clone());
+            ways.push(Arc::new(Way::Ssh(way)));
+        }
+        Host {
+            settings,
+            ways,
+            paused: Mutex::default(),
+            taken_by: Mutex::default(),
+            used: Mutex::new(Instant::now()),
+        }
+    }
+
+    pub fn settings(&self) -> &HostSettings {
+        &self.settings
+    }
+
+    /// Gives an order, by the best way that works.
+    pub(super) async fn place(&self, order: &Order) -> Result<(WayKind, Taken), HostError> {
+        self.first_that_works(|way| async move {
+            // Before the order leaves: what it leads to can be faster than the answer.
+            self.taken_by.lock().insert(order.call, way.kind());
+            let taken = of_way!(&*way, way => way.place(order).await)?;
+            Ok((way.kind(), taken))
+        })
+        .await
+    }
+
+    pub(super) async fn hang_up(&self, order: &Order) -> Result<(), HostError> {
+        self.by_the_way_of(order, |way| async move { of_way!(&*way, way => way.hang_up(order).await) }).await
+    }
+
+    /// Whether the host has this call; from now on it is followed.
+    pub(super) async fn look(&self, order: &Order) -> Result<bool, HostError> {
+        self.by_the_way_of(order, |way| async move {
+            let found = of_way!(&*way, way => way.look(order).await)?;
+            self.taken_by.lock().insert(order.call, way.kind());
+            Ok(found)
+        })
+        .await
+    }
+
+    /// The calls that an extension's phone is in now.
+    ///
+    /// # Errors
+    /// When the host can't be asked.
+    pub async fn calls_of(&self, extension: &Extension) -> Result<Vec<Busy>, HostError> {
+        let device = &self.settings.technology.device(extension);
+        self.first_that_works(|way| async move { of_way!(&*way, way => way.calls_of(device).await) }).await
+    }
+
+    /// Tries every way that is set up.
+    pub async fn probe(&self) -> Vec<Probe> {
+        let mut probes = Vec::new();
+        for way in &self.ways {
+            let result = of_way!(&**way, way => way.probe().await);
+            probes.push(Probe { way: way.kind(), result });
+        }
+        probes
+    }
+
+    pub fn technology(&self) -> Technology {
+        self.settings.technology
+    }
+
+    fn forget(&self, call: CallId) {
+        self.taken_by.lock().remove(&call);
+        for way in &self.ways {
+            of_way!(&**way, way => way.forget(call));
+        }
+    }
+
+    /// The way that took the call knows most of it; after a restart any may be asked.
+    async fn by_the_way_of<T, F: Future<Output = Result<T, HostError>>>(
+        &self,
+        order: &Order,
+        request: impl Fn(Arc<Way>) -> F,
+    ) -> Result<T, HostError> {
+        let kind = self.taken_by.lock().get(&order.call).copied().or(order.way);
+        match kind.and_then(|kind| self.ways.iter().find(|way| way.kind() == kind)) {
+            Some(way) => request(way.clone()).await,
+            None => self.first_that_works(request).await,
+        }
+    }
+
+    async fn first_that_works<T, F: Future<Output = Result<T, HostError>>>(
+        &self,
+        request: impl Fn(Arc<Way>) -> F,
+    ) -> Result<T, HostError> {
+        *self.used.lock() = Instant::now();
+        let mut last = None;
+        for way in self.ways_in_turn() {
+            match request(way.clone()).await {
+                Ok(value) => {
+                    self.paused.lock().remove(&way.kind());
+                    return Ok(value);
+                }
+                Err(error) => {
+                    let is_the_ways =
+                        !matches!(error.kind, HostErrorKind::Refused | HostErrorKind::Overloaded);
+                    if is_the_ways {
+                        self.paused.lock().insert(way.kind(), Instant::now() + PAUSE);
+                    }
+                    if !(is_the_ways && error.is_certain) {
+                        return Err(error);
+                    }
+                    last = Some(error);
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| self.no_way()))
+    }
+
+    /// Those that are not paused, then, for want of them, those that are.
+    fn ways_in_turn(&self) -> Vec<Arc<Way>> {
+        let now = Instant::now();
+        let paused: Vec<WayKind> =
+            self.paused.lock().iter().filter(|(_, until)| **until > now).map(|(kind, _)| *kind).collect();
+        let all_paused = self.ways.iter().all(|way| paused.contains(&way.kind()));
+        self.ways.iter().filter(|way| all_paused || !paused.contains(&way.kind())).cloned().collect()
+    }
+
+    fn no_way(&self) -> HostError {
+        HostError {
+            kind: HostErrorKind::NoWay,
+            way: None,
+            is_certain: true,
+            words: "no way to the host is set up".to_owned(),
+            why: format!(
+                "no way to {} is set up: give it `office.ssh_password` or `office.ssh_key_file`, or a user and a \
+                 password of its AMI or ARI",
+                self.settings.address
+            ),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The offices' calls: click-to-call and monitoring at the enterprises' own Asterisks.
+//!
+//! `engine` runs a machine for each call and carries out its wishes; `hosts` knows each host and the ways that
+//! lead to it; `ssh`, `ami` and `ari` are those ways, each turning what its wire tells into sights. Who may ask is
+//! the directory's matter (`enterprises`), what a call means that of `call::office`. HTTP is not known here.
+
+mod ami;
+mod ari;
+mod engine;
+mod error;
+mod events;
+mod hosts;
+mod inbox;
+mod order;
+mod settings;
+mod ssh;
+
+pub use engine::{OfficeHandle, OfficeRequest, Parts, PlaceError, start};
+pub use error::{HostError, HostErrorKind};
+pub use hosts::{Busy, Host, Probe};
+pub use settings::HostSettings;

@@ -1,0 +1,344 @@
+//! Follows the calls of a host by asking for its channels: what has changed from one look to the next becomes a
+//! sight.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use super::{BY_PROCESS, BY_SOCKET, Inner};
+use crate::{
+    asterisk::console::{Channel, ChannelDetails, ChannelName, ChannelState, Channels, Command, Family},
+    call::{
+        CallId,
+        office::{Leg, OfficeInput, Seen, Sight},
+    },
+    office::{
+        hosts::Busy,
+        order::{Order, What},
+    },
+};
+
+/// A host that was not to be asked for so long has calls that nobody sees.
+const BLIND: Duration = Duration::from_secs(3);
+/// An order must have led to a channel by then.
+const FIND: Duration = Duration::from_secs(3);
+/// So many channels are asked for their linkedid at a time.
+const ASKED_AT_ONCE: usize = 20;
+
+/// The channel that an order began with.
+pub(super) enum Root {
+    Known(Box<Family>),
+    /// The next looks will find it.
+    ToBeFound,
+    /// It can't be told from another's: nobody follows it.
+    Unknown,
+}
+
+impl Root {
+    /// What is new between two looks with nothing but the order between them, and not another call's of ours.
+    pub fn between(order: &Order, before: &Channels, after: &Channels, own: &[String]) -> Option<Self> {
+        let new = after.originated(before, order.extension.as_str(), &order.context);
+        Self::the_one(
+            order,
+            new.into_iter().filter(|root| !own.contains(&root.unique_id.as_str().to_owned())),
+        )
+    }
+
+    /// The call of an order of before, by its linkedid or else by its age.
+    pub fn find(order: &Order, channels: &Channels) -> Option<Self> {
+        if let Some(linked) = &order.linked_id {
+            let near = channels.list.iter().find(|channel| channel.unique_id.as_str() == linked);
+            let known = near.and_then(|near| family(order, near));
+            let family = known.or_else(|| Family::of_linked_id(linked, number(order)));
+            return family.map(|family| Root::Known(Box::new(family)));
+        }
+        let since = order.dialed_at?;
+        let age = (chrono::Utc::now() - since).to_std().unwrap_or_default();
+        let fits = |channel: &&Channel| {
+            let age = age.as_secs();
+            let its = channel.age.as_secs();
+            its <= age + 1 && its + 5 >= age
+        };
+        Self::the_one(order, roots(order, channels).filter(fits))
+    }
+
+    fn the_one<'a>(order: &Order, mut candidates: impl Iterator<Item = &'a Channel>) -> Option<Self> {
+        match (candidates.next(), candidates.next()) {
+            (Some(root), None) => family(order, root).map(|family| Root::Known(Box::new(family))),
+            _ => None,
+        }
+    }
+
+    pub fn linked_id(&self) -> Option<String> {
+        match self {
+            Root::Known(family) => Some(family.linked_id().to_owned()),
+            Root::ToBeFound | Root::Unknown => None,
+        }
+    }
+}
+
+/// The near halves of Local channels to the order's extension.
+fn roots<'a>(order: &'a Order, channels: &'a Channels) -> impl Iterator<Item = &'a Channel> {
+    channels.originated(&Channels::default(), order.extension.as_str(), &order.context).into_iter()
+}
+
+fn family(order: &Order, root: &Channel) -> Option<Family> {
+    match number(order) {
+        Some(number) => Family::of_call(root, number),
+        None => Family::of_monitoring(root),
+    }
+}
+
+fn number(order: &Order) -> Option<&str> {
+    match &order.what {
+        What::Dial(number) => Some(number.as_str()),
+        What::Listen { .. } => None,
+    }
+}
+
+/// A call that is followed.
+pub(super) struct Followed {
+    order: Order,
+    root: Root,
+    since: Instant,
+    /// The channels of each side as they were last seen.
+    seen: BTreeMap<ChannelName, (Leg, ChannelState)>,
+    was_there: bool,
+    /// It was told that nobody sees it.
+    blind: bool,
+}
+
+impl Followed {
+    pub fn new(order: Order, root: Root, since: Instant) -> Self {
+        Followed { order, root, since, seen: BTreeMap::new(), was_there: false, blind: false }
+    }
+
+    pub fn linked_id(&self) -> Option<String> {
+        self.root.linked_id()
+    }
+
+    pub fn to_hang_up(&self, channels: &Channels) -> Vec<ChannelName> {
+        match &self.root {
+            Root::Known(family) => family.to_hang_up(channels).into_iter().cloned().collect(),
+            Root::ToBeFound | Root::Unknown => Vec::new(),
+        }
+    }
+
+    pub fn is_there(&self, channels: &Channels) -> bool {
+        match &self.root {
+            Root::Known(family) => !family.look(channels).gone,
+            Root::ToBeFound | Root::Unknown => false,
+        }
+    }
+
+    /// Which channels must be asked for before this look says anything.
+    fn unasked(&self, channels: &Channels) -> Vec<ChannelName> {
+        match &self.root {
+            Root::Known(family) => family.unasked(channels).into_iter().cloned().collect(),
+            Root::ToBeFound | Root::Unknown => Vec::new(),
+        }
+    }
+
+    /// What has changed since the last look.
+    fn compare(&mut self, channels: &Channels) -> Vec<OfficeInput> {
+        let Root::Known(family) = &self.root else { return Vec::new() };
+        let look = family.look(channels);
+        let mut inputs = Vec::new();
+        let mut now = BTreeMap::new();
+        for (leg, channel) in sides(&look) {
+            now.insert(channel.name.clone(), (leg, channel.state.clone()));
+            let before = self.seen.get(&channel.name).map(|(_, state)| state);
+            inputs.extend(
+                steps(before, &channel.state).into_iter().map(|seen| sight(leg, &channel.name, seen)),
+            );
+        }
+        for (name, (leg, _)) in self.seen.iter().filter(|(name, _)| !now.contains_key(*name)) {
+            inputs.push(sight(*leg, name, Seen::Gone { cause: None, sip: None }));
+        }
+        self.seen = now;
+        if look.gone {
+            inputs.push(OfficeInput::Over);
+        } else {
+            self.was_there = true;
+        }
+        inputs
+    }
+}
+
+fn sides<'a>(look: &crate::asterisk::console::Look<'a>) -> impl Iterator<Item = (Leg, &'a Channel)> {
+    let desk = look.desk.clone().into_iter().map(|channel| (Leg::Desk, channel));
+    let phone = look.phone.clone().into_iter().map(|channel| (Leg::Phone, channel));
+    desk.chain(phone)
+}
+
+/// What a channel has been seen to do, that it had not been seen to do before.
+fn steps(before: Option<&ChannelState>, now: &ChannelState) -> Vec<Seen> {
+    let mut steps = Vec::new();
+    if before.is_none() {
+        steps.push(Seen::Created);
+    }
+    if before != Some(now) {
+        match now {
+            ChannelState::Ringing => steps.push(Seen::Ringing),
+            ChannelState::Up => steps.push(Seen::Up),
+            _ => {}
+        }
+    }
+    steps
+}
+
+fn sight(leg: Leg, channel: &ChannelName, seen: Seen) -> OfficeInput {
+    OfficeInput::Sight(Sight { leg, channel: channel.to_string(), seen })
+}
+
+/// Asks for as long as the way exists, and only while there is somebody to be followed.
+pub(super) async fn run(way: Weak<Inner>) {
+    let mut failing: Option<Instant> = None;
+    loop {
+        let Some(inner) = way.upgrade() else { return };
+        if inner.stop.is_cancelled() {
+            return;
+        }
+        if inner.followed.lock().is_empty() {
+            // Nobody is kept alive by this wait: a way that is dropped wakes nobody, and the time ends it.
+            let stop = inner.stop.clone();
+            tokio::select! {
+                () = inner.wake.notified() => {}
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            }
+            continue;
+        }
+        match inner.look_at_all().await {
+            Ok(()) => failing = None,
+            Err(why) => {
+                let since = *failing.get_or_insert_with(Instant::now);
+                if since.elapsed() > BLIND {
+                    inner.tell_blind(&why);
+                }
+            }
+        }
+        let pause = if inner.line.is_by_socket() { BY_SOCKET } else { BY_PROCESS };
+        drop(inner);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+impl Inner {
+    /// One look, and what it tells of each call.
+    async fn look_at_all(self: &Arc<Self>) -> Result<(), String> {
+        let asked_at = Instant::now();
+        let channels = self.channels().await.map_err(|error| error.why)?;
+        self.find_roots(&channels, asked_at);
+        let unasked: Vec<ChannelName> = {
+            let followed = self.followed.lock();
+            let mut names: Vec<ChannelName> =
+                followed.values().flat_map(|followed| followed.unasked(&channels)).collect();
+            names.sort();
+            names.dedup();
+            names
+        };
+        for names in unasked.chunks(ASKED_AT_ONCE) {
+            let commands = names.iter().cloned().map(Command::Channel).collect();
+            let answers = self.line.run(commands).await.map_err(|error| error.why)?;
+            let mut followed = self.followed.lock();
+            for (name, answer) in names.iter().zip(answers) {
+                let details = ChannelDetails::parse(name, &answer).map_err(|error| error.to_string())?;
+                for one in followed.values_mut() {
+                    if let Root::Known(family) = &mut one.root {
+                        family.learn(name, details.as_ref());
+                    }
+                }
+            }
+        }
+        let mut told: Vec<(CallId, OfficeInput)> = Vec::new();
+        for (call, followed) in self.followed.lock().iter_mut() {
+            // It began after the look was asked for.
+            if followed.since > asked_at {
+                continue;
+            }
+            followed.blind = false;
+            told.extend(followed.compare(&channels).into_iter().map(|input| (*call, input)));
+        }
+        for (call, input) in told {
+            if input == OfficeInput::Over {
+                self.followed.lock().remove(&call);
+            }
+            self.inboxes.put(call, input);
+        }
+        Ok(())
+    }
+
+    /// Finds the channels of orders that were given by a process, whose beginning nobody saw.
+    fn find_roots(&self, channels: &Channels, asked_at: Instant) {
+        let own = self.own_roots();
+        let mut lost = Vec::new();
+        let mut followed = self.followed.lock();
+        for (call, one) in followed.iter_mut().filter(|(_, one)| one.since <= asked_at) {
+            match &one.root {
+                Root::Known(_) => continue,
+                Root::ToBeFound if one.since.elapsed() < FIND => {}
+                Root::ToBeFound | Root::Unknown => {
+                    lost.push(*call);
+                    continue;
+                }
+            }
+            let since = one.since.elapsed();
+            let young = roots(&one.order, channels).filter(|root| {
+                root.age <= since + Duration::from_secs(1)
+                    && !own.contains(&root.unique_id.as_str().to_owned())
+            });
+            if let Some(root) = Root::the_one(&one.order, young) {
+                one.root = root;
+                if let Some(linked) = one.root.linked_id() {
+                    self.inboxes.put(*call, OfficeInput::Linked { linked_id: linked });
+                }
+            }
+        }
+        for call in lost {
+            followed.remove(&call);
+            let why = "its channel can't be told from others at the host, or was gone before anybody looked"
+                .to_owned();
+            self.inboxes.put(call, OfficeInput::Blind { why });
+        }
+    }
+
+    fn tell_blind(&self, why: &str) {
+        for (call, followed) in self.followed.lock().iter_mut().filter(|(_, followed)| !followed.blind) {
+            followed.blind = true;
+            self.inboxes.put(*call, OfficeInput::Blind { why: why.to_owned() });
+        }
+    }
+}
+
+/// The calls that the channels of an extension's phone are in. `answers`: about each of them, in order.
+pub(super) fn busy(channels: &Channels, own: &[&Channel], answers: &[String]) -> Vec<Busy> {
+    let of = |(channel, answer): (&&Channel, &String)| {
+        let details = ChannelDetails::parse(&channel.name, answer).ok().flatten();
+        let peer = details.as_ref().and_then(|details| details.bridge_peer.as_deref()?.parse().ok());
+        let peer = peer.and_then(|name: ChannelName| channels.named(&name));
+        Busy {
+            channel: channel.name.to_string(),
+            with: peer.map(|peer| peer.caller.clone()).filter(|caller| !caller.is_empty()),
+            state: state_word(&channel.state),
+            seconds: Some(channel.age.as_secs()),
+            is_talking: channel.state == ChannelState::Up && channel.bridge.is_some(),
+            linked_id: details.map(|details| details.linked_id),
+        }
+    };
+    own.iter().zip(answers).map(of).collect()
+}
+
+fn state_word(state: &ChannelState) -> String {
+    match state {
+        ChannelState::Down => "Down",
+        ChannelState::Ring => "Ring",
+        ChannelState::Ringing => "Ringing",
+        ChannelState::Up => "Up",
+        ChannelState::Busy => "Busy",
+        ChannelState::Other(word) => word,
+    }
+    .to_owned()
+}

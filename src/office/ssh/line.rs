@@ -1,0 +1,179 @@
+//! Carries commands to a host's console: over one connection to its socket, kept open and used in turn, or by
+//! processes where there is no way to the socket.
+
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::{sync::Mutex as AsyncMutex, time::timeout};
+
+use crate::{
+    asterisk::{
+        console::{Batch, Command, Console, ConsoleError},
+        ssh::{Exit, Fate, SshError, SshHost, SshStream},
+    },
+    call::WayKind,
+    office::{
+        error::{HostError, HostErrorKind},
+        settings::COMMAND,
+    },
+};
+
+/// A socket that was refused is not asked for again for so long.
+const NO_SOCKET: Duration = Duration::from_secs(5);
+
+pub(super) struct Line {
+    host: SshHost,
+    socket: Option<String>,
+    /// The one connection to the socket.
+    console: AsyncMutex<Option<Console<SshStream>>>,
+    refused_at: Mutex<Option<Instant>>,
+}
+
+impl Line {
+    pub fn new(host: SshHost, socket: Option<String>) -> Self {
+        Line { host, socket, console: AsyncMutex::new(None), refused_at: Mutex::new(None) }
+    }
+
+    /// Whether commands go by the socket, as far as is known.
+    pub fn is_by_socket(&self) -> bool {
+        self.socket.is_some() && self.refused_at.lock().is_none_or(|at| at.elapsed() > NO_SOCKET)
+    }
+
+    /// Runs the commands one directly after the other, by the socket if that can be.
+    pub async fn run(&self, commands: Vec<Command>) -> Result<Vec<String>, HostError> {
+        if let Some(answers) = self.run_by_socket(commands.clone()).await {
+            return answers;
+        }
+        self.run_by_process(commands).await
+    }
+
+    /// `None` when there is no way to the socket: nothing was run.
+    pub async fn run_by_socket(&self, commands: Vec<Command>) -> Option<Result<Vec<String>, HostError>> {
+        let path = self.socket.as_deref().filter(|_| self.is_by_socket())?;
+        let acts = commands.iter().any(Command::acts);
+        match timeout(COMMAND, self.by_socket(path, &commands)).await {
+            Ok(result) => result,
+            Err(_) => Some(Err(HostError {
+                kind: HostErrorKind::Unreachable,
+                way: Some(WayKind::Ssh),
+                is_certain: !acts,
+                words: "Command timeout".to_owned(),
+                why: format!(
+                    "{} did not answer on Asterisk's console within {COMMAND:?}; see whether that Asterisk stands still",
+                    self.host.label()
+                ),
+            })),
+        }
+    }
+
+    async fn by_socket(&self, path: &str, commands: &[Command]) -> Option<Result<Vec<String>, HostError>> {
+        let mut console = self.console.lock().await;
+        let mut is_fresh = false;
+        loop {
+            // Taken out: given up in the middle of an answer, it is not used again.
+            let mut open = match console.take().filter(Console::is_usable) {
+                Some(open) => open,
+                None => {
+                    is_fresh = true;
+                    match self.open(path).await {
+                        Ok(open) => open,
+                        Err(Some(error)) => return Some(Err(error)),
+                        Err(None) => return None,
+                    }
+                }
+            };
+            match open.run_all(commands).await {
+                Ok(answers) => {
+                    *console = Some(open);
+                    return Some(Ok(answers));
+                }
+                // The connection of before was to an Asterisk that is gone.
+                Err(ConsoleError::NoEffect { .. }) if !is_fresh => {}
+                Err(error) => return Some(Err(of_console(&error))),
+            }
+        }
+    }
+
+    /// `Err(None)`: there is no way to the socket.
+    async fn open(&self, path: &str) -> Result<Console<SshStream>, Option<HostError>> {
+        let refuse = || {
+            *self.refused_at.lock() = Some(Instant::now());
+        };
+        let stream = match self.host.open_socket(path).await {
+            Ok(stream) => stream,
+            Err(error @ SshError::ChannelRefused { .. }) => {
+                refuse();
+                tracing::info!(host = self.host.label(), %error, "commands go by `asterisk -rx`, a process each");
+                return Err(None);
+            }
+            Err(error) => return Err(Some(of_ssh(&error))),
+        };
+        match Console::connect(stream).await {
+            Ok(console) => {
+                *self.refused_at.lock() = None;
+                Ok(console)
+            }
+            Err(error) => {
+                refuse();
+                tracing::info!(host = self.host.label(), %error, "commands go by `asterisk -rx`, a process each");
+                Err(None)
+            }
+        }
+    }
+
+    async fn run_by_process(&self, commands: Vec<Command>) -> Result<Vec<String>, HostError> {
+        if let [command] = commands.as_slice() {
+            let output = self.host.exec(&command.shell()).await.map_err(|error| of_ssh(&error))?;
+            let (status, signal) = match &output.exit {
+                Exit::Code(code) => (Some(*code), None),
+                Exit::Signal(name) => (None, Some(name.as_str())),
+                Exit::Unknown => (None, None),
+            };
+            let answer =
+                crate::asterisk::console::of_exec(command, status, signal, &output.stdout, &output.stderr);
+            return answer.map(|answer| vec![answer]).map_err(|error| of_console(&error));
+        }
+        let batch = Batch::new(commands);
+        let output = self.host.exec(&batch.shell()).await.map_err(|error| of_ssh(&error))?;
+        batch.answers(&output.stdout, &output.stderr).map_err(|error| of_console(&error))
+    }
+}
+
+pub(super) fn of_ssh(error: &SshError) -> HostError {
+    let kind = match error {
+        SshError::Denied { .. } => HostErrorKind::Auth,
+        error if error.is_host_key() => HostErrorKind::KeyChanged,
+        SshError::Paused { cause, .. } => of_ssh(cause).kind,
+        SshError::Busy { .. } | SshError::QueueTimeout { .. } => HostErrorKind::Overloaded,
+        SshError::CommandRefused { .. } | SshError::ChannelRefused { .. } => HostErrorKind::Refused,
+        _ => HostErrorKind::Unreachable,
+    };
+    HostError {
+        kind,
+        way: Some(WayKind::Ssh),
+        is_certain: error.fate() == Fate::NotSent,
+        words: error.seed_text().to_owned(),
+        why: error.to_string(),
+    }
+}
+
+pub(super) fn of_console(error: &ConsoleError) -> HostError {
+    let words = match error {
+        ConsoleError::Refused { said, .. } => said.clone(),
+        ConsoleError::Full => "Asterisk's console takes no more connections".to_owned(),
+        ConsoleError::Connect { .. } => "Unable to connect to Asterisk's console".to_owned(),
+        ConsoleError::NoEffect { .. } | ConsoleError::Uncertain { .. } => "Connection lost".to_owned(),
+    };
+    let kind = match error {
+        ConsoleError::Refused { .. } => HostErrorKind::Refused,
+        ConsoleError::Full => HostErrorKind::Overloaded,
+        _ => HostErrorKind::Unreachable,
+    };
+    HostError {
+        kind,
+        way: Some(WayKind::Ssh),
+        is_certain: !error.may_have_acted(),
+        words,
+        why: error.to_string(),
+    }
+}

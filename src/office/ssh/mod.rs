@@ -1,0 +1,253 @@
+//! The way over SSH: the console's commands, by its socket where sshd leads to it, else by `asterisk -rx`.
+//!
+//! The host tells nothing by itself, so it is asked again and again while it has calls of ours (`follow`). What is
+//! seen so are channels: who rings, who is up. Why one is gone is not to be seen, and not claimed.
+
+mod follow;
+mod line;
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    error::{HostError, HostErrorKind},
+    hosts::{Busy, Taken},
+    inbox::Inboxes,
+    order::{Order, What},
+    settings::{COMMAND, CONNECT, HostSettings, Ssh},
+};
+use crate::{
+    asterisk::{
+        console::{Channels, Command, Context, SpyTarget, ordered, version},
+        ssh::{KnownHosts, SshAuth, SshHost, SshLimits, SshTarget},
+    },
+    call::{CallId, Extension, WayKind},
+};
+use follow::{Followed, Root};
+use line::Line;
+
+/// One host's console.
+pub(super) struct SshWay(Arc<Inner>);
+
+struct Inner {
+    /// What is wrong with the settings, if anything: told at each request.
+    unfit: Option<String>,
+    line: Line,
+    followed: Mutex<HashMap<CallId, Followed>>,
+    /// A call is to be followed.
+    wake: Notify,
+    /// One originate an extension at a time, so that its channel can be told from another's.
+    gates: Mutex<HashMap<Extension, Arc<AsyncMutex<()>>>>,
+    inboxes: Inboxes,
+    stop: CancellationToken,
+}
+
+impl SshWay {
+    pub fn new(
+        settings: &HostSettings,
+        ssh: &Ssh,
+        known_hosts: Arc<KnownHosts>,
+        inboxes: Inboxes,
+        stop: CancellationToken,
+    ) -> Self {
+        let (auth, unfit) = logins(ssh);
+        let target = SshTarget {
+            host: settings.address.clone(),
+            port: ssh.port,
+            user: ssh.user.clone(),
+            auth,
+            limits: SshLimits {
+                connect: CONNECT,
+                command: COMMAND,
+                commands_at_once: ssh.commands,
+                ..SshLimits::default()
+            },
+            known_hosts,
+        };
+        let inner = Inner {
+            unfit,
+            line: Line::new(SshHost::new(target), ssh.socket.clone()),
+            followed: Mutex::default(),
+            wake: Notify::new(),
+            gates: Mutex::default(),
+            inboxes,
+            stop,
+        };
+        let inner = Arc::new(inner);
+        // It ends with the way: it holds it only while it asks.
+        tokio::spawn(follow::run(Arc::downgrade(&inner)));
+        SshWay(inner)
+    }
+
+    pub async fn place(&self, order: &Order) -> Result<Taken, HostError> {
+        let inner = &self.0;
+        inner.check()?;
+        let context = context(order)?;
+        let gate = inner.gates.lock().entry(order.extension.clone()).or_default().clone();
+        let _alone = gate.lock().await;
+        let begun = Instant::now();
+        let root = match &order.what {
+            What::Dial(number) => {
+                let extension = order.extension.clone();
+                let dial = Command::Dial { extension, number: number.clone(), context };
+                inner.order(dial, order).await?
+            }
+            What::Listen { target, mode } => {
+                // What would be listened to besides, because its name begins alike, is to be seen first.
+                let device = order.technology.device(target);
+                let before = inner.channels().await?;
+                let exact = !before.neighbours(&device).is_empty();
+                let target = SpyTarget { technology: order.technology, extension: target.clone(), exact };
+                let spy = Command::Spy { listener: order.extension.clone(), target, mode: *mode, context };
+                inner.order(spy, order).await?
+            }
+        };
+        let linked_id = root.linked_id();
+        inner.follow(order, root, begun);
+        Ok(Taken { linked_id, detailed: false })
+    }
+
+    pub async fn hang_up(&self, order: &Order) -> Result<(), HostError> {
+        let inner = &self.0;
+        let channels = inner.channels().await?;
+        let names = match inner.followed.lock().get(&order.call) {
+            Some(followed) => followed.to_hang_up(&channels),
+            None => Vec::new(),
+        };
+        if names.is_empty() {
+            // Not known, or not any more: a look tells.
+            return Ok(());
+        }
+        inner.line.run(names.into_iter().map(Command::Hangup).collect()).await.map(drop)
+    }
+
+    /// From now on the call is followed, if the host has it.
+    pub async fn look(&self, order: &Order) -> Result<bool, HostError> {
+        let inner = &self.0;
+        inner.check()?;
+        let channels = inner.channels().await?;
+        if let Some(followed) = inner.followed.lock().get(&order.call) {
+            return Ok(followed.is_there(&channels));
+        }
+        let Some(root) = Root::find(order, &channels) else { return Ok(false) };
+        inner.follow(order, root, Instant::now());
+        Ok(true)
+    }
+
+    pub async fn calls_of(&self, device: &str) -> Result<Vec<Busy>, HostError> {
+        let channels = self.0.channels().await?;
+        let own: Vec<_> = channels.list.iter().filter(|channel| channel.name.is_of(device)).collect();
+        let asked = own.iter().map(|channel| Command::Channel(channel.name.clone())).collect::<Vec<_>>();
+        let answers = if asked.is_empty() { Vec::new() } else { self.0.line.run(asked).await? };
+        Ok(follow::busy(&channels, &own, &answers))
+    }
+
+    pub async fn probe(&self) -> Result<String, HostError> {
+        self.0.check()?;
+        let answers = self.0.line.run(vec![Command::Version]).await?;
+        let version = version(answers.first().map_or("", String::as_str)).map_err(|error| refused(&error))?;
+        let by = if self.0.line.is_by_socket() { "by the console's socket" } else { "by `asterisk -rx`" };
+        Ok(format!("Asterisk {version}, {by}"))
+    }
+
+    pub fn forget(&self, call: CallId) {
+        self.0.followed.lock().remove(&call);
+    }
+}
+
+impl Inner {
+    fn check(&self) -> Result<(), HostError> {
+        match &self.unfit {
+            None => Ok(()),
+            Some(why) => Err(HostError {
+                kind: HostErrorKind::Auth,
+                way: Some(WayKind::Ssh),
+                is_certain: true,
+                words: "The private key can't be used".to_owned(),
+                why: why.clone(),
+            }),
+        }
+    }
+
+    async fn channels(&self) -> Result<Channels, HostError> {
+        let answers = self.line.run(vec![Command::Channels]).await?;
+        Channels::parse(answers.first().map_or("", String::as_str)).map_err(|error| refused(&error))
+    }
+
+    /// Gives an order, and finds the channel that came of it if that can be told.
+    async fn order(&self, command: Command, order: &Order) -> Result<Root, HostError> {
+        if self.line.is_by_socket() {
+            // A look, the order and a look in one message: what is new between them is ours.
+            let commands = vec![Command::Channels, command.clone(), Command::Channels];
+            match self.line.run_by_socket(commands).await {
+                Some(answers) => {
+                    let answers = answers?;
+                    let text = |at: usize| answers.get(at).map_or("", String::as_str);
+                    ordered(&command, text(1)).map_err(|error| refused(&error))?;
+                    let both = Channels::parse(text(0)).ok().zip(Channels::parse(text(2)).ok());
+                    let own = self.own_roots();
+                    let root = both.and_then(|(before, after)| Root::between(order, &before, &after, &own));
+                    return Ok(root.unwrap_or(Root::Unknown));
+                }
+                // The socket is not to be had any more.
+                None => {}
+            }
+        }
+        // A process for each command: the client is not kept waiting for more than the order.
+        let answers = self.line.run(vec![command.clone()]).await?;
+        ordered(&command, answers.first().map_or("", String::as_str)).map_err(|error| refused(&error))?;
+        Ok(Root::ToBeFound)
+    }
+
+    /// The channels that are known to be of other calls of ours.
+    fn own_roots(&self) -> Vec<String> {
+        self.followed.lock().values().filter_map(|followed| followed.linked_id()).collect()
+    }
+
+    fn follow(&self, order: &Order, root: Root, begun: Instant) {
+        self.followed.lock().insert(order.call, Followed::new(order.clone(), root, begun));
+        self.wake.notify_one();
+    }
+}
+
+/// The ways to log in, and what is wrong with them.
+fn logins(ssh: &Ssh) -> (Vec<SshAuth>, Option<String>) {
+    let mut auth = Vec::new();
+    let mut unfit = None;
+    if let Some(file) = &ssh.key_file {
+        match SshAuth::key_file(file, None) {
+            Ok(key) => auth.push(key),
+            // A password may do.
+            Err(error) if ssh.password.is_some() => tracing::warn!(%error, "a private key is passed over"),
+            Err(error) => unfit = Some(error.to_string()),
+        }
+    }
+    auth.extend(ssh.password.clone().map(SshAuth::Password));
+    (auth, unfit)
+}
+
+fn context(order: &Order) -> Result<Context, HostError> {
+    order.context.parse().map_err(|error: crate::asterisk::console::BadName| HostError {
+        kind: HostErrorKind::Refused,
+        way: Some(WayKind::Ssh),
+        is_certain: true,
+        words: "the context's name can't be used".to_owned(),
+        why: error.to_string(),
+    })
+}
+
+/// What Asterisk said no to.
+fn refused(error: &crate::asterisk::console::ConsoleError) -> HostError {
+    line::of_console(error)
+}
+
+/// How often a host is asked while it has calls of ours: by a socket that costs next to nothing, and by processes.
+const BY_SOCKET: Duration = Duration::from_millis(200);
+const BY_PROCESS: Duration = Duration::from_secs(1);

@@ -1,0 +1,386 @@
+//! An office's call, step by step: two legs at somebody else's Asterisk, seen by events or only now and then.
+
+use std::time::Duration;
+
+use novofon_bot::call::{
+    CallRecord, EndedBy, Leg, MonitorMode, OfficeCall, OfficeKind, Reached, Reason, Status, Technology,
+    WayKind,
+    office::{HostFailure, OfficeEffect, OfficeInput, OfficeMachine, Seen, Sight},
+};
+use proptest::prelude::*;
+
+use crate::support::{moment, record};
+
+fn office(kind: OfficeKind) -> CallRecord {
+    let mut record = record();
+    record.office = Some(Box::new(OfficeCall {
+        kind,
+        enterprise: "0367".into(),
+        enterprise_name: "june".into(),
+        host: "127.0.0.1".into(),
+        extension: "150".parse().expect("digits"),
+        context: "inoffice".into(),
+        technology: Technology::Pjsip,
+        way: None,
+        linked_id: None,
+        client: None,
+    }));
+    record
+}
+
+struct Office {
+    machine: OfficeMachine,
+    now: f64,
+    last: Vec<String>,
+}
+
+fn word(effect: &OfficeEffect) -> String {
+    match effect {
+        OfficeEffect::Store { record, intent, .. } => {
+            format!("store({}{})", record.status, if *intent { ", intent" } else { "" })
+        }
+        OfficeEffect::Order => "order".into(),
+        OfficeEffect::Hangup => "hangup".into(),
+        OfficeEffect::Look => "look".into(),
+        OfficeEffect::Ended => "ended".into(),
+    }
+}
+
+impl Office {
+    fn place(kind: OfficeKind) -> Self {
+        let (machine, effects) = OfficeMachine::place(moment(0.0), office(kind));
+        Office { machine, now: 0.0, last: effects.iter().map(word).collect() }
+    }
+
+    /// Its intent on disk, and the order taken by a way that tells all, or not.
+    fn taken(kind: OfficeKind, detailed: bool) -> Self {
+        let mut office = Self::place(kind);
+        office.feed(OfficeInput::IntentStored).expects(&["order"]);
+        office.feed(OfficeInput::Taken { way: WayKind::Ami, linked_id: None, detailed });
+        office
+    }
+
+    fn at(&mut self, now: f64) -> &mut Self {
+        self.now = now;
+        self
+    }
+
+    fn feed(&mut self, input: OfficeInput) -> &mut Self {
+        self.last = self.machine.handle(moment(self.now), input).iter().map(word).collect();
+        self
+    }
+
+    fn tick(&mut self) -> &mut Self {
+        self.last = self.machine.tick(moment(self.now)).iter().map(word).collect();
+        self
+    }
+
+    fn desk(&mut self, seen: Seen) -> &mut Self {
+        self.sight(Leg::Desk, "PJSIP/150-00000001", seen)
+    }
+
+    fn phone(&mut self, seen: Seen) -> &mut Self {
+        self.sight(Leg::Phone, "PJSIP/trunk-00000002", seen)
+    }
+
+    fn sight(&mut self, leg: Leg, channel: &str, seen: Seen) -> &mut Self {
+        self.feed(OfficeInput::Sight(Sight { leg, channel: channel.into(), seen }))
+    }
+
+    /// The extension's phone was picked up, and the number is being dialed.
+    fn picked_up(&mut self) -> &mut Self {
+        self.at(1.0).desk(Seen::Created).desk(Seen::Ringing);
+        self.at(3.0).desk(Seen::Up);
+        self.at(3.1).phone(Seen::Created)
+    }
+
+    fn gone(&mut self, cause: u16) -> &mut Self {
+        self.phone(Seen::Gone { cause: Some(cause), sip: None });
+        self.desk(Seen::Gone { cause: Some(16), sip: None });
+        self.feed(OfficeInput::Over)
+    }
+
+    fn expects(&mut self, words: &[&str]) -> &mut Self {
+        assert_eq!(self.last, words, "at {} s", self.now);
+        self
+    }
+
+    fn ends(&self, status: Status, reason: Reason, by: EndedBy) -> &CallRecord {
+        let record = self.machine.record();
+        assert_eq!((record.status, record.reason, record.ended_by), (status, Some(reason), Some(by)));
+        record
+    }
+}
+
+const HANGUP: OfficeInput = OfficeInput::Hangup { by: EndedBy::Api, reason: Reason::HungUp };
+
+#[test]
+fn both_sides_are_connected_and_the_callee_hangs_up() {
+    let mut office = Office::place(OfficeKind::Call);
+    office.expects(&["store(dialing, intent)"]);
+    office.feed(OfficeInput::IntentStored).expects(&["order"]);
+    let taken = OfficeInput::Taken { way: WayKind::Ami, linked_id: None, detailed: true };
+    office.feed(taken).expects(&["store(dialing)"]);
+    // The extension's phone is not what a state is said of.
+    office.at(1.0).desk(Seen::Created).desk(Seen::Ringing).expects(&["store(dialing)"]);
+    office.at(3.0).desk(Seen::Up).expects(&["store(dialing)"]);
+    office.at(3.1).phone(Seen::Created).phone(Seen::Ringing).expects(&["store(ringing)"]);
+    office.at(8.1).phone(Seen::Up).expects(&["store(answered)"]);
+    office.at(20.1).phone(Seen::HungUp).gone(16).expects(&["store(completed)", "ended"]);
+    let record = office.ends(Status::Completed, Reason::HungUp, EndedBy::Callee);
+    assert_eq!((record.ring_seconds, record.talk_seconds), (Some(5.0), Some(12.0)));
+    assert_eq!((record.reached, record.sip_code), (Reached::Answered, None));
+    assert!(office.machine.has_ended() && office.machine.next_timer().is_none());
+}
+
+#[test]
+fn the_extension_ends_it_before_or_after_the_answer() {
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.picked_up().phone(Seen::Up).at(9.0).desk(Seen::HungUp).gone(16);
+    office.ends(Status::Completed, Reason::HungUp, EndedBy::Extension);
+
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.picked_up().phone(Seen::Ringing).at(9.0).desk(Seen::HungUp).gone(16);
+    office.ends(Status::Canceled, Reason::HungUp, EndedBy::Extension);
+}
+
+#[test]
+fn why_the_number_was_not_dialed() {
+    let gone = |cause| Seen::Gone { cause: Some(cause), sip: None };
+    let refused = |sip, cause| Seen::Gone { cause: Some(cause), sip: Some(sip) };
+    let busy = || Seen::DialEnded("BUSY".into());
+    for (sights, reason, by) in [
+        (vec![Seen::Created, gone(17)], Reason::ExtensionBusy, EndedBy::Extension),
+        (vec![Seen::Created, busy(), gone(0)], Reason::ExtensionBusy, EndedBy::Extension),
+        (vec![Seen::Created, Seen::Ringing, refused(603, 21)], Reason::ExtensionDeclined, EndedBy::Extension),
+        (vec![Seen::Created, Seen::Ringing, gone(21)], Reason::ExtensionDeclined, EndedBy::Extension),
+        (vec![Seen::Created, Seen::Ringing, gone(16)], Reason::ExtensionNoAnswer, EndedBy::Pbx),
+        (vec![Seen::Created, gone(20)], Reason::ExtensionUnavailable, EndedBy::Pbx),
+        (vec![], Reason::ExtensionUnavailable, EndedBy::Pbx),
+    ] {
+        let mut office = Office::taken(OfficeKind::Call, true);
+        for seen in sights {
+            office.at(office.now + 1.0).desk(seen);
+        }
+        office.feed(OfficeInput::Over);
+        let record = office.ends(Status::Failed, reason, by);
+        assert_eq!((record.reached, record.sip_code), (Reached::None, None), "nobody dialed the number");
+    }
+}
+
+#[test]
+fn what_became_of_the_number() {
+    for (rings, cause, status, reason, by) in [
+        (false, 17, Status::Busy, Reason::Busy, EndedBy::Callee),
+        (true, 21, Status::Rejected, Reason::Declined, EndedBy::Callee),
+        (true, 19, Status::NoAnswer, Reason::NoAnswer, EndedBy::Carrier),
+        (false, 20, Status::Unavailable, Reason::Unavailable, EndedBy::Carrier),
+        (false, 1, Status::Failed, Reason::NumberInvalid, EndedBy::Carrier),
+        (false, 34, Status::Failed, Reason::CarrierOverloaded, EndedBy::Carrier),
+    ] {
+        let mut office = Office::taken(OfficeKind::Call, true);
+        office.picked_up();
+        if rings {
+            office.phone(Seen::Ringing);
+        }
+        office.at(5.0).gone(cause);
+        let record = office.ends(status, reason, by);
+        assert_eq!(record.q850_cause, Some(cause));
+    }
+    // The dialplan's own time-out cancels a leg that rings.
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.picked_up().phone(Seen::Ringing).at(30.0).phone(Seen::DialEnded("NOANSWER".into())).gone(16);
+    office.ends(Status::NoAnswer, Reason::RingTimeout, EndedBy::Pbx);
+    // It was picked up, and no leg came of the number.
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.at(1.0).desk(Seen::Created).desk(Seen::Up).feed(OfficeInput::Over);
+    office.ends(Status::Failed, Reason::NumberNotDialed, EndedBy::Pbx);
+}
+
+#[test]
+fn a_way_that_only_looks_claims_nothing_that_it_did_not_see() {
+    let mut office = Office::taken(OfficeKind::Call, false);
+    office.picked_up().phone(Seen::Ringing).at(9.0).feed(OfficeInput::Over);
+    office.ends(Status::Unknown, Reason::NotConnected, EndedBy::Unknown);
+    // What it did see is no less true.
+    let mut office = Office::taken(OfficeKind::Call, false);
+    office.picked_up().phone(Seen::Up).at(9.0).feed(OfficeInput::Over);
+    office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
+}
+
+#[test]
+fn a_monitoring_is_said_of_the_listeners_phone() {
+    let mut office = Office::taken(OfficeKind::Monitor(MonitorMode::Spy), true);
+    office.at(1.0).desk(Seen::Created).desk(Seen::Ringing).expects(&["store(ringing)"]);
+    office.at(2.0).desk(Seen::Up).expects(&["store(answered)"]);
+    office.at(60.0).feed(HANGUP).expects(&["store(answered)", "hangup"]);
+    // That the channel says so too makes nobody else the one who ended it.
+    office.desk(Seen::HungUpHere).desk(Seen::Gone { cause: Some(16), sip: None }).feed(OfficeInput::Over);
+    let record = office.ends(Status::Completed, Reason::HungUp, EndedBy::Api);
+    assert_eq!(record.talk_seconds, Some(58.0));
+}
+
+#[test]
+fn a_host_that_does_not_take_the_order_ends_it() {
+    let mut office = Office::place(OfficeKind::Call);
+    office.feed(OfficeInput::IntentStored);
+    let failure = HostFailure { reason: Reason::HostAuthFailed, why: "the password is wrong".into() };
+    office.feed(OfficeInput::NotTaken(failure)).expects(&["store(failed)", "ended"]);
+    office.ends(Status::Failed, Reason::HostAuthFailed, EndedBy::Pbx);
+}
+
+#[test]
+fn an_order_that_may_have_been_taken_is_looked_for_and_never_given_again() {
+    let mut office = Office::place(OfficeKind::Call);
+    office.feed(OfficeInput::IntentStored);
+    office
+        .feed(OfficeInput::Uncertain { why: "the connection was lost".into() })
+        .expects(&["store(dialing)"]);
+    for look in 1..=3 {
+        office.at(office.now + 3.0).tick().expects(&["look"]);
+        office.feed(OfficeInput::NotFound);
+        assert_eq!(office.machine.has_ended(), look == 3);
+    }
+    office.ends(Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+}
+
+#[test]
+fn the_end_that_came_before_the_answer_to_the_order_waits_for_it() {
+    let mut office = Office::place(OfficeKind::Call);
+    office.feed(OfficeInput::IntentStored);
+    office.desk(Seen::Created).desk(Seen::Gone { cause: Some(17), sip: None });
+    office.feed(OfficeInput::Over).expects(&[]);
+    office.feed(OfficeInput::Taken { way: WayKind::Ami, linked_id: None, detailed: true });
+    office.ends(Status::Failed, Reason::ExtensionBusy, EndedBy::Extension);
+}
+
+#[test]
+fn a_store_that_never_confirms_orders_nothing() {
+    let mut office = Office::place(OfficeKind::Call);
+    let withdraw = OfficeInput::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable };
+    office.at(5.0).feed(withdraw).expects(&["store(canceled)", "ended"]);
+    office.feed(OfficeInput::IntentStored).expects(&[]);
+}
+
+#[test]
+fn nobody_rings_for_ever() {
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.at(1.0).desk(Seen::Created).desk(Seen::Ringing);
+    office.at(30.0).tick().expects(&["store(dialing)", "hangup"]);
+    office.at(30.1).desk(Seen::Gone { cause: Some(16), sip: None }).feed(OfficeInput::Over);
+    office.ends(Status::Failed, Reason::ExtensionNoAnswer, EndedBy::Limit);
+
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.picked_up().phone(Seen::Ringing).at(30.0).tick().expects(&["store(ringing)", "hangup"]);
+    office.gone(16);
+    office.ends(Status::NoAnswer, Reason::RingTimeout, EndedBy::Limit);
+}
+
+#[test]
+fn a_host_that_is_gone_for_good_leaves_the_end_unknown() {
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.picked_up().phone(Seen::Up);
+    office.at(10.0).feed(OfficeInput::Blind { why: "the connection was lost".into() });
+    let mut last = 10.0;
+    while !office.machine.has_ended() {
+        let (at, _) = office.machine.next_timer().expect("a timer is armed until the end");
+        last = at.as_secs_f64();
+        office.at(last).tick();
+        if office.last.contains(&"look".to_owned()) {
+            office.feed(OfficeInput::LookFailed { why: "no connection".into() });
+        }
+    }
+    office.ends(Status::Unknown, Reason::HostUnreachable, EndedBy::Unknown);
+    assert!(last < 10.0 + 3600.0, "it is not waited for longer than that: {last}");
+}
+
+#[test]
+fn a_restarted_bot_looks_and_goes_on() {
+    let mut left = office(OfficeKind::Call);
+    left.status = Status::Ringing;
+    left.dialed_at = Some(moment(990.0).wall);
+    left.ringing_at = Some(moment(995.0).wall);
+    if let Some(office) = &mut left.office {
+        office.way = Some(WayKind::Ssh);
+    }
+    let (machine, effects) = OfficeMachine::restore(moment(1000.0), left);
+    let mut office = Office { machine, now: 1000.0, last: effects.iter().map(word).collect() };
+    office.expects(&["store(ringing)", "look"]);
+    office.feed(OfficeInput::Found);
+    office.at(1001.0).phone(Seen::Up).expects(&["store(answered)"]);
+    office.at(1010.0).feed(OfficeInput::Over);
+    let record = office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
+    assert_eq!((record.ring_seconds, record.talk_seconds), (Some(6.0), Some(9.0)));
+}
+
+fn any_input() -> impl Strategy<Value = OfficeInput> {
+    let leg = prop_oneof![Just(Leg::Desk), Just(Leg::Phone)];
+    let seen = prop_oneof![
+        Just(Seen::Created),
+        Just(Seen::Ringing),
+        Just(Seen::EarlyMedia),
+        Just(Seen::Up),
+        Just(Seen::HungUp),
+        Just(Seen::HungUpHere),
+        Just(Seen::DialEnded("NOANSWER".into())),
+        (0..128u16).prop_map(|cause| Seen::Gone { cause: Some(cause), sip: None }),
+    ];
+    let sight = (leg, seen)
+        .prop_map(|(leg, seen)| OfficeInput::Sight(Sight { leg, channel: "PJSIP/1-1".into(), seen }));
+    let failure = HostFailure { reason: Reason::HostRefused, why: "no".into() };
+    prop_oneof![
+        8 => sight,
+        1 => Just(OfficeInput::IntentStored),
+        1 => any::<bool>().prop_map(|detailed| OfficeInput::Taken { way: WayKind::Ssh, linked_id: None, detailed }),
+        1 => Just(OfficeInput::NotTaken(failure)),
+        1 => Just(OfficeInput::Uncertain { why: "x".into() }),
+        1 => Just(OfficeInput::Over),
+        1 => Just(OfficeInput::Found),
+        1 => Just(OfficeInput::NotFound),
+        1 => Just(OfficeInput::Blind { why: "x".into() }),
+        1 => Just(OfficeInput::LookFailed { why: "x".into() }),
+        1 => Just(HANGUP),
+    ]
+}
+
+proptest! {
+    /// Whatever comes in whatever order: one order at most, one end, no step back, and until the end a timer.
+    #[test]
+    fn any_order_of_inputs_ends_once(inputs in prop::collection::vec((any_input(), 0.0..5.0f64), 0..60)) {
+        let (mut machine, _) = OfficeMachine::place(moment(0.0), office(OfficeKind::Call));
+        let (mut now, mut orders, mut ends) = (0.0, 0, 0);
+        let mut last = Status::Dialing;
+        let mut check = |machine: &OfficeMachine, effects: Vec<OfficeEffect>| {
+            for effect in &effects {
+                match effect {
+                    OfficeEffect::Order => orders += 1,
+                    OfficeEffect::Ended => ends += 1,
+                    OfficeEffect::Store { record, .. } => {
+                        assert!(record.status == last || last.may_become(record.status));
+                        last = record.status;
+                    }
+                    _ => {}
+                }
+            }
+            assert_eq!(machine.has_ended(), ends == 1);
+            assert_eq!(machine.next_timer().is_some(), ends == 0);
+            assert!(orders <= 1 && ends <= 1);
+        };
+        for (input, pause) in inputs {
+            let had_ended = machine.has_ended();
+            let effects = machine.handle(moment(now), input);
+            assert!(!had_ended || effects.is_empty());
+            check(&machine, effects);
+            now += pause;
+            let effects = machine.tick(moment(now));
+            check(&machine, effects);
+        }
+        // By time alone it comes to its end.
+        for _ in 0..10_000 {
+            let Some((at, _)) = machine.next_timer() else { break };
+            let effects = machine.tick(moment(at.max(Duration::from_secs_f64(now)).as_secs_f64()));
+            check(&machine, effects);
+        }
+        assert!(machine.has_ended());
+    }
+}
