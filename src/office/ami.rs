@@ -8,7 +8,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     error::{HostError, HostErrorKind},
@@ -34,6 +34,8 @@ pub(super) struct AmiWay {
     ami: Result<Ami, String>,
     shared: Arc<Shared>,
     user: String,
+    /// Ends the connection with this way.
+    _closed: DropGuard,
 }
 
 struct Shared {
@@ -60,14 +62,15 @@ impl AmiWay {
             orphans: Mutex::default(),
             inboxes,
         });
-        let ami = match ami::connect(target, stop) {
+        let closed = stop.child_token();
+        let ami = match ami::connect(target, closed.clone()) {
             Ok((ami, links)) => {
                 tokio::spawn(shared.clone().listen(links));
                 Ok(ami)
             }
             Err(error) => Err(error.to_string()),
         };
-        AmiWay { ami, shared, user: login.user.clone() }
+        AmiWay { ami, shared, user: login.user.clone(), _closed: closed.drop_guard() }
     }
 
     pub async fn place(&self, order: &Order) -> Result<Taken, HostError> {

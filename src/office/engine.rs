@@ -93,11 +93,11 @@ type Reply = oneshot::Sender<Result<CallId, PlaceError>>;
 /// Starts: calls that a former run left open are looked for at their hosts, and never ordered again.
 ///
 /// # Errors
-/// When the store can't be read, or the hosts' files (keys) can't be used.
-pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle, StartError> {
+/// When the store can't be read.
+pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle, StoreError> {
     let Parts { config, directory, store, metrics, mask_numbers } = parts;
     let inboxes = Inboxes::default();
-    let hosts = Hosts::new(config, inboxes.clone(), stop.clone()).map_err(StartError::Hosts)?;
+    let hosts = Hosts::new(config, inboxes.clone(), stop.clone());
     let open = store.open_calls().await?;
     let inner =
         Inner { directory, store, metrics, mask_numbers, hosts, inboxes, started: Instant::now(), stop };
@@ -109,14 +109,6 @@ pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle
         tokio::spawn(handle.0.clone().run(machine, effects, inbox, None));
     }
     Ok(handle)
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("{0}")]
-    Hosts(String),
 }
 
 impl OfficeHandle {

@@ -14,7 +14,7 @@ use super::http::Http;
 use super::model::{Bridge, Channel, Endpoint, Playback};
 use super::request::{Answer, Request};
 use super::rest::RestLine;
-use super::target::AriTarget;
+use super::target::{AriTarget, TargetError};
 
 /// Cheap to clone; every clone sees the same connection.
 #[derive(Debug, Clone)]
@@ -200,6 +200,13 @@ impl Ari {
     /// [`AriError::is_not_found`] when it has ended already.
     pub async fn stop_playback(&self, playback_id: &str) -> Result<(), AriError> {
         self.command(Request::new(Method::DELETE, &["playbacks", playback_id])).await
+    }
+
+    /// For questions only, over HTTP: there is no events connection, and so no call can be placed.
+    pub fn without_events(target: AriTarget) -> Result<Self, TargetError> {
+        let (_, link) = watch::channel(LinkState::default());
+        let http = Http::new(&target)?;
+        Ok(Self::new(Arc::new(target), http, link))
     }
 
     /// Waits until the events connection is up; false when it is not within `patience`.

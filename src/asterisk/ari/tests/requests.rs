@@ -13,6 +13,7 @@ use crate::asterisk::ari::{AriError, Certainty, HangupReason, Originate};
 
 fn call() -> Originate {
     Originate {
+        dialplan: None,
         endpoint: "Local/+79522675444@outgoing".into(),
         app_args: Some("call,1".into()),
         caller_id: None,
