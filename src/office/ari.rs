@@ -171,7 +171,9 @@ impl AriWay {
 
     pub async fn probe(&self) -> Result<String, HostError> {
         // Without an events socket, which would take the application from a running bot.
-        let ari = self.target().and_then(|target| Ari::without_events(target).map_err(|error| unfit(error.to_string())))?;
+        let ari = self
+            .target()
+            .and_then(|target| Ari::without_events(target).map_err(|error| unfit(error.to_string())))?;
         let version = ari.info().await.map_err(|error| self.error(&error))?;
         Ok(format!("Asterisk {version}"))
     }

@@ -201,7 +201,10 @@ impl Supervisor {
         let mut session = Session::open(&self.target, self.ids.clone()).await?;
         if !session.has_fully_booted() && !self.boots_silently {
             session.wait_fully_booted(self.target.boot_wait).await?;
-            self.boots_silently = !session.has_fully_booted();
+            self.boots_silently = true;
+        }
+        if session.has_fully_booted() {
+            self.boots_silently = false;
         }
         Ok(session)
     }

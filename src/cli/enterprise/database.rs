@@ -50,7 +50,9 @@ impl DatabaseArgs {
         let loaded = Config::load(self.config.config.as_deref(), environment())?;
         match loaded.config.office {
             Some(office) => Ok(office),
-            None => bail!("no database is named; set `office.database` in the configuration, or give --database URL"),
+            None => bail!(
+                "no database is named; set `office.database` in the configuration, or give --database URL"
+            ),
         }
     }
 }

@@ -29,10 +29,12 @@ pub(super) async fn run(OneArgs { number, database }: OneArgs, text: Text) -> an
     if probes.is_empty() {
         note(&match text.0 {
             Lang::En => format!(
-                "no way to {} is set up: give it an SSH password or key, or a user of its AMI or ARI", enterprise.ip
+                "no way to {} is set up: give it an SSH password or key, or a user of its AMI or ARI",
+                enterprise.ip
             ),
             Lang::Ru => format!(
-                "ни один путь к {} не настроен: нужен пароль или ключ SSH либо пользователь AMI или ARI", enterprise.ip
+                "ни один путь к {} не настроен: нужен пароль или ключ SSH либо пользователь AMI или ARI",
+                enterprise.ip
             ),
         });
     }
@@ -46,8 +48,14 @@ pub(super) async fn run(OneArgs { number, database }: OneArgs, text: Text) -> an
     let works = probes.iter().find(|probe| probe.result.is_ok());
     if let Some(best) = works {
         note(&match text.0 {
-            Lang::En => format!("{number} ({}) at {}: calls go by {} (way: {choice})", enterprise.name, enterprise.ip, best.way),
-            Lang::Ru => format!("{number} ({}) на {}: звонки идут через {} (way: {choice})", enterprise.name, enterprise.ip, best.way),
+            Lang::En => format!(
+                "{number} ({}) at {}: calls go by {} (way: {choice})",
+                enterprise.name, enterprise.ip, best.way
+            ),
+            Lang::Ru => format!(
+                "{number} ({}) на {}: звонки идут через {} (way: {choice})",
+                enterprise.name, enterprise.ip, best.way
+            ),
         });
     }
     Ok(if works.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -204,6 +204,24 @@ async fn an_event_that_is_broken_or_too_long_is_told_and_the_next_is_read() {
 }
 
 #[tokio::test]
+async fn a_new_name_of_a_channel_is_told() {
+    let peer = Peer::start().await;
+    let mut client = Client::start(target(peer.addr));
+    let mut asterisk = peer.let_in().await;
+    booted(&mut client).await;
+    asterisk
+        .write("Event: Rename\r\nChannel: PJSIP/150-1\r\nNewname: PJSIP/150-2\r\nUniqueid: 1.1\r\n\r\n")
+        .await;
+    match client.event().await {
+        Event::Rename(rename) => assert_eq!(
+            (rename.uniqueid.as_str(), rename.old_name.as_str(), rename.new_name.as_str()),
+            ("1.1", "PJSIP/150-1", "PJSIP/150-2")
+        ),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn other_events_come_only_when_asked_for() {
     let peer = Peer::start().await;
     let mut client = Client::start(AmiTarget { other_events: true, ..target(peer.addr) });
