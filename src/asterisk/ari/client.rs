@@ -8,6 +8,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use url::Url;
 
 use super::error::AriError;
 use super::http::Http;
@@ -15,6 +16,7 @@ use super::model::{Bridge, Channel, Endpoint, Playback};
 use super::request::{Answer, Request};
 use super::rest::RestLine;
 use super::target::{AriTarget, TargetError};
+use crate::secret::Secret;
 
 /// Cheap to clone; every clone sees the same connection.
 #[derive(Debug, Clone)]
@@ -213,6 +215,13 @@ impl Ari {
         let (_, link) = watch::channel(LinkState::default());
         let http = Http::new(&target)?;
         Ok(Self::new(Arc::new(target), http, link))
+    }
+
+    /// Where there is no Asterisk: whatever is asked can't be sent.
+    pub fn nowhere() -> Self {
+        let url = Url::parse("http://127.0.0.1:0").expect("it is an address");
+        let target = AriTarget::new(url, "nobody", Secret::new(""), "none");
+        Self::without_events(target).expect("nothing is wrong with this target")
     }
 
     /// Waits until the events connection is up; false when it is not within `patience`.
