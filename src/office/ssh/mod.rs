@@ -13,7 +13,10 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::{
+    sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -90,8 +93,7 @@ impl SshWay {
         let inner = &self.0;
         inner.check()?;
         let context = context(order)?;
-        let gate = inner.gates.lock().entry(order.extension.clone()).or_default().clone();
-        let _alone = gate.lock().await;
+        let alone = inner.alone(&order.extension).await;
         let begun = Instant::now();
         let root = match &order.what {
             What::Dial(number) => {
@@ -106,7 +108,8 @@ impl SshWay {
             }
         };
         let linked_id = root.linked_id();
-        inner.follow(order, root, begun);
+        let alone = alone.filter(|_| matches!(root, Root::ToBeFound));
+        inner.follow(order, root, begun, alone);
         Ok(Taken { linked_id, detailed: false })
     }
 
@@ -132,8 +135,13 @@ impl SshWay {
         if let Some(followed) = inner.followed.lock().get(&order.call) {
             return Ok(followed.is_there(&channels));
         }
-        let Some(root) = Root::find(order, &channels) else { return Ok(false) };
-        inner.follow(order, root, Instant::now());
+        let _alone = match order.linked_id {
+            Some(_) => None,
+            // Its channel is told by its age: not from one that another call is about to find.
+            None => inner.alone(&order.extension).await,
+        };
+        let Some(root) = Root::find(order, &channels, &inner.own_roots()) else { return Ok(false) };
+        inner.follow(order, root, Instant::now(), None);
         Ok(true)
     }
 
@@ -207,8 +215,16 @@ impl Inner {
         self.followed.lock().values().filter_map(|followed| followed.linked_id()).collect()
     }
 
-    fn follow(&self, order: &Order, root: Root, begun: Instant) {
-        self.followed.lock().insert(order.call, Followed::new(order.clone(), root, begun));
+    /// Nobody else orders from this extension, or has yet to find the channel of an order; not longer than that
+    /// may take.
+    async fn alone(&self, extension: &Extension) -> Option<OwnedMutexGuard<()>> {
+        let gate = self.gates.lock().entry(extension.clone()).or_default().clone();
+        timeout(follow::FIND, gate.lock_owned()).await.ok()
+    }
+
+    /// `alone`: held until the channel is found.
+    fn follow(&self, order: &Order, root: Root, begun: Instant, alone: Option<OwnedMutexGuard<()>>) {
+        self.followed.lock().insert(order.call, Followed::new(order.clone(), root, begun, alone));
         self.wake.notify_one();
     }
 }
