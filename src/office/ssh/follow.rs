@@ -115,7 +115,15 @@ pub(super) struct Followed {
 
 impl Followed {
     pub fn new(order: Order, root: Root, begun: Instant) -> Self {
-        Followed { order, root, begun, since: Instant::now(), seen: BTreeMap::new(), was_there: false, blind: false }
+        Followed {
+            order,
+            root,
+            begun,
+            since: Instant::now(),
+            seen: BTreeMap::new(),
+            was_there: false,
+            blind: false,
+        }
     }
 
     pub fn linked_id(&self) -> Option<String> {
