@@ -45,11 +45,12 @@ phones_dialplan() { # FOLDER of recordings
   for office in "${OFFICES[@]}"; do
     printf '[from-%s]\n' "$office"
     for desk in "${DESKS[@]}"; do
-      printf 'exten => %s-%s,1,Set(CHANNEL(accountcode)=${EXTEN})\n same => n,Set(TONE=%s)\n' "$office" "$desk" "${DESK_TONE[$desk]}"
-      printf ' same => n,Goto(desk,${DB(phones/${EXTEN})},1)\n'
+      printf 'exten => %s-%s,1,Set(CHANNEL(accountcode)=${EXTEN})\n same => n,Gosub(count,s,1)\n' "$office" "$desk"
+      printf ' same => n,Set(TONE=%s)\n same => n,Goto(desk,${DB(phones/${EXTEN})},1)\n' "${DESK_TONE[$desk]}"
     done
     for desk in _+X. _X.; do
-      printf 'exten => %s,1,Set(CHANNEL(accountcode)=%s-${EXTEN})\n same => n,Set(TONE=%s)\n' "$desk" "$office" "$EXTERNAL_TONE"
+      printf 'exten => %s,1,Set(CHANNEL(accountcode)=%s-${EXTEN})\n same => n,Gosub(count,s,1)\n' "$desk" "$office"
+      printf ' same => n,Set(TONE=%s)\n' "$EXTERNAL_TONE"
       printf ' same => n,Goto(behave,${EXTEN:-4},1)\n'
     done
     # What a phone that dials by itself does with its own end of the call.
@@ -75,6 +76,9 @@ CONF
   # EAGI hands out what comes from the network, what the phone hears, and at once: Record and MixMonitor
   # write 32 kB at a time, which is two seconds.
   cat <<CONF
+[count]
+exten => s,1,Set(DB(arrived/\${CHANNEL(accountcode)})=\$[0\${DB(arrived/\${CHANNEL(accountcode)})} + 1])
+ same => n,Return()
 [talk]
 exten => s,1,Answer()
  same => n,Set(HEARD=$1/\${CHANNEL(accountcode)}-\${UNIQUEID}.sln)
@@ -144,6 +148,13 @@ do_calls() {
   local name=
   [[ -z ${2:-} ]] || name=$(phone_name "$2" "${3:-}")
   phone_channels "$1" "$name" | sed 's/-/\//'
+}
+
+# How many calls ever came to it, answered or not.
+do_arrivals() { # DIR OFFICE EXT|NUMBER
+  local name
+  name=$(phone_name "${2:-}" "${3:-}")
+  phones_cli "$1" "database get arrived $name" | awk '/^Value: / { n = $2 } END { print n + 0 }'
 }
 
 do_hangup_phone() { # DIR OFFICE EXT|NUMBER

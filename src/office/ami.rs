@@ -82,13 +82,10 @@ impl AmiWay {
                 OriginateTarget::Application { name: "Dial".to_owned(), data }
             }
             What::Listen { target, mode } => {
-                // What would be listened to besides, because its name begins alike, is to be seen first.
+                // With the `-` of their names these are the target's channels, and never those of an extension
+                // whose number begins alike.
                 let device = order.technology.device(target);
-                let rows = ami.channels().await.map_err(|error| self.error(ami, &error))?;
-                let is_other =
-                    |row: &ChannelRow| row.channel.name.starts_with(&device) && !is_of(row, &device);
-                let end = if rows.iter().any(is_other) { "-" } else { "" };
-                let data = format!("{device}{end},{}", mode.chanspy_options());
+                let data = format!("{device}-,{}", mode.chanspy_options());
                 OriginateTarget::Application { name: "ChanSpy".to_owned(), data }
             }
         };

@@ -29,6 +29,10 @@ use crate::{
 const EVENTS: [&str; 6] =
     ["StasisStart", "StasisEnd", "ChannelStateChange", "ChannelHangupRequest", "ChannelDestroyed", "Dial"];
 
+/// What the halves between the phones carry: what phones speak, so that nothing is converted, and linear sound for
+/// the others.
+const FORMATS: &str = "alaw,ulaw,slin";
+
 /// What a snooping channel's id ends with.
 const SNOOP: &str = ";snoop";
 
@@ -83,6 +87,7 @@ impl AriWay {
             timeout_secs: Some(u32::try_from(order.ring_timeout.as_secs()).unwrap_or(u32::MAX)),
             channel_id: order.call.near_channel(),
             other_channel_id: Some(order.call.far_channel()),
+            formats: Some(FORMATS),
             ..Originate::default()
         };
         match &order.what {
@@ -155,11 +160,11 @@ impl AriWay {
         let bridges = ari.bridges().await.map_err(|error| self.error(&error))?;
         let busy = |channel: &Channel| {
             let bridge = bridges.iter().find(|bridge| bridge.channels.contains(&channel.id));
-            let peer = bridge.and_then(|bridge| bridge.channels.iter().find(|id| **id != channel.id));
-            let peer = peer.and_then(|id| channels.iter().find(|other| other.id == *id));
+            // What is beside it in the bridge may be half of a Local channel, which has no number.
+            let with = Some(channel.connected.number.clone());
             Busy {
                 channel: channel.name.clone(),
-                with: peer.map(|peer| peer.caller.number.clone()).filter(|number| !number.is_empty()),
+                with: with.filter(|number| bridge.is_some() && !number.is_empty()),
                 state: channel.state.clone(),
                 seconds: None,
                 is_talking: channel.state == "Up" && bridge.is_some(),

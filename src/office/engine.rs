@@ -224,10 +224,12 @@ impl Inner {
                 let (done, stored) = oneshot::channel();
                 let record = Arc::new(*record);
                 let done = intent.then_some(done);
+                let begun = Instant::now();
                 self.store.submit(Commit { record, entries, idempotency: None, urgent: intent, done });
                 if intent {
                     let reply = reply.take();
-                    tokio::spawn(self.clone().after_intent(call, stored, reply, Order::of(machine.record())));
+                    let order = Order::of(machine.record());
+                    tokio::spawn(self.clone().after_intent(call, begun, stored, reply, order));
                 }
             }
             // It is given as soon as the intent is on disk: see `after_intent`.
@@ -251,6 +253,7 @@ impl Inner {
     async fn after_intent(
         self: Arc<Self>,
         call: CallId,
+        begun: Instant,
         stored: oneshot::Receiver<()>,
         reply: Option<Reply>,
         order: Option<Order>,
@@ -266,6 +269,7 @@ impl Inner {
                 .put(call, OfficeInput::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable });
             return answer(Err(PlaceError::Store("it was not written in time".to_owned())));
         }
+        self.metrics.office.intent(begun.elapsed());
         let Some(order) = order else { return };
         if !self.inboxes.put(call, OfficeInput::IntentStored) {
             // It was withdrawn meanwhile.
