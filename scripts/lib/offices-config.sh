@@ -2,7 +2,7 @@
 # Part of scripts/offices: the settings (DIR/env) and the Asterisks of the enterprises.
 
 OFFICES=(june july)
-DESKS=(150 151 152 1500)
+DESKS=(150 151 152 153 154 155 1500)
 SEED_SECRET=d68409d67e3b4b87a6675e76dae74a85
 
 # setting OFFICE NAME: JUNE_IP and the like

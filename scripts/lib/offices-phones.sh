@@ -2,9 +2,9 @@
 # Part of scripts/offices: one Asterisk that is every phone of both offices, and the carrier behind their
 # trunks. A phone's channels carry its name ("june-150", "june-+375296254070") as their account code.
 
-declare -A DESK_TONE=([150]=440 [151]=1000 [152]=700 [1500]=850)
+declare -A DESK_TONE=([150]=440 [151]=1000 [152]=500 [153]=1100 [154]=570 [155]=640 [1500]=850)
 EXTERNAL_TONE=1633
-TONES=440,700,850,1000,1633
+TONES=440,500,570,640,850,1000,1100,1633
 
 write_phones() { # DIR
   local base=$1/phones etc=$1/phones/etc office

@@ -134,9 +134,9 @@ async fn a_target_that_is_not_in_a_call(way: Way) {
 /// Channels are told by the beginning of their names, and that of 1500's begins with 150.
 async fn an_extension_whose_number_begins_alike(way: Way) {
     let lab = Lab::shared().await;
-    let [target, listener, other] = lab.desks("june", ["150", "151", "1500"]).await;
-    let bot = Bot::start(&lab, "june", way, &[]).await;
-    let client = bot.client("june");
+    let [target, listener, other] = lab.alike().await;
+    let bot = Bot::start(&lab, target.office, way, &[]).await;
+    let client = bot.client(target.office);
     let (number, others) = (target.number("0200"), target.number("0201"));
     let others_talk = client.place_answered(&other.name, &others).await;
     let order = json!({"action": "09", "target": target.name, "monitor_from": listener.name});
