@@ -69,33 +69,45 @@ pub struct Bot {
 
 impl Bot {
     pub async fn start(setup: &Setup<'_>) -> anyhow::Result<Self> {
-        fs::create_dir_all(setup.folder)?;
-        // Nobody else takes it in the moment between; if so, the bot says it.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let store = setup.folder.join("bot.db");
-        let config = setup.folder.join("bot.toml");
         let Setup { ari_url, ari_user, ari_password, caller_id, steps, concurrency, rate, .. } = setup;
         let text = format!(
-            "[http]\nlisten = \"{address}\"\nrate_limit = 0\nmax_connections = 4096\n\
-             [ari]\nurl = \"{ari_url}\"\nusername = \"{ari_user}\"\npassword = \"{ari_password}\"\napp = \"bench_bot\"\n\
+            "[ari]\nurl = \"{ari_url}\"\nusername = \"{ari_user}\"\npassword = \"{ari_password}\"\napp = \"bench_bot\"\n\
              [trunk]\ncaller_id = \"{caller_id}\"\n\
              [dial]\nmax_concurrent = {concurrency}\ncalls_per_second = {rate:.1}\nmax_queued = 1000000\n\
-             [store]\nurl = \"sqlite://{}\"\n[service]\nstop_timeout = 1\n\
-             [scenarios.default]\nsteps = {steps}\n",
+             [scenarios.default]\nsteps = {steps}\n"
+        );
+        Bot::launch(setup.program, setup.folder, setup.core, &text).await
+    }
+
+    /// Starts it with these sections of its configuration, and with an address and a store of its own; until it is
+    /// ready.
+    pub async fn launch(
+        program: &Path,
+        folder: &Path,
+        core: Option<usize>,
+        sections: &str,
+    ) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let address = free_address()?;
+        let store = folder.join("bot.db");
+        let config = folder.join("bot.toml");
+        let text = format!(
+            "[http]\nlisten = \"{address}\"\nrate_limit = 0\nmax_connections = 4096\n\
+             [store]\nurl = \"sqlite://{}\"\n[service]\nstop_timeout = 1\n{sections}",
             store.display()
         );
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(true);
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         std::io::Write::write_all(&mut options.open(&config)?, text.as_bytes())?;
-        let log = fs::File::create(setup.folder.join("bot.log"))?;
-        let mut command = match setup.core {
+        let log = fs::File::create(folder.join("bot.log"))?;
+        let mut command = match core {
             Some(core) => {
                 let mut command = Command::new("taskset");
-                command.args(["-c", &core.to_string()]).arg(setup.program);
+                command.args(["-c", &core.to_string()]).arg(program);
                 command
             }
-            None => Command::new(setup.program),
+            None => Command::new(program),
         };
         for (name, _) in
             std::env::vars().filter(|(name, _)| name.starts_with("NOVOFON_BOT_") || name == "RUST_LOG")
@@ -204,6 +216,11 @@ impl Drop for Bot {
     }
 }
 
+/// Nobody else takes it in the moment between; if so, the bot says it.
+pub fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
 /// User and system time of a process; the system counts them in hundredths of a second.
 pub fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
@@ -243,6 +260,13 @@ impl Metrics {
         self.values.iter().filter(|(key, _)| own(key)).map(|(_, value)| value).sum()
     }
 
+    /// The sum over the labels in which this text is, since `before`.
+    pub fn since(&self, before: &Metrics, name: &str, label: &str) -> f64 {
+        let is_it = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('{') && rest.contains(label));
+        let all = self.values.iter().filter(|(key, _)| is_it(key));
+        all.map(|(key, value)| value - before.values.get(key).unwrap_or(&0.0)).sum()
+    }
+
     /// The upper bound, in seconds, of the bucket in which this share of a histogram's observations since
     /// `before` lies.
     pub fn quantile_since(&self, before: &Metrics, name: &str, share: f64) -> Option<f64> {
@@ -273,6 +297,7 @@ mod tests {
             "# x\na{s=\"1\"} 2\na{s=\"2\"} 3\nab 9\nh_bucket{le=\"0.5\"} 60\nh_bucket{le=\"1.0\"} 109\nh_bucket{le=\"+Inf\"} 110",
         );
         assert_eq!(after.value("a"), 5.0);
+        assert_eq!(after.since(&before, "a", "s=\"2\""), 3.0);
         assert_eq!(after.quantile_since(&before, "h", 0.5), Some(0.5));
         assert_eq!(after.quantile_since(&before, "h", 0.99), Some(1.0));
         assert_eq!(after.quantile_since(&before, "x", 0.5), None);

@@ -35,7 +35,7 @@ struct Cli {
 enum Command {
     /// Runs parts, keeps what they measured as JSON and draws the plots
     Run {
-        /// real, limit, memory, latency, initiate, list, node, profile, or all
+        /// real, limit, memory, latency, initiate, list, node, profile, office, or all
         #[arg(required = true)]
         parts: Vec<String>,
         /// The program under test
@@ -47,6 +47,12 @@ enum Command {
         /// The settings of a lab that is up (DIR/env of scripts/lab)
         #[arg(long, default_value = "")]
         lab: PathBuf,
+        /// The folder of offices that are up (DIR of scripts/offices)
+        #[arg(long, default_value = "offices")]
+        offices: PathBuf,
+        /// scripts/offices
+        #[arg(long, default_value = "scripts/offices")]
+        offices_program: PathBuf,
         /// The folder of place.js
         #[arg(long, default_value = "bench/node")]
         node: PathBuf,
@@ -126,12 +132,27 @@ fn main() -> anyhow::Result<ExitCode> {
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Run { parts, bot, folder, lab, node, short, results, plots, commit } => {
+        Command::Run {
+            parts,
+            bot,
+            folder,
+            lab,
+            offices,
+            offices_program,
+            node,
+            short,
+            results,
+            plots,
+            commit,
+        } => {
             std::fs::create_dir_all(&folder)?;
             let place = parts::Place {
                 program: bot.canonicalize()?,
                 folder: folder.canonicalize()?,
                 lab: parts::read_lab(&lab),
+                offices: parts::read_lab(&offices.join("env")),
+                offices_program,
+                offices_folder: offices,
                 node,
                 short,
             };

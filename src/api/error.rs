@@ -238,7 +238,12 @@ impl ApiError {
             // Rounded up: at the time named the call is allowed.
             E::Place(PlaceError::TooSoon(wait)) => Some(wait.as_secs_f64().ceil().max(1.0) as u64),
             E::IdempotencyInProgress => Some(1),
-            E::Place(PlaceError::QueueFull(_) | PlaceError::Store(_) | PlaceError::Stopping)
+            E::Place(
+                PlaceError::QueueFull(_)
+                | PlaceError::Store(_)
+                | PlaceError::NoAsterisk
+                | PlaceError::Stopping,
+            )
             | E::Store(_)
             | E::TimedOut
             | E::TooManyStreams
@@ -301,6 +306,7 @@ fn place_kind(error: &PlaceError) -> Kind {
         PlaceError::NoScenario(_) => (UNPROCESSABLE, "unknown_scenario", "No such scenario"),
         PlaceError::QueueFull(_) => (UNAVAILABLE, "queue_full", "The queue is full"),
         PlaceError::Store(_) => STORE_UNAVAILABLE,
+        PlaceError::NoAsterisk => (UNAVAILABLE, "no_asterisk", "There is no Asterisk"),
         PlaceError::Stopping => STOPPING,
     }
 }
@@ -314,6 +320,9 @@ fn place_hint(error: &PlaceError) -> &'static str {
         PlaceError::NoScenario(_) => "The configuration's [scenarios.*] are the ones there are.",
         PlaceError::QueueFull(_) => "Wait until some calls are through, or raise `dial.max_queued`.",
         PlaceError::Store(_) => "Try again; /health and the bot's log tell why.",
+        PlaceError::NoAsterisk => {
+            "Set `ari.username` and `ari.password` if this bot is to place calls by itself."
+        }
         PlaceError::Stopping => "Try again when the bot is back.",
     }
 }

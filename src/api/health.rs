@@ -104,9 +104,13 @@ pub fn probes() -> OpenApiRouter<AppState> {
 ))]
 async fn health(State(state): State<AppState>) -> Json<Health> {
     let database = check(store_error(&state).is_none());
-    let asterisk = check(matches!(state.engine.state().ari, AriState::Up { .. }));
+    let asterisk = match state.engine.state().ari {
+        AriState::Up { .. } => Check::Healthy,
+        AriState::Down { .. } => Check::Unhealthy,
+        AriState::NotUsed => Check::NotUsed,
+    };
     let status = match (database, asterisk) {
-        (Check::Healthy, Check::Healthy) => Overall::Healthy,
+        (Check::Healthy, Check::Healthy | Check::NotUsed) => Overall::Healthy,
         _ => Overall::Degraded,
     };
     Json(Health { status, checks: Checks { database, novofon_api: Check::NotUsed, asterisk } })
@@ -141,6 +145,7 @@ async fn asterisk(State(state): State<AppState>) -> Json<AsteriskHealth> {
         AriState::Down { reason, .. } => {
             AsteriskHealth { status: Check::Unhealthy, version: None, error: Some(reason) }
         }
+        AriState::NotUsed => AsteriskHealth { status: Check::NotUsed, version: None, error: None },
     })
 }
 

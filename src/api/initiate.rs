@@ -155,7 +155,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
             body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`number_too_soon`, `rate_limited`", body = Problem, content_type = "application/problem+json",
             headers(("Retry-After" = u64, description = "Seconds"))),
-        (status = 503, description = "`queue_full`, `store_unavailable`, `stopping`, `timed_out`", body = Problem, content_type = "application/problem+json",
+        (status = 503, description = "`queue_full`, `store_unavailable`, `no_asterisk`, `stopping`, `timed_out`", body = Problem, content_type = "application/problem+json",
             headers(("Retry-After" = u64, description = "Seconds"))),
     )
 )]

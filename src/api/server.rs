@@ -6,13 +6,13 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, http::Request};
+use hyper::server::conn::http1;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{net::TcpListener, sync::Semaphore};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 use tracing::{debug, error, warn};
 
@@ -50,6 +50,9 @@ impl Bounds {
 /// end. Streams and waits end at once.
 pub async fn serve(listener: TcpListener, mut state: AppState, shutdown: CancellationToken) {
     state.stopping = shutdown.clone();
+    // Reading the numbering plans takes a moment, which the first call shall not wait for; what the
+    // number is does not matter.
+    std::thread::spawn(|| PhoneNumber::parse("+79522675444", "RU"));
     let bounds = Bounds::of(&state.config());
     run(listener, router(state), bounds, shutdown).await;
 }
@@ -59,13 +62,11 @@ pub async fn run(listener: TcpListener, app: Router, bounds: Bounds, shutdown: C
     let Bounds { connections: most, write_timeout } = bounds;
     let head_timeout = write_timeout.min(HEAD_TIMEOUT);
     let slots = Arc::new(Semaphore::new(most));
-    let graceful = GracefulShutdown::new();
-    let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
-    http.http1().timer(TokioTimer::new()).header_read_timeout(head_timeout);
-
-    // Reading the numbering plans takes a moment, which the first call shall not wait for; what the
-    // number is does not matter.
-    std::thread::spawn(|| PhoneNumber::parse("+79522675444", "RU"));
+    // Not hyper-util's builder and its own graceful end: with upgrades that one reads the first bytes of a
+    // connection without any time limit.
+    let (connections, draining) = (TaskTracker::new(), CancellationToken::new());
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(head_timeout);
 
     let accept_all = async {
         loop {
@@ -91,10 +92,18 @@ pub async fn run(listener: TcpListener, app: Router, bounds: Bounds, shutdown: C
                     request
                 }));
             let stream = Impatient::new(stream, write_timeout);
-            let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
-            let connection = graceful.watch(connection.into_owned());
-            tokio::spawn(async move {
-                if let Err(e) = connection.await {
+            let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+            let draining = draining.clone();
+            connections.spawn(async move {
+                let mut connection = std::pin::pin!(connection);
+                let ended = tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = draining.cancelled() => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
+                };
+                if let Err(e) = ended {
                     debug!(error = %e, "a connection ended early");
                 }
                 drop(slot);
@@ -106,7 +115,9 @@ pub async fn run(listener: TcpListener, app: Router, bounds: Bounds, shutdown: C
         () = accept_all => {}
     }
     drop(listener);
-    if tokio::time::timeout(STOP_TIMEOUT, graceful.shutdown()).await.is_err() {
+    draining.cancel();
+    connections.close();
+    if tokio::time::timeout(STOP_TIMEOUT, connections.wait()).await.is_err() {
         warn!("some requests were still in progress when the server stopped");
     }
 }

@@ -44,11 +44,15 @@ fn scenarios(named: &BTreeMap<String, Vec<StepConfig>>) -> BTreeMap<String, Scen
     named.iter().map(|(name, steps)| (name.clone(), Scenario::new(steps.iter().flat_map(steps_of)))).collect()
 }
 
-pub(super) fn target(config: &Config) -> AriTarget {
+/// `None` where the bot has no Asterisk of its own.
+pub(super) fn target(config: &Config) -> Option<AriTarget> {
     let ari = &config.ari;
+    if ari.username.is_empty() {
+        return None;
+    }
     let mut target =
         AriTarget::new(ari.url.clone(), ari.username.clone(), ari.password.clone(), ari.app.clone());
     target.request_timeout = ari.request_timeout;
     target.rest_over_socket = if ari.rest_over_socket { RestOverSocket::Auto } else { RestOverSocket::Never };
-    target
+    Some(target)
 }

@@ -30,15 +30,16 @@ pub(super) fn check(layers: &Layers) -> Result<(Config, Vec<String>), ConfigErro
 }
 
 pub(super) fn config(r: &mut Reader<'_>) -> Config {
+    let office = office::office(r);
     let config = Config {
         http: http(r),
-        ari: ari(r),
+        ari: ari(r, office.is_some()),
         trunk: trunk(r),
         dial: dial(r),
         store: store(r),
         log: log(r),
         service: Service { stop_timeout: r.seconds("service.stop_timeout", 0..=3600) },
-        office: office::office(r),
+        office,
         scenario: Scenario { default: r.text("scenario.default") },
         scenarios: scenarios(r),
     };
@@ -119,14 +120,16 @@ fn api_keys(r: &mut Reader<'_>, rate_limit: u32) -> ApiKeys {
     keys
 }
 
-fn ari(r: &mut Reader<'_>) -> Ari {
+/// `offices`: the bot has something to do without an Asterisk of its own.
+fn ari(r: &mut Reader<'_>, offices: bool) -> Ari {
     let before = r.problems.len();
     // HTTP's basic authentication ends a name at its first colon.
     let name_expected = "a name without `:` and control characters, as its section in ari.conf has it";
     let username = r.text_as("ari.username", name_expected, |text| {
         (!text.contains(|c: char| c == ':' || c.is_control())).then(|| text.to_owned())
     });
-    if username.is_empty() && r.problems.len() == before {
+    let is_needed = !username.is_empty() || !offices;
+    if username.is_empty() && is_needed && r.problems.len() == before {
         r.problem("ari.username", "must be set: the name of a user section in Asterisk's ari.conf");
     }
     let expected =
@@ -134,20 +137,20 @@ fn ari(r: &mut Reader<'_>) -> Ari {
     Ari {
         url: r.text_as("ari.url", expected, ari_url),
         username,
-        password: ari_password(r),
+        password: ari_password(r, is_needed),
         app: r.text_as("ari.app", "1 to 64 Latin letters, digits, `.`, `_` and `-`", |text| name(text, 64)),
         request_timeout: r.seconds("ari.request_timeout", 1..=120),
         rest_over_socket: r.flag("ari.rest_over_socket"),
     }
 }
 
-fn ari_password(r: &mut Reader<'_>) -> Secret {
+fn ari_password(r: &mut Reader<'_>, is_needed: bool) -> Secret {
     let before = r.problems.len();
     let password = r.text("ari.password");
     match secret_file(r, "ari.password", "ari.password_file", !password.is_empty()) {
         Some((_, password)) => password,
         None => {
-            if password.is_empty() && r.problems.len() == before {
+            if password.is_empty() && is_needed && r.problems.len() == before {
                 r.problem(
                     "ari.password",
                     "must be set, or `ari.password_file`: the password of that ari.conf user",

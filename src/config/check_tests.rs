@@ -317,3 +317,50 @@ fn the_unwise_is_warned_about() {
         assert_eq!(warnings, [format!("bot.toml:2: {expected}")], "{text}");
     }
 }
+
+#[test]
+fn a_bot_for_offices_alone_needs_no_asterisk() {
+    let alone = |text: &str| {
+        let schema = Schema::builtin();
+        let path = Path::new("bot.toml");
+        let (table, lines) = file::checked(text, path, &schema).unwrap();
+        let environment = env::read(std::iter::empty(), &schema);
+        let layers =
+            Layers::new(schema, FileLayer { path: Some(path.to_owned()), table, lines }, environment);
+        check(&layers).map(|(config, _)| config).map_err(|errors| errors.problems().len())
+    };
+    let config = alone("[office]\ndatabase = 'sqlite:///e.db'").expect("nothing is missing");
+    assert!(config.ari.username.is_empty() && config.office.is_some());
+    assert_eq!(alone("").err(), Some(2), "user and password");
+    // Half of an account is a mistake whatever else there is.
+    assert_eq!(alone("[office]\ndatabase = 'sqlite:///e.db'\n[ari]\nusername = 'bot'").err(), Some(1));
+}
+
+#[test]
+fn what_the_office_is_told_wrong_is_told() {
+    for (key, value) in [
+        ("office.database", "'mysql://x'"),
+        ("office.listen", "'8018'"),
+        ("office.trusted_proxies", "['nginx']"),
+        ("office.cache_seconds", "0"),
+        ("office.way", "'telnet'"),
+        ("office.context", "'in office'"),
+        ("office.technology", "'IAX2'"),
+        ("office.ssh_port", "0"),
+        ("office.ssh_user", "'root;id'"),
+        ("office.ssh_socket", "'asterisk.ctl'"),
+        ("office.ssh_known_hosts", "''"),
+        ("office.ssh_commands", "0"),
+        ("office.ami_port", "65536"),
+        ("office.ari_app", "'a b'"),
+    ] {
+        let problems = checked(&lines(key, value), &[]).expect_err(key);
+        let place =
+            problems.len() == 1 && problems[0].starts_with("bot.toml:2: ") && problems[0].contains(key);
+        // A list's item has a line of its own.
+        assert!(place || problems[0].contains("office.trusted_proxies[0]"), "{problems:?}");
+    }
+    let secret =
+        checked(&lines("office.database", "'mysql://u:hunter3@h/d'"), &[]).expect_err("no scheme of ours");
+    assert!(!secret[0].contains("hunter3"), "{secret:?}");
+}

@@ -171,7 +171,10 @@ mod tests {
                  bot.toml:5: `http.lisen`: there is no such key; did you mean `http.listen`?\n",
             ),
             ("\n[htp]\n", "bot.toml:2: `htp`: there is no such section; did you mean [http]?\n"),
-            ("listen = ':1'", "bot.toml:1: `listen`: there is no such key; did you mean `http.listen`?\n"),
+            (
+                "listen = ':1'",
+                "bot.toml:1: `listen`: there is no such key; did you mean `http.listen` or `office.listen`?\n",
+            ),
             ("http = 1", "bot.toml:1: `http`: this is a section: write [http] and its keys below\n"),
             (
                 "[scenarios]\nA = 1\n[scenarios.b]\nsteps = []\nloop = 2\n[scenarios.c]",

@@ -85,6 +85,7 @@ pub struct Http {
 pub struct Ari {
     /// http or https, without `/ari`, credentials or query; its path is Asterisk's prefix, mostly `/`.
     pub url: Url,
+    /// Empty: the bot has no Asterisk of its own, only offices.
     pub username: String,
     pub password: Secret,
     pub app: String,

@@ -60,7 +60,10 @@ impl Schema {
 
     /// What the writer of an unknown key may have meant.
     pub fn suggestion(&self, unknown: &str) -> String {
+        let last = |name: &str| name.rsplit('.').next().map(str::to_owned);
+        let namesakes: Vec<&str> = self.keys().filter(|key| last(key) == last(unknown)).collect();
         match nearest(unknown, self.keys()) {
+            _ if namesakes.len() > 1 => format!("did you mean `{}`?", namesakes.join("` or `")),
             Some(key) => format!("did you mean `{key}`?"),
             None => "see default.toml for the keys there are".to_owned(),
         }
@@ -156,7 +159,7 @@ mod tests {
         let cases = [
             ("dial.ring_timout", "did you mean `dial.ring_timeout`?"),
             ("dial.max_concurent", "did you mean `dial.max_concurrent`?"),
-            ("dial.listen", "did you mean `http.listen`?"),
+            ("dial.listen", "did you mean `http.listen` or `office.listen`?"),
             ("allow", "did you mean `dial.allow`?"),
             ("tts.voice", "see default.toml for the keys there are"),
         ];

@@ -62,6 +62,8 @@ pub enum PlaceError {
     QueueFull(usize),
     #[error("the store does not take the call: {0}")]
     Store(String),
+    #[error("this bot has no Asterisk of its own: it serves the offices only")]
+    NoAsterisk,
     #[error("the bot is stopping and takes no new calls")]
     Stopping,
 }
@@ -79,8 +81,15 @@ pub enum HangupAnswer {
 /// The events socket, as seen last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AriState {
-    Up { version: String },
-    Down { reason: String, since: DateTime<Utc> },
+    Up {
+        version: String,
+    },
+    Down {
+        reason: String,
+        since: DateTime<Utc>,
+    },
+    /// The bot has no Asterisk of its own: it serves offices only.
+    NotUsed,
 }
 
 /// The store, as seen last.

@@ -78,6 +78,9 @@ impl Runner {
         if self.stopping.is_some() {
             return Err(PlaceError::Stopping);
         }
+        if self.ari == AriState::NotUsed {
+            return Err(PlaceError::NoAsterisk);
+        }
         if !request.phone.starts_with_any(dial.allow.iter().map(String::as_str)) {
             return Err(PlaceError::NotAllowed(request.phone.to_string()));
         }

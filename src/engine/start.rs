@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     asterisk::{
-        ari::{self, AriTarget, Subscriptions, TargetError},
+        ari::{self, Ari, AriTarget, Subscriptions, TargetError},
         translate::{EVENTS, Translator},
     },
     call::{CallRecord, DialString, Machine, Registry, Status},
@@ -55,10 +55,10 @@ pub struct Engine {
     pub abort: CancellationToken,
 }
 
-/// Starts the engine: takes up what a former run left open, then connects to Asterisk.
+/// Starts the engine, without an Asterisk of its own where there is no `target`: takes up what a former run left open, then connects to Asterisk.
 pub async fn start(
     settings: Settings,
-    target: AriTarget,
+    target: Option<AriTarget>,
     store: Store,
     notices: mpsc::UnboundedReceiver<Notice>,
     metrics: Arc<Metrics>,
@@ -75,10 +75,17 @@ pub async fn start(
     } else {
         store.recent_numbers(Utc::now() - TimeDelta::from_std(gap).unwrap_or(TimeDelta::MAX)).await?
     };
-    let app = target.app.clone();
-    let (ari, links) = ari::connect(target, subscriptions, abort.clone())?;
+    let away = match &target {
+        Some(_) => AriState::Down { reason: "not connected yet".into(), since: Utc::now() },
+        None => AriState::NotUsed,
+    };
+    let app = target.as_ref().map(|target| target.app.clone()).unwrap_or_default();
+    let (ari, links) = match target {
+        Some(target) => ari::connect(target, subscriptions, abort.clone())?,
+        // Nothing is ever told, and nothing can be asked.
+        None => (Ari::nowhere(), mpsc::channel(1).1),
+    };
     let (inputs, fed) = mpsc::unbounded_channel();
-    let away = AriState::Down { reason: "not connected yet".into(), since: Utc::now() };
     let (handle, port) = channel(
         EngineState { ari: away.clone(), store: StoreState::Up, live: 0, queued: 0, stopping: false },
         COMMANDS,

@@ -53,6 +53,7 @@ pub struct OfficeMetrics {
     live: Family<LiveLabels, Gauge>,
     ended: Family<EndLabels, Counter>,
     orders: Family<OrderLabels, Histogram, fn() -> Histogram>,
+    intents: Histogram,
     requests: Family<RequestLabels, Counter>,
     refused: Family<RefusedLabels, Counter>,
     /// 1 while the enterprises' database can be asked.
@@ -65,6 +66,7 @@ impl Default for OfficeMetrics {
             live: Family::default(),
             ended: Family::default(),
             orders: Family::new_with_constructor(seconds),
+            intents: seconds(),
             requests: Family::default(),
             refused: Family::default(),
             database_up: Gauge::default(),
@@ -82,6 +84,12 @@ impl OfficeMetrics {
             "office_database_up",
             "Whether the enterprises' database can be asked",
             self.database_up.clone(),
+        );
+        r.register_with_unit(
+            "office_intent",
+            "From a call's acceptance to its being on disk, before the order",
+            Unit::Seconds,
+            self.intents.clone(),
         );
         r.register_with_unit(
             "office_order",
@@ -112,6 +120,11 @@ impl OfficeMetrics {
             reason: reason.as_str(),
         };
         self.ended.get_or_create(&labels).inc();
+    }
+
+    /// A call is on disk, and may be ordered.
+    pub fn intent(&self, time: Duration) {
+        self.intents.observe(time.as_secs_f64());
     }
 
     /// An order was answered, or failed with that result.

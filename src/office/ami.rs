@@ -8,7 +8,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     error::{HostError, HostErrorKind},
@@ -34,6 +34,8 @@ pub(super) struct AmiWay {
     ami: Result<Ami, String>,
     shared: Arc<Shared>,
     user: String,
+    /// Ends the connection with this way.
+    _closed: DropGuard,
 }
 
 struct Shared {
@@ -60,14 +62,15 @@ impl AmiWay {
             orphans: Mutex::default(),
             inboxes,
         });
-        let ami = match ami::connect(target, stop) {
+        let closed = stop.child_token();
+        let ami = match ami::connect(target, closed.clone()) {
             Ok((ami, links)) => {
                 tokio::spawn(shared.clone().listen(links));
                 Ok(ami)
             }
             Err(error) => Err(error.to_string()),
         };
-        AmiWay { ami, shared, user: login.user.clone() }
+        AmiWay { ami, shared, user: login.user.clone(), _closed: closed.drop_guard() }
     }
 
     pub async fn place(&self, order: &Order) -> Result<Taken, HostError> {
@@ -79,13 +82,10 @@ impl AmiWay {
                 OriginateTarget::Application { name: "Dial".to_owned(), data }
             }
             What::Listen { target, mode } => {
-                // What would be listened to besides, because its name begins alike, is to be seen first.
+                // With the `-` of their names these are the target's channels, and never those of an extension
+                // whose number begins alike.
                 let device = order.technology.device(target);
-                let rows = ami.channels().await.map_err(|error| self.error(ami, &error))?;
-                let is_other =
-                    |row: &ChannelRow| row.channel.name.starts_with(&device) && !is_of(row, &device);
-                let end = if rows.iter().any(is_other) { "-" } else { "" };
-                let data = format!("{device}{end},{}", mode.chanspy_options());
+                let data = format!("{device}-,{}", mode.chanspy_options());
                 OriginateTarget::Application { name: "ChanSpy".to_owned(), data }
             }
         };

@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
 use super::{
@@ -29,6 +29,10 @@ use crate::{
 const EVENTS: [&str; 6] =
     ["StasisStart", "StasisEnd", "ChannelStateChange", "ChannelHangupRequest", "ChannelDestroyed", "Dial"];
 
+/// What the halves between the phones carry: what phones speak, so that nothing is converted, and linear sound for
+/// the others.
+const FORMATS: &str = "alaw,ulaw,slin";
+
 /// What a snooping channel's id ends with.
 const SNOOP: &str = ";snoop";
 
@@ -37,9 +41,8 @@ pub(super) struct AriWay {
     /// Made when it is needed first.
     ari: Mutex<Option<Ari>>,
     shared: Arc<Shared>,
-    stop: CancellationToken,
-    /// Ends what this way has begun.
-    closed: CancellationToken,
+    /// Ends the connection with this way.
+    closed: DropGuard,
 }
 
 struct Shared {
@@ -49,12 +52,6 @@ struct Shared {
     /// Why the connection is down.
     down: Mutex<Option<String>>,
     inboxes: Inboxes,
-}
-
-impl Drop for AriWay {
-    fn drop(&mut self) {
-        self.closed.cancel();
-    }
 }
 
 impl AriWay {
@@ -77,8 +74,8 @@ impl AriWay {
             down: Mutex::new(None),
             inboxes,
         };
-        let closed = stop.child_token();
-        AriWay { target, ari: Mutex::new(None), shared: Arc::new(shared), stop, closed }
+        let closed = stop.child_token().drop_guard();
+        AriWay { target, ari: Mutex::new(None), shared: Arc::new(shared), closed }
     }
 
     pub async fn place(&self, order: &Order) -> Result<Taken, HostError> {
@@ -90,6 +87,7 @@ impl AriWay {
             timeout_secs: Some(u32::try_from(order.ring_timeout.as_secs()).unwrap_or(u32::MAX)),
             channel_id: order.call.near_channel(),
             other_channel_id: Some(order.call.far_channel()),
+            formats: Some(FORMATS),
             ..Originate::default()
         };
         match &order.what {
@@ -162,11 +160,11 @@ impl AriWay {
         let bridges = ari.bridges().await.map_err(|error| self.error(&error))?;
         let busy = |channel: &Channel| {
             let bridge = bridges.iter().find(|bridge| bridge.channels.contains(&channel.id));
-            let peer = bridge.and_then(|bridge| bridge.channels.iter().find(|id| **id != channel.id));
-            let peer = peer.and_then(|id| channels.iter().find(|other| other.id == *id));
+            // What is beside it in the bridge may be half of a Local channel, which has no number.
+            let with = Some(channel.connected.number.clone());
             Busy {
                 channel: channel.name.clone(),
-                with: peer.map(|peer| peer.caller.number.clone()).filter(|number| !number.is_empty()),
+                with: with.filter(|number| bridge.is_some() && !number.is_empty()),
                 state: channel.state.clone(),
                 seconds: None,
                 is_talking: channel.state == "Up" && bridge.is_some(),
@@ -177,7 +175,10 @@ impl AriWay {
     }
 
     pub async fn probe(&self) -> Result<String, HostError> {
-        let ari = self.connected().await?;
+        // Without an events socket, which would take the application from a running bot.
+        let ari = self
+            .target()
+            .and_then(|target| Ari::without_events(target).map_err(|error| unfit(error.to_string())))?;
         let version = ari.info().await.map_err(|error| self.error(&error))?;
         Ok(format!("Asterisk {version}"))
     }
@@ -208,25 +209,22 @@ impl AriWay {
     }
 
     fn client(&self) -> Result<Ari, HostError> {
-        let unfit = |why: String| HostError {
-            kind: HostErrorKind::NoWay,
-            way: Some(WayKind::Ari),
-            is_certain: true,
-            words: "The settings can't be used".to_owned(),
-            why,
-        };
         let mut ari = self.ari.lock();
         if let Some(ari) = &*ari {
             return Ok(ari.clone());
         }
-        let target = self.target.clone().map_err(unfit)?;
+        let target = self.target()?;
         let allowed_events = EVENTS.iter().map(|kind| (*kind).to_owned()).collect();
         let subscriptions = Subscriptions { endpoint: None, allowed_events };
-        let (client, links) = ari::connect(target, subscriptions, self.closed.clone())
+        let (client, links) = ari::connect(target, subscriptions, self.closed.token().clone())
             .map_err(|error| unfit(error.to_string()))?;
-        tokio::spawn(self.shared.clone().listen(client.clone(), links, self.stop.clone()));
+        tokio::spawn(self.shared.clone().listen(client.clone(), links));
         *ari = Some(client.clone());
         Ok(client)
+    }
+
+    fn target(&self) -> Result<AriTarget, HostError> {
+        self.target.clone().map_err(unfit)
     }
 
     fn error(&self, error: &AriError) -> HostError {
@@ -246,13 +244,8 @@ impl AriWay {
 }
 
 impl Shared {
-    async fn listen(self: Arc<Self>, ari: Ari, mut links: mpsc::Receiver<Link>, stop: CancellationToken) {
-        loop {
-            let link = tokio::select! {
-                link = links.recv() => link,
-                () = stop.cancelled() => return,
-            };
-            let Some(link) = link else { return };
+    async fn listen(self: Arc<Self>, ari: Ari, mut links: mpsc::Receiver<Link>) {
+        while let Some(link) = links.recv().await {
             match link {
                 Link::Up { .. } => *self.down.lock() = None,
                 Link::Down { reason } | Link::StillDown { reason } => {
@@ -348,6 +341,16 @@ impl Shared {
             let _ = ari.hangup(&snoop, HangupReason::Normal).await;
             let _ = ari.destroy_bridge(&near).await;
         });
+    }
+}
+
+fn unfit(why: String) -> HostError {
+    HostError {
+        kind: HostErrorKind::NoWay,
+        way: Some(WayKind::Ari),
+        is_certain: true,
+        words: "The settings can't be used".to_owned(),
+        why,
     }
 }
 

@@ -93,11 +93,11 @@ type Reply = oneshot::Sender<Result<CallId, PlaceError>>;
 /// Starts: calls that a former run left open are looked for at their hosts, and never ordered again.
 ///
 /// # Errors
-/// When the store can't be read, or the hosts' files (keys) can't be used.
-pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle, StartError> {
+/// When the store can't be read.
+pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle, StoreError> {
     let Parts { config, directory, store, metrics, mask_numbers } = parts;
     let inboxes = Inboxes::default();
-    let hosts = Hosts::new(config, inboxes.clone(), stop.clone()).map_err(StartError::Hosts)?;
+    let hosts = Hosts::new(config, inboxes.clone(), stop.clone());
     let open = store.open_calls().await?;
     let inner =
         Inner { directory, store, metrics, mask_numbers, hosts, inboxes, started: Instant::now(), stop };
@@ -109,14 +109,6 @@ pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle
         tokio::spawn(handle.0.clone().run(machine, effects, inbox, None));
     }
     Ok(handle)
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("{0}")]
-    Hosts(String),
 }
 
 impl OfficeHandle {
@@ -232,10 +224,12 @@ impl Inner {
                 let (done, stored) = oneshot::channel();
                 let record = Arc::new(*record);
                 let done = intent.then_some(done);
+                let begun = Instant::now();
                 self.store.submit(Commit { record, entries, idempotency: None, urgent: intent, done });
                 if intent {
                     let reply = reply.take();
-                    tokio::spawn(self.clone().after_intent(call, stored, reply, Order::of(machine.record())));
+                    let order = Order::of(machine.record());
+                    tokio::spawn(self.clone().after_intent(call, begun, stored, reply, order));
                 }
             }
             // It is given as soon as the intent is on disk: see `after_intent`.
@@ -259,6 +253,7 @@ impl Inner {
     async fn after_intent(
         self: Arc<Self>,
         call: CallId,
+        begun: Instant,
         stored: oneshot::Receiver<()>,
         reply: Option<Reply>,
         order: Option<Order>,
@@ -274,6 +269,7 @@ impl Inner {
                 .put(call, OfficeInput::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable });
             return answer(Err(PlaceError::Store("it was not written in time".to_owned())));
         }
+        self.metrics.office.intent(begun.elapsed());
         let Some(order) = order else { return };
         if !self.inboxes.put(call, OfficeInput::IntentStored) {
             // It was withdrawn meanwhile.

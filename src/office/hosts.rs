@@ -61,8 +61,16 @@ pub struct Busy {
 #[derive(Debug, Clone)]
 pub struct Probe {
     pub way: WayKind,
+    /// With the connection, which is made for it.
+    pub took: Duration,
     /// Asterisk's version and how it was reached, or what is wrong.
     pub result: Result<String, HostError>,
+}
+
+/// Tries every way that is set up to an enterprise's host, with connections of its own.
+pub async fn probe(config: config::Office, enterprise: &Enterprise) -> Vec<Probe> {
+    let hosts = Hosts::new(config, Inboxes::default(), CancellationToken::new());
+    hosts.of(enterprise).probe().await
 }
 
 /// All hosts that were asked for.
@@ -71,21 +79,23 @@ pub(super) struct Hosts {
     known_hosts: Arc<KnownHosts>,
     inboxes: Inboxes,
     stop: CancellationToken,
-    hosts: Mutex<Vec<Arc<Host>>>,
+    /// By address.
+    hosts: Mutex<HashMap<String, Vec<Arc<Host>>>>,
     of_calls: Mutex<HashMap<CallId, Arc<Host>>>,
 }
 
 impl Hosts {
-    pub fn new(config: config::Office, inboxes: Inboxes, stop: CancellationToken) -> Result<Self, String> {
+    pub fn new(config: config::Office, inboxes: Inboxes, stop: CancellationToken) -> Self {
         let file: PathBuf = config.ssh_known_hosts.clone();
         let known_hosts = Arc::new(KnownHosts::new(file));
-        Ok(Hosts { config, known_hosts, inboxes, stop, hosts: Mutex::default(), of_calls: Mutex::default() })
+        Hosts { config, known_hosts, inboxes, stop, hosts: Mutex::default(), of_calls: Mutex::default() }
     }
 
     /// The host of an enterprise; it is connected to when it is needed.
     pub fn of(&self, enterprise: &Enterprise) -> Arc<Host> {
         let settings = HostSettings::of(&self.config, enterprise);
-        let mut hosts = self.hosts.lock();
+        let mut all = self.hosts.lock();
+        let hosts = all.entry(settings.address.clone()).or_default();
         if let Some(host) = hosts.iter().find(|host| host.settings == settings) {
             return host.clone();
         }
@@ -222,8 +232,9 @@ impl Host {
     pub async fn probe(&self) -> Vec<Probe> {
         let mut probes = Vec::new();
         for way in &self.ways {
+            let begun = Instant::now();
             let result = of_way!(&**way, way => way.probe().await);
-            probes.push(Probe { way: way.kind(), result });
+            probes.push(Probe { way: way.kind(), took: begun.elapsed(), result });
         }
         probes
     }

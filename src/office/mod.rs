@@ -17,5 +17,5 @@ mod ssh;
 
 pub use engine::{OfficeHandle, OfficeRequest, Parts, PlaceError, start};
 pub use error::{HostError, HostErrorKind};
-pub use hosts::{Busy, Host, Probe};
+pub use hosts::{Busy, Host, Probe, probe};
 pub use settings::HostSettings;

@@ -10,7 +10,10 @@ mod own;
 mod revoked;
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -77,6 +80,31 @@ fn why(directory: &Directory) -> String {
     match directory.state() {
         DirectoryState::Away { why, .. } => why,
         DirectoryState::Connected { .. } => "connected".to_owned(),
+    }
+}
+
+/// How long this machine itself kept somebody waiting who wanted to sleep for a millisecond: what is measured beside
+/// it is allowed so much more.
+struct Stalls(Arc<AtomicU64>);
+
+impl Stalls {
+    fn measured() -> Self {
+        let longest = Arc::new(AtomicU64::new(0));
+        let watched = Arc::downgrade(&longest);
+        std::thread::spawn(move || {
+            let mut before = Instant::now();
+            while let Some(longest) = watched.upgrade() {
+                std::thread::sleep(Duration::from_millis(1));
+                let stall = before.elapsed().as_micros();
+                longest.fetch_max(u64::try_from(stall).unwrap_or(u64::MAX), Ordering::Relaxed);
+                before = Instant::now();
+            }
+        });
+        Stalls(longest)
+    }
+
+    fn longest(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
     }
 }
 

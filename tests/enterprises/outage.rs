@@ -8,7 +8,7 @@ use novofon_bot::{
 };
 
 use crate::{
-    JULY, JUNE, SEED_TABLE, ask,
+    JULY, JUNE, SEED_TABLE, Stalls, ask,
     cluster::{Cluster, PASSWORD},
     config, number, open, until, until_away, until_connected, why,
 };
@@ -42,20 +42,22 @@ async fn a_killed_server_stops_nobody_who_is_known() {
     assert_eq!(number(&directory, "nobody's").await, None);
 
     cluster.kill();
+    let stalls = Stalls::measured();
     let longest = longest_wait(&directory, async {
         until_away(&directory).await;
         tokio::time::sleep(Duration::from_secs(3)).await;
     })
     .await;
     eprintln!("killed: the longest wait was {longest:?}; {}", why(&directory));
-    assert!(longest < AT_ONCE, "{longest:?}");
+    assert!(longest < AT_ONCE + stalls.longest(), "{longest:?}, of the machine {:?}", stalls.longest());
     assert!(why(&directory).contains("refused"), "{}", why(&directory));
     let begun = Instant::now();
     // July was never asked for; whether the other is still nobody's can't be told any more.
     for secret in [JULY, "nobody's"] {
         assert!(matches!(ask(&directory, secret).await, Err(DirectoryError::Away { .. })), "{secret}");
     }
-    assert!(begun.elapsed() < AT_ONCE, "who is not known is told at once: {:?}", begun.elapsed());
+    let told = begun.elapsed();
+    assert!(told < AT_ONCE + stalls.longest(), "who is not known is told at once: {told:?}");
     let counts = directory.counts();
     assert!(counts.graced > 100 && counts.turned_away == 2, "{counts:?}");
 
@@ -74,17 +76,19 @@ async fn a_frozen_server_slows_nobody_who_is_known() {
 
     cluster.freeze();
     let mut detected = Duration::ZERO;
+    let stalls = Stalls::measured();
     let longest = longest_wait(&directory, async {
         detected = until_away(&directory).await;
         tokio::time::sleep(Duration::from_secs(6)).await;
     })
     .await;
     eprintln!("frozen: away after {detected:?}, the longest wait was {longest:?}; {}", why(&directory));
-    assert!(longest < AT_ONCE, "{longest:?}");
+    assert!(longest < AT_ONCE + stalls.longest(), "{longest:?}, of the machine {:?}", stalls.longest());
     assert_eq!(why(&directory), "no answer within 2s");
     let begun = Instant::now();
     assert!(matches!(ask(&directory, JULY).await, Err(DirectoryError::Away { .. })));
-    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+    let told = begun.elapsed();
+    assert!(told < AT_ONCE + stalls.longest(), "{told:?}");
 
     cluster.thaw();
     until_connected(&directory).await;
@@ -100,13 +104,15 @@ async fn whoever_asks_a_server_that_freezes_is_told_in_time() {
     tokio::time::sleep(Duration::from_millis(1500)).await;
     cluster.freeze();
     // Nobody knows yet that it is frozen.
+    let stalls = Stalls::measured();
     let begun = Instant::now();
     assert!(number(&directory, JUNE).await.is_some());
     let known = begun.elapsed();
     assert!(matches!(ask(&directory, JULY).await, Err(DirectoryError::Away { .. })));
     let unknown = begun.elapsed();
     eprintln!("freezing: the known one waited {known:?}, the unknown one {unknown:?}");
-    assert!(known < Duration::from_millis(400) && unknown < Duration::from_secs(3), "{known:?} {unknown:?}");
+    let more = stalls.longest();
+    assert!(known < Duration::from_millis(300) + more && unknown < Duration::from_millis(2500) + more);
 }
 
 #[tokio::test]
@@ -162,15 +168,18 @@ async fn a_locked_table_counts_as_away_and_sessions_do_not_pile_up() {
     for sql in ["BEGIN", "LOCK TABLE enterprises"] {
         sqlx::query(sql).execute(&mut owner).await.expect(sql);
     }
+    let stalls = Stalls::measured();
     let longest = longest_wait(&directory, async {
         until_away(&directory).await;
         tokio::time::sleep(Duration::from_secs(8)).await;
     })
     .await;
-    assert!(longest < AT_ONCE, "{longest:?}");
-    let sessions = cluster.value("SELECT count(*)::text FROM pg_stat_activity WHERE usename = 'bot'").await;
-    eprintln!("locked: {sessions} sessions, the longest wait was {longest:?}; {}", why(&directory));
-    assert!(sessions.parse::<u32>().expect("a count") <= 6, "{sessions}");
+    assert!(longest < AT_ONCE + stalls.longest(), "{longest:?}, of the machine {:?}", stalls.longest());
+    let waiting =
+        "SELECT count(*)::text FROM pg_stat_activity WHERE usename = 'bot' AND wait_event_type = 'Lock'";
+    let sessions = cluster.value(waiting).await;
+    eprintln!("locked: {sessions} sessions wait, the longest wait was {longest:?}; {}", why(&directory));
+    assert!(sessions.parse::<u32>().expect("a count") <= 2, "{sessions} sessions wait for nobody");
     sqlx::query("ROLLBACK").execute(&mut owner).await.expect("the end of the lock");
     until_connected(&directory).await;
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use novofon_bot::enterprises::DirectoryConfig;
 
-use crate::{JUNE, SEED_TABLE, ask, cluster::Cluster, hears_changes, number, open, until};
+use crate::{JUNE, SEED_TABLE, Stalls, ask, cluster::Cluster, hears_changes, number, open, until};
 
-/// A second, and what this machine's own work takes.
+/// A second, and what the questions themselves take.
 const A_SECOND: Duration = Duration::from_millis(1100);
 
 #[tokio::test]
@@ -27,9 +27,10 @@ async fn a_revoked_secret_dies_within_a_second() {
     ] {
         until("june", async || number(&directory, JUNE).await.is_some()).await;
         // Asked all the time, which is when an answer lives longest.
+        let stalls = Stalls::measured();
         cluster.run(revoke).await;
         let took = until("the end of june", async || number(&directory, JUNE).await.is_none()).await;
-        assert!(took < A_SECOND, "{revoke}: {took:?}");
+        assert!(took < A_SECOND + stalls.longest(), "{revoke}: {took:?}");
         cluster.run("DELETE FROM enterprises WHERE number <> '0367'").await;
         cluster.run(restore).await;
     }

@@ -59,6 +59,11 @@ fn an_upgrade_keeps_what_is_the_operators() {
     let fix = root.join("usr/share/novofon-bot/scripts/fix_outgoing_dialplan.sh");
     let output = std::process::Command::new(fix).env("ASTERISK_ETC", &root).output().expect("it can be run");
     assert!(said(&output).contains("extensions.conf"), "{}", said(&output));
+    for script in ["asterisk.sh", "all.sh"] {
+        let script = root.join("usr/share/novofon-bot/scripts").join(script);
+        let output = std::process::Command::new(script).arg("--help").output().expect("it can be run");
+        assert!(output.status.success(), "{}", said(&output));
+    }
 
     assert!(said(&install(&[])).contains("nothing was changed"));
     assert_eq!(tree(&root), first, "a second run touches nothing");

@@ -3,4 +3,5 @@
 mod debug;
 mod install;
 mod outgoing;
+mod service;
 mod support;

@@ -6,6 +6,7 @@ mod latency;
 mod limit;
 mod list;
 mod memory;
+mod office;
 mod profile;
 mod real;
 
@@ -26,7 +27,8 @@ use crate::{
 };
 
 /// Every part by name, in the order of a whole run.
-pub const ALL: [&str; 8] = ["real", "limit", "memory", "latency", "initiate", "list", "node", "profile"];
+pub const ALL: [&str; 9] =
+    ["real", "limit", "memory", "latency", "initiate", "list", "node", "profile", "office"];
 
 /// What a part works with.
 pub struct Place {
@@ -35,6 +37,11 @@ pub struct Place {
     pub folder: PathBuf,
     /// The lab's settings (`DIR/env` of scripts/lab), where it is up.
     pub lab: BTreeMap<String, String>,
+    /// The same of scripts/offices.
+    pub offices: BTreeMap<String, String>,
+    /// scripts/offices, and the folder that it was told.
+    pub offices_program: PathBuf,
+    pub offices_folder: PathBuf,
     /// The folder with place.js and its node_modules.
     pub node: PathBuf,
     pub short: bool,
@@ -45,6 +52,13 @@ impl Place {
         let value = self.lab.get(name);
         value.map(String::as_str).with_context(|| {
             format!("this part needs the lab ({name} is not known): scripts/bench brings it up")
+        })
+    }
+
+    pub fn office(&self, name: &str) -> anyhow::Result<&str> {
+        let value = self.offices.get(name);
+        value.map(String::as_str).with_context(|| {
+            format!("this part needs the offices ({name} is not known): scripts/bench brings them up")
         })
     }
 
@@ -83,11 +97,12 @@ pub async fn run(name: &str, place: &Place) -> anyhow::Result<Part> {
         "initiate" => initiate::run(place).await,
         "list" => list::run(place).await,
         "profile" => profile::run(place).await,
+        "office" => office::run(place).await,
         other => bail!("there is no part `{other}`; there are {}", ALL.join(", ")),
     }
 }
 
-/// The settings that scripts/lab wrote: NAME=value with a shell's quoting of plain values.
+/// The settings that scripts/lab or scripts/offices wrote: NAME=value with a shell's quoting of plain values.
 pub fn read_lab(path: &Path) -> BTreeMap<String, String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     let lines = text.lines().filter_map(|line| line.split_once('='));

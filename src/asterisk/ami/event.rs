@@ -67,7 +67,6 @@ pub enum DialStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rename {
     pub uniqueid: String,
-    pub linkedid: String,
     pub old_name: String,
     pub new_name: String,
 }
@@ -122,6 +121,25 @@ pub struct Shutdown {
 }
 
 impl Event {
+    /// Which call it belongs to: the linkedid of its channel, which is the ChannelId of the call's Originate (measured
+    /// on 16.28 and 22.10.1). OriginateResponse has no linkedid and gives its unique id, which is the same.
+    pub fn linkedid(&self) -> Option<&str> {
+        let linkedid = match self {
+            Self::Newchannel(channel) | Self::Newstate(channel) => &channel.linkedid,
+            Self::DialBegin(dial) | Self::DialState(dial) | Self::DialEnd(dial) => &dial.peer.linkedid,
+            Self::BridgeEnter(event) | Self::BridgeLeave(event) => &event.channel.linkedid,
+            Self::HangupRequest(event) | Self::SoftHangupRequest(event) | Self::Hangup(event) => {
+                &event.channel.linkedid
+            }
+            Self::OriginateResponse(response) => return response.uniqueid.as_deref(),
+            Self::LocalBridge(pair) | Self::LocalOptimizationEnd(pair) => &pair.one.linkedid,
+            Self::ChanSpyStart(spy) | Self::ChanSpyStop(spy) => &spy.spyer.linkedid,
+            Self::Rename(_) | Self::FullyBooted | Self::Shutdown(_) => return None,
+            Self::Other(block) => return block.field("Linkedid"),
+        };
+        Some(linkedid).filter(|linkedid| !linkedid.is_empty()).map(String::as_str)
+    }
+
     /// `None` when it is no event, or one that this client has no type for.
     pub fn read(block: &Block) -> Result<Option<Self>, Unreadable> {
         let Some(kind) = block.field("Event") else { return Ok(None) };
@@ -131,7 +149,6 @@ impl Event {
             "Newstate" => Self::Newstate(reader.channel("")?),
             "Rename" => Self::Rename(Rename {
                 uniqueid: reader.required("Uniqueid")?.to_owned(),
-                linkedid: reader.text("Linkedid"),
                 old_name: reader.required("Channel")?.to_owned(),
                 new_name: reader.required("Newname")?.to_owned(),
             }),

@@ -225,3 +225,60 @@ fn deliver(map: &mut HashMap<String, Waiting>, id: &str, answer: Answer) {
         let _ = waiting.reply.send(answer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asterisk::ari::Certainty;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn line() -> (Line, mpsc::Receiver<Order>) {
+        Line::new(Arc::new(Ids::new()))
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_dies_leaves_written_actions_uncertain_and_queued_ones_not_sent() {
+        let (line, mut inbox) = line();
+        let pending = Pending::default();
+        let die = async {
+            pending.take(inbox.recv().await.unwrap()).unwrap();
+            drop((inbox, pending));
+        };
+        let action = Action::new("Ping");
+        let (written, queued, ()) =
+            tokio::join!(line.send(&action, PATIENCE), line.send(&action, PATIENCE), die);
+        assert_eq!(written.unwrap_err().certainty(), Certainty::MaybeSent);
+        assert_eq!(queued.unwrap_err().certainty(), Certainty::NotSent);
+        assert!(line.is_dead());
+        assert_eq!(line.send(&action, PATIENCE).await.unwrap_err().certainty(), Certainty::NotSent);
+    }
+
+    #[tokio::test]
+    async fn an_action_reported_as_not_sent_is_never_sent_afterwards() {
+        let (line, mut inbox) = line();
+        let error = line.send(&Action::new("Ping"), Duration::from_millis(10)).await.unwrap_err();
+        assert_eq!(error.certainty(), Certainty::NotSent);
+        assert_eq!(Pending::default().take(inbox.try_recv().unwrap()), None);
+    }
+
+    #[tokio::test]
+    async fn an_action_without_an_answer_is_uncertain_and_then_forgotten() {
+        let (line, mut inbox) = line();
+        let pending = Pending::default();
+        let action = Action::new("Ping");
+        let write = async { pending.take(inbox.recv().await.unwrap()).unwrap() };
+        let (result, _) = tokio::join!(line.send(&action, Duration::from_millis(50)), write);
+        assert_eq!(result.unwrap_err().certainty(), Certainty::MaybeSent);
+        assert_eq!(pending.map().len(), 1);
+        pending.forget_the_gone();
+        assert_eq!(pending.map().len(), 0);
+    }
+
+    #[test]
+    fn no_two_clients_have_the_same_ids() {
+        let (one, other) = (Ids::new(), Ids::new());
+        let ids: std::collections::BTreeSet<_> = (0..4).flat_map(|_| [one.next(), other.next()]).collect();
+        assert_eq!(ids.len(), 8);
+    }
+}

@@ -17,7 +17,7 @@ use super::line::{Ids, Line, Order, Pending};
 use super::loss::Loss;
 use super::supervisor::AmiLink;
 use super::target::AmiTarget;
-use super::wire::{Block, Framer};
+use super::wire::{Block, Framer, MAX_BLOCK, Overflow};
 use crate::asterisk::ari::Received;
 
 /// A block of this size is no event of a call. Some are kept for a while, and thousands may wait.
@@ -25,6 +25,9 @@ pub(super) const MAX_EVENT: usize = 16 << 10;
 
 /// For the goodbye, and for the reader to find out why a write failed.
 const GRACE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Events between the login and its end; a busy PBX sends some hundreds in that time.
+const MAX_EARLY: usize = 4096;
 
 /// Room for one read.
 const READ: usize = 16 << 10;
@@ -39,6 +42,7 @@ pub(super) struct Session {
     pub(super) asterisk_version: Option<String>,
     /// Events that came before anybody could be told.
     early: Vec<Block>,
+    early_bytes: usize,
 }
 
 struct Reader {
@@ -90,7 +94,7 @@ impl Session {
         let (stream, writer) = stream.into_split();
         let (line, orders) = Line::new(ids);
         let reader = Reader { stream, framer: Framer::default() };
-        Self { reader, writer, line, orders, asterisk_version: None, early: Vec::new() }
+        Self { reader, writer, line, orders, asterisk_version: None, early: Vec::new(), early_bytes: 0 }
     }
 
     pub(super) fn line(&self) -> Line {
@@ -111,7 +115,7 @@ impl Session {
             if block.field("ActionID") == Some(&id) && block.field("Response").is_some() {
                 return Ok(block);
             }
-            self.keep(block);
+            self.keep(block)?;
         }
     }
 
@@ -120,7 +124,7 @@ impl Session {
         let wait = async {
             while !self.early.iter().any(|block| block.field("Event") == Some("FullyBooted")) {
                 let block = self.reader.block().await?;
-                self.keep(block);
+                self.keep(block)?;
             }
             Ok(())
         };
@@ -131,10 +135,15 @@ impl Session {
         self.early.iter().any(|block| block.field("Event") == Some("FullyBooted"))
     }
 
-    fn keep(&mut self, block: Block) {
+    fn keep(&mut self, block: Block) -> Result<(), Loss> {
         if block.field("Event").is_some() {
+            self.early_bytes += block.bytes();
+            if self.early_bytes > MAX_BLOCK || self.early.len() >= MAX_EARLY {
+                return Err(Loss::TooLarge(Overflow::Block));
+            }
             self.early.push(block);
         }
+        Ok(())
     }
 
     /// Serves the connection until it is lost. Whatever was written and not answered is uncertain then.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Ami, AmiState, LinkState};
@@ -201,7 +201,10 @@ impl Supervisor {
         let mut session = Session::open(&self.target, self.ids.clone()).await?;
         if !session.has_fully_booted() && !self.boots_silently {
             session.wait_fully_booted(self.target.boot_wait).await?;
-            self.boots_silently = !session.has_fully_booted();
+            self.boots_silently = true;
+        }
+        if session.has_fully_booted() {
+            self.boots_silently = false;
         }
         Ok(session)
     }
@@ -232,15 +235,17 @@ impl Supervisor {
     }
 }
 
-/// Returns when nobody has needed the connection for so long.
+/// Returns when nobody has needed the connection for so long, and at this moment still nobody does: an action takes its
+/// hold before it is written, so what is written never falls asleep.
 async fn unneeded(mut wanted: watch::Receiver<usize>, idle: Option<Duration>) {
     let Some(idle) = idle else { return std::future::pending().await };
     loop {
         // An error: no handle is left, so nobody will ever need it.
         let _ = wanted.wait_for(|holds| *holds == 0).await;
-        tokio::select! {
-            needed = wanted.wait_for(|holds| *holds > 0) => if needed.is_err() { return },
-            () = sleep(idle) => return,
+        let needed =
+            timeout(idle, wanted.wait_for(|holds| *holds > 0)).await.is_ok_and(|needed| needed.is_ok());
+        if !needed && *wanted.borrow() == 0 {
+            return;
         }
     }
 }

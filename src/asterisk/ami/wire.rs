@@ -56,7 +56,7 @@ impl Block {
 pub(super) enum Overflow {
     #[error("a line of over {} KiB", MAX_LINE >> 10)]
     Line,
-    #[error("a message of over {} MiB or {MAX_FIELDS} lines", MAX_BLOCK >> 20)]
+    #[error("a message of over {} MiB, or one without an end", MAX_BLOCK >> 20)]
     Block,
 }
 

@@ -8,13 +8,15 @@ use std::time::Duration;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use url::Url;
 
 use super::error::AriError;
 use super::http::Http;
 use super::model::{Bridge, Channel, Endpoint, Playback};
 use super::request::{Answer, Request};
 use super::rest::RestLine;
-use super::target::AriTarget;
+use super::target::{AriTarget, TargetError};
+use crate::secret::Secret;
 
 /// Cheap to clone; every clone sees the same connection.
 #[derive(Debug, Clone)]
@@ -46,6 +48,9 @@ pub struct Originate {
     pub channel_id: String,
     /// The `;2` half of a Local channel.
     pub other_channel_id: Option<String>,
+    /// What a Local channel carries: names with commas. `None` is linear sound at 192 kHz wherever codec_resample
+    /// is loaded (measured on 22.10.1): it costs a conversion each way, and half the loudness.
+    pub formats: Option<&'static str>,
     pub variables: BTreeMap<String, String>,
 }
 
@@ -119,6 +124,8 @@ impl Ari {
             channel_id: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             other_channel_id: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            formats: Option<&'a str>,
             variables: &'a BTreeMap<String, String>,
         }
         let request = Request::new(Method::POST, &["channels"]).json(&Body {
@@ -132,6 +139,7 @@ impl Ari {
             timeout: call.timeout_secs,
             channel_id: &call.channel_id,
             other_channel_id: call.other_channel_id.as_deref(),
+            formats: call.formats,
             variables: &call.variables,
         });
         if !self.link.borrow().up {
@@ -200,6 +208,20 @@ impl Ari {
     /// [`AriError::is_not_found`] when it has ended already.
     pub async fn stop_playback(&self, playback_id: &str) -> Result<(), AriError> {
         self.command(Request::new(Method::DELETE, &["playbacks", playback_id])).await
+    }
+
+    /// For questions only, over HTTP: there is no events connection, and so no call can be placed.
+    pub fn without_events(target: AriTarget) -> Result<Self, TargetError> {
+        let (_, link) = watch::channel(LinkState::default());
+        let http = Http::new(&target)?;
+        Ok(Self::new(Arc::new(target), http, link))
+    }
+
+    /// Where there is no Asterisk: whatever is asked can't be sent.
+    pub fn nowhere() -> Self {
+        let url = Url::parse("http://127.0.0.1:0").expect("it is an address");
+        let target = AriTarget::new(url, "nobody", Secret::new(""), "none");
+        Self::without_events(target).expect("nothing is wrong with this target")
     }
 
     /// Waits until the events connection is up; false when it is not within `patience`.

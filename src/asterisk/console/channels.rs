@@ -144,12 +144,6 @@ impl Channels {
         false
     }
 
-    /// Channels that ChanSpy would take for `device` (`SIP/150`) though they are another's (`SIP/1500-…`).
-    pub fn neighbours<'a>(&'a self, device: &str) -> Vec<&'a Channel> {
-        let other = |name: &ChannelName| name.begins_with(device) && !name.is_of(device);
-        self.list.iter().filter(|channel| other(&channel.name)).collect()
-    }
-
     /// The channels of `device` that are in a conversation, which is what ChanSpy's option `b` listens to.
     pub fn talking<'a>(&'a self, device: &str) -> Vec<&'a Channel> {
         let talks = |channel: &&Channel| {

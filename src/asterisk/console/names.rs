@@ -57,11 +57,6 @@ impl ChannelName {
         self.0.rsplit_once('-').is_some_and(|(of, _)| of.eq_ignore_ascii_case(device))
     }
 
-    /// Whether ChanSpy would take it for a target `device`: it compares the beginning only.
-    pub fn begins_with(&self, device: &str) -> bool {
-        self.0.get(..device.len()).is_some_and(|start| start.eq_ignore_ascii_case(device))
-    }
-
     /// What it is a half of, if it is a Local channel's.
     pub fn local(&self) -> Option<LocalHalf<'_>> {
         let rest = self.0.strip_prefix("Local/")?;
@@ -183,8 +178,6 @@ mod tests {
     fn a_device_is_told_from_one_that_only_begins_like_it() {
         let name: ChannelName = "SIP/1500-00000001".parse().expect("a name");
         assert!(!name.is_of("SIP/150") && name.is_of("SIP/1500"));
-        assert!(name.begins_with("SIP/150"), "this is what ChanSpy sees");
-        assert!(!name.begins_with("SIP/150-"), "and what the hyphen is for");
     }
 
     #[test]

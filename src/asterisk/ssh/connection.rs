@@ -93,6 +93,11 @@ impl Slots {
         self.open.load(Ordering::Relaxed)
     }
 
+    /// The most that the host ever had open.
+    pub(super) fn proven(&self) -> usize {
+        self.proven.load(Ordering::Relaxed)
+    }
+
     fn opened(&self) {
         let open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
         self.proven.fetch_max(open, Ordering::Relaxed);
@@ -101,7 +106,7 @@ impl Slots {
     /// The host allows fewer than we thought: the slot is not given back. `false`: so many were open before, so the
     /// refusal has another reason.
     pub(super) fn give_up(&self, slot: OwnedSemaphorePermit) -> bool {
-        let least = self.proven.load(Ordering::Relaxed).max(1);
+        let least = self.proven().max(1);
         let smaller = |size: usize| (size > least).then(|| size - 1);
         if self.size.fetch_update(Ordering::Relaxed, Ordering::Relaxed, smaller).is_err() {
             return false;

@@ -59,20 +59,8 @@ pub enum SshError {
     )]
     Denied { host: String, tried: String, offered: String },
 
-    /// Somebody may be between us and the host, or the host was installed anew.
-    #[error(
-        "THE HOST KEY OF {host} HAS CHANGED: it shows {presented}, but {file}:{line} has {known}; no login was tried. \
-         If the host was really installed anew, remove the old key with `{remedy}`"
-    )]
-    HostKeyChanged {
-        host: String,
-        /// Type and SHA-256 fingerprint.
-        presented: String,
-        known: String,
-        file: PathBuf,
-        line: usize,
-        remedy: String,
-    },
+    #[error("{0}")]
+    HostKeyChanged(Box<ChangedKey>),
 
     #[error("{host} shows the key {presented}, which {file}:{line} marks as revoked; no login was tried")]
     HostKeyRevoked { host: String, presented: String, file: PathBuf, line: usize },
@@ -109,6 +97,22 @@ pub enum SshError {
     Closed { host: String },
 }
 
+/// Somebody may be between us and the host, or the host was installed anew.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "THE HOST KEY OF {host} HAS CHANGED: it shows {presented}, but {file}:{line} has {known}; no login was tried. \
+     If the host was really installed anew, remove the old key with `{remedy}`"
+)]
+pub struct ChangedKey {
+    pub host: String,
+    /// Type and SHA-256 fingerprint, as `ssh-keygen -l` shows it.
+    pub presented: String,
+    pub known: String,
+    pub file: PathBuf,
+    pub line: usize,
+    pub remedy: String,
+}
+
 impl SshError {
     pub fn fate(&self) -> Fate {
         match self {
@@ -125,7 +129,7 @@ impl SshError {
             Self::ConnectTimeout { .. } => "Connection timeout",
             Self::Handshake { .. } => "Connection closed by remote host",
             Self::Denied { .. } => "Permission denied",
-            Self::HostKeyChanged { .. } | Self::HostKeyRevoked { .. } | Self::KnownHosts { .. } => {
+            Self::HostKeyChanged(_) | Self::HostKeyRevoked { .. } | Self::KnownHosts { .. } => {
                 "Host key verification failed"
             }
             Self::Paused { cause, .. } => cause.seed_text(),
@@ -145,7 +149,7 @@ impl SshError {
 
     /// It is not the host that we know.
     pub fn is_host_key(&self) -> bool {
-        matches!(self, Self::HostKeyChanged { .. } | Self::HostKeyRevoked { .. })
+        matches!(self, Self::HostKeyChanged(_) | Self::HostKeyRevoked { .. })
     }
 }
 

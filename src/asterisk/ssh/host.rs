@@ -20,8 +20,8 @@ use super::target::SshTarget;
 /// the waits between them are 5, 10 and 20 ms.
 const STILL_COUNTED: u32 = 3;
 
-/// How long to wait when the host refuses more commands than it runs, though it ran more before.
-const REFUSED_AGAIN: Duration = Duration::from_millis(50);
+/// How long to wait after a further refusal of a host that did run commands.
+const REFUSED_AGAIN: Duration = Duration::from_millis(20);
 
 /// A host that is reached by ssh. Clones are of the same host and share its connection; it is closed with the
 /// last of them. Nothing is connected before the first use.
@@ -69,10 +69,12 @@ impl SshHost {
         &self.0.label
     }
 
-    /// Connects when there is no connection; nothing is run.
+    /// Connects when there is no connection; nothing is run. It takes no longer than the limit for connecting.
     pub async fn connect(&self) -> Result<(), SshError> {
         let _entry = self.enter()?;
-        self.lease(self.deadline()).await.map(drop)
+        // The attempt keeps its own limit, and knows better why it took so long.
+        let deadline = Instant::now() + self.0.target.limits.connect * 2;
+        self.0.link.lease(deadline).await.map(drop)
     }
 
     /// Runs `command` through the user's shell at the host, without input. The time limit covers the wait for the
@@ -124,7 +126,7 @@ impl SshHost {
     async fn try_exec(&self, command: &str, deadline: Instant) -> Result<Output, SshError> {
         let mut refusals = 0;
         loop {
-            let lease = self.lease(deadline).await?;
+            let lease = self.0.link.lease(deadline).await?;
             let slot = self.slot(&lease, &lease.commands, deadline).await?;
             match self.open(&lease, Door::Command, deadline).await {
                 Ok(channel) => {
@@ -132,23 +134,9 @@ impl SshHost {
                     let patience = Patience { deadline, limit: self.0.target.limits.command };
                     return run(channel, slot, self.label(), command, patience).await;
                 }
-                Err(NotOpened::Refused(_)) if refusals < STILL_COUNTED && lease.commands.open() > 0 => {
-                    sleep(Duration::from_millis(5 << refusals)).await;
+                Err(NotOpened::Refused(why)) => {
+                    self.after_refusal(&lease, slot, refusals, why).await?;
                     refusals += 1;
-                }
-                Err(NotOpened::Refused(_)) if lease.stuck() > 0 => {
-                    self.0.link.retire(&lease, "commands that do not end take up its sessions");
-                }
-                Err(NotOpened::Refused(_)) if lease.commands.open() > 0 => {
-                    if !lease.commands.give_up(slot) {
-                        sleep(REFUSED_AGAIN).await;
-                    } else if !self.0.told_fewer.swap(true, Ordering::Relaxed) {
-                        tracing::warn!(
-                            host = %self.label(), configured = self.0.target.limits.commands_at_once,
-                            "the host allows fewer commands at once than are configured, so some wait longer; \
-                             raise MaxSessions in its sshd_config, or configure fewer"
-                        );
-                    }
                 }
                 Err(error) => {
                     return Err(self.not_opened(&lease, "a session for a command", error, deadline));
@@ -157,8 +145,39 @@ impl SshHost {
         }
     }
 
+    /// `Ok`: it is worth another try.
+    async fn after_refusal(
+        &self,
+        lease: &Lease,
+        slot: OwnedSemaphorePermit,
+        refusals: u32,
+        why: String,
+    ) -> Result<(), SshError> {
+        if refusals < STILL_COUNTED {
+            sleep(Duration::from_millis(5 << refusals)).await;
+        } else if lease.stuck() > 0 {
+            self.0.link.retire(lease, "commands that do not end take up its sessions");
+        } else if lease.commands.proven() > 0 {
+            if lease.commands.open() > 0
+                && lease.commands.give_up(slot)
+                && !self.0.told_fewer.swap(true, Ordering::Relaxed)
+            {
+                tracing::warn!(
+                    host = %self.label(), configured = self.0.target.limits.commands_at_once,
+                    "the host allows fewer commands at once than are configured, so some wait longer; \
+                     raise MaxSessions in its sshd_config, or configure fewer"
+                );
+            }
+            sleep(REFUSED_AGAIN).await;
+        } else {
+            let what = "a session for a command".to_owned();
+            return Err(SshError::ChannelRefused { host: self.label().to_owned(), what, why });
+        }
+        Ok(())
+    }
+
     async fn try_open_socket(&self, path: &str, deadline: Instant) -> Result<SshStream, SshError> {
-        let lease = self.lease(deadline).await?;
+        let lease = self.0.link.lease(deadline).await?;
         let slot = self.slot(&lease, &lease.sockets, deadline).await?;
         match self.open(&lease, Door::Socket(path.to_owned()), deadline).await {
             Ok(channel) => Ok(SshStream::new(channel, slot)),
@@ -206,11 +225,6 @@ impl SshHost {
                 Err(SshError::Busy { host: self.label().to_owned(), limit: self.0.most })
             }
         }
-    }
-
-    /// Not when the connection is already made: then this costs nothing.
-    async fn lease(&self, deadline: Instant) -> Result<Lease, SshError> {
-        self.0.link.lease(deadline).await
     }
 
     async fn slot(

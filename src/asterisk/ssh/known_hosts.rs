@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 use sha2::{Digest, Sha256};
 
-use super::error::SshError;
+use super::error::{ChangedKey, SshError};
 use super::known_line::{Line, Reading, name, read};
 
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl KnownHosts {
         }
         let same_kind = known.clone().find(|(_, line)| line.algorithm == key.algorithm().as_str());
         let Some((number, line)) = same_kind.or_else(|| known.next()) else { return Ok(false) };
-        Err(SshError::HostKeyChanged {
+        Err(SshError::HostKeyChanged(Box::new(ChangedKey {
             host: label.into(),
             presented: fingerprint(key),
             known: format!(
@@ -112,7 +112,7 @@ impl KnownHosts {
             file: self.file.clone(),
             line: *number,
             remedy: format!("ssh-keygen -R {} -f {}", quoted(name), quoted(&self.file.to_string_lossy())),
-        })
+        })))
     }
 
     /// Equal as long as nobody touches the file.
@@ -258,9 +258,8 @@ mod tests {
         let before = folder.text();
         for _ in 0..2 {
             let error = folder.check("10.0.0.1", &new).expect_err("another key");
-            let SshError::HostKeyChanged { presented, known, line, remedy, .. } = &error else {
-                panic!("{error}")
-            };
+            let SshError::HostKeyChanged(changed) = &error else { panic!("{error}") };
+            let ChangedKey { presented, known, line, remedy, .. } = &**changed;
             assert_eq!(presented, &format!("ssh-ed25519 {}", new.fingerprint(HashAlg::Sha256)));
             assert_eq!(known, &format!("ssh-ed25519 {}", old.fingerprint(HashAlg::Sha256)));
             assert_eq!(*line, 3, "comments and empty lines count");

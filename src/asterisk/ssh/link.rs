@@ -206,8 +206,9 @@ impl Link {
 
     /// The connection of the phase is of no more use. One that ended before it was of any is a failure to connect.
     fn leave(&self, phase: &mut Phase, connection: &Arc<Connection>) {
+        let alive = connection.is_alive();
         connection.retire();
-        if connection.is_alive() {
+        if alive {
             // Worn out, or suspected; not the host's fault as far as is known.
             phase.now = Now::Unused { since: Utc::now() };
             return;
@@ -237,7 +238,9 @@ impl Link {
         lease.retire();
         if matches!(&phase.now, Now::Up(current) if Arc::ptr_eq(current, lease)) {
             tracing::warn!(host = %self.label, why, "leaving this ssh connection; the next command gets a new one");
-            phase.now = Now::Unused { since: Utc::now() };
+            let host = self.label.clone();
+            phase.now = Now::Down { why: SshError::Lost { host, why: why.to_owned(), fate: Fate::NotSent } };
+            phase.down = Some((Utc::now(), ""));
         }
     }
 

@@ -25,7 +25,7 @@ mod wire;
 mod tests;
 
 pub use command::{Exit, Output};
-pub use error::{Fate, SshError, Stage};
+pub use error::{ChangedKey, Fate, SshError, Stage};
 pub use host::{SshFigures, SshHost};
 pub use known_hosts::KnownHosts;
 pub use link::SshState;

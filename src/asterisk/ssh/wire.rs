@@ -1,5 +1,8 @@
 //! The TCP connection, with a switch that cuts it at once. russh goes on with a handshake whose future was dropped,
 //! for ever when the other side is silent; only an end of the connection itself ends it.
+//!
+//! What comes is acknowledged at once. sshd leaves Nagle's algorithm on where there is no terminal (OpenSSH 9.2), so
+//! it sends the second piece of an answer only when the first one is acknowledged, for which Linux takes up to 40 ms.
 
 use std::io;
 use std::pin::Pin;
@@ -47,7 +50,12 @@ impl AsyncRead for Wire {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.reading.check(cx)?;
-        Pin::new(&mut self.tcp).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.tcp).poll_read(cx, buf);
+        if matches!(read, Poll::Ready(Ok(()))) && buf.filled().len() > before {
+            acknowledge(&self.tcp);
+        }
+        read
     }
 }
 
@@ -65,6 +73,14 @@ impl AsyncWrite for Wire {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.tcp).poll_shutdown(cx).map(|_| Ok(()))
     }
+}
+
+/// Lasts for what has come so far: Linux goes back to its own judgement. Without it all works, later.
+fn acknowledge(tcp: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _late = rustix::net::sockopt::set_tcp_quickack(tcp, true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = tcp;
 }
 
 #[cfg(test)]

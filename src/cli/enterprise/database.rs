@@ -10,7 +10,9 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::super::{ConfigArgs, office::directory_config};
 use crate::{
+    config::{self, Config, environment},
     enterprises::{Directory, DirectoryConfig},
     secret::Secret,
 };
@@ -18,7 +20,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The database")]
 pub(super) struct DatabaseArgs {
-    /// postgres://user@host:5432/database or sqlite:///path; other users may see it in the list of processes, so a
+    /// postgres://user@host:5432/database or sqlite:///path [default: `office.database` of the configuration]; other users may see it in the list of processes, so a
     /// password goes into the file
     #[arg(long, env = "NOVOFON_BOT_OFFICE__DATABASE", value_name = "URL", hide_env_values = true, value_parser = secret)]
     database: Option<Secret>,
@@ -30,15 +32,28 @@ pub(super) struct DatabaseArgs {
         hide_env_values = true
     )]
     database_password_file: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 impl DatabaseArgs {
     pub(super) fn directory(&self) -> anyhow::Result<Directory> {
         let Some(url) = self.database.clone().filter(|url| !url.expose().is_empty()) else {
-            bail!("no database is named; give --database URL, or set NOVOFON_BOT_OFFICE__DATABASE");
+            return Ok(Directory::for_orders(directory_config(&self.office()?))?);
         };
         let password = self.database_password_file.as_deref().map(secret_of_file).transpose()?;
         Ok(Directory::for_orders(DirectoryConfig { password, ..DirectoryConfig::new(url) })?)
+    }
+
+    /// The section `[office]` of the configuration.
+    pub(super) fn office(&self) -> anyhow::Result<config::Office> {
+        let loaded = Config::load(self.config.config.as_deref(), environment())?;
+        match loaded.config.office {
+            Some(office) => Ok(office),
+            None => bail!(
+                "no database is named; set `office.database` in the configuration, or give --database URL"
+            ),
+        }
     }
 }
 

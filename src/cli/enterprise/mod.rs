@@ -4,6 +4,7 @@
 mod add;
 mod database;
 mod list;
+mod test;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,9 @@ enum Order {
     Disable(OneArgs),
     /// Let a disabled enterprise in again
     Enable(OneArgs),
+    /// Reach an enterprise's host by every way that is set up, and say what works; no call is placed
+    #[command(after_help = test::EXAMPLES)]
+    Test(OneArgs),
     /// Give an enterprise a new secret and print it; the old one is nobody's from now on
     RotateSecret(OneArgs),
 }
@@ -60,6 +64,7 @@ pub(super) fn run(args: EnterpriseArgs, text: Text) -> anyhow::Result<ExitCode> 
             Order::List(args) => list::run(args, text).await,
             Order::Disable(args) => disable(args, text).await,
             Order::Enable(args) => enable(args, text).await,
+            Order::Test(args) => test::run(args, text).await,
             Order::RotateSecret(args) => rotate_secret(args, text).await,
         }
     });

@@ -221,8 +221,13 @@ pub(super) async fn run(way: Weak<Inner>) {
             }
         }
         let pause = if inner.line.is_by_socket() { BY_SOCKET } else { BY_PROCESS };
+        let wake = inner.wake.clone();
         drop(inner);
-        tokio::time::sleep(pause).await;
+        // A new call is looked for at once: its first channel lives only until both sides talk.
+        tokio::select! {
+            () = wake.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
     }
 }
 

@@ -45,7 +45,7 @@ struct Inner {
     line: Line,
     followed: Mutex<HashMap<CallId, Followed>>,
     /// A call is to be followed.
-    wake: Notify,
+    wake: Arc<Notify>,
     /// One originate an extension at a time, so that its channel can be told from another's.
     gates: Mutex<HashMap<Extension, Arc<AsyncMutex<()>>>>,
     inboxes: Inboxes,
@@ -78,7 +78,7 @@ impl SshWay {
             unfit,
             line: Line::new(SshHost::new(target), ssh.socket.clone()),
             followed: Mutex::default(),
-            wake: Notify::new(),
+            wake: Arc::default(),
             gates: Mutex::default(),
             inboxes,
             stop,
@@ -105,11 +105,7 @@ impl SshWay {
                 inner.order(dial, order).await?
             }
             What::Listen { target, mode } => {
-                // What would be listened to besides, because its name begins alike, is to be seen first.
-                let device = order.technology.device(target);
-                let before = inner.channels().await?;
-                let exact = !before.neighbours(&device).is_empty();
-                let target = SpyTarget { technology: order.technology, extension: target.clone(), exact };
+                let target = SpyTarget { technology: order.technology, extension: target.clone() };
                 let spy = Command::Spy { listener: order.extension.clone(), target, mode: *mode, context };
                 inner.order(spy, order).await?
             }

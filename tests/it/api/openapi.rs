@@ -27,6 +27,20 @@ async fn the_openapi_document_is_the_committed_one() {
     );
 }
 
+#[test]
+fn the_document_of_the_office_api_is_the_committed_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi-office.json");
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(&path, api::office::openapi_json()).expect("docs/ can be written");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == api::office::openapi_json(),
+        "docs/openapi-office.json is not what the server serves; look at the change you made, then run \
+         `UPDATE_OPENAPI=1 cargo nextest run openapi` and commit the file"
+    );
+}
+
 #[tokio::test]
 async fn every_operation_tells_its_errors() {
     let bot = Bot::start().await;

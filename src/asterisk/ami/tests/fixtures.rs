@@ -119,6 +119,10 @@ fn every_channel_of_a_call_has_our_id_as_its_linkedid_and_ends() {
                 assert_eq!(channel.linkedid, seen.call, "{version}/{name}: {channel:?}");
                 assert!(seen.gone.contains(&channel.uniqueid), "{version}/{name}: {channel:?} is not over");
             }
+            for event in events(version, name) {
+                let is_of_call = matches!(event, Event::FullyBooted) || event.linkedid() == Some(&seen.call);
+                assert!(is_of_call, "{version}/{name}: {event:?}");
+            }
             assert_eq!(seen.began[1].uniqueid, format!("{};2", seen.call), "{version}/{name}");
         }
     }

@@ -83,6 +83,62 @@ async fn whoever_holds_it_keeps_it() {
 }
 
 #[tokio::test]
+async fn one_that_is_used_again_and_again_does_not_sleep_between() {
+    let peer = Peer::start().await;
+    let mut client = Client::start(AmiTarget { idle: Some(Duration::from_millis(400)), ..target(peer.addr) });
+    let start = Instant::now();
+    let serve = async {
+        let mut asterisk = peer.let_in().await;
+        while let Some(action) = asterisk.any_action().await {
+            asterisk.answer(&action, "Success", "").await;
+        }
+    };
+    let ask = async {
+        while start.elapsed() < Duration::from_millis(1000) {
+            client.ami.ping().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(booted(&mut client).await, 1);
+        assert!(matches!(client.next().await, AmiLink::Asleep));
+        assert!(start.elapsed() >= Duration::from_millis(1000));
+    };
+    tokio::join!(serve, ask);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_action_in_the_moment_of_falling_asleep_wakes_it_again() {
+    let peer = Peer::start().await;
+    let mut client = Client::start(AmiTarget { idle: Some(Duration::from_micros(300)), ..target(peer.addr) });
+    let serve = tokio::spawn(async move {
+        loop {
+            let mut asterisk = peer.let_in().await;
+            tokio::spawn(async move {
+                while let Some(action) = asterisk.any_action().await {
+                    asterisk.answer(&action, "Success", "").await;
+                }
+            });
+        }
+    });
+    let ami = client.ami.clone();
+    let asked = tokio::spawn(async move {
+        for number in 0..400 {
+            ami.ping().await.unwrap();
+            tokio::time::sleep(Duration::from_micros(number % 40 * 50)).await;
+        }
+    });
+    let listen = async {
+        while let Some(link) = client.links.recv().await {
+            assert!(!matches!(link, AmiLink::Down { .. }))
+        }
+    };
+    tokio::select! {
+        asked = asked => asked.unwrap(),
+        () = listen => panic!("the supervisor has ended"),
+    }
+    serve.abort();
+}
+
+#[tokio::test]
 async fn a_host_that_is_away_is_not_tried_for_ever() {
     let peer = Peer::start().await;
     let addr = peer.addr;
@@ -201,6 +257,24 @@ async fn an_event_that_is_broken_or_too_long_is_told_and_the_next_is_read() {
         }
     }
     assert!(matches!(client.event().await, Event::Hangup(hangup) if hangup.cause == Some(16)));
+}
+
+#[tokio::test]
+async fn a_new_name_of_a_channel_is_told() {
+    let peer = Peer::start().await;
+    let mut client = Client::start(target(peer.addr));
+    let mut asterisk = peer.let_in().await;
+    booted(&mut client).await;
+    asterisk
+        .write("Event: Rename\r\nChannel: PJSIP/150-1\r\nNewname: PJSIP/150-2\r\nUniqueid: 1.1\r\n\r\n")
+        .await;
+    match client.event().await {
+        Event::Rename(rename) => assert_eq!(
+            (rename.uniqueid.as_str(), rename.old_name.as_str(), rename.new_name.as_str()),
+            ("1.1", "PJSIP/150-1", "PJSIP/150-2")
+        ),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

@@ -111,6 +111,19 @@ async fn a_greeting_without_an_end_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn events_without_an_end_before_the_login_are_not_kept() {
+    let peer = Peer::start().await;
+    let mut client = Client::start(target(peer.addr));
+    let mut stranger = peer.accept().await;
+    stranger.write(BANNER).await;
+    stranger.expect("Challenge").await;
+    let event = peer::channel_event("Newstate", "1.1", "");
+    let (flooded, reason) = tokio::join!(stranger.flood(event.as_bytes()), client.down());
+    assert!(flooded.is_err());
+    assert!(reason.contains("is it Asterisk that listens there"), "{reason}");
+}
+
+#[tokio::test]
 async fn one_that_does_not_let_us_in_is_given_up_in_time() {
     let peer = Peer::start().await;
     let mut client =

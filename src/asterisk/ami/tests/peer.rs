@@ -35,6 +35,7 @@ impl Peer {
     pub(super) async fn accept(&self) -> Conversation {
         let accepted = tokio::time::timeout(PATIENCE, self.listener.accept()).await;
         let (stream, _) = accepted.expect("nobody connects").unwrap();
+        stream.set_nodelay(true).unwrap();
         Conversation { stream, framer: Framer::default() }
     }
 

@@ -20,6 +20,7 @@ fn call() -> Originate {
         timeout_secs: Some(60),
         channel_id: "c1".into(),
         other_channel_id: Some("c1;2".into()),
+        formats: Some("alaw,slin"),
         variables: BTreeMap::from([("CALL".to_owned(), "c1".to_owned())]),
     }
 }
@@ -49,7 +50,7 @@ async fn originate_over_http_says_everything() {
         body,
         json!({
             "endpoint": "Local/+79522675444@outgoing", "app": "novofon bot", "appArgs": "call,1", "timeout": 60,
-            "channelId": "c1", "otherChannelId": "c1;2", "variables": {"CALL": "c1"},
+            "channelId": "c1", "otherChannelId": "c1;2", "formats": "alaw,slin", "variables": {"CALL": "c1"},
         })
     );
 }

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# All services of novofon-bot at once. See --help.
+# shellcheck source-path=SCRIPTDIR
+set -uo pipefail
+
+HERE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+# shellcheck source=lib/asterisk.sh
+. "$HERE/lib/asterisk.sh"
+# shellcheck source=lib/service.sh
+. "$HERE/lib/service.sh"
+
+usage() {
+  t "Использование: ./all.sh start|stop|restart|status
+
+Все сервисы сразу. Это один процесс novofon-bot с двумя API: основным (http.listen) и API для предприятий
+(office.listen; если задан office.database). Код выхода status: 0 — всё работает, 3 — не работает, 1 — что-то не
+отвечает. Переменные окружения — те же, что у asterisk.sh (./asterisk.sh --help).
+" "Usage: ./all.sh start|stop|restart|status
+
+All services at once. That is one process, novofon-bot, with two APIs: the main one (http.listen) and the one for
+enterprises (office.listen, where office.database is set). Exit status of status: 0 all runs, 3 it doesn't run, 1
+something does not answer. The environment's variables are those of asterisk.sh (./asterisk.sh --help).
+"
+}
+
+show_apis() {
+  local code=0
+  show_api "основной API" "main API" "$MAIN_API" main_answers || code=1
+  if [[ -n $OFFICE_API ]]; then
+    show_api "API для предприятий" "API for enterprises" "$OFFICE_API" office_answers || code=1
+  else
+    note "API для предприятий: не настроен (office.database)" "API for enterprises: not set up (office.database)"
+  fi
+  return "$code"
+}
+
+show_api() { # RUSSIAN ENGLISH URL TEST
+  if "$4"; then good "$1: $3" "$2: $3"; else bad "$1: $3 не отвечает" "$2: $3 does not answer"; return 1; fi
+}
+
+status() {
+  local pid
+  if ! pid=$(service_pid); then
+    printf '✗ %s\n' "$(t "novofon-bot не работает: ./all.sh start" "novofon-bot does not run: ./all.sh start")"
+    return "$NOT_RUNNING"
+  fi
+  good "novofon-bot работает (pid $pid)" "novofon-bot runs (pid $pid)"
+  show_apis
+}
+
+case ${1:-} in
+  start | stop | restart | status) (($# == 1)) || { usage >&2; exit "$USAGE"; } ;;
+  -h | --help | help) usage; exit ;;
+  *) usage >&2; exit "$USAGE" ;;
+esac
+look_around
+case $1 in
+  start) need_config; need_curl; start_service && show_apis ;;
+  stop) stop_service ;;
+  restart) need_config; need_curl; stop_service && start_service && show_apis ;;
+  status) need_curl; status ;;
+esac

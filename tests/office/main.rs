@@ -1,0 +1,17 @@
+//! The office API as a whole: `novofon-bot serve` as a child process, two enterprises with an Asterisk and an
+//! sshd each, a PostgreSQL, and phones that are really connected, or not, whatever is said about them.
+//!
+//! One file a behaviour. `scripts/offices` brings the laboratory up, which needs root; where that fails, so do the
+//! tests.
+
+mod connect;
+mod limits;
+mod monitor;
+mod outcomes;
+mod own;
+mod restart;
+mod seed;
+mod support;
+
+/// Where the laboratory is: its folder in `.lab`, and its first address if nobody has brought it up elsewhere.
+const LAB: (&str, &str) = ("office", "127.0.3.2");

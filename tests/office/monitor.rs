@@ -1,0 +1,227 @@
+//! Monitoring: who hears whom, measured by the tones that each phone plays, by each way to the host; when it is
+//! refused, how it is ended, and what is left of it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{
+    Bot, Client, Desk, Lab, Phone, Way, by_each_way,
+    desk::{EXTERNAL_TONE, until_all_hear},
+    end,
+};
+
+/// Two phones and a bot at their office.
+async fn ready(way: Way) -> ([Desk; 2], Bot, Client) {
+    let lab = Lab::shared().await;
+    let desks = lab.two_desks().await;
+    let bot = Bot::start(&lab, desks[0].office, way, &[]).await;
+    let client = bot.client(desks[0].office);
+    (desks, bot, client)
+}
+
+/// The listener is ended by its record, and the call that was listened to goes on.
+async fn assert_ended(client: &Client, id: &str, listener: &Phone) {
+    assert_eq!(client.hang_up(id).await.status, 200);
+    listener.until_free().await;
+    let call = client.until_ended(id).await;
+    assert!(end(&call).starts_with("completed hung_up api answered"), "{call:?}\n{}", client.story(id).await);
+}
+
+/// Both in the call hear what the mode says, and the listener hears both.
+async fn assert_heard(talk: [&Phone; 2], tones: [u16; 2], listener: &Desk, mode: &str) {
+    let [target, number] = talk;
+    let mut at_target = vec![EXTERNAL_TONE];
+    let mut at_number = vec![tones[0]];
+    if mode != "spy" {
+        at_target.push(tones[1]);
+    }
+    if mode == "barge" {
+        at_number.push(tones[1]);
+    }
+    let at_listener = [tones[0], EXTERNAL_TONE];
+    until_all_hear(&[(target, &at_target), (number, &at_number), (listener, &at_listener)]).await;
+}
+
+async fn who_hears_whom(way: Way) {
+    let ([target, listener], bot, client) = ready(way).await;
+    let number = target.number("0200");
+    let talk = client.place_answered(&target.name, &number).await;
+    for (action, name, mode) in
+        [("09", "подслушивание", "spy"), ("01", "суфлирование", "whisper"), ("02", "вмешательство", "barge")]
+    {
+        let answer = client.monitor(action, &target.name, &listener.name, &[("wait", "answered")]).await;
+        let (id, record) = (answer.call_id(), answer.call());
+        let said = answer.json();
+        assert_eq!(
+            said["message"],
+            format!("Monitoring initiated successfully: {name} for PJSIP/{}", target.name)
+        );
+        assert_eq!((record.status().as_str(), record.text("phone")), ("answered", target.name.clone()));
+        let office = record.field("office");
+        assert_eq!(
+            (&office["kind"], &office["mode"], &office["extension"], &office["connected"], &office["way"]),
+            (&json!("monitor"), &json!(mode), &json!(listener.name), &json!(true), &json!(way.taken()))
+        );
+        listener.until_connected().await;
+        assert_heard([&target, &number], [target.tone(), listener.tone()], &listener, mode).await;
+        let log = bot.log_text();
+        let audit = log.lines().find(|line| line.contains("audit") && line.contains(&id));
+        let audit = audit.unwrap_or_else(|| panic!("no audit of {id}"));
+        for part in [client_number(&target), &listener.name, &target.name, action] {
+            assert!(audit.contains(part), "no {part} in {audit}");
+        }
+        assert_ended(&client, &id, &listener).await;
+        assert_eq!(client.call(&talk.id()).await.status(), "answered");
+    }
+    // Nothing of it is left in the ears of the two.
+    until_all_hear(&[(&target, &[EXTERNAL_TONE]), (&number, &[target.tone()])]).await;
+    client.hang_up(&talk.id()).await;
+    target.until_free().await;
+    assert_eq!(
+        (number.arrivals().await, client.until_ended(&talk.id()).await.status()),
+        (1, "completed".into())
+    );
+}
+
+/// The number of the office's enterprise.
+fn client_number(desk: &Desk) -> &'static str {
+    if desk.office == "june" { "0367" } else { "0368" }
+}
+
+/// By POST it is refused when there is nothing to listen to; by GET the order is given all the same, as it always was.
+async fn a_target_that_is_not_in_a_call(way: Way) {
+    let ([target, listener], _bot, client) = ready(way).await;
+    let order = json!({"action": "09", "target": target.name, "monitor_from": listener.name});
+    let before = listener.arrivals().await;
+    let refused = client.post("/api/monitor", order.clone()).await;
+    assert_eq!(
+        (refused.status, refused.detail()),
+        (409, format!("Extension {} is not in a call", target.name))
+    );
+    // Ringing is no call yet.
+    let number = target.number("0200");
+    target.does("ring").await;
+    let ringing = client.place(&target.name, &number).await;
+    target.until_rings().await;
+    assert_eq!(client.post("/api/monitor", order.clone()).await.status, 409);
+    client.hang_up(&ringing).await;
+    target.until_free().await;
+    assert_eq!(listener.arrivals().await, before, "the listener was called");
+    let calls = client.get("/api/calls").await.json();
+    assert_eq!(
+        calls["calls"].as_array().map(Vec::len),
+        Some(1),
+        "a refused monitoring has no record: {calls}"
+    );
+
+    let id = client.monitor("09", &target.name, &listener.name, &[]).await.call_id();
+    listener.until_connected().await;
+    client.hang_up(&id).await;
+    listener.until_free().await;
+    client.until_ended(&id).await;
+    assert_eq!(listener.arrivals().await, before + 1);
+
+    target.does("answer").await;
+    let talk = client.place_answered(&target.name, &number).await;
+    let id = client.post("/api/monitor", order).await.call_id();
+    listener.until_connected().await;
+    assert_ended(&client, &id, &listener).await;
+    client.hang_up(&talk.id()).await;
+    target.until_free().await;
+}
+
+/// Channels are told by the beginning of their names, and that of 1500's begins with 150.
+async fn an_extension_whose_number_begins_alike(way: Way) {
+    let lab = Lab::shared().await;
+    let [target, listener, other] = lab.desks("june", ["150", "151", "1500"]).await;
+    let bot = Bot::start(&lab, "june", way, &[]).await;
+    let client = bot.client("june");
+    let (number, others) = (target.number("0200"), target.number("0201"));
+    let others_talk = client.place_answered(&other.name, &others).await;
+    let order = json!({"action": "09", "target": target.name, "monitor_from": listener.name});
+    assert_eq!(client.post("/api/monitor", order).await.status, 409, "1500 is in a call, 150 is not");
+    let calls = client.get("/api/extensions/150/calls").await.json();
+    assert_eq!(calls, json!({"extension": "150", "calls": []}));
+
+    let talk = client.place_answered(&target.name, &number).await;
+    let spy = client.monitor("09", &target.name, &listener.name, &[("wait", "answered")]).await.call_id();
+    listener.until_connected().await;
+    until_all_hear(&[(&listener, &[target.tone(), EXTERNAL_TONE]), (&others, &[other.tone()])]).await;
+    // The call that is listened to is over: the other one is still not listened to.
+    client.hang_up(&talk.id()).await;
+    target.until_free().await;
+    assert_does_not_hear(&lab, &listener, other.tone()).await;
+    client.hang_up(&spy).await;
+    client.hang_up(&others_talk.id()).await;
+    other.until_free().await;
+    listener.until_free().await;
+
+    // The same, with the other one's call to come.
+    let talk = client.place_answered(&target.name, &number).await;
+    let spy = client.monitor("09", &target.name, &listener.name, &[("wait", "answered")]).await.call_id();
+    listener.until_connected().await;
+    until_all_hear(&[(&listener, &[target.tone(), EXTERNAL_TONE])]).await;
+    let others_talk = client.place_answered(&other.name, &others).await;
+    client.hang_up(&talk.id()).await;
+    target.until_free().await;
+    assert_does_not_hear(&lab, &listener, other.tone()).await;
+    client.hang_up(&spy).await;
+    client.hang_up(&others_talk.id()).await;
+    listener.until_free().await;
+    other.until_free().await;
+}
+
+/// Whether it still listens or not, it hears nothing of that for two seconds.
+async fn assert_does_not_hear(lab: &Lab, listener: &Desk, tone: u16) {
+    let phone = format!("{}/{}", listener.office, listener.name);
+    for _ in 0..2 {
+        match lab.try_run("listen", &["1", &phone]).await {
+            Ok(line) => {
+                let heard: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+                let level = heard["db"][tone.to_string()].as_f64().expect("a level");
+                assert!(level < -50.0, "{} hears {tone} Hz: {line}", listener.name);
+            }
+            // It is in no call any more.
+            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+        }
+    }
+}
+
+/// The call that is listened to ends, or the listener does.
+async fn how_it_ends(way: Way) {
+    let ([target, listener], _bot, client) = ready(way).await;
+    let number = target.number("0200");
+    let talk = client.place_answered(&target.name, &number).await;
+    let spy = client.monitor("09", &target.name, &listener.name, &[("wait", "answered")]).await.call_id();
+    listener.until_connected().await;
+    listener.hang_up().await;
+    let call = client.until_ended(&spy).await;
+    let by = if way.tells_all() { "extension" } else { "unknown" };
+    assert!(
+        end(&call).starts_with(&format!("completed hung_up {by} answered")),
+        "{call:?}\n{}",
+        client.story(&spy).await
+    );
+    assert_eq!(client.call(&talk.id()).await.status(), "answered");
+
+    // Nobody picks the listener's phone up.
+    for (behaviour, told) in
+        [("busy", "failed extension_busy extension"), ("decline", "failed extension_declined extension")]
+    {
+        listener.does(behaviour).await;
+        let spy = client.monitor("09", &target.name, &listener.name, &[]).await.call_id();
+        let call = client.until_ended(&spy).await;
+        let expected = if way.tells_all() { told } else { "unknown not_connected unknown" };
+        assert!(end(&call).starts_with(expected), "{behaviour}: {call:?}\n{}", client.story(&spy).await);
+    }
+    client.hang_up(&talk.id()).await;
+    target.until_free().await;
+}
+
+by_each_way!(
+    who_hears_whom,
+    a_target_that_is_not_in_a_call,
+    an_extension_whose_number_begins_alike,
+    how_it_ends
+);

@@ -1,0 +1,165 @@
+//! How calls end that nobody talked in: what the phones do, and what the record says of it. AMI and ARI tell why;
+//! over SSH there is nothing to be seen of that, and nothing is claimed.
+
+use futures_util::future::join_all;
+
+use crate::support::{Bot, Client, Desk, Lab, Way, by_each_way, end};
+
+/// What the extension's phone does | the end, with reached. The number is never dialed.
+const DESKS: [(&str, &str); 3] = [
+    ("busy", "failed extension_busy extension none"),
+    ("decline", "failed extension_declined extension none"),
+    ("off", "failed extension_unavailable pbx none"),
+];
+
+/// Last digits of the number | status reason ended_by reached sip_code q850_cause
+const NUMBERS: [(&str, &str); 10] = [
+    ("0486", "busy busy callee trying 486 17"),
+    ("1486", "busy busy callee ringing 486 17"),
+    ("0600", "busy busy callee trying 600 17"),
+    ("0603", "rejected declined callee trying 603 21"),
+    ("1603", "rejected declined callee ringing 603 21"),
+    ("0404", "failed number_invalid carrier trying 404 1"),
+    ("0403", "failed carrier_forbidden carrier trying 403 21"),
+    ("0480", "unavailable unavailable carrier trying 480 19"),
+    ("1480", "no_answer no_answer carrier ringing 480 19"),
+    ("0503", "failed carrier_overloaded carrier trying 503 34"),
+];
+
+const NOT_SEEN: &str = "unknown not_connected unknown";
+
+/// The end is this one, and the timeline is shown if it is not.
+async fn assert_end(client: &Client, id: &str, expected: &str) {
+    let call = client.until_ended(id).await;
+    let got = end(&call);
+    assert_eq!(got, expected, "{call:?}\n{}", client.story(id).await);
+}
+
+/// A phone, a bot that reaches its office by this way, and a client.
+async fn ready(way: Way, settings: &[(&str, &str)]) -> (Desk, Bot, Client) {
+    let lab = Lab::shared().await;
+    let desk = lab.desk().await;
+    let bot = Bot::start(&lab, desk.office, way, settings).await;
+    let client = bot.client(desk.office);
+    (desk, bot, client)
+}
+
+async fn what_the_extension_does(way: Way) {
+    let (desk, _bot, client) = ready(way, &[]).await;
+    let number = desk.number("0200");
+    for (behaviour, told) in DESKS {
+        desk.does(behaviour).await;
+        let call = client.place(&desk.name, &number).await;
+        let expected = if way.tells_all() { told.to_owned() } else { format!("{NOT_SEEN} none") };
+        assert_end(&client, &call, &expected).await;
+    }
+    desk.does("answer").await;
+    assert_eq!(number.arrivals().await, 0, "the number was dialed without the extension");
+}
+
+async fn what_the_number_does(way: Way) {
+    let (desk, _bot, client) = ready(way, &[]).await;
+    let ends = join_all(NUMBERS.iter().map(async |(digits, told)| {
+        let number = desk.number(digits);
+        let call = client.place_and_wait(&desk.name, &number).await;
+        let expected = match way.tells_all() {
+            true => (*told).to_owned(),
+            // What was seen of it in passing depends on when it was looked at.
+            false => format!("{NOT_SEEN} {}", call.text("reached")),
+        };
+        let story = client.story(&call.id()).await;
+        let arrivals = number.arrivals().await;
+        let is_right = end(&call) == expected && arrivals == 1;
+        (!is_right).then(|| {
+            format!("{digits}: {arrivals} calls came\nexpected {expected}\n     got {}\n{story}", end(&call))
+        })
+    }))
+    .await;
+    let wrong: Vec<String> = ends.into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "by {way:?}: {}", wrong.join("\n"));
+}
+
+/// It rings and rings, and somebody ends that: us on behalf of the client, or the caller.
+async fn what_ends_the_ringing(way: Way) {
+    let (desk, _bot, client) = ready(way, &[]).await;
+    let number = desk.number("0180");
+    let call = client.place(&desk.name, &number).await;
+    client.until_status(&call, "ringing").await;
+    client.hang_up(&call).await;
+    number.until_free().await;
+    desk.until_free().await;
+    let cause = if way.tells_all() { " - 16" } else { "" };
+    assert_end(&client, &call, &format!("canceled hung_up api ringing{cause}")).await;
+
+    let call = client.place(&desk.name, &number).await;
+    client.until_status(&call, "ringing").await;
+    desk.hang_up().await;
+    let expected = match way.tells_all() {
+        true => "canceled hung_up extension ringing - 16".to_owned(),
+        false => format!("{NOT_SEEN} ringing"),
+    };
+    assert_end(&client, &call, &expected).await;
+    number.until_free().await;
+
+    // The extension's own phone still rings.
+    desk.does("ring").await;
+    let call = client.place(&desk.name, &number).await;
+    desk.until_rings().await;
+    client.hang_up(&call).await;
+    desk.until_free().await;
+    assert_end(&client, &call, "canceled hung_up api none").await;
+    assert_eq!(number.arrivals().await, 2);
+}
+
+/// Our own time for both sides to be connected.
+async fn time_is_over(way: Way) {
+    let (desk, _bot, client) = ready(way, &[("office.ring_timeout", "5")]).await;
+    let number = desk.number("0180");
+    let call = client.place_and_wait(&desk.name, &number).await;
+    let cause = if way.tells_all() { " - 16" } else { "" };
+    assert_end(&client, &call.id(), &format!("no_answer ring_timeout limit ringing{cause}")).await;
+    number.until_free().await;
+    desk.until_free().await;
+
+    desk.does("ring").await;
+    let call = client.place_and_wait(&desk.name, &number).await;
+    assert_end(&client, &call.id(), "failed extension_no_answer limit none").await;
+    desk.until_free().await;
+    assert_eq!(number.arrivals().await, 1);
+}
+
+/// The dialplan has a time of its own for the extension (20 s in the laboratory), and no entry for `9`.
+async fn what_the_dialplan_does(way: Way) {
+    let (desk, _bot, client) = ready(way, &[]).await;
+    desk.does("ring").await;
+    let number = desk.number("0200");
+    let rings = client.place(&desk.name, &number).await;
+    let nobody = client.make_call("9", &number, &[]).await;
+    if nobody.status == 200 {
+        let expected = if way.tells_all() {
+            "failed extension_unavailable pbx none".to_owned()
+        } else {
+            format!("{NOT_SEEN} none")
+        };
+        assert_end(&client, &nobody.call_id(), &expected).await;
+    } else {
+        assert_eq!(nobody.status, 500, "{}", nobody.text);
+        assert_end(&client, nobody.header("x-call-id").expect("its record"), "failed host_refused pbx none")
+            .await;
+    }
+    let expected = if way.tells_all() {
+        "failed extension_no_answer pbx none".to_owned()
+    } else {
+        format!("{NOT_SEEN} none")
+    };
+    assert_end(&client, &rings, &expected).await;
+    assert_eq!(number.arrivals().await, 0);
+}
+
+by_each_way!(
+    what_the_extension_does,
+    what_the_number_does,
+    what_ends_the_ringing,
+    time_is_over,
+    what_the_dialplan_does
+);

@@ -1,0 +1,201 @@
+//! What an enterprise sees: its own calls, as they happen, and nothing of another's, even at the same host.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
+
+use crate::support::{Bot, Client, Desk, Lab, SOON, Way, end, until};
+
+/// Two enterprises at one host, each with one of the extensions.
+async fn two() -> ([Desk; 2], Bot, [Client; 2]) {
+    let lab = Lab::shared().await;
+    let desks = lab.two_desks().await;
+    let office = desks[0].office;
+    let mut bot = Bot::stopped(&lab, office, Way::Ami, &[]);
+    let secrets = ["1".repeat(32), "2".repeat(32)];
+    let host = lab.office(office, "IP");
+    bot.has_enterprises(
+        &[
+            &["0001", "one", host, "--extensions", "150", "--secret-file", "one"],
+            &["0002", "two", host, "--extensions", "151-152", "--secret-file", "two"],
+        ],
+        &[("one", &secrets[0]), ("two", &secrets[1])],
+    );
+    bot.launch();
+    bot.until_live().await;
+    let clients = secrets.each_ref().map(|secret| bot.client_with(secret));
+    (desks, bot, clients)
+}
+
+/// The ids of a list.
+async fn listed(client: &Client, query: &str) -> Vec<String> {
+    let answer = client.get(&format!("/api/calls{query}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let calls = answer.json();
+    let id = |call: &Value| call["id"].as_str().expect("an id").to_owned();
+    calls["calls"].as_array().expect("a list").iter().map(id).collect()
+}
+
+#[tokio::test]
+async fn calls_of_another_enterprise_are_as_good_as_none() {
+    let ([first, second], bot, [one, two]) = two().await;
+    let (number, others) = (first.number("0200"), second.number("0200"));
+    let call = one.place_answered(&first.name, &number).await.id();
+    let other = two.place_answered(&second.name, &others).await.id();
+    assert_eq!(listed(&one, "").await, [call.as_str()]);
+    assert_eq!(listed(&two, "").await, [other.as_str()]);
+    assert_eq!(listed(&two, &format!("?phone={}", number.name)).await, [""; 0]);
+    for path in ["", "/timeline", "/events"] {
+        let answer = two.get(&format!("/api/calls/{call}{path}")).await;
+        assert_eq!((answer.status, answer.detail()), (404, format!("Call {call} not found")), "{path}");
+    }
+    assert_eq!(two.hang_up(&call).await.status, 404);
+    assert_eq!(one.call(&call).await.status(), "answered");
+    first.until_connected().await;
+    number.until_connected().await;
+
+    // The bot's owner sees all, with what makes it an office's.
+    let seen = bot.main.call(&call).await;
+    let office = seen.field("office");
+    assert_eq!((&office["enterprise"], &office["enterprise_name"]), (&json!("0001"), &json!("one")));
+    assert_eq!(bot.main.calls().await.len(), 2);
+
+    // By status, while it lasts and after.
+    assert_eq!(listed(&one, "?status=answered").await, [call.as_str()]);
+    one.hang_up(&call).await;
+    one.until_ended(&call).await;
+    assert_eq!(listed(&one, "?status=answered").await, [""; 0]);
+    assert_eq!(listed(&one, "?status=ringing,completed").await, [call.as_str()]);
+    assert_eq!(two.call(&other).await.status(), "answered");
+    // Its owner may end it too.
+    bot.main.hang_up(&other).await;
+    let ended = two.until_ended(&other).await;
+    assert_eq!(end(&ended), "completed hung_up api answered - 16");
+    second.until_free().await;
+}
+
+#[tokio::test]
+async fn extensions_of_another_enterprise_are_forbidden() {
+    let ([first, second], _bot, [one, two]) = two().await;
+    let number = first.number("0200");
+    let call = one.place_answered(&first.name, &number).await.id();
+    let before = second.arrivals().await;
+    let forbidden = |extension: &str, enterprise: &str| {
+        (403, format!("Extension {extension} does not belong to {enterprise}"))
+    };
+    let answers = [
+        (two.make_call("150", &number, &[]).await, forbidden("150", "two")),
+        (one.make_call("1500", &number, &[]).await, forbidden("1500", "one")),
+        (two.monitor("09", "150", "151", &[]).await, forbidden("150", "two")),
+        (one.monitor("09", "150", "151", &[]).await, forbidden("151", "one")),
+        (two.get("/api/extensions/150/calls").await, forbidden("150", "two")),
+        (two.get("/api/extensions/153/calls").await, forbidden("153", "two")),
+    ];
+    for (answer, expected) in answers {
+        assert_eq!((answer.status, answer.detail()), expected);
+    }
+    let order = json!({"action": "02", "target": "150", "monitor_from": "151"});
+    assert_eq!(two.post("/api/monitor", order).await.status, 403);
+    assert_eq!((second.arrivals().await - before, number.arrivals().await), (0, 1));
+    assert_eq!(listed(&two, "").await, [""; 0]);
+    let busy = one.get("/api/extensions/150/calls").await.json();
+    assert_eq!(busy["calls"][0]["call_id"], json!(call));
+    one.hang_up(&call).await;
+    first.until_free().await;
+}
+
+/// A call that the phone made by itself is shown, and is nobody's.
+#[tokio::test]
+async fn what_an_extension_does_is_told_whoever_began_it() {
+    let ([first, _second], _bot, [one, _two]) = two().await;
+    let number = first.number("0200");
+    first.dials(&number).await;
+    first.until_connected().await;
+    let busy = until("it talks", SOON, async || {
+        let busy = one.get("/api/extensions/150/calls").await.json();
+        if busy["calls"][0]["talking"] == true { Ok(busy) } else { Err(busy.to_string()) }
+    })
+    .await;
+    let call = &busy["calls"][0];
+    assert_eq!((&call["with"], &call["call_id"]), (&json!(number.name), &Value::Null), "{busy}");
+    assert_eq!(listed(&one, "").await, [""; 0]);
+    first.hang_up().await;
+    number.until_free().await;
+    until("it is idle", SOON, async || {
+        let busy = one.get("/api/extensions/150/calls").await.json();
+        if busy == json!({"extension": "150", "calls": []}) { Ok(()) } else { Err(busy.to_string()) }
+    })
+    .await;
+}
+
+/// The messages of a live status until one is the end of a call, or until nothing comes any more.
+async fn live(bot: &Bot, client: &Client) -> impl AsyncFnMut(Duration) -> Option<Value> {
+    let url = format!("{}/api/ws?clientId={}", bot.url.replace("http", "ws"), client.secret);
+    let request = url.into_client_request().expect("a URL");
+    let (mut socket, _) = connect_async(request).await.expect("a WebSocket");
+    async move |patience| loop {
+        let message = timeout(patience, socket.next()).await.ok()??.expect("a message");
+        if let Ok(text) = message.to_text()
+            && message.is_text()
+        {
+            return Some(serde_json::from_str(text).expect("JSON"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn live_status_by_websocket_tells_each_its_own() {
+    let ([first, second], bot, [one, two]) = two().await;
+    let (number, others) = (first.number("0200"), second.number("0200"));
+    let other = two.place_answered(&second.name, &others).await.id();
+    let (mut ones, mut twos) = (live(&bot, &one).await, live(&bot, &two).await);
+    let calls = ones(SOON).await.expect("the first message");
+    assert_eq!(calls, json!({"type": "calls", "calls": []}));
+    let calls = twos(SOON).await.expect("the first message");
+    assert_eq!((&calls["type"], &calls["calls"][0]["id"]), (&json!("calls"), &json!(other)));
+
+    let call = one.place_answered(&first.name, &number).await.id();
+    one.hang_up(&call).await;
+    let mut statuses = Vec::new();
+    while statuses.last().is_none_or(|status| status != "completed") {
+        let message = ones(SOON).await.unwrap_or_else(|| panic!("the end is told, after {statuses:?}"));
+        assert_eq!((&message["type"], &message["call_id"]), (&json!("event"), &json!(call)), "{message}");
+        if let Some(status) = message["status"].as_str() {
+            statuses.push(status.to_owned());
+            assert_eq!(message["call"]["status"], message["status"], "{message}");
+        }
+    }
+    assert_eq!(statuses, ["queued", "dialing", "ringing", "answered", "completed"]);
+    two.hang_up(&other).await;
+    // The next that the other one hears of is its own.
+    let message = twos(SOON).await.expect("a message");
+    assert_eq!(message["call_id"], json!(other), "{message}");
+
+    // A secret that nobody has gets none, and no WebSocket is had by other means.
+    let url = format!("{}/api/ws?clientId=wrong", bot.url.replace("http", "ws"));
+    let refused = connect_async(url.into_client_request().expect("a URL")).await.expect_err("it is refused");
+    assert!(refused.to_string().contains("401"), "{refused}");
+    assert_eq!(one.get("/api/ws").await.status, 426);
+    second.until_free().await;
+    first.until_free().await;
+}
+
+#[tokio::test]
+async fn events_of_a_call_are_streamed_to_its_end() {
+    let ([first, _second], _bot, [one, _two]) = two().await;
+    let number = first.number("0211");
+    let call = one.place(&first.name, &number).await;
+    // Server-sent events: the stream closes by itself after the last one.
+    let stream = timeout(SOON, one.get(&format!("/api/calls/{call}/events"))).await.expect("an end");
+    assert_eq!(stream.header("content-type"), Some("text/event-stream"));
+    let timeline = one.timeline(&call).await;
+    for entry in &timeline {
+        let id = format!("id: {}\n", entry["seq"]).replace(": ", ":");
+        assert!(stream.text.replace(": ", ":").contains(&id), "no {entry} in\n{}", stream.text);
+    }
+    assert_eq!(end(&one.call(&call).await), "completed hung_up callee answered - 16");
+    first.until_free().await;
+}

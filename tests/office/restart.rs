@@ -1,0 +1,80 @@
+//! The bot is killed in the middle of calls: the next start finds them at the host, dials none of them again, and
+//! each ends as it really did.
+
+use crate::support::{Bot, Client, Lab, Way, by_each_way, end};
+
+async fn assert_end(client: &Client, id: &str, expected: &str) {
+    let call = client.until_ended(id).await;
+    let story = client.story(id).await;
+    assert!(end(&call).starts_with(expected), "expected {expected}, got {}: {call:?}\n{story}", end(&call));
+    assert!(story.contains("restarted"), "{story}");
+}
+
+async fn killed_in_the_middle(way: Way) {
+    let lab = Lab::shared().await;
+    let desk = lab.desk().await;
+    let mut bot = Bot::start(&lab, desk.office, way, &[]).await;
+    let client = bot.client(desk.office);
+    let before = desk.arrivals().await;
+    let numbers = ["0180", "0200", "0200", "0180"].map(|digits| desk.number(digits));
+    let [rings, talks, talked, rang] = &numbers;
+    let mut calls = Vec::new();
+    for number in &numbers {
+        calls.push(client.place(&desk.name, number).await);
+    }
+    for (call, status) in calls.iter().zip(["ringing", "answered", "answered", "ringing"]) {
+        client.until_status(call, status).await;
+    }
+
+    bot.kill();
+    talked.hang_up().await;
+    rang.hang_up().await;
+    bot.launch();
+    bot.until_live().await;
+
+    // Those that ended meanwhile: nobody saw how.
+    assert_end(&client, &calls[2], "completed hung_up unknown answered").await;
+    assert_end(&client, &calls[3], "unknown outcome_lost unknown ringing").await;
+    // Those that go on are what they were, and go on to be told.
+    assert_eq!(client.call(&calls[0]).await.status(), "ringing");
+    assert_eq!(client.call(&calls[1]).await.status(), "answered");
+    rings.until_rings().await;
+    talks.until_connected().await;
+    assert_eq!(client.hang_up(&calls[0]).await.status, 200);
+    assert_end(&client, &calls[0], "canceled hung_up api ringing").await;
+    rings.until_free().await;
+    talks.hang_up().await;
+    let by = if way.tells_all() { "callee" } else { "unknown" };
+    assert_end(&client, &calls[1], &format!("completed hung_up {by} answered")).await;
+
+    for number in &numbers {
+        assert_eq!(number.arrivals().await, 1, "calls of {}", number.name);
+    }
+    assert_eq!(desk.arrivals().await - before, 4);
+    desk.until_free().await;
+}
+
+/// The number is not dialed yet: the extension's phone still rings when the bot is killed, and is picked up after.
+async fn killed_before_the_number_was_dialed(way: Way) {
+    let lab = Lab::shared().await;
+    let desk = lab.desk().await;
+    desk.does("answer 4000").await;
+    let mut bot = Bot::start(&lab, desk.office, way, &[]).await;
+    let client = bot.client(desk.office);
+    let number = desk.number("0200");
+    let call = client.place(&desk.name, &number).await;
+    desk.until_rings().await;
+    bot.kill();
+    bot.launch();
+    bot.until_live().await;
+    client.until_status(&call, "answered").await;
+    desk.until_connected().await;
+    number.until_connected().await;
+    client.hang_up(&call).await;
+    assert_end(&client, &call, "completed hung_up api answered").await;
+    assert_eq!(number.arrivals().await, 1);
+    desk.until_free().await;
+    number.until_free().await;
+}
+
+by_each_way!(killed_in_the_middle, killed_before_the_number_was_dialed);

@@ -1,0 +1,319 @@
+//! asterisk.sh and all.sh where no systemd has the unit: the bot as a process, which they start, ask, and stop.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
+    time::{Duration, Instant},
+};
+
+use crate::support::{said, script, write};
+
+const BOT: &str = env!("CARGO_BIN_EXE_novofon-bot");
+
+/// Pairs of ports of this process.
+static PORTS: AtomicU16 = AtomicU16::new(0);
+
+/// A bot's configuration and folder; what runs with it is ended with this.
+struct Service {
+    folder: tempfile::TempDir,
+    main: String,
+    office: String,
+    /// Of its one enterprise.
+    secret: String,
+}
+
+impl Service {
+    /// With an office API, whose enterprises are in an SQLite file.
+    fn new() -> Self {
+        let mut service = Self::without_office();
+        let database = service.database();
+        service.append(&format!(
+            "[office]\nlisten = \"{}\"\ndatabase = \"{database}\"\nssh_known_hosts = \"{}\"\n",
+            service.office,
+            service.at("known_hosts").display()
+        ));
+        let added = Command::new(BOT)
+            .args(["enterprise", "add", "0367", "june", "127.0.0.1", "--database", &database])
+            .output()
+            .expect("the program can be run");
+        assert!(added.status.success(), "{}", said(&added));
+        service.secret = String::from_utf8(added.stdout).expect("UTF-8").trim().to_owned();
+        service
+    }
+
+    fn database(&self) -> String {
+        format!("sqlite://{}", self.at("enterprises.db").display())
+    }
+
+    fn without_office() -> Self {
+        // An address of its own on the loopback network: no other process takes its ports.
+        let [_, a, b, c] = std::process::id().to_be_bytes();
+        let (address, n) =
+            (format!("127.{}.{b}.{c}", 192 + a % 32), PORTS.fetch_add(2, Ordering::Relaxed) % 100);
+        let (main, office) = (format!("{address}:{}", 8018 + n), format!("{address}:{}", 8019 + n));
+        let secret = String::new();
+        let service = Service { folder: tempfile::tempdir().expect("a folder"), main, office, secret };
+        let config = format!(
+            "[http]\nlisten = \"{}\"\n[ari]\nurl = \"http://127.0.0.1:9\"\nusername = \"nobody\"\npassword = \"nothing\"\n\
+             [store]\nurl = \"sqlite://{}\"\n",
+            service.main,
+            service.at("bot.db").display()
+        );
+        write(&service.config(), config.as_bytes(), 0o600);
+        service
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn config(&self) -> PathBuf {
+        self.at("config.toml")
+    }
+
+    fn append(&self, text: &str) {
+        let config = fs::read_to_string(self.config()).expect("the configuration");
+        write(&self.config(), (config + text).as_bytes(), 0o600);
+    }
+
+    fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = script(name);
+        command.args(arguments).stdin(Stdio::null());
+        command.env("NOVOFON_BOT_CONFIG", self.config()).env("NOVOFON_BOT", BOT);
+        command
+    }
+
+    /// Into files, not pipes: what is started would hold a pipe open.
+    fn run(&self, mut command: Command) -> Output {
+        let [out, err] = ["out", "err"].map(|name| self.at(name));
+        let file = |path: &Path| fs::File::create(path).expect("a file");
+        let status = command.stdout(file(&out)).stderr(file(&err)).status().expect("the script can be run");
+        let read = |path: &Path| fs::read(path).expect("a file");
+        Output { status, stdout: read(&out), stderr: read(&err) }
+    }
+
+    #[track_caller]
+    fn ends_with(&self, command: Command, code: i32, words: &[&str]) {
+        let output = self.run(command);
+        let told = said(&output);
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        for words in words {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+    }
+
+    #[track_caller]
+    fn asterisk(&self, verb: &str, code: i32, words: &[&str]) {
+        self.ends_with(self.command("asterisk.sh", &[verb]), code, words);
+    }
+
+    #[track_caller]
+    fn all(&self, verb: &str, code: i32, words: &[&str]) {
+        self.ends_with(self.command("all.sh", &[verb]), code, words);
+    }
+
+    /// The number in the file, whoever that is.
+    fn pid(&self) -> Option<u32> {
+        fs::read_to_string(self.at("novofon-bot.pid")).ok()?.lines().next()?.parse().ok()
+    }
+
+    fn started_by_nobody(&self, pid: u32) {
+        write(&self.at("novofon-bot.pid"), format!("{pid}\n{}\n", birth(pid)).as_bytes(), 0o600);
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", fs::read_to_string(self.at("asterisk_service.log")).unwrap_or_default());
+        }
+        self.run(self.command("asterisk.sh", &["stop"]));
+    }
+}
+
+/// The fields of /proc/PID/stat after the name; none for one that is dead.
+fn stat(pid: u32) -> Vec<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields =
+        text.rsplit_once(") ").map_or(Vec::new(), |(_, rest)| rest.split(' ').map(str::to_owned).collect());
+    if fields.first().is_some_and(|state| state == "Z") { Vec::new() } else { fields }
+}
+
+fn is_alive(pid: u32) -> bool {
+    !stat(pid).is_empty()
+}
+
+fn birth(pid: u32) -> String {
+    stat(pid)[19].clone()
+}
+
+fn shell(script: &str) -> Child {
+    Command::new("sh").args(["-c", script, "serve"]).stdin(Stdio::null()).spawn().expect("a shell")
+}
+
+#[test]
+fn it_is_started_once_tried_and_stopped() {
+    let service = Service::new();
+    service.asterisk("status", 3, &["it does not run"]);
+    service.asterisk("start", 0, &["started"]);
+    let pid = service.pid().expect("it has a pid file");
+    assert_eq!(stat(pid)[3], pid.to_string(), "it is in a session of its own");
+    service.asterisk("start", 0, &["it runs already", &pid.to_string()]);
+    assert_eq!(service.pid(), Some(pid));
+    let url = format!("http://{}", service.office);
+    service.asterisk("status", 0, &[&url, "database of enterprises: connected", "live calls: 0"]);
+    service.asterisk("logs", 0, &["the office API is ready"]);
+    service.asterisk("test", 0, &["/health", "/api/status", "422", "401", "all is well"]);
+    // What the tests ask by, nobody has, and no call came of it.
+    let log = fs::read_to_string(service.at("asterisk_service.log")).expect("the log");
+    assert!(log.contains("Invalid clientId") && !log.contains("the call was accepted"), "{log}");
+
+    service.asterisk("restart", 0, &["stopped", "started"]);
+    let next = service.pid().expect("it has a pid file");
+    assert!(next != pid && !is_alive(pid) && is_alive(next));
+
+    // A configuration that got broken meanwhile is no reason to go on.
+    service.append("[dial\n");
+    service.asterisk("restart", 6, &["config.toml", "put the configuration right"]);
+    assert!(is_alive(next), "the new one could not have started");
+    service.asterisk("stop", 0, &["✓ stopped"]);
+    assert!(!is_alive(next));
+    service.asterisk("stop", 0, &["it is stopped already"]);
+    service.asterisk("status", 3, &[]);
+}
+
+#[test]
+fn it_speaks_russian() {
+    let service = Service::new();
+    let russian = |verb: &str| {
+        let mut command = service.command("asterisk.sh", &[verb]);
+        command.env("LANG", "ru_RU.UTF-8");
+        command
+    };
+    service.ends_with(russian("start"), 0, &["✓ запущен"]);
+    service.ends_with(russian("status"), 0, &["✓ работает", "база предприятий: connected"]);
+    service.ends_with(russian("test"), 0, &["чужой clientId — 401", "всё в порядке"]);
+    service.ends_with(russian("stop"), 0, &["✓ остановлен"]);
+    service.ends_with(russian("status"), 3, &["не работает"]);
+    service.ends_with(russian("begin"), 2, &["Использование"]);
+}
+
+/// A secret of an enterprise can be tried, and is in no list of processes.
+#[test]
+fn the_test_tries_a_secret_and_finds_what_is_wrong() {
+    let service = Service::new();
+    service.asterisk("test", 1, &["✗ /health", "000", "not all is well"]);
+    service.asterisk("start", 0, &[]);
+    let with = |secret: &str, url: &str| {
+        let mut command = service.command("asterisk.sh", &["test", url]);
+        command.env("CLIENT_ID", secret);
+        command
+    };
+    let url = format!("http://{}", service.office);
+    service.ends_with(with(&service.secret, &url), 0, &["✓ CLIENT_ID is the secret of an enterprise"]);
+    service.ends_with(
+        with("d68409d67e3b4b87a6675e76dae74a85", &url),
+        1,
+        &["✗ CLIENT_ID", "Invalid clientId"],
+    );
+    service.asterisk("stop", 0, &[]);
+
+    let config = fs::read_to_string(service.config()).expect("it is read");
+    let away = config.replace(&service.database(), "postgres://nobody@127.0.0.1:9/none");
+    write(&service.config(), away.as_bytes(), 0o600);
+    service.asterisk("start", 0, &[]);
+    service.asterisk("status", 0, &["database of enterprises: disconnected", "Connection refused"]);
+    service.asterisk("test", 1, &["✓ /health", "✗ /api/status", "disconnected", "Database connection error"]);
+}
+
+#[test]
+fn a_number_in_a_file_may_be_anybodys() {
+    let service = Service::new();
+    let mut other = Command::new("sleep").arg("600").spawn().expect("sleep");
+    for birth in [birth(other.id()), "1".to_owned()] {
+        write(&service.at("novofon-bot.pid"), format!("{}\n{birth}\n", other.id()).as_bytes(), 0o600);
+        service.asterisk("status", 3, &[]);
+        service.asterisk("stop", 0, &["it is stopped already"]);
+        assert!(is_alive(other.id()), "a process that is not ours is left alone");
+    }
+    other.kill().expect("our child");
+    other.wait().expect("our child");
+}
+
+/// Live calls have their time: `stop` returns when the process has ended, and not before.
+#[test]
+fn a_stop_waits_for_the_end() {
+    let service = Service::new();
+    let mut slow = shell("trap 'sleep 2; exit' TERM; while :; do sleep 0.1; done");
+    service.started_by_nobody(slow.id());
+    let begun = Instant::now();
+    service.asterisk("stop", 0, &["✓ stopped"]);
+    assert!(!is_alive(slow.id()) && begun.elapsed() >= Duration::from_secs(2));
+    slow.wait().expect("our child");
+}
+
+#[test]
+fn what_hinders_a_start_is_told() {
+    let service = Service::new();
+    let mut start = service.command("asterisk.sh", &["start"]);
+    start.env("NOVOFON_BOT", "/nonexistent/novofon-bot");
+    service.ends_with(start, 5, &["there is no program /nonexistent/novofon-bot", "cargo build"]);
+
+    let mut start = service.command("asterisk.sh", &["start"]);
+    start.env("NOVOFON_BOT_CONFIG", "/nonexistent/config.toml");
+    service.ends_with(start, 6, &["/nonexistent/config.toml", "NOVOFON_BOT_CONFIG=/path/config.toml"]);
+
+    let mut start = service.command("asterisk.sh", &["start"]);
+    start.env("NOVOFON_BOT_STORE__URL", "sqlite:///nonexistent/folder/bot.db");
+    service.ends_with(start, 6, &["there is no folder /nonexistent/folder", "install -d"]);
+
+    let taken = TcpListener::bind(&service.office).expect("a free port");
+    let port = taken.local_addr().expect("it is bound").port().to_string();
+    service.asterisk(
+        "start",
+        1,
+        &[&format!("port {port} of"), "is taken by another program", "office.listen"],
+    );
+    drop(taken);
+    assert_eq!(service.pid(), None, "nothing was started");
+
+    // One that ends at once: its own last words are shown.
+    let ends = service.at("ends");
+    let text =
+        format!("#!/bin/sh\n[ \"$1\" = serve ] || exec '{BOT}' \"$@\"\necho 'a disk is full'; exit 1\n");
+    write(&ends, text.as_bytes(), 0o755);
+    let mut start = service.command("asterisk.sh", &["start"]);
+    start.env("NOVOFON_BOT", &ends);
+    service.ends_with(start, 1, &["| a disk is full", "it did not start"]);
+    assert_eq!(service.pid(), None);
+
+    service.asterisk("", 2, &["Usage"]);
+    service.all("logs", 2, &["Usage"]);
+}
+
+#[test]
+fn all_says_what_is_set_up() {
+    let service = Service::without_office();
+    service.asterisk("start", 6, &["the API for enterprises is not set up", "office.database"]);
+    service.all("status", 3, &["does not run"]);
+    let main = format!("✓ main API: http://{}", service.main);
+    service.all("start", 0, &["started", &main, "API for enterprises: not set up"]);
+    service.all("status", 0, &[&main, "API for enterprises: not set up"]);
+    service.all("stop", 0, &["stopped"]);
+
+    let service = Service::new();
+    let both = [
+        format!("✓ main API: http://{}", service.main),
+        format!("✓ API for enterprises: http://{}", service.office),
+    ];
+    service.all("start", 0, &[&both[0], &both[1]]);
+    // The two scripts speak of the same process.
+    service.asterisk("status", 0, &[]);
+    service.all("status", 0, &[&both[0], &both[1]]);
+    service.all("restart", 0, &["stopped", "started"]);
+    service.all("stop", 0, &["stopped"]);
+    service.asterisk("status", 3, &[]);
+}
