@@ -102,6 +102,9 @@ fn number(order: &Order) -> Option<&str> {
 pub(super) struct Followed {
     order: Order,
     root: Root,
+    /// When its order was given.
+    begun: Instant,
+    /// A look that was asked for before this may not have its channels yet.
     since: Instant,
     /// The channels of each side as they were last seen.
     seen: BTreeMap<ChannelName, (Leg, ChannelState)>,
@@ -111,8 +114,8 @@ pub(super) struct Followed {
 }
 
 impl Followed {
-    pub fn new(order: Order, root: Root, since: Instant) -> Self {
-        Followed { order, root, since, seen: BTreeMap::new(), was_there: false, blind: false }
+    pub fn new(order: Order, root: Root, begun: Instant) -> Self {
+        Followed { order, root, begun, since: Instant::now(), seen: BTreeMap::new(), was_there: false, blind: false }
     }
 
     pub fn linked_id(&self) -> Option<String> {
@@ -284,13 +287,13 @@ impl Inner {
         for (call, one) in followed.iter_mut().filter(|(_, one)| one.since <= asked_at) {
             match &one.root {
                 Root::Known(_) => continue,
-                Root::ToBeFound if one.since.elapsed() < FIND => {}
+                Root::ToBeFound if one.begun.elapsed() < FIND => {}
                 Root::ToBeFound | Root::Unknown => {
                     lost.push(*call);
                     continue;
                 }
             }
-            let since = one.since.elapsed();
+            let since = one.begun.elapsed();
             let young = roots(&one.order, channels).filter(|root| {
                 root.age <= since + Duration::from_secs(1)
                     && !own.contains(&root.unique_id.as_str().to_owned())
