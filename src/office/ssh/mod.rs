@@ -13,7 +13,10 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::{
+    sync::{Mutex as AsyncMutex, Notify},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -90,8 +93,10 @@ impl SshWay {
         let inner = &self.0;
         inner.check()?;
         let context = context(order)?;
+        // Before the turn is waited for: a dead host keeps all of an extension's orders waiting once, not each in turn.
+        inner.line.connect().await?;
         let gate = inner.gates.lock().entry(order.extension.clone()).or_default().clone();
-        let _alone = gate.lock().await;
+        let _alone = timeout(COMMAND, gate.lock()).await.map_err(|_| inner.line.too_long(&order.extension))?;
         let begun = Instant::now();
         let root = match &order.what {
             What::Dial(number) => {
