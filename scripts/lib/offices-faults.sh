@@ -141,19 +141,19 @@ do_ari_drop() { office_fault "$@"; cut_connections "$1" "$2" HTTP; }
 
 # A reload shuts the door and leaves those who are in (both, on 22.10.1): they are shown out.
 set_service() { # DIR OFFICE ami|ari yes|no
-  local dir=$1 office=$2 service=$3 port=HTTP check=answers module=http try
+  local dir=$1 office=$2 service=$3 port=HTTP wanted=answers module=http try
   office_fault "$@"
   [[ $service != ami ]] || port=AMI_PORT module=manager
-  [[ $4 == yes ]] || check=is_closed
+  [[ $4 == yes ]] || wanted=is_closed
   # On 16.28 the listener that has been ended may end its successor, which Asterisk does not notice: then
   # it is switched off and on once more.
   for try in "$4" no "$4" no "$4"; do
     "write_$service" "$office" "$try" | install_conf "$dir/$office/etc/$module.conf"
     asterisk_cli "$office" "$dir" "module reload $module" >/dev/null
     [[ $try == "$4" ]] || continue
-    ! until_true 2 "$dir" "$check" "$(setting "$office" IP)" "$(setting "$office" "$port")" || break
+    ! until_true 2 "$dir" "$wanted" "$(setting "$office" IP)" "$(setting "$office" "$port")" || break
   done
-  "$check" "$(setting "$office" IP)" "$(setting "$office" "$port")" || die "$service of $office could not be switched"
+  "$wanted" "$(setting "$office" IP)" "$(setting "$office" "$port")" || die "$service of $office could not be switched"
   [[ $4 == yes ]] || cut_connections "$dir" "$office" "$port"
 }
 
