@@ -406,9 +406,11 @@ fn heard(event: Event) -> Option<Heard> {
         Event::ChannelHangupRequest(request) => {
             Heard::HungUp { channel: reference(&request.channel), sip: code(request.tech_cause) }
         }
-        Event::ChannelDestroyed(gone) => {
-            Heard::Gone { channel: reference(&gone.channel), cause: code(Some(gone.cause)) }
-        }
+        Event::ChannelDestroyed(gone) => Heard::Gone {
+            channel: reference(&gone.channel),
+            cause: code(Some(gone.cause)),
+            sip: code(gone.tech_cause),
+        },
         _ => return None,
     })
 }

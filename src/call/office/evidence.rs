@@ -199,8 +199,10 @@ impl OfficeEvidence {
         match (desk.sip, desk.cause) {
             (Some(486 | 600), _) | (None, Some(17)) => failed(Reason::ExtensionBusy, EndedBy::Extension),
             (Some(603), _) => failed(Reason::ExtensionDeclined, EndedBy::Extension),
-            // Cause 21 is also a phone's refusal for other reasons (measured: 603, 403 and 401 alike).
-            (None, Some(21)) if desk.rang() => failed(Reason::ExtensionDeclined, EndedBy::Extension),
+            // 16 tells no SIP status: a phone's 603, 403 and 401 are cause 21 alike, and all are its own refusal.
+            (None, Some(21)) if desk.rang() || self.hung_up_first == Some(Leg::Desk) => {
+                failed(Reason::ExtensionDeclined, EndedBy::Extension)
+            }
             _ if desk.dial_ended_as(&["BUSY"]) => failed(Reason::ExtensionBusy, EndedBy::Extension),
             _ if desk.rang() => failed(Reason::ExtensionNoAnswer, EndedBy::Pbx),
             _ => failed(Reason::ExtensionUnavailable, EndedBy::Pbx),

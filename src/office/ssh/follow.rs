@@ -25,7 +25,7 @@ use crate::{
 /// A host that was not to be asked for so long has calls that nobody sees.
 const BLIND: Duration = Duration::from_secs(3);
 /// An order must have led to a channel by then.
-pub(super) const FIND: Duration = Duration::from_secs(3);
+const FIND: Duration = Duration::from_secs(3);
 /// So many channels are asked for their linkedid at a time.
 const ASKED_AT_ONCE: usize = 20;
 

@@ -11,7 +11,7 @@ use crate::{
         console::{Batch, Command, Console, ConsoleError},
         ssh::{Exit, Fate, SshError, SshHost, SshStream},
     },
-    call::WayKind,
+    call::{Extension, WayKind},
     office::{
         error::{HostError, HostErrorKind},
         settings::COMMAND,
@@ -32,6 +32,26 @@ pub(super) struct Line {
 impl Line {
     pub fn new(host: SshHost, socket: Option<String>) -> Self {
         Line { host, socket, console: AsyncMutex::new(None), refused_at: Mutex::new(None) }
+    }
+
+    /// Connects to the host where there is no connection.
+    pub async fn connect(&self) -> Result<(), HostError> {
+        self.host.connect().await.map_err(|error| of_ssh(&error))
+    }
+
+    /// The orders of an extension before this one took so long that it was not given.
+    pub fn too_long(&self, extension: &Extension) -> HostError {
+        HostError {
+            kind: HostErrorKind::Overloaded,
+            way: Some(WayKind::Ssh),
+            is_certain: true,
+            words: "Too many commands in progress".to_owned(),
+            why: format!(
+                "an order for {extension} at {} waited {COMMAND:?} for those before it; see whether that Asterisk stands \
+                 still",
+                self.host.label()
+            ),
+        }
     }
 
     /// Whether commands go by the socket, as far as is known.

@@ -93,7 +93,9 @@ impl SshWay {
         let inner = &self.0;
         inner.check()?;
         let context = context(order)?;
-        let alone = inner.alone(&order.extension).await;
+        // Before the turn is waited for: a dead host keeps all of an extension's orders waiting once, not each in turn.
+        inner.line.connect().await?;
+        let alone = inner.alone(&order.extension).await?;
         let begun = Instant::now();
         let root = match &order.what {
             What::Dial(number) => {
@@ -108,7 +110,7 @@ impl SshWay {
             }
         };
         let linked_id = root.linked_id();
-        let alone = alone.filter(|_| matches!(root, Root::ToBeFound));
+        let alone = matches!(root, Root::ToBeFound).then_some(alone);
         inner.follow(order, root, begun, alone);
         Ok(Taken { linked_id, detailed: false })
     }
@@ -138,7 +140,7 @@ impl SshWay {
         let _alone = match order.linked_id {
             Some(_) => None,
             // Its channel is told by its age: not from one that another call is about to find.
-            None => inner.alone(&order.extension).await,
+            None => Some(inner.alone(&order.extension).await?),
         };
         let Some(root) = Root::find(order, &channels, &inner.own_roots()) else { return Ok(false) };
         inner.follow(order, root, Instant::now(), None);
@@ -215,11 +217,10 @@ impl Inner {
         self.followed.lock().values().filter_map(|followed| followed.linked_id()).collect()
     }
 
-    /// Nobody else orders from this extension, or has yet to find the channel of an order; not longer than that
-    /// may take.
-    async fn alone(&self, extension: &Extension) -> Option<OwnedMutexGuard<()>> {
+    /// Nobody else orders from this extension, or has yet to find the channel of an order.
+    async fn alone(&self, extension: &Extension) -> Result<OwnedMutexGuard<()>, HostError> {
         let gate = self.gates.lock().entry(extension.clone()).or_default().clone();
-        timeout(follow::FIND, gate.lock_owned()).await.ok()
+        timeout(COMMAND, gate.lock_owned()).await.map_err(|_| self.line.too_long(extension))
     }
 
     /// `alone`: held until the channel is found.
