@@ -224,9 +224,6 @@ async fn how_it_ends(way: Way) {
     target.until_free().await;
 }
 
-by_each_way!(
-    who_hears_whom,
-    a_target_that_is_not_in_a_call,
-    an_extension_whose_number_begins_alike,
-    how_it_ends
-);
+by_each_way!(who_hears_whom, a_target_that_is_not_in_a_call, how_it_ends);
+// The order by a process is that by the socket.
+by_each_way!(an_extension_whose_number_begins_alike: by_the_socket Socket, by_ami Ami, by_ari Ari);

@@ -35,33 +35,23 @@ impl Way {
     }
 }
 
-/// A test of each of these functions for each way.
+/// A test of each of these functions for each way, or for those that are named.
 macro_rules! by_each_way {
     ($($name:ident),* $(,)?) => {$(
+        by_each_way!($name: by_the_socket Socket, by_processes Exec, by_ami Ami, by_ari Ari);
+    )*};
+    ($name:ident: $($test:ident $way:ident),*) => {
         mod $name {
             use crate::support::Way;
 
-            #[tokio::test]
-            async fn by_the_socket() {
-                super::$name(Way::Socket).await;
-            }
-
-            #[tokio::test]
-            async fn by_processes() {
-                super::$name(Way::Exec).await;
-            }
-
-            #[tokio::test]
-            async fn by_ami() {
-                super::$name(Way::Ami).await;
-            }
-
-            #[tokio::test]
-            async fn by_ari() {
-                super::$name(Way::Ari).await;
-            }
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$name(Way::$way).await;
+                }
+            )*
         }
-    )*};
+    };
 }
 
 pub(crate) use by_each_way;
