@@ -138,7 +138,7 @@ pub struct Host {
 enum Way {
     Ssh(SshWay),
     Ami(AmiWay),
-    Ari(AriWay),
+    Ari(Box<AriWay>),
 }
 
 /// Calls the same method of whichever way it is.
@@ -172,7 +172,12 @@ impl Host {
         let wanted = |kind| matches!(settings.way, WayChoice::Auto) || settings.way == WayChoice::Only(kind);
         let mut ways = Vec::new();
         if let Some(login) = settings.ari.as_ref().filter(|_| wanted(WayKind::Ari)) {
-            ways.push(Arc::new(Way::Ari(AriWay::new(&settings, login, inboxes.clone(), stop.clone()))));
+            ways.push(Arc::new(Way::Ari(Box::new(AriWay::new(
+                &settings,
+                login,
+                inboxes.clone(),
+                stop.clone(),
+            )))));
         }
         if let Some(login) = settings.ami.as_ref().filter(|_| wanted(WayKind::Ami)) {
             ways.push(Arc::new(Way::Ami(AmiWay::new(&settings, login, inboxes.clone(), stop.clone()))));

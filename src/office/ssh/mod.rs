@@ -96,7 +96,8 @@ impl SshWay {
         // Before the turn is waited for: a dead host keeps all of an extension's orders waiting once, not each in turn.
         inner.line.connect().await?;
         let gate = inner.gates.lock().entry(order.extension.clone()).or_default().clone();
-        let _alone = timeout(COMMAND, gate.lock()).await.map_err(|_| inner.line.too_long(&order.extension))?;
+        let _alone =
+            timeout(COMMAND, gate.lock()).await.map_err(|_| inner.line.too_long(&order.extension))?;
         let begun = Instant::now();
         let root = match &order.what {
             What::Dial(number) => {
@@ -187,18 +188,15 @@ impl Inner {
         if self.line.is_by_socket() {
             // A look, the order and a look in one message: what is new between them is ours.
             let commands = vec![Command::Channels, command.clone(), Command::Channels];
-            match self.line.run_by_socket(commands).await {
-                Some(answers) => {
-                    let answers = answers?;
-                    let text = |at: usize| answers.get(at).map_or("", String::as_str);
-                    ordered(&command, text(1)).map_err(|error| refused(&error))?;
-                    let both = Channels::parse(text(0)).ok().zip(Channels::parse(text(2)).ok());
-                    let own = self.own_roots();
-                    let root = both.and_then(|(before, after)| Root::between(order, &before, &after, &own));
-                    return Ok(root.unwrap_or(Root::Unknown));
-                }
-                // The socket is not to be had any more.
-                None => {}
+            // `None`: the socket is not to be had any more.
+            if let Some(answers) = self.line.run_by_socket(commands).await {
+                let answers = answers?;
+                let text = |at: usize| answers.get(at).map_or("", String::as_str);
+                ordered(&command, text(1)).map_err(|error| refused(&error))?;
+                let both = Channels::parse(text(0)).ok().zip(Channels::parse(text(2)).ok());
+                let own = self.own_roots();
+                let root = both.and_then(|(before, after)| Root::between(order, &before, &after, &own));
+                return Ok(root.unwrap_or(Root::Unknown));
             }
         }
         // A process for each command: the client is not kept waiting for more than the order.
