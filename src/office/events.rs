@@ -308,7 +308,7 @@ impl Tracker {
 }
 
 /// What both halves of a Local channel are called by.
-fn pair(name: &str) -> Option<&str> {
+pub(super) fn pair(name: &str) -> Option<&str> {
     let (pair, half) = name.strip_prefix("Local/")?.rsplit_once(';')?;
     matches!(half, "1" | "2").then_some(pair)
 }

@@ -61,6 +61,8 @@ pub struct OfficeEvidence {
     pub phone: LegEvidence,
     /// The way tells every event, and none is missing.
     pub detailed: bool,
+    /// There was a time when nobody saw it: it may have been answered, and more, meanwhile.
+    pub missed: bool,
     /// The side that asked for the end first.
     pub hung_up_first: Option<Leg>,
     /// Somebody at the PBX did, before anybody else.
@@ -147,7 +149,7 @@ impl OfficeEvidence {
         if let Some((ended_by, reason)) = self.hangup {
             return self.end_we_asked_for(ended_by, reason);
         }
-        if self.lost || self.uncertain && self.desk.channel.is_none() {
+        if self.lost || self.missed || self.uncertain && self.desk.channel.is_none() {
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         if !self.detailed {

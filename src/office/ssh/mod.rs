@@ -14,7 +14,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Mutex as AsyncMutex, Notify},
+    sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -95,9 +95,7 @@ impl SshWay {
         let context = context(order)?;
         // Before the turn is waited for: a dead host keeps all of an extension's orders waiting once, not each in turn.
         inner.line.connect().await?;
-        let gate = inner.gates.lock().entry(order.extension.clone()).or_default().clone();
-        let _alone =
-            timeout(COMMAND, gate.lock()).await.map_err(|_| inner.line.too_long(&order.extension))?;
+        let alone = inner.alone(&order.extension).await?;
         let begun = Instant::now();
         let root = match &order.what {
             What::Dial(number) => {
@@ -112,7 +110,8 @@ impl SshWay {
             }
         };
         let linked_id = root.linked_id();
-        inner.follow(order, root, begun);
+        let alone = matches!(root, Root::ToBeFound).then_some(alone);
+        inner.follow(order, root, begun, alone);
         Ok(Taken { linked_id, detailed: false })
     }
 
@@ -138,8 +137,13 @@ impl SshWay {
         if let Some(followed) = inner.followed.lock().get(&order.call) {
             return Ok(followed.is_there(&channels));
         }
-        let Some(root) = Root::find(order, &channels) else { return Ok(false) };
-        inner.follow(order, root, Instant::now());
+        let _alone = match order.linked_id {
+            Some(_) => None,
+            // Its channel is told by its age: not from one that another call is about to find.
+            None => Some(inner.alone(&order.extension).await?),
+        };
+        let Some(root) = Root::find(order, &channels, &inner.own_roots()) else { return Ok(false) };
+        inner.follow(order, root, Instant::now(), None);
         Ok(true)
     }
 
@@ -210,8 +214,15 @@ impl Inner {
         self.followed.lock().values().filter_map(|followed| followed.linked_id()).collect()
     }
 
-    fn follow(&self, order: &Order, root: Root, begun: Instant) {
-        self.followed.lock().insert(order.call, Followed::new(order.clone(), root, begun));
+    /// Nobody else orders from this extension, or has yet to find the channel of an order.
+    async fn alone(&self, extension: &Extension) -> Result<OwnedMutexGuard<()>, HostError> {
+        let gate = self.gates.lock().entry(extension.clone()).or_default().clone();
+        timeout(COMMAND, gate.lock_owned()).await.map_err(|_| self.line.too_long(extension))
+    }
+
+    /// `alone`: held until the channel is found.
+    fn follow(&self, order: &Order, root: Root, begun: Instant, alone: Option<OwnedMutexGuard<()>>) {
+        self.followed.lock().insert(order.call, Followed::new(order.clone(), root, begun, alone));
         self.wake.notify_one();
     }
 }

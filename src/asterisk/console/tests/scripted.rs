@@ -220,6 +220,21 @@ async fn an_endless_answer_is_cut() {
     assert!(peer.await.expect("the peer") < LONGEST_ANSWER + (9 << 20));
 }
 
+/// A busy host has more channels to be asked for than one message has room.
+#[tokio::test]
+async fn looks_take_as_many_messages_as_they_need() {
+    let (mut console, mut far) = open().await;
+    let name = |n| format!("Local/+375296254070@inoffice-{n:08x};1");
+    let looks: Vec<Command> =
+        (0..30).map(|n| Command::Channel(name(n).parse().expect("a channel's name"))).collect();
+    let answers: Vec<String> = (0..30).map(|n| format!("{n}\n")).collect();
+    let words: Vec<&str> = answers.iter().map(String::as_str).collect();
+    let (got, heard) = tokio::join!(console.run_all(&looks), serve(&mut far, &words));
+    assert_eq!(got.as_ref(), Ok(&answers));
+    let asked: Vec<String> = heard.into_iter().step_by(2).collect();
+    assert_eq!(asked, looks.iter().map(Command::to_string).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn more_commands_than_asterisk_reads_at_once_are_not_sent() {
     let (mut console, mut far) = open().await;
