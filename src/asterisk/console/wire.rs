@@ -102,6 +102,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Console<S> {
         Ok(answers.into_iter().next().unwrap_or_default())
     }
 
+    /// The answers to any number of commands, in as many messages as they take: between two of these others may
+    /// have theirs.
+    ///
+    /// # Errors
+    /// As those of [`run_all`](Self::run_all), but what was run before is not told: give it only commands that ask.
+    pub async fn ask_all(&mut self, mut commands: &[Command]) -> Result<Vec<String>, ConsoleError> {
+        let mut answers = Vec::with_capacity(commands.len());
+        while !commands.is_empty() {
+            let mark = self.mark.len() + "-".len() + u64::MAX.ilog10() as usize + 1;
+            let mut length = 0;
+            let fits = commands.iter().take_while(|command| {
+                length += command.to_string().len() + mark + 2;
+                length <= LONGEST_MESSAGE
+            });
+            let (now, later) = commands.split_at(fits.count().max(1));
+            answers.extend(self.run_all(now).await?);
+            commands = later;
+        }
+        Ok(answers)
+    }
+
     /// The answers to a few commands that leave as one message and are run one directly after the other, with
     /// nothing of this connection between them: a look, an originate and a look, in one round trip.
     ///

@@ -96,7 +96,8 @@ impl SshWay {
         // Before the turn is waited for: a dead host keeps all of an extension's orders waiting once, not each in turn.
         inner.line.connect().await?;
         let gate = inner.gates.lock().entry(order.extension.clone()).or_default().clone();
-        let _alone = timeout(COMMAND, gate.lock()).await.map_err(|_| inner.line.too_long(&order.extension))?;
+        let _alone =
+            timeout(COMMAND, gate.lock()).await.map_err(|_| inner.line.too_long(&order.extension))?;
         let begun = Instant::now();
         let root = match &order.what {
             What::Dial(number) => {
@@ -122,11 +123,11 @@ impl SshWay {
             Some(followed) => followed.to_hang_up(&channels),
             None => Vec::new(),
         };
-        if names.is_empty() {
-            // Not known, or not any more: a look tells.
-            return Ok(());
+        // None are there when it is not known, or not any more: a look tells.
+        for name in names {
+            inner.line.run(vec![Command::Hangup(name)]).await?;
         }
-        inner.line.run(names.into_iter().map(Command::Hangup).collect()).await.map(drop)
+        Ok(())
     }
 
     /// From now on the call is followed, if the host has it.
