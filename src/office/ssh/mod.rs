@@ -122,11 +122,11 @@ impl SshWay {
             Some(followed) => followed.to_hang_up(&channels),
             None => Vec::new(),
         };
-        if names.is_empty() {
-            // Not known, or not any more: a look tells.
-            return Ok(());
+        // None are there when it is not known, or not any more: a look tells.
+        for name in names {
+            inner.line.run(vec![Command::Hangup(name)]).await?;
         }
-        inner.line.run(names.into_iter().map(Command::Hangup).collect()).await.map(drop)
+        Ok(())
     }
 
     /// From now on the call is followed, if the host has it.
