@@ -231,6 +231,7 @@ pub(super) async fn run(way: Weak<Inner>) {
         match inner.look_at_all().await {
             Ok(()) => failing = None,
             Err(why) => {
+                tracing::debug!(host = inner.line.label(), why, "a look at the host failed");
                 let since = *failing.get_or_insert_with(Instant::now);
                 if since.elapsed() > BLIND {
                     inner.tell_blind(&why);

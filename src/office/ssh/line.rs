@@ -34,6 +34,10 @@ impl Line {
         Line { host, socket, console: AsyncMutex::new(None), refused_at: Mutex::new(None) }
     }
 
+    pub fn label(&self) -> &str {
+        self.host.label()
+    }
+
     /// Connects to the host where there is no connection.
     pub async fn connect(&self) -> Result<(), HostError> {
         self.host.connect().await.map_err(|error| of_ssh(&error))
@@ -59,7 +63,7 @@ impl Line {
         self.socket.is_some() && self.refused_at.lock().is_none_or(|at| at.elapsed() > NO_SOCKET)
     }
 
-    /// Runs the commands one directly after the other, by the socket if that can be.
+    /// Runs the commands one after the other, by the socket if that can be: directly so, if one of them acts.
     pub async fn run(&self, commands: Vec<Command>) -> Result<Vec<String>, HostError> {
         if let Some(answers) = self.run_by_socket(commands.clone()).await {
             return answers;

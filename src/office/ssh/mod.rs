@@ -122,11 +122,11 @@ impl SshWay {
             Some(followed) => followed.to_hang_up(&channels),
             None => Vec::new(),
         };
-        if names.is_empty() {
-            // Not known, or not any more: a look tells.
-            return Ok(());
+        // None are there when it is not known, or not any more: a look tells.
+        for name in names {
+            inner.line.run(vec![Command::Hangup(name)]).await?;
         }
-        inner.line.run(names.into_iter().map(Command::Hangup).collect()).await.map(drop)
+        Ok(())
     }
 
     /// From now on the call is followed, if the host has it.
@@ -192,18 +192,15 @@ impl Inner {
         if self.line.is_by_socket() {
             // A look, the order and a look in one message: what is new between them is ours.
             let commands = vec![Command::Channels, command.clone(), Command::Channels];
-            match self.line.run_by_socket(commands).await {
-                Some(answers) => {
-                    let answers = answers?;
-                    let text = |at: usize| answers.get(at).map_or("", String::as_str);
-                    ordered(&command, text(1)).map_err(|error| refused(&error))?;
-                    let both = Channels::parse(text(0)).ok().zip(Channels::parse(text(2)).ok());
-                    let own = self.own_roots();
-                    let root = both.and_then(|(before, after)| Root::between(order, &before, &after, &own));
-                    return Ok(root.unwrap_or(Root::Unknown));
-                }
-                // The socket is not to be had any more.
-                None => {}
+            // `None`: the socket is not to be had any more.
+            if let Some(answers) = self.line.run_by_socket(commands).await {
+                let answers = answers?;
+                let text = |at: usize| answers.get(at).map_or("", String::as_str);
+                ordered(&command, text(1)).map_err(|error| refused(&error))?;
+                let both = Channels::parse(text(0)).ok().zip(Channels::parse(text(2)).ok());
+                let own = self.own_roots();
+                let root = both.and_then(|(before, after)| Root::between(order, &before, &after, &own));
+                return Ok(root.unwrap_or(Root::Unknown));
             }
         }
         // A process for each command: the client is not kept waiting for more than the order.

@@ -84,6 +84,21 @@ async fn commands_over_a_unix_socket() {
 }
 
 #[tokio::test]
+async fn many_questions_go_in_several_messages() {
+    let (mut console, mut far) = open().await;
+    let names: Vec<String> = (0..40).map(|n| format!("Local/+375296254070@inoffice-{n:08x};1")).collect();
+    let peer = tokio::spawn(async move { serve(&mut far, &["one\n"; 40]).await });
+    let commands: Vec<Command> =
+        names.iter().map(|name| Command::Channel(name.parse().expect("a name"))).collect();
+    assert_eq!(console.run_all(&commands).await, Ok(vec!["one\n".to_owned(); 40]));
+    assert!(console.is_usable());
+    let heard = peer.await.expect("the peer");
+    let asked: Vec<String> = heard.into_iter().step_by(2).collect();
+    assert_eq!(asked, names.iter().map(|name| format!("core show channel {name}")).collect::<Vec<_>>());
+    assert_eq!(console.run_all(&[]).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
 async fn real_greetings_are_read() {
     let greetings = [
         (include_str!("../../../../tests/fixtures/console/16/greeting"), "16.28.0~dfsg-0+deb11u4"),
