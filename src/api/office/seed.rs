@@ -357,7 +357,8 @@ async fn listen(
             check_talking(&host, &target).await?;
         }
         let kind = OfficeKind::Monitor(mode);
-        let request = request(&config, &enterprise, kind, from.clone(), target.clone().into(), address.to_string());
+        let request =
+            request(&config, &enterprise, kind, from.clone(), target.clone().into(), address.to_string());
         let call_id = place(&state, request, "Monitoring initiation failed").await?;
         // Who listened to whom, and when: the record and this line.
         tracing::info!(
