@@ -136,7 +136,7 @@ impl Bot {
     }
 
     /// The program in an environment that has only this bot's configuration.
-    fn program(&self) -> Command {
+    pub fn program(&self) -> Command {
         let ours = |name: &str| name.starts_with("NOVOFON_BOT_") || name == "RUST_LOG";
         let mut command = Command::new(env!("CARGO_BIN_EXE_novofon-bot"));
         for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
@@ -168,6 +168,10 @@ impl Bot {
         let mut process = self.process.take().expect("it runs");
         process.kill().expect("our child");
         process.wait().expect("our child");
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("it runs").id()
     }
 
     /// What it has written to its log.
