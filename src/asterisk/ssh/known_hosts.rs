@@ -111,8 +111,15 @@ impl KnownHosts {
             ),
             file: self.file.clone(),
             line: *number,
-            remedy: format!("ssh-keygen -R {} -f {}", quoted(name), quoted(&self.file.to_string_lossy())),
+            remedy: self.remedy(name),
         })))
+    }
+
+    /// ssh-keygen writes a file anew, for whoever runs it: what root's has written, the file's owner can't read.
+    fn remedy(&self, name: &str) -> String {
+        let owner = fs::metadata(&self.file).map_or(0, |about| about.uid());
+        let sudo = if owner == 0 { String::new() } else { format!("sudo -u '#{owner}' ") };
+        format!("{sudo}ssh-keygen -R {} -f {}", quoted(name), quoted(&self.file.to_string_lossy()))
     }
 
     /// Equal as long as nobody touches the file.
@@ -263,8 +270,15 @@ mod tests {
             assert_eq!(presented, &format!("ssh-ed25519 {}", new.fingerprint(HashAlg::Sha256)));
             assert_eq!(known, &format!("ssh-ed25519 {}", old.fingerprint(HashAlg::Sha256)));
             assert_eq!(*line, 3, "comments and empty lines count");
-            let file = folder.hosts.file().display();
-            assert_eq!(remedy, &format!("ssh-keygen -R '[10.0.0.1]:5059' -f '{file}'"));
+            let file = folder.hosts.file();
+            let sudo = match fs::metadata(file).unwrap().uid() {
+                0 => String::new(),
+                owner => format!("sudo -u '#{owner}' "),
+            };
+            let expected = format!("{sudo}ssh-keygen -R '[10.0.0.1]:5059' -f '{}'", file.display());
+            assert_eq!(remedy, &expected, "who runs it keeps the file readable for the bot");
+            // Root's tests see both.
+            let _ = std::os::unix::fs::chown(file, Some(65534), None);
             assert!(error.to_string().contains(remedy) && error.to_string().contains(presented));
         }
         assert_eq!(folder.text(), before, "the new key was not written");
