@@ -262,7 +262,9 @@ impl Metrics {
 
     /// The sum over the labels in which this text is, since `before`.
     pub fn since(&self, before: &Metrics, name: &str, label: &str) -> f64 {
-        let is_it = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('{') && rest.contains(label));
+        let is_it = |key: &str| {
+            key.strip_prefix(name).is_some_and(|rest| rest.starts_with('{') && rest.contains(label))
+        };
         let all = self.values.iter().filter(|(key, _)| is_it(key));
         all.map(|(key, value)| value - before.values.get(key).unwrap_or(&0.0)).sum()
     }

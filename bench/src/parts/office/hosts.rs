@@ -28,9 +28,9 @@ impl Hosts {
         for _ in 0..20 {
             let Ok(listeners) = listen(count).await else { continue };
             let port = listeners[0].local_addr()?.port();
-            let tasks = listeners.into_iter().map(|listener| {
-                tokio::task::spawn_local(carry(listener, to)).abort_handle()
-            });
+            let tasks = listeners
+                .into_iter()
+                .map(|listener| tokio::task::spawn_local(carry(listener, to)).abort_handle());
             return Ok(Hosts { port, tasks: tasks.collect() });
         }
         bail!("no port is free at {count} addresses from {} on", address(0))

@@ -66,8 +66,16 @@ async fn measure(
     part.figure(format!("memory of the bot, {hosts} hosts connected by {name} besides"), mb(connected), "MB");
     let each = (connected.saturating_sub(known)) as f64 / f64::from(hosts) / 1000.0;
     part.figure(format!("memory for each host connected by {name}"), each, "KB");
-    part.figure(format!("CPU with {hosts} hosts connected by {name}, and nothing to do"), 100.0 * idle, "% of a core");
-    part.figure(format!("{hosts} hosts connected by {name}, {AT_ONCE} at a time, within"), connected_in.as_secs_f64(), "s");
+    part.figure(
+        format!("CPU with {hosts} hosts connected by {name}, and nothing to do"),
+        100.0 * idle,
+        "% of a core",
+    );
+    part.figure(
+        format!("{hosts} hosts connected by {name}, {AT_ONCE} at a time, within"),
+        connected_in.as_secs_f64(),
+        "s",
+    );
     Ok(())
 }
 

@@ -143,13 +143,18 @@ async fn identify(office: &Office<'_>, part: &mut Part) -> anyhow::Result<()> {
     part.figure("who asks: look-ups in the enterprises' table meanwhile", busy, "1/s");
     part.figure("who asks: look-ups while nobody asks", idle, "1/s");
     part.goal("who asks: look-ups for these requests", busy - idle, "1/s", Goal::LessThan(3.0));
-    part.figure("who asks: such a request, a list of one call, p50", took.value_at_quantile(0.5) as f64 / 1000.0, "ms");
+    part.figure(
+        "who asks: such a request, a list of one call, p50",
+        took.value_at_quantile(0.5) as f64 / 1000.0,
+        "ms",
+    );
     bot.stop().await
 }
 
 /// How often the table was read since the start.
 async fn scans(office: &Office<'_>) -> anyhow::Result<f64> {
     tokio::time::sleep(TOLD).await;
-    let query = "SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'enterprises'";
+    let query =
+        "SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'enterprises'";
     Ok(sql(office.place, query)?.parse()?)
 }
