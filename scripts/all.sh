@@ -58,5 +58,5 @@ case $1 in
   start) need_config; need_curl; start_service && show_apis ;;
   stop) stop_service ;;
   restart) need_config; need_curl; stop_service && start_service && show_apis ;;
-  status) need_curl; status ;;
+  status) need_sight; need_curl; status ;;
 esac

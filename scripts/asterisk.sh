@@ -139,7 +139,7 @@ case $1 in
   start) need_config; need_office; need_curl; start_service ;;
   stop) stop_service ;;
   restart) need_config; need_office; need_curl; stop_service && start_service ;;
-  status) need_curl; status ;;
+  status) need_sight; need_curl; status ;;
   logs) show_logs ;;
   test) need_config; need_office; need_curl; test_service ;;
 esac

@@ -12,6 +12,8 @@ xargs findutils'
 LAB_KEYRING=${LAB_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 # bookworm has no Asterisk; these suites have 22 LTS. The first that can be installed is taken.
 LAB_SUITES=${LAB_SUITES:-sid testing}
+# What "any" and "rootfs" mean, also after a DIR that was made with another.
+LAB_ROOTFS_ANY=$LAB_ROOTFS LAB_SUITES_ANY=$LAB_SUITES
 LAB_DEBS='asterisk asterisk-modules asterisk-core-sounds-en-wav asterisk-core-sounds-ru-wav'
 # Raise it when what is unpacked below changes, so that old folders are made anew.
 LAB_ROOTFS_RECIPE=1
@@ -47,7 +49,7 @@ apt_install() {
 use_asterisk() {
   ASTERISK=$1
   case $ASTERISK in
-    any | rootfs) ;;
+    any | rootfs) LAB_ROOTFS=$LAB_ROOTFS_ANY LAB_SUITES=$LAB_SUITES_ANY ;;
     16) LAB_ROOTFS=$LAB_HOME/rootfs-16 LAB_SUITES=bullseye ;;
     *) die "LAB_ASTERISK is any, rootfs or 16, not: $ASTERISK" ;;
   esac

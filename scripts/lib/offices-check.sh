@@ -27,8 +27,10 @@ check_office() { # DIR OFFICE
   local dir=$1 office=$2 bad=0 begin=${EPOCHREALTIME/./}
   do_ssh "$dir" "$office" "asterisk -rx \"channel originate LOCAL/150@inoffice application Dial LOCAL/$CHECK_NUMBER@inoffice\""
   say "$office: originated by sshpass in $(((${EPOCHREALTIME/./} - begin) / 1000)) ms; dB of what each hears (440 Hz is 150, 1000 Hz is 151, 1633 Hz is the number):"
-  until_true 20 "$dir" in_call "$dir" "$office" 150 && until_true 20 "$dir" in_call "$dir" "$office" "$CHECK_NUMBER" ||
-    { say "$office: 150 and the number were not connected"; return 1; }
+  if ! until_true 20 "$dir" in_call "$dir" "$office" 150 || ! until_true 20 "$dir" in_call "$dir" "$office" "$CHECK_NUMBER"; then
+    say "$office: 150 and the number were not connected"
+    return 1
+  fi
   check_ears "$dir" "$office" 'call' 150:1633 "$CHECK_NUMBER:440" || bad=1
   check_spy "$dir" "$office" 'spy bq' bq 150:1633 "$CHECK_NUMBER:440" 151:440,1633 || bad=1
   check_spy "$dir" "$office" 'whisper bqw' bqw 150:1000,1633 "$CHECK_NUMBER:440" 151:440,1633 || bad=1

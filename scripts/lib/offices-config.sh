@@ -2,7 +2,7 @@
 # Part of scripts/offices: the settings (DIR/env) and the Asterisks of the enterprises.
 
 OFFICES=(june july)
-DESKS=(150 151 152 1500)
+DESKS=(150 151 152 153 154 155 1500)
 SEED_SECRET=d68409d67e3b4b87a6675e76dae74a85
 
 # setting OFFICE NAME: JUNE_IP and the like
@@ -103,10 +103,11 @@ write_office() { # DIR OFFICE
   local office=$2 base=$1/$2 ip
   local etc=$base/etc
   ip=$(setting "$office" IP)
+  rm -rf "$base/db" # where its phones were
   write_common "$base"
   office_modules >"$etc/modules.conf"
   write_ami "$office" yes >"$etc/manager.conf"
-  write_http "$office" yes >"$etc/http.conf"
+  write_ari "$office" yes >"$etc/http.conf"
   printf '[general]\nenabled = yes\n[%s]\ntype = user\nread_only = no\npassword = %s\n' \
     "$(setting "$office" ARI_USER)" "$(setting "$office" ARI_PASSWORD)" >"$etc/ari.conf"
   { printf '[global]\ntype = global\nendpoint_identifier_order = username,ip\n\n'
@@ -121,7 +122,7 @@ write_ami() { # OFFICE yes|no
   printf '[%s]\nsecret = %s\nread = all\nwrite = all\n' "$(setting "$1" AMI_USER)" "$(setting "$1" AMI_PASSWORD)"
 }
 
-write_http() { # OFFICE yes|no
+write_ari() { # OFFICE yes|no
   printf '[general]\nenabled = %s\nbindaddr = %s\nbindport = %s\nsessionlimit = 1000\n' \
     "$2" "$(setting "$1" IP)" "$(setting "$1" HTTP)"
 }
@@ -138,7 +139,7 @@ office_endpoints() { # OFFICE IP
     office_endpoint "$desk" inoffice "$2"
     printf 'auth = %s\naors = %s\ncallerid = Desk %s <%s>\n\n' "$desk" "$desk" "$desk" "$desk"
     printf '[%s]\ntype = auth\nauth_type = userpass\nusername = %s\npassword = %s\n\n' "$desk" "$desk" "$(setting "$1" PHONE_PASSWORD)"
-    printf '[%s]\ntype = aor\nmax_contacts = 1\nremove_existing = yes\n\n' "$desk"
+    printf '[%s]\ntype = aor\nmax_contacts = 1\nremove_existing = yes\nmaximum_expiration = 604800\n\n' "$desk"
   done
   office_endpoint trunk inoffice "$2"
   printf 'aors = trunk\n\n[trunk]\ntype = aor\ncontact = sip:%s:%s\n\n' "$PHONES_IP" "$PHONES_SIP"

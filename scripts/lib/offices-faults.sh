@@ -43,23 +43,13 @@ start_asterisk_again() { # DIR OFFICE
   local LAB_PROCESSES=("$2") LAB_ASTERISKS=("$2")
   pid_of "$2" "$1" >/dev/null || start_office_asterisk "$1" "$2"
   wait_for 60 "$1" booted "$1" || die "the Asterisk of $2 did not start"
-  # It remembers where its phones were, unless it was killed; they say it again either way.
-  local desk
-  for desk in "${DESKS[@]}"; do
-    is_switched_off "$1" "$2-$desk" || phones_cli "$1" "pjsip send register $2-$desk" >/dev/null
-  done
-  wait_for 20 "$1" office_phones_back "$1" "$2" || die "the phones of $2 do not register"
+  # It remembers where its phones were, unless it was killed too soon; they say it again either way.
+  local desk on=()
+  for desk in "${DESKS[@]}"; do is_switched_off "$1" "$2-$desk" || on+=("$desk"); done
+  ((${#on[@]} == 0)) || register_phones "$1" "$2" 604800 "${on[@]}" || die "the phones of $2 do not register"
 }
 
 is_switched_off() { phones_cli "$1" "database get phones $2" | grep -q 'Value: off'; }
-
-office_phones_back() { # DIR OFFICE
-  local shown desk
-  shown=$(asterisk_cli "$2" "$1" 'pjsip show contacts') || return 1
-  for desk in "${DESKS[@]}"; do
-    [[ $shown == *" $desk/sip:"* ]] || is_switched_off "$1" "$2-$desk" || return 1
-  done
-}
 
 do_asterisk_stop() { office_fault "$@"; kill_asterisk "$1" "$2" TERM; }
 
@@ -151,23 +141,20 @@ do_ari_drop() { office_fault "$@"; cut_connections "$1" "$2" HTTP; }
 
 # A reload shuts the door and leaves those who are in (both, on 22.10.1): they are shown out.
 set_service() { # DIR OFFICE ami|ari yes|no
-  local dir=$1 office=$2 port
+  local dir=$1 office=$2 service=$3 port=HTTP wanted=answers module=http try
   office_fault "$@"
-  if [[ $3 == ami ]]; then
-    write_ami "$office" "$4" | install_conf "$dir/$office/etc/manager.conf"
-    asterisk_cli "$office" "$dir" 'manager reload' >/dev/null
-    port=AMI_PORT
-  else
-    write_http "$office" "$4" | install_conf "$dir/$office/etc/http.conf"
-    asterisk_cli "$office" "$dir" 'module reload http' >/dev/null
-    port=HTTP
-  fi
-  if [[ $4 == yes ]]; then
-    until_true 10 "$dir" answers "$(setting "$office" IP)" "$(setting "$office" "$port")" || die "$3 of $office did not come"
-  else
-    until_true 10 "$dir" is_closed "$(setting "$office" IP)" "$(setting "$office" "$port")" || die "$3 of $office did not go"
-    cut_connections "$dir" "$office" "$port"
-  fi
+  [[ $service != ami ]] || port=AMI_PORT module=manager
+  [[ $4 == yes ]] || wanted=is_closed
+  # On 16.28 the listener that has been ended may end its successor, which Asterisk does not notice: then
+  # it is switched off and on once more.
+  for try in "$4" no "$4" no "$4"; do
+    "write_$service" "$office" "$try" | install_conf "$dir/$office/etc/$module.conf"
+    asterisk_cli "$office" "$dir" "module reload $module" >/dev/null
+    [[ $try == "$4" ]] || continue
+    ! until_true 2 "$dir" "$wanted" "$(setting "$office" IP)" "$(setting "$office" "$port")" || break
+  done
+  "$wanted" "$(setting "$office" IP)" "$(setting "$office" "$port")" || die "$service of $office could not be switched"
+  [[ $4 == yes ]] || cut_connections "$dir" "$office" "$port"
 }
 
 cut_connections() { # DIR OFFICE AMI_PORT|HTTP

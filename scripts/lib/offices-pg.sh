@@ -70,7 +70,7 @@ start_pg() { # DIR
 stop_pg() { # DIR
   local pid
   if pid=$(pid_of pg "$1"); then
-    kill -CONT "$pid"
+    pg_signal "$1" CONT
     kill -INT "$pid"
     wait_for_end "$pid" || die "PostgreSQL did not end"
   fi

@@ -2,9 +2,9 @@
 # Part of scripts/offices: one Asterisk that is every phone of both offices, and the carrier behind their
 # trunks. A phone's channels carry its name ("june-150", "june-+375296254070") as their account code.
 
-declare -A DESK_TONE=([150]=440 [151]=1000 [152]=700 [1500]=850)
+declare -A DESK_TONE=([150]=440 [151]=1000 [152]=500 [153]=1100 [154]=570 [155]=640 [1500]=850)
 EXTERNAL_TONE=1633
-TONES=440,700,850,1000,1633
+TONES=440,500,570,640,850,1000,1100,1633
 
 write_phones() { # DIR
   local base=$1/phones etc=$1/phones/etc office
@@ -27,12 +27,7 @@ phone_endpoints() { # OFFICE
   printf '\n[%s]\ntype = identify\nendpoint = %s\nmatch = %s\n\n' "$office" "$office" "$ip"
   for desk in "${DESKS[@]}"; do
     name=$office-$desk
-    printf '[%s]\ntype = registration\nserver_uri = sip:%s:%s\nclient_uri = sip:%s@%s:%s\n' "$name" "$ip" "$port" "$desk" "$ip" "$port"
-    # A phone comes back soon after its office was away, and at once after "up".
-    printf 'contact_user = %s\noutbound_auth = %s\nretry_interval = 1\nmax_retries = 100000\n' "$name" "$name"
-    printf 'fatal_retry_interval = 1\nforbidden_retry_interval = 1\nexpiration = 3600\n'
-    if (($(asterisk_version) >= 20)); then printf 'max_random_initial_delay = 0\n'; fi
-    printf '\n[%s]\ntype = auth\nauth_type = userpass\nusername = %s\npassword = %s\n\n' "$name" "$desk" "$(setting "$office" PHONE_PASSWORD)"
+    printf '[%s]\ntype = auth\nauth_type = userpass\nusername = %s\npassword = %s\n\n' "$name" "$desk" "$(setting "$office" PHONE_PASSWORD)"
     # For calls that the phone makes.
     office_endpoint "$name" "from-$office" "$PHONES_IP"
     printf 'aors = %s\noutbound_auth = %s\nfrom_user = %s\nfrom_domain = %s\n\n' "$name" "$name" "$desk" "$ip"
@@ -120,23 +115,21 @@ do_phone() { # DIR OFFICE EXT BEHAVIOUR [MS]
   [[ $how =~ ^(answer|ring|busy|decline|off)$ && $ms =~ ^[0-9]{1,6}$ ]] ||
     die "usage: scripts/offices phone DIR OFFICE EXT answer [MS]|ring|busy|decline|off"
   set_phone "$dir" "$name" "$how" "$ms"
-  if [[ $how == off ]]; then
-    phones_cli "$dir" "pjsip send unregister $name" >/dev/null
-    wait_for 10 "$dir" phone_is_off "$dir" "$2" "$3" || die "the phone $name is still registered"
-  elif phone_is_off "$dir" "$2" "$3"; then
-    phones_cli "$dir" "pjsip send register $name" >/dev/null
-    wait_for 10 "$dir" phone_is_on "$dir" "$2" "$3" || die "the phone $name does not register"
-  fi
+  register_phones "$dir" "$2" "$([[ $how == off ]] && echo 0 || echo 604800)" "$3"
+}
+
+# Says to an office where its phones are (for so many seconds), or that they are away (0).
+register_phones() { # DIR OFFICE EXPIRES EXT...
+  local office=$2 expires=$3 desk phones=()
+  for desk in "${@:4}"; do phones+=("$desk=$office-$desk"); done
+  PHONE_PASSWORD=$(setting "$office" PHONE_PASSWORD) "$(python)" "$LAB_LIB/register.py" --expires "$expires" \
+    --registrar "$(setting "$office" IP):$(setting "$office" SIP)" --contact "$PHONES_IP:$PHONES_SIP" "${phones[@]}"
 }
 
 set_phone() { # DIR NAME BEHAVIOUR MS
   phones_cli "$1" "database put phones $2 $3" >/dev/null
   phones_cli "$1" "database put delays $2 $(($4 / 1000)).$(printf %03d $(($4 % 1000)))" >/dev/null
 }
-
-phone_is_on() { asterisk_cli "$2" "$1" "pjsip show aor $3" | grep -qE "^ *Contact: +$3/sip:"; }
-
-phone_is_off() { ! phone_is_on "$@"; }
 
 # The channels of a phone, or of all: "name channel state" on each line.
 phone_channels() { # DIR [NAME]

@@ -33,7 +33,7 @@ offices_up() {
   for name in "${OFFICES[@]}"; do write_office "$dir" "$name"; done
   start_everything "$dir" || { stop_offices "$dir"; exit 1; }
   wait_for 60 "$dir" booted "$dir" || offices_failed "$dir" "an Asterisk did not start"
-  settle_phones "$dir"
+  settle_phones "$dir" || offices_failed "$dir" "the phones do not register"
   say "up in $(((${EPOCHREALTIME/./} - begin) / 1000)) ms: $(offices_summary "$dir")"
 }
 
@@ -58,23 +58,8 @@ settle_phones() { # DIR
   local dir=$1 office desk
   for office in "${OFFICES[@]}"; do
     for desk in "${DESKS[@]}"; do set_phone "$dir" "$office-$desk" answer 300; done
+    register_phones "$dir" "$office" 604800 "${DESKS[@]}" || return 1
   done
-  # An office that was not there yet is asked again only after a while.
-  phones_cli "$dir" 'pjsip send register *all' >/dev/null
-  wait_for 20 "$dir" all_phones_on "$dir" || offices_failed "$dir" "the phones do not register"
-}
-
-all_phones_on() { # DIR
-  local office
-  for office in "${OFFICES[@]}"; do
-    office_phones_on "$1" "$office" || return 1
-  done
-}
-
-office_phones_on() { # DIR OFFICE
-  local shown desk
-  shown=$(asterisk_cli "$2" "$1" 'pjsip show contacts') || return 1
-  for desk in "${DESKS[@]}"; do [[ $shown == *" $desk/sip:"* ]] || return 1; done
 }
 
 offices_failed() {
@@ -87,7 +72,7 @@ offices_failed() {
 offices_healthy() { # DIR
   local name
   for name in "${LAB_PROCESSES[@]}"; do pid_of "$name" "$1" >/dev/null || return 1; done
-  all_phones_on "$1" && pg_answers "$1"
+  booted "$1" && pg_answers "$1"
 }
 
 offices_summary() {

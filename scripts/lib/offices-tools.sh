@@ -93,12 +93,16 @@ offices_setup() {
   say "ready: $(with_tool ssh -V 2>&1 | sed 's/[, ].*//'), $(with_tool postgres --version), $(with_tool nginx -v 2>&1 | sed 's/.*: //')"
 }
 
-# What "up" cannot do without, told before anything is started.
-require_tools() {
-  local missing
+offices_possible() {
   ((EUID == 0)) || die "it needs root: each sshd has a mount namespace and a password file of its own (try: sudo scripts/offices ...)"
   unshare --mount --pid --fork true 2>/dev/null ||
     die "it needs the right to make mount and process namespaces, which this machine's root has not (a container without CAP_SYS_ADMIN?)"
+}
+
+# What "up" cannot do without, told before anything is started.
+require_tools() {
+  local missing
+  offices_possible
   find_asterisk || die "no Asterisk yet: run scripts/offices setup"
   mapfile -t missing < <(missing_tools)
   ((${#missing[@]} == 0)) || die "no ${missing[*]} yet: run scripts/offices setup"

@@ -91,6 +91,13 @@ need_config() {
     "put the configuration right ($BOT_CONFIG; another file by NOVOFON_BOT_CONFIG=/path/config.toml), then try again"
 }
 
+# For a look, one that is not whole will do; one that may not be read tells nothing.
+need_sight() {
+  [[ $CONFIG_ERROR != *'Permission denied'* ]] || need_config
+  [[ ! -e $PID_FILE || -r $PID_FILE ]] || die "$NO_RIGHTS" "нет прав читать $PID_FILE: запустите через sudo" \
+    "no right to read $PID_FILE: run this with sudo"
+}
+
 need_office() {
   [[ -n $OFFICE_API ]] || die "$NOT_CONFIGURED" "API для предприятий не настроен: в $BOT_CONFIG нужен office.database (docs/office.md)" \
     "the API for enterprises is not set up: $BOT_CONFIG needs office.database (docs/office.md)"

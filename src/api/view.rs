@@ -108,7 +108,7 @@ pub struct OfficeView {
     /// Whose phone is called first: the caller's, or the listener's.
     #[schema(example = "150")]
     pub extension: String,
-    /// Both sides are, or were, really connected; for a monitoring: the listener listens, or did.
+    /// Both sides are, or were, really connected; for a monitoring: the listener's phone was picked up.
     pub connected: bool,
     /// How the host was spoken to; null until it took the order.
     #[schema(required)]

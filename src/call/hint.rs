@@ -103,8 +103,8 @@ fn english(reason: Reason) -> &'static str {
              and what its context does with them."
         }
         Reason::NotConnected => {
-            "It ended before both sides were connected; over SSH the host does not tell why: give the bot AMI or ARI \
-             there to learn it."
+            "It ended, and both sides were not seen connected; over SSH the host does not tell why: give the bot AMI or \
+             ARI there to learn it."
         }
         Reason::HostUnreachable => {
             "The enterprise's host could not be reached: check the network, its sshd (or AMI, ARI) and `novofon-bot \
@@ -208,7 +208,7 @@ fn russian(reason: Reason) -> &'static str {
             "Трубку сняли, но диалплан предприятия не набрал номер: проверьте цифры и что с ними делает его контекст."
         }
         Reason::NotConnected => {
-            "Звонок закончился раньше, чем стороны соединились; по SSH хост не говорит почему: чтобы это узнать, дайте \
+            "Звонок закончился, и соединения сторон не было видно; по SSH хост не говорит почему: чтобы это узнать, дайте \
              боту AMI или ARI."
         }
         Reason::HostUnreachable => {

@@ -114,7 +114,7 @@ words! {
         ExtensionUnavailable = "extension_unavailable",
         /// The extension's phone was picked up, and the enterprise's dialplan dialed nothing.
         NumberNotDialed = "number_not_dialed",
-        /// It ended before both sides were connected, and the way that the host is reached by does not tell why.
+        /// It ended, both sides were not seen connected, and the way that the host is reached by does not tell why.
         NotConnected = "not_connected",
         HostUnreachable = "host_unreachable",
         HostAuthFailed = "host_auth_failed",

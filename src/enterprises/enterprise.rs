@@ -89,6 +89,14 @@ impl Overrides {
         Ok(())
     }
 
+    /// What would not be read back as it is now, with the name of its column: passwords are not checked before.
+    pub(super) fn check(&self) -> Result<(), (&'static str, BadValue)> {
+        let mut read = Overrides::default();
+        SETTINGS.iter().zip(self.texts()).try_for_each(|((column, _), text)| {
+            text.map_or(Ok(()), |text| read.take(column, &text)).map_err(|error| (*column, error))
+        })
+    }
+
     /// The texts of the columns [`SETTINGS`], passwords among them.
     pub(super) fn texts(&self) -> [Option<String>; SETTINGS.len()] {
         fn text<T: ToString>(value: &Option<T>) -> Option<String> {

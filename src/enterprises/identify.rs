@@ -60,9 +60,7 @@ impl Inner {
         self: &Arc<Self>,
         secret: &Secret,
     ) -> Result<Option<Arc<Enterprise>>, DirectoryError> {
-        // PostgreSQL's text can't hold all of these, and an empty secret is a row that somebody forgot to fill.
-        let text = secret.expose();
-        if text.is_empty() || text.len() > LONGEST || text.chars().any(char::is_control) {
+        if !may_be_one(secret) {
             return Ok(None);
         }
         let key = self.key.of(secret);
@@ -283,6 +281,12 @@ impl Flights {
             self.unknown -= usize::from(!flight.remove().of_known);
         }
     }
+}
+
+/// PostgreSQL's text can't hold all of what is none, and an empty secret is a row that somebody forgot to fill.
+pub(super) fn may_be_one(secret: &Secret) -> bool {
+    let text = secret.expose();
+    !text.is_empty() && text.len() <= LONGEST && !text.chars().any(char::is_control)
 }
 
 fn told(answer: Answer) -> Result<Option<Arc<Enterprise>>, DirectoryError> {

@@ -11,6 +11,7 @@ use super::{
     database::{Connection, Mode},
     enterprise::{Enterprise, Overrides, SETTINGS},
     error::{DirectoryError, Failure, Kind},
+    identify::may_be_one,
     table::{CREATE, Layout, NOTIFY, no_table},
     value::{Host, Name, Number},
 };
@@ -82,7 +83,12 @@ impl Directory {
     /// Adds an enterprise, active; makes the table if there is none.
     pub async fn add(&self, new: NewEnterprise) -> Result<Added, DirectoryError> {
         let what = format!("add enterprise `{}`", new.number);
+        let refuse = |why: String| DirectoryError::Refused { what: what.clone(), why };
+        new.settings.check().map_err(|(column, error)| refuse(format!("its `{column}` {error}")))?;
         let secret = new.secret.clone().unwrap_or_else(make_secret);
+        if !may_be_one(&secret) {
+            return Err(refuse("a secret has 1 to 256 bytes, none of them a control character".to_owned()));
+        }
         let number = new.number.clone();
         let (made_table, added_columns) = self
             .order(&what, Mode::Make, async |connection: &mut Connection| {

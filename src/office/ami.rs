@@ -295,7 +295,7 @@ impl Shared {
 }
 
 /// What an event tells of a channel.
-fn heard(event: Event) -> Option<Heard> {
+pub(super) fn heard(event: Event) -> Option<Heard> {
     let of = |channel: ami::Channel| ChannelRef { id: channel.uniqueid, name: channel.name };
     Some(match event {
         Event::DialBegin(dial) => {
@@ -323,7 +323,9 @@ fn heard(event: Event) -> Option<Heard> {
         },
         Event::HangupRequest(hangup) => Heard::HungUp { channel: of(hangup.channel), sip: hangup.tech_cause },
         Event::SoftHangupRequest(hangup) => Heard::HungUpHere(of(hangup.channel)),
-        Event::Hangup(hangup) => Heard::Gone { channel: of(hangup.channel), cause: hangup.cause },
+        Event::Hangup(hangup) => {
+            Heard::Gone { channel: of(hangup.channel), cause: hangup.cause, sip: hangup.tech_cause }
+        }
         _ => return None,
     })
 }

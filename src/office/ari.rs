@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{
     error::{HostError, HostErrorKind},
-    events::{ChannelRef, Dial, Heard, Standing, Tracker},
+    events::{ChannelRef, Dial, Heard, Standing, Tracker, pair},
     hosts::{Busy, Taken},
     inbox::Inboxes,
     order::{Order, What},
@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{
     asterisk::ari::{
-        self, Ari, AriError, AriTarget, Channel, Event, HangupReason, Link, Originate, Subscriptions, Whisper,
+        self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate, Subscriptions,
+        Whisper,
     },
     call::{CallId, MonitorMode, WayKind, office::OfficeInput},
 };
@@ -129,14 +130,14 @@ impl AriWay {
     pub async fn look(&self, order: &Order) -> Result<bool, HostError> {
         let ari = self.connected().await?;
         let channels = ari.channels().await.map_err(|error| self.error(&error))?;
-        let known = self.shared.tracker.lock().known(order.call);
-        let (near, far) = (order.call.near_channel(), order.call.far_channel());
+        let bridges = ari.bridges().await.map_err(|error| self.error(&error))?;
+        let mut own = self.shared.tracker.lock().known(order.call);
+        own.extend([order.call.near_channel(), order.call.far_channel()]);
+        add_those_beside(&mut own, &channels, &bridges);
         let device = order.device();
-        let is_own =
-            |channel: &&Channel| channel.id == near || channel.id == far || known.contains(&channel.id);
         let standing: Vec<Standing> = channels
             .iter()
-            .filter(is_own)
+            .filter(|channel| own.contains(&channel.id))
             .map(|channel| Standing {
                 channel: reference(channel),
                 is_desk: is_of(channel, &device),
@@ -354,6 +355,23 @@ fn unfit(why: String) -> HostError {
     }
 }
 
+/// The phones of a call of before, of which only the halves have an id of ours: those that are in a bridge with one
+/// of its channels, also through another Local channel.
+fn add_those_beside(own: &mut Vec<String>, channels: &[Channel], bridges: &[Bridge]) {
+    let mut seen = 0;
+    while seen < own.len() {
+        let id = own[seen].clone();
+        seen += 1;
+        let beside = bridges.iter().filter(|bridge| bridge.channels.contains(&id)).flat_map(|b| &b.channels);
+        let local = channels.iter().find(|channel| channel.id == id).and_then(|channel| pair(&channel.name));
+        let halves = channels.iter().filter(|other| local.is_some() && pair(&other.name) == local);
+        let found = beside.chain(halves.map(|half| &half.id));
+        let new: Vec<String> =
+            found.filter(|id| !own.contains(id) && !id.ends_with(SNOOP)).cloned().collect();
+        own.extend(new);
+    }
+}
+
 fn reference(channel: &Channel) -> ChannelRef {
     ChannelRef { id: channel.id.clone(), name: channel.name.clone() }
 }
@@ -388,9 +406,11 @@ fn heard(event: Event) -> Option<Heard> {
         Event::ChannelHangupRequest(request) => {
             Heard::HungUp { channel: reference(&request.channel), sip: code(request.tech_cause) }
         }
-        Event::ChannelDestroyed(gone) => {
-            Heard::Gone { channel: reference(&gone.channel), cause: code(Some(gone.cause)) }
-        }
+        Event::ChannelDestroyed(gone) => Heard::Gone {
+            channel: reference(&gone.channel),
+            cause: code(Some(gone.cause)),
+            sip: code(gone.tech_cause),
+        },
         _ => return None,
     })
 }

@@ -4,7 +4,7 @@
 //! the extension's phone, what `ID` dials is on the way to the number. A Local channel between is followed by its
 //! name, which both halves share. No I/O here: the two wires turn their events into [`Heard`].
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::call::{
     CallId,
@@ -17,6 +17,9 @@ pub struct ChannelRef {
     pub id: String,
     pub name: String,
 }
+
+/// So much of it is kept; most is of calls of others.
+const EARLY: usize = 256;
 
 /// What a host told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +39,11 @@ pub enum Heard {
     },
     /// Somebody at the PBX asked for its end.
     HungUpHere(ChannelRef),
+    /// With a SIP status, which is the far side's only if that asked for the end: else Asterisk made it up.
     Gone {
         channel: ChannelRef,
         cause: Option<u16>,
+        sip: Option<u16>,
     },
 }
 
@@ -69,6 +74,9 @@ pub struct Tracker {
     channels: HashMap<String, Known>,
     /// Local channels by the part of the name that both halves share.
     pairs: HashMap<String, (CallId, Leg)>,
+    /// What was heard of channels that nobody knows, the newest last: the dialing behind a Local channel can be told
+    /// before that of the channel itself (measured on 22.10.1: the trunk's DialBegin before its Local channel's).
+    early: VecDeque<Heard>,
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +93,8 @@ struct Known {
     leg: Leg,
     /// A phone's or a trunk's, not a Local half.
     is_leg: bool,
+    /// Its far side asked for the end.
+    hung_up: bool,
     sip: Option<u16>,
 }
 
@@ -104,6 +114,9 @@ impl Tracker {
         }
         for pair in tracked.pairs {
             self.pairs.remove(&pair);
+        }
+        if self.calls.is_empty() {
+            self.early.clear();
         }
     }
 
@@ -165,7 +178,7 @@ impl Tracker {
         }
         tracked.alive.insert(id.to_owned());
         tracked.channels.push(id.to_owned());
-        self.channels.insert(id.to_owned(), Known { call, leg, is_leg, sip: None });
+        self.channels.insert(id.to_owned(), Known { call, leg, is_leg, hung_up: false, sip: None });
     }
 
     /// The side of a channel, by its id or by the name of its other half.
@@ -180,26 +193,58 @@ impl Tracker {
 
     /// What this means for the call that it belongs to, if it belongs to one.
     pub fn hear(&mut self, heard: Heard) -> Option<(CallId, Vec<OfficeInput>)> {
+        if self.calls.is_empty() {
+            return None;
+        }
+        let known = self.channels.len();
+        let Some((call, mut inputs)) = self.belongs(&heard) else {
+            if self.early.len() == EARLY {
+                self.early.pop_front();
+            }
+            self.early.push_back(heard);
+            return None;
+        };
+        if self.channels.len() != known {
+            inputs.extend(self.hear_again(call));
+        }
+        Some((call, inputs))
+    }
+
+    /// What was heard too early of a call that has just become better known.
+    fn hear_again(&mut self, call: CallId) -> Vec<OfficeInput> {
+        let mut inputs = Vec::new();
+        for heard in std::mem::take(&mut self.early) {
+            match self.belongs(&heard) {
+                Some((of, more)) if of == call => inputs.extend(more),
+                _ => self.early.push_back(heard),
+            }
+        }
+        inputs
+    }
+
+    /// `None` when it is of no channel that is known to be a call's.
+    fn belongs(&mut self, heard: &Heard) -> Option<(CallId, Vec<OfficeInput>)> {
         match heard {
-            Heard::Dial { caller, peer, dial } => self.dial(&caller, peer, dial),
-            Heard::Ringing(channel) => self.leg(&channel, Seen::Ringing),
-            Heard::Up(channel) => self.leg(&channel, Seen::Up),
+            Heard::Dial { caller, peer, dial } => self.dial(caller, peer, dial),
+            Heard::Ringing(channel) => self.leg(channel, Seen::Ringing),
+            Heard::Up(channel) => self.leg(channel, Seen::Up),
             Heard::HungUp { channel, sip } => {
                 if let Some(known) = self.channels.get_mut(&channel.id) {
-                    known.sip = sip;
+                    known.hung_up = true;
+                    known.sip = *sip;
                 }
-                self.leg(&channel, Seen::HungUp)
+                self.leg(channel, Seen::HungUp)
             }
-            Heard::HungUpHere(channel) => self.leg(&channel, Seen::HungUpHere),
-            Heard::Gone { channel, cause } => self.gone(&channel, cause),
+            Heard::HungUpHere(channel) => self.leg(channel, Seen::HungUpHere),
+            Heard::Gone { channel, cause, sip } => self.gone(channel, *cause, *sip),
         }
     }
 
     fn dial(
         &mut self,
         caller: &ChannelRef,
-        peer: ChannelRef,
-        dial: Dial,
+        peer: &ChannelRef,
+        dial: &Dial,
     ) -> Option<(CallId, Vec<OfficeInput>)> {
         let (call, leg) = self.side(caller)?;
         let is_new = !self.channels.contains_key(&peer.id);
@@ -210,10 +255,10 @@ impl Tracker {
                     tracked.pairs.push(pair.to_owned());
                 }
                 self.know(call, &peer.id, leg, false);
-                return None;
+                return Some((call, Vec::new()));
             }
             // What a Local channel tells of is told by the channel behind it too.
-            Some(_) => return None,
+            Some(_) => return Some((call, Vec::new())),
             None => self.know(call, &peer.id, leg, true),
         }
         let mut seen = Vec::new();
@@ -225,7 +270,7 @@ impl Tracker {
             Dial::Ringing => seen.push(Seen::Ringing),
             Dial::Progress => seen.push(Seen::EarlyMedia),
             Dial::Answer => seen.push(Seen::Up),
-            Dial::Ended(status) => seen.push(Seen::DialEnded(status)),
+            Dial::Ended(status) => seen.push(Seen::DialEnded(status.clone())),
         }
         let sight = |seen| OfficeInput::Sight(Sight { leg, channel: peer.name.clone(), seen });
         Some((call, seen.into_iter().map(sight).collect()))
@@ -233,12 +278,17 @@ impl Tracker {
 
     /// Only what happens to a phone or a trunk is a sight.
     fn leg(&mut self, channel: &ChannelRef, seen: Seen) -> Option<(CallId, Vec<OfficeInput>)> {
-        let known = self.channels.get(&channel.id).filter(|known| known.is_leg)?;
+        let known = self.channels.get(&channel.id)?;
         let sight = Sight { leg: known.leg, channel: channel.name.clone(), seen };
-        Some((known.call, vec![OfficeInput::Sight(sight)]))
+        Some((known.call, if known.is_leg { vec![OfficeInput::Sight(sight)] } else { Vec::new() }))
     }
 
-    fn gone(&mut self, channel: &ChannelRef, cause: Option<u16>) -> Option<(CallId, Vec<OfficeInput>)> {
+    fn gone(
+        &mut self,
+        channel: &ChannelRef,
+        cause: Option<u16>,
+        sip: Option<u16>,
+    ) -> Option<(CallId, Vec<OfficeInput>)> {
         // A half that nobody dialed yet may go before its side was known.
         self.side(channel)?;
         let known = self.channels.get(&channel.id)?.clone();
@@ -247,7 +297,7 @@ impl Tracker {
         let is_over = tracked.alive.is_empty();
         let mut inputs = Vec::new();
         if known.is_leg {
-            let seen = Seen::Gone { cause, sip: known.sip };
+            let seen = Seen::Gone { cause, sip: known.sip.or(sip.filter(|_| known.hung_up)) };
             inputs.push(OfficeInput::Sight(Sight { leg: known.leg, channel: channel.name.clone(), seen }));
         }
         if is_over {
@@ -258,7 +308,7 @@ impl Tracker {
 }
 
 /// What both halves of a Local channel are called by.
-fn pair(name: &str) -> Option<&str> {
+pub(super) fn pair(name: &str) -> Option<&str> {
     let (pair, half) = name.strip_prefix("Local/")?.rsplit_once(';')?;
     matches!(half, "1" | "2").then_some(pair)
 }
@@ -319,18 +369,33 @@ mod tests {
         assert_eq!(hear(Heard::Up(trunk.clone())), ["Phone PJSIP/trunk-00000002 Up"]);
         // They optimize themselves away, and the call goes on.
         for local in [near(), far(), one, two] {
-            assert!(hear(Heard::Gone { channel: local, cause: Some(16) }).is_empty());
+            assert!(hear(Heard::Gone { channel: local, cause: Some(16), sip: None }).is_empty());
         }
         assert_eq!(
             hear(Heard::HungUp { channel: trunk.clone(), sip: None }),
             ["Phone PJSIP/trunk-00000002 HungUp"]
         );
-        let gone = hear(Heard::Gone { channel: trunk, cause: Some(16) });
+        let gone = hear(Heard::Gone { channel: trunk, cause: Some(16), sip: None });
         assert_eq!(gone, ["Phone PJSIP/trunk-00000002 Gone { cause: Some(16), sip: None }"]);
-        let gone = hear(Heard::Gone { channel: desk, cause: Some(16) });
+        let gone = hear(Heard::Gone { channel: desk, cause: Some(16), sip: None });
         assert_eq!(gone, ["Desk PJSIP/150-00000001 Gone { cause: Some(16), sip: None }", "Over"]);
         tracker.forget(ID);
         assert!(tracker.channels.is_empty() && tracker.pairs.is_empty() && tracker.calls.is_empty());
+    }
+
+    #[test]
+    fn what_is_told_too_early_is_not_lost() {
+        let mut tracker = Tracker::default();
+        tracker.follow(ID);
+        let one = channel("1.4", "Local/+375@inoffice-00000002;1");
+        let two = channel("1.5", "Local/+375@inoffice-00000002;2");
+        let trunk = channel("1.6", "PJSIP/trunk-00000002");
+        assert_eq!(tracker.hear(dial(&two, &trunk, Dial::Begin)), None);
+        assert_eq!(tracker.hear(Heard::HungUp { channel: trunk.clone(), sip: Some(404) }), None);
+        let told = words(tracker.hear(dial(&near(), &one, Dial::Begin)));
+        assert_eq!(told, ["Phone PJSIP/trunk-00000002 Created", "Phone PJSIP/trunk-00000002 HungUp"]);
+        let gone = words(tracker.hear(Heard::Gone { channel: trunk, cause: Some(1), sip: Some(404) }));
+        assert_eq!(gone, ["Phone PJSIP/trunk-00000002 Gone { cause: Some(1), sip: Some(404) }"]);
     }
 
     #[test]
@@ -340,7 +405,7 @@ mod tests {
         let desk = channel("1.3", "PJSIP/150-00000001");
         tracker.hear(dial(&far(), &desk, Dial::Begin));
         tracker.hear(Heard::HungUp { channel: desk.clone(), sip: Some(486) });
-        let gone = words(tracker.hear(Heard::Gone { channel: desk, cause: Some(17) }));
+        let gone = words(tracker.hear(Heard::Gone { channel: desk, cause: Some(17), sip: None }));
         assert_eq!(gone, ["Desk PJSIP/150-00000001 Gone { cause: Some(17), sip: Some(486) }"]);
     }
 
@@ -351,6 +416,6 @@ mod tests {
         let (other, phone) = (channel("9.1", "PJSIP/152-00000009"), channel("9.2", "PJSIP/150-00000008"));
         assert_eq!(tracker.hear(dial(&other, &phone, Dial::Begin)), None);
         assert_eq!(tracker.hear(Heard::Up(phone.clone())), None);
-        assert_eq!(tracker.hear(Heard::Gone { channel: phone, cause: None }), None);
+        assert_eq!(tracker.hear(Heard::Gone { channel: phone, cause: None, sip: None }), None);
     }
 }

@@ -99,7 +99,7 @@ impl Hosts {
         if let Some(host) = hosts.iter().find(|host| host.settings == settings) {
             return host.clone();
         }
-        let host = Arc::new(Host::new(settings, &self.known_hosts, &self.inboxes, &self.stop));
+        let host = Arc::new(Host::new(settings, hosts, &self.known_hosts, &self.inboxes, &self.stop));
         // One whose settings have changed serves its last calls, and then nobody.
         hosts.retain(|host| {
             Arc::strong_count(host) > 1 || host.used.lock().elapsed() < Duration::from_secs(600)
@@ -138,7 +138,7 @@ pub struct Host {
 enum Way {
     Ssh(SshWay),
     Ami(AmiWay),
-    Ari(AriWay),
+    Ari(Box<AriWay>),
 }
 
 /// Calls the same method of whichever way it is.
@@ -163,23 +163,35 @@ impl Way {
 }
 
 impl Host {
+    /// `beside`: those at the same address. Enterprises that differ in no more than a context share a connection,
+    /// and so its limits; two would take ARI's application from each other.
     fn new(
         settings: HostSettings,
+        beside: &[Arc<Host>],
         known_hosts: &Arc<KnownHosts>,
         inboxes: &Inboxes,
         stop: &CancellationToken,
     ) -> Self {
         let wanted = |kind| matches!(settings.way, WayChoice::Auto) || settings.way == WayChoice::Only(kind);
+        let beside = |kind, is_same: fn(&HostSettings, &HostSettings) -> bool| {
+            let mut alike = beside.iter().filter(|host| is_same(&host.settings, &settings));
+            alike.find_map(|host| host.ways.iter().find(|way| way.kind() == kind).cloned())
+        };
         let mut ways = Vec::new();
         if let Some(login) = settings.ari.as_ref().filter(|_| wanted(WayKind::Ari)) {
-            ways.push(Arc::new(Way::Ari(AriWay::new(&settings, login, inboxes.clone(), stop.clone()))));
+            let new = || AriWay::new(&settings, login, inboxes.clone(), stop.clone());
+            let shared = beside(WayKind::Ari, |one, other| one.ari == other.ari);
+            ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ari(Box::new(new())))));
         }
         if let Some(login) = settings.ami.as_ref().filter(|_| wanted(WayKind::Ami)) {
-            ways.push(Arc::new(Way::Ami(AmiWay::new(&settings, login, inboxes.clone(), stop.clone()))));
+            let new = || AmiWay::new(&settings, login, inboxes.clone(), stop.clone());
+            let shared = beside(WayKind::Ami, |one, other| one.ami == other.ami);
+            ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ami(new()))));
         }
         if let Some(ssh) = settings.ssh.as_ref().filter(|_| wanted(WayKind::Ssh)) {
-            let way = SshWay::new(&settings, ssh, known_hosts.clone(), inboxes.clone(), stop.clone());
-            ways.push(Arc::new(Way::Ssh(way)));
+            let new = || SshWay::new(&settings, ssh, known_hosts.clone(), inboxes.clone(), stop.clone());
+            let shared = beside(WayKind::Ssh, |one, other| one.ssh == other.ssh);
+            ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ssh(new()))));
         }
         Host {
             settings,

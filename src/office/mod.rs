@@ -14,6 +14,8 @@ mod inbox;
 mod order;
 mod settings;
 mod ssh;
+#[cfg(test)]
+mod verdicts;
 
 pub use engine::{OfficeHandle, OfficeRequest, Parts, PlaceError, start};
 pub use error::{HostError, HostErrorKind};

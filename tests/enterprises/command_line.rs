@@ -198,7 +198,11 @@ fn what_is_asked_wrongly_is_told() {
         assert!(!said.err.contains("hunter2") && said.out.is_empty(), "{args:?}: {}", said.err);
     }
     let said = run("", "", &["list"]);
-    assert!(said.code == 1 && said.err.contains("no database is named; give --database URL"), "{}", said.err);
+    assert!(
+        said.code == 1 && said.err.contains("no --database is given, so the configuration must name it"),
+        "{}",
+        said.err
+    );
     assert!(!folder.path().join("enterprises.db").exists(), "nothing was made");
 }
 
@@ -233,4 +237,28 @@ async fn a_table_of_others_is_listed_and_added_to() {
     assert!(said.code == 0 && said.err.contains("has got the columns way, context,"), "{}", said.err);
     let said = run(url.expose(), "", &["list"]);
     assert!(said.code == 1 && said.err.contains("is away since"), "without its password: {}", said.err);
+}
+
+#[tokio::test]
+async fn the_configurations_database_is_taken() {
+    let cluster = Cluster::with(SEED_TABLE).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("bot.toml");
+    let url = cluster.url("owner");
+    let text = |database: &str| {
+        format!(
+            "[ari]\nusername = \"bot\"\npassword = \"x\"\n[office]\ndatabase = \"{database}\"\n\
+             database_password = \"{PASSWORD}\"\n"
+        )
+    };
+    let list = ["list", "--config", config.to_str().expect("UTF-8")];
+    std::fs::write(&config, text(url.expose())).expect("a file");
+    let said = run("", "", &list);
+    assert!(said.code == 0 && said.out.contains("0367"), "{}", said.err);
+    // The daemon's variable names the place, and its file the password.
+    std::fs::write(&config, text("")).expect("a file");
+    let said = run(url.expose(), "", &list);
+    assert!(said.code == 0 && said.out.contains("0367"), "{}", said.err);
+    let said = run("", "", &list);
+    assert!(said.code == 1 && said.err.contains("no database is named"), "{}", said.err);
 }

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
-use novofon_bot::enterprises::DirectoryError;
+use novofon_bot::enterprises::{Directory, DirectoryError};
 
-use crate::{JUNE, SEED_TABLE, ask, cluster::Cluster, is_connected, number, open};
+use crate::{JUNE, SEED_TABLE, ask, cluster::Cluster, is_connected, number, open, usual};
 
 #[tokio::test]
 async fn no_secret_is_a_statement() {
@@ -67,7 +67,7 @@ async fn a_secret_that_the_database_cannot_hold_is_nobodys() {
         url: novofon_bot::secret::Secret::new(url),
         ..crate::config(&cluster)
     };
-    let directory = novofon_bot::enterprises::Directory::open(config).await.expect("a URL");
+    let directory = Directory::open(config).await.expect("a URL");
     let new = novofon_bot::enterprises::NewEnterprise {
         number: "0367".parse().expect("a number"),
         name: "june".parse().expect("a name"),
@@ -128,7 +128,7 @@ async fn guesses_fill_no_memory_and_keep_nobody_waiting() {
 #[tokio::test]
 async fn more_guesses_than_can_wait_are_turned_away() {
     let cluster = Cluster::with(SEED_TABLE).await;
-    let directory = open(&cluster).await;
+    let directory = Directory::open(usual(&cluster)).await.expect("a URL");
     assert!(number(&directory, JUNE).await.is_some());
     cluster.freeze();
     let guesses = (0..3000).map(|guess| {

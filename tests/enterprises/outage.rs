@@ -10,8 +10,12 @@ use novofon_bot::{
 use crate::{
     JULY, JUNE, SEED_TABLE, Stalls, ask,
     cluster::{Cluster, PASSWORD},
-    config, number, open, until, until_away, until_connected, why,
+    number, until, until_away, until_connected, usual, why,
 };
+
+async fn open(cluster: &Cluster) -> Directory {
+    Directory::open(usual(cluster)).await.expect("a URL")
+}
 
 /// What a known enterprise may be kept waiting for a database that is none.
 const AT_ONCE: Duration = Duration::from_millis(50);
@@ -147,7 +151,7 @@ async fn a_restart_is_not_noticed_by_who_comes_after_it() {
 #[tokio::test]
 async fn grace_ends() {
     let mut cluster = Cluster::with(SEED_TABLE).await;
-    let config = DirectoryConfig { grace: Duration::from_secs(3), ..config(&cluster) };
+    let config = DirectoryConfig { grace: Duration::from_secs(3), ..usual(&cluster) };
     let directory = Directory::open(config).await.expect("a URL");
     let asked = Instant::now();
     assert!(number(&directory, JUNE).await.is_some());
@@ -187,7 +191,7 @@ async fn a_locked_table_counts_as_away_and_sessions_do_not_pile_up() {
 #[tokio::test]
 async fn a_wrong_password_is_told_without_it() {
     let cluster = Cluster::with(SEED_TABLE).await;
-    let config = DirectoryConfig { password: Some(Secret::new("wr0ng-pass")), ..config(&cluster) };
+    let config = DirectoryConfig { password: Some(Secret::new("wr0ng-pass")), ..usual(&cluster) };
     let directory = Directory::open(config.clone()).await.expect("a URL");
     assert_eq!(why(&directory), "password authentication failed for user \"bot\"");
     let state = directory.state();

@@ -313,6 +313,26 @@ fn a_restarted_bot_looks_and_goes_on() {
     assert_eq!((record.ring_seconds, record.talk_seconds), (Some(6.0), Some(9.0)));
 }
 
+/// A call over SSH whose host could not be asked for a while, and one that a restart interrupted: what it did
+/// meanwhile nobody knows, so that it was not connected is not said.
+#[test]
+fn what_was_missed_may_have_been_an_answer() {
+    let mut office = Office::taken(OfficeKind::Call, false);
+    office.picked_up().phone(Seen::Ringing);
+    office.at(5.0).feed(OfficeInput::Blind { why: "no connection".into() });
+    office.at(9.0).feed(OfficeInput::Found).at(9.1).feed(OfficeInput::Over);
+    office.ends(Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+
+    let mut left = self::office(OfficeKind::Call);
+    left.status = Status::Ringing;
+    left.dialed_at = Some(moment(990.0).wall);
+    left.ringing_at = Some(moment(995.0).wall);
+    let (machine, _) = OfficeMachine::restore(moment(1000.0), left);
+    let mut office = Office { machine, now: 1000.0, last: Vec::new() };
+    office.feed(OfficeInput::Found).at(1000.1).feed(OfficeInput::Over);
+    office.ends(Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+}
+
 fn any_input() -> impl Strategy<Value = OfficeInput> {
     let leg = prop_oneof![Just(Leg::Desk), Just(Leg::Phone)];
     let seen = prop_oneof![

@@ -129,11 +129,12 @@ async fn only_a_trusted_proxy_tells_the_clients_address() {
 async fn guesses_are_few() {
     let two = two(&[], "0").await;
     let wrong = two.bot.client_with(&"3".repeat(32));
-    let mut statuses = Vec::new();
-    for _ in 0..70 {
-        statuses.push(wrong.get("/api/calls").await.status);
+    let mut tried = 0;
+    while wrong.get("/api/calls").await.status == 401 {
+        tried += 1;
+        assert!(tried < 300, "nobody stops it");
     }
-    assert_eq!(statuses.iter().position(|status| *status == 429), Some(60), "{statuses:?}");
+    assert!(tried >= 60, "{tried} only");
     assert!(wrong.get("/api/calls").await.header("retry-after").is_some());
     assert_eq!(two.bot.client_with(&two.secrets[0]).get("/api/calls").await.status, 200);
 }

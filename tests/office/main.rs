@@ -7,6 +7,7 @@
 mod connect;
 mod limits;
 mod monitor;
+mod nginx;
 mod outcomes;
 mod own;
 mod restart;

@@ -27,12 +27,18 @@ const NUMBERS: [(&str, &str); 10] = [
 ];
 
 const NOT_SEEN: &str = "unknown not_connected unknown";
+/// By a process each, a call may be over before the first look finds it.
+const LOST: &str = "unknown outcome_lost unknown";
 
 /// The end is this one, and the timeline is shown if it is not.
 async fn assert_end(client: &Client, id: &str, expected: &str) {
     let call = client.until_ended(id).await;
     let got = end(&call);
-    assert_eq!(got, expected, "{call:?}\n{}", client.story(id).await);
+    assert!(is_end(&got, expected), "expected {expected}, got {got}\n{}", client.story(id).await);
+}
+
+fn is_end(got: &str, expected: &str) -> bool {
+    got == expected || expected.starts_with(NOT_SEEN) && got.starts_with(LOST)
 }
 
 /// A phone, a bot that reaches its office by this way, and a client.
@@ -69,7 +75,7 @@ async fn what_the_number_does(way: Way) {
         };
         let story = client.story(&call.id()).await;
         let arrivals = number.arrivals().await;
-        let is_right = end(&call) == expected && arrivals == 1;
+        let is_right = is_end(&end(&call), &expected) && arrivals == 1;
         (!is_right).then(|| {
             format!("{digits}: {arrivals} calls came\nexpected {expected}\n     got {}\n{story}", end(&call))
         })

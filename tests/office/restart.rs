@@ -58,7 +58,7 @@ async fn killed_in_the_middle(way: Way) {
 async fn killed_before_the_number_was_dialed(way: Way) {
     let lab = Lab::shared().await;
     let desk = lab.desk().await;
-    desk.does("answer 4000").await;
+    desk.does("answer 8000").await;
     let mut bot = Bot::start(&lab, desk.office, way, &[]).await;
     let client = bot.client(desk.office);
     let number = desk.number("0200");

@@ -20,6 +20,8 @@ pub struct Machine {
     dir: PathBuf,
     pub api: Api,
     pub carrier: Carrier,
+    /// Where its office API listens, if it is given one.
+    pub office: String,
 }
 
 impl Machine {
@@ -35,7 +37,9 @@ impl Machine {
         // An address of its own on the loopback network: no other process takes its port.
         let [_, a, b, c] = pid.to_be_bytes();
         let listen = format!("127.{}.{b}.{c}:{}", 128 + a % 64, 8100 + number);
-        let machine = Machine { dir, api: Api::new(format!("http://{listen}")), carrier: lab.carrier() };
+        let office = listen.replace(":8", ":9");
+        let machine =
+            Machine { dir, api: Api::new(format!("http://{listen}")), carrier: lab.carrier(), office };
         machine.script(&["up", &machine.dir.to_string_lossy()]);
         machine.run(&["/mnt/checkout/scripts/install", "--binary", "/mnt/share/novofon-bot"]);
         let (ip, port) = (lab.setting("PBX_IP"), lab.setting("PBX_HTTP"));

@@ -112,3 +112,73 @@ async fn stopped_with_a_live_call() {
     let call = machine.api.call(&call.id()).await;
     assert_eq!((call.status().as_str(), call.text("reason").as_str()), ("completed", "shutdown"));
 }
+
+/// The office API from nothing, by the scripts that its users know; its secrets are credentials too.
+#[tokio::test]
+#[ignore = "needs root and a systemd: scripts/test runs it where it can"]
+async fn started_tried_and_stopped_by_its_scripts() {
+    let lab = Lab::shared();
+    let machine = Machine::installed(&lab);
+    let by = |verb: &str, environment: &str| {
+        let script = "/usr/share/novofon-bot/scripts/asterisk.sh";
+        let output = machine.try_run(&["env", "LANG=C", environment, script, verb]);
+        let told = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(told).expect("UTF-8"))
+    };
+    let expect = |verb: &str, environment: &str, code: i32, words: &str| {
+        let (ended, told) = by(verb, environment);
+        assert!(
+            ended == Some(code) && told.contains(words),
+            "{verb}: {ended:?} {told}\n{}",
+            machine.journal(&[])
+        );
+    };
+    expect("start", "A=", 6, "ari_password is empty");
+    machine.give_password(&lab);
+    expect("start", "A=", 6, "office.database");
+    let database = "sqlite:///var/lib/novofon-bot/enterprises.db";
+    let office = format!("\n[office]\ndatabase = \"{database}\"\nlisten = \"{}\"\n", machine.office);
+    machine.append("/etc/novofon-bot/config.toml", &office);
+
+    // As its own words have it.
+    let shipped = machine.run(&["cat", "/usr/share/novofon-bot/systemd/office.conf"]);
+    let password = "hunter2-of-all-hosts";
+    machine.append("/etc/novofon-bot/office_ssh_password", password);
+    machine.run(&["chmod", "600", "/etc/novofon-bot/office_ssh_password"]);
+    let lines = shipped.lines().filter(|line| line.to_lowercase().contains("ssh_password"));
+    let lines: Vec<&str> = lines.map(|line| line.trim_start_matches('#')).collect();
+    machine.drop_in("office", &lines.join("\n"));
+
+    expect("status", "A=", 3, "it does not run");
+    expect("start", "A=", 0, "started");
+    let pid = machine.service("MainPID");
+    expect("start", "A=", 0, "it runs already");
+    expect("status", "A=", 0, "enterprise add");
+    let add =
+        ["novofon-bot", "enterprise", "add", "0367", "june", "127.0.0.1", "--ssh-port", "9", "--database"];
+    let told = machine.run(&[&add[..], &[database]].concat());
+    let secret = told.lines().find(|line| line.len() >= 32 && !line.contains(' ')).expect("the secret");
+    let owner = machine.run(&["stat", "--format=%U %a", "/var/lib/novofon-bot/enterprises.db"]);
+    assert_eq!(owner, "novofon-bot 600\n", "root made it for the service");
+    crate::support::until("the daemon has the database", SOON, async || {
+        match by("test", &format!("CLIENT_ID={secret}")) {
+            (Some(0), told) if told.contains("CLIENT_ID is the secret") => Ok(()),
+            (_, told) => Err(told),
+        }
+    })
+    .await;
+
+    // Nobody is at that port, but it was tried, by ssh, with a password that nobody is told.
+    let url = format!("http://{}/api/makecallexternal?code=150&phone=150&clientId={secret}", machine.office);
+    let answer = machine.run(&["curl", "--silent", "--noproxy", "*", &url]);
+    assert_eq!(answer, r#"{"detail":"Call initiation failed: SSH command failed: Connection refused"}"#);
+    let environment = machine.run(&["cat", &format!("/proc/{pid}/environ")]);
+    assert!(!environment.contains(password) && !machine.journal(&[]).contains(password));
+    expect("logs", "A=", 0, "the office API is ready");
+
+    machine.run(&["/usr/share/novofon-bot/scripts/all.sh", "restart"]);
+    assert_ne!(machine.service("MainPID"), pid);
+    expect("stop", "A=", 0, "stopped");
+    assert_eq!(machine.service("ActiveState"), "inactive");
+    expect("stop", "A=", 0, "it is stopped already");
+}

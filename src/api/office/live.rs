@@ -39,7 +39,7 @@ pub enum LiveMessage {
     /// The first one.
     Calls { calls: Vec<CallView> },
     /// An entry of a timeline; with those that led to a state comes the call.
-    Event(EventView),
+    Event(Box<EventView>),
     /// Some were missed: ask for the list.
     Missed,
 }
@@ -129,7 +129,7 @@ async fn follow(state: &OfficeState, mut socket: WebSocket, enterprise: &str, la
 }
 
 fn messages(change: &Arc<Change>, lang: Lang) -> Vec<LiveMessage> {
-    EventView::of_change(change, lang).into_iter().map(LiveMessage::Event).collect()
+    EventView::of_change(change, lang).into_iter().map(Box::new).map(LiveMessage::Event).collect()
 }
 
 async fn send(socket: &mut WebSocket, message: &LiveMessage) -> bool {

@@ -361,8 +361,8 @@ async fn listen(
         let call_id = place(&state, request, "Monitoring initiation failed").await?;
         // Who listened to whom, and when: the record and this line.
         tracing::info!(
-            target: "audit", call = %call_id, enterprise = %enterprise.number, client = %address, listener = %from,
-            listened_to = %target, action = mode.action(), "{}", mode.name()
+            call = %call_id, enterprise = %enterprise.number, client = %address, listener = %from,
+            listened_to = %target, action = mode.action(), "audit: {}", mode.name()
         );
         let target_channel = host.technology().device(&target);
         let (call, timed_out) = wait_for(&state, call_id, asked.wait, lang).await?;

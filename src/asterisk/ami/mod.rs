@@ -21,6 +21,9 @@ mod wire;
 
 #[cfg(test)]
 mod tests;
+/// What real Asterisks have sent, for the tests of those who follow calls.
+#[cfg(test)]
+pub(crate) use tests::recorded;
 
 pub use action::Action;
 pub use client::{Ami, AmiState, Hold};

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{Command, ConsoleError, answer::lost};
 
-/// Answers of more bytes than this, all of one [`Console::run_all`] together, are not read: 30,000 channels.
+/// Answers of more bytes than this, all of one message together, are not read: 30,000 channels.
 pub const LONGEST_ANSWER: usize = 4 << 20;
 
 /// Asterisk reads up to 512 bytes at a time. When one read ends within a command after a whole one, it goes on with
@@ -102,13 +102,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Console<S> {
         Ok(answers.into_iter().next().unwrap_or_default())
     }
 
-    /// The answers to a few commands that leave as one message and are run one directly after the other, with
-    /// nothing of this connection between them: a look, an originate and a look, in one round trip.
+    /// The answers to some commands. A few leave as one message and are run one directly after the other, with
+    /// nothing of this connection between them: a look, an originate and a look, in one round trip. Where they are
+    /// too many for a message, and none acts, it takes several.
     ///
     /// # Errors
     /// [`ConsoleError::NoEffect`] when nothing was run, or nothing that acts was in it; else
     /// [`ConsoleError::Uncertain`]. They name the first command that acts.
     pub async fn run_all(&mut self, commands: &[Command]) -> Result<Vec<String>, ConsoleError> {
+        if commands.iter().any(Command::acts) {
+            return self.send(commands).await;
+        }
+        let mut answers = Vec::with_capacity(commands.len());
+        while answers.len() < commands.len() {
+            let rest = &commands[answers.len()..];
+            answers.extend(self.send(&rest[..self.fitting(rest)]).await?);
+        }
+        Ok(answers)
+    }
+
+    /// How many of these, one at least, are not too many for a message.
+    fn fitting(&self, commands: &[Command]) -> usize {
+        let mark = self.mark.len() + "-18446744073709551615\0".len();
+        let mut length = 0;
+        let ends = commands.iter().map(|command| {
+            length += command.to_string().len() + 1 + mark;
+            length
+        });
+        ends.take_while(|end| *end <= LONGEST_MESSAGE).count().max(1)
+    }
+
+    /// One message and its answers.
+    async fn send(&mut self, commands: &[Command]) -> Result<Vec<String>, ConsoleError> {
         let acting = commands.iter().find(|command| command.acts());
         let acts = acting.is_some();
         let what = || acting.or(commands.first()).map(Command::to_string).unwrap_or_default();

@@ -61,6 +61,8 @@ pub struct OfficeEvidence {
     pub phone: LegEvidence,
     /// The way tells every event, and none is missing.
     pub detailed: bool,
+    /// There was a time when nobody saw it: it may have been answered, and more, meanwhile.
+    pub missed: bool,
     /// The side that asked for the end first.
     pub hung_up_first: Option<Leg>,
     /// Somebody at the PBX did, before anybody else.
@@ -147,7 +149,7 @@ impl OfficeEvidence {
         if let Some((ended_by, reason)) = self.hangup {
             return self.end_we_asked_for(ended_by, reason);
         }
-        if self.lost || self.uncertain && self.desk.channel.is_none() {
+        if self.lost || self.missed || self.uncertain && self.desk.channel.is_none() {
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         if !self.detailed {
@@ -197,8 +199,10 @@ impl OfficeEvidence {
         match (desk.sip, desk.cause) {
             (Some(486 | 600), _) | (None, Some(17)) => failed(Reason::ExtensionBusy, EndedBy::Extension),
             (Some(603), _) => failed(Reason::ExtensionDeclined, EndedBy::Extension),
-            // Cause 21 is also a phone's refusal for other reasons (measured: 603, 403 and 401 alike).
-            (None, Some(21)) if desk.rang() => failed(Reason::ExtensionDeclined, EndedBy::Extension),
+            // 16 tells no SIP status: a phone's 603, 403 and 401 are cause 21 alike, and all are its own refusal.
+            (None, Some(21)) if desk.rang() || self.hung_up_first == Some(Leg::Desk) => {
+                failed(Reason::ExtensionDeclined, EndedBy::Extension)
+            }
             _ if desk.dial_ended_as(&["BUSY"]) => failed(Reason::ExtensionBusy, EndedBy::Extension),
             _ if desk.rang() => failed(Reason::ExtensionNoAnswer, EndedBy::Pbx),
             _ => failed(Reason::ExtensionUnavailable, EndedBy::Pbx),

@@ -143,6 +143,7 @@ impl OfficeMachine {
         machine.evidence.hangup = record.hangup_by.zip(record.hangup_reason);
         // The order of the former run may or may not have left.
         machine.evidence.uncertain = record.office.as_ref().is_none_or(|office| office.way.is_none());
+        machine.evidence.missed = true;
         let is_monitor = machine.evidence.is_monitor;
         let leg = if is_monitor { &mut machine.evidence.desk } else { &mut machine.evidence.phone };
         (leg.rang, leg.early_media, leg.up) = (rang, early_media, up);
@@ -385,6 +386,7 @@ impl OfficeMachine {
 
     fn blind(&mut self, now: Moment, why: String) {
         self.evidence.detailed = false;
+        self.evidence.missed = true;
         self.note(now, Fact::SightLost { why });
         self.timers.arm_once(Timer::Check, now.mono + CHECK_AFTER);
         self.timers.arm_once(Timer::GiveUp, now.mono + BLIND);

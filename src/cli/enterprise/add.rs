@@ -52,13 +52,13 @@ pub(super) struct AddArgs {
 #[command(next_help_heading = "Instead of the configuration's values")]
 struct SettingsArgs {
     /// How its Asterisk is spoken to: ssh, ami, ari, or auto: the best that works
-    #[arg(long)]
+    #[arg(long, value_parser = way)]
     way: Option<WayChoice>,
     /// The dialplan context of its extensions and numbers
     #[arg(long)]
     context: Option<Context>,
     /// The channel driver of its phones: SIP or PJSIP
-    #[arg(long)]
+    #[arg(long, value_parser = technology)]
     technology: Option<Technology>,
     #[arg(long, value_name = "PORT", value_parser = port())]
     ssh_port: Option<u16>,
@@ -87,6 +87,14 @@ struct SettingsArgs {
     /// Requests a minute; 0 is no limit
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     rate_limit: Option<u32>,
+}
+
+fn way(word: &str) -> Result<WayChoice, &'static str> {
+    word.parse().map_err(|_| "write ssh, ami, ari or auto")
+}
+
+fn technology(word: &str) -> Result<Technology, &'static str> {
+    word.parse().map_err(|_| "write SIP or PJSIP")
 }
 
 fn port() -> clap::builder::RangedI64ValueParser<u16> {

@@ -20,8 +20,8 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The database")]
 pub(super) struct DatabaseArgs {
-    /// postgres://user@host:5432/database or sqlite:///path [default: `office.database` of the configuration]; other users may see it in the list of processes, so a
-    /// password goes into the file
+    /// postgres://user@host:5432/database or sqlite:///path [default: `office.database` of the configuration];
+    /// other users may see it in the list of processes, so a password goes into the file
     #[arg(long, env = "NOVOFON_BOT_OFFICE__DATABASE", value_name = "URL", hide_env_values = true, value_parser = secret)]
     database: Option<Secret>,
     /// A file with the password of the database's user
@@ -39,10 +39,21 @@ pub(super) struct DatabaseArgs {
 impl DatabaseArgs {
     pub(super) fn directory(&self) -> anyhow::Result<Directory> {
         let Some(url) = self.database.clone().filter(|url| !url.expose().is_empty()) else {
-            return Ok(Directory::for_orders(directory_config(&self.office()?))?);
+            let office =
+                self.office().context("no --database is given, so the configuration must name it")?;
+            return Ok(Directory::for_orders(directory_config(&office))?);
         };
         let password = self.database_password_file.as_deref().map(secret_of_file).transpose()?;
-        Ok(Directory::for_orders(DirectoryConfig { password, ..DirectoryConfig::new(url) })?)
+        let mut config = DirectoryConfig::new(url);
+        // The variable is the daemon's too: then the password is that of the configuration.
+        if password.is_none()
+            && let Ok(office) = self.office()
+            && office.database == config.url
+        {
+            config = directory_config(&office);
+        }
+        config.password = password.or(config.password);
+        Ok(Directory::for_orders(config)?)
     }
 
     /// The section `[office]` of the configuration.

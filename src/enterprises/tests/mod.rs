@@ -159,6 +159,35 @@ async fn the_described_table_in_a_file_is_read_too() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_read_back_is_not_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = open(&file(&folder)).await;
+    let new = NewEnterprise {
+        number: "0367".parse().expect("a number"),
+        name: "june".parse().expect("a name"),
+        ip: "10.88.10.19".parse().expect("a host"),
+        settings: Overrides {
+            ami_password: Some(Secret::new("hunter2\r\nAction: Command")),
+            ..Default::default()
+        },
+        secret: None,
+        alter_table: false,
+    };
+    let error = directory.add(new.clone()).await.expect_err("two lines").to_string();
+    assert_eq!(
+        error,
+        "cannot add enterprise `0367`: its `ami_password` holds the control character \\u{d}; nothing was changed"
+    );
+    for secret in ["", "a\nb", &"x".repeat(257)] {
+        let settings = Overrides::default();
+        let new = NewEnterprise { secret: Some(Secret::new(secret)), settings, ..new.clone() };
+        let error = directory.add(new).await.expect_err("no secret").to_string();
+        assert!(error.contains("a secret has 1 to 256 bytes"), "{error}");
+    }
+    assert!(!file(&folder).exists());
+}
+
+#[tokio::test]
 async fn the_tasks_end_with_the_last_clone() {
     let folder = tempfile::tempdir().expect("a folder");
     let directory = open(&file(&folder)).await;

@@ -8,6 +8,8 @@ use std::{
 };
 
 use super::{BY_PROCESS, BY_SOCKET, Inner};
+use tokio::sync::OwnedMutexGuard;
+
 use crate::{
     asterisk::console::{Channel, ChannelDetails, ChannelName, ChannelState, Channels, Command, Family},
     call::{
@@ -47,7 +49,7 @@ impl Root {
     }
 
     /// The call of an order of before, by its linkedid or else by its age.
-    pub fn find(order: &Order, channels: &Channels) -> Option<Self> {
+    pub fn find(order: &Order, channels: &Channels, own: &[String]) -> Option<Self> {
         if let Some(linked) = &order.linked_id {
             let near = channels.list.iter().find(|channel| channel.unique_id.as_str() == linked);
             let known = near.and_then(|near| family(order, near));
@@ -61,7 +63,8 @@ impl Root {
             let its = channel.age.as_secs();
             its <= age + 1 && its + 5 >= age
         };
-        Self::the_one(order, roots(order, channels).filter(fits))
+        let free = |channel: &&Channel| !own.contains(&channel.unique_id.as_str().to_owned());
+        Self::the_one(order, roots(order, channels).filter(fits).filter(free))
     }
 
     fn the_one<'a>(order: &Order, mut candidates: impl Iterator<Item = &'a Channel>) -> Option<Self> {
@@ -102,7 +105,12 @@ fn number(order: &Order) -> Option<&str> {
 pub(super) struct Followed {
     order: Order,
     root: Root,
+    /// When its order was given.
+    begun: Instant,
+    /// A look that was asked for before this may not have its channels yet.
     since: Instant,
+    /// Until its root is found, nobody else orders from its extension.
+    alone: Option<OwnedMutexGuard<()>>,
     /// The channels of each side as they were last seen.
     seen: BTreeMap<ChannelName, (Leg, ChannelState)>,
     was_there: bool,
@@ -111,8 +119,17 @@ pub(super) struct Followed {
 }
 
 impl Followed {
-    pub fn new(order: Order, root: Root, since: Instant) -> Self {
-        Followed { order, root, since, seen: BTreeMap::new(), was_there: false, blind: false }
+    pub fn new(order: Order, root: Root, begun: Instant, alone: Option<OwnedMutexGuard<()>>) -> Self {
+        Followed {
+            order,
+            root,
+            begun,
+            since: Instant::now(),
+            alone,
+            seen: BTreeMap::new(),
+            was_there: false,
+            blind: false,
+        }
     }
 
     pub fn linked_id(&self) -> Option<String> {
@@ -214,6 +231,7 @@ pub(super) async fn run(way: Weak<Inner>) {
         match inner.look_at_all().await {
             Ok(()) => failing = None,
             Err(why) => {
+                tracing::debug!(host = inner.line.label(), why, "a look at the host failed");
                 let since = *failing.get_or_insert_with(Instant::now);
                 if since.elapsed() > BLIND {
                     inner.tell_blind(&why);
@@ -278,26 +296,35 @@ impl Inner {
 
     /// Finds the channels of orders that were given by a process, whose beginning nobody saw.
     fn find_roots(&self, channels: &Channels, asked_at: Instant) {
-        let own = self.own_roots();
+        let mut own = self.own_roots();
         let mut lost = Vec::new();
         let mut followed = self.followed.lock();
         for (call, one) in followed.iter_mut().filter(|(_, one)| one.since <= asked_at) {
             match &one.root {
                 Root::Known(_) => continue,
-                Root::ToBeFound if one.since.elapsed() < FIND => {}
+                Root::ToBeFound if one.begun.elapsed() < FIND => {}
                 Root::ToBeFound | Root::Unknown => {
                     lost.push(*call);
                     continue;
                 }
             }
-            let since = one.since.elapsed();
-            let young = roots(&one.order, channels).filter(|root| {
-                root.age <= since + Duration::from_secs(1)
-                    && !own.contains(&root.unique_id.as_str().to_owned())
-            });
-            if let Some(root) = Root::the_one(&one.order, young) {
+            let since = one.begun.elapsed();
+            let young: Vec<&Channel> = roots(&one.order, channels)
+                .filter(|root| {
+                    root.age <= since + Duration::from_secs(1)
+                        && !own.contains(&root.unique_id.as_str().to_owned())
+                })
+                .collect();
+            if young.is_empty() {
+                // The order was given before this look: what came of it is gone already.
+                lost.push(*call);
+                continue;
+            }
+            if let Some(root) = Root::the_one(&one.order, young.into_iter()) {
                 one.root = root;
+                one.alone = None;
                 if let Some(linked) = one.root.linked_id() {
+                    own.push(linked.clone());
                     self.inboxes.put(*call, OfficeInput::Linked { linked_id: linked });
                 }
             }

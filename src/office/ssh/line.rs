@@ -12,7 +12,7 @@ use crate::{
         console::{Batch, Command, Console, ConsoleError},
         ssh::{Exit, Fate, SshError, SshHost, SshStream},
     },
-    call::WayKind,
+    call::{Extension, WayKind},
     office::{
         error::{HostError, HostErrorKind},
         settings::COMMAND,
@@ -42,12 +42,36 @@ impl Line {
         }
     }
 
+    pub fn label(&self) -> &str {
+        self.host.label()
+    }
+
+    /// Connects to the host where there is no connection.
+    pub async fn connect(&self) -> Result<(), HostError> {
+        self.host.connect().await.map_err(|error| of_ssh(&error))
+    }
+
+    /// The orders of an extension before this one took so long that it was not given.
+    pub fn too_long(&self, extension: &Extension) -> HostError {
+        HostError {
+            kind: HostErrorKind::Overloaded,
+            way: Some(WayKind::Ssh),
+            is_certain: true,
+            words: "Too many commands in progress".to_owned(),
+            why: format!(
+                "an order for {extension} at {} waited {COMMAND:?} for those before it; see whether that Asterisk stands \
+                 still",
+                self.host.label()
+            ),
+        }
+    }
+
     /// Whether commands go by the socket, as far as is known.
     pub fn is_by_socket(&self) -> bool {
         self.socket.is_some() && self.refused_at.lock().is_none_or(|at| at.elapsed() > NO_SOCKET)
     }
 
-    /// Runs the commands one directly after the other, by the socket if that can be.
+    /// Runs the commands one after the other, by the socket if that can be: directly so, if one of them acts.
     pub async fn run(&self, commands: Vec<Command>) -> Result<Vec<String>, HostError> {
         if let Some(answers) = self.run_by_socket(commands.clone()).await {
             return answers;

@@ -14,7 +14,10 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::{
+    sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -91,8 +94,9 @@ impl SshWay {
         let inner = &self.0;
         inner.check()?;
         let context = context(order)?;
-        let gate = inner.gates.lock().entry(order.extension.clone()).or_default().clone();
-        let _alone = gate.lock().await;
+        // Before the turn is waited for: a dead host keeps all of an extension's orders waiting once, not each in turn.
+        inner.line.connect().await?;
+        let alone = inner.alone(&order.extension).await?;
         let begun = Instant::now();
         let root = match &order.what {
             What::Dial(number) => {
@@ -107,7 +111,8 @@ impl SshWay {
             }
         };
         let linked_id = root.linked_id();
-        inner.follow(order, root, begun);
+        let alone = matches!(root, Root::ToBeFound).then_some(alone);
+        inner.follow(order, root, begun, alone);
         Ok(Taken { linked_id, detailed: false })
     }
 
@@ -118,11 +123,11 @@ impl SshWay {
             Some(followed) => followed.to_hang_up(&channels),
             None => Vec::new(),
         };
-        if names.is_empty() {
-            // Not known, or not any more: a look tells.
-            return Ok(());
+        // None are there when it is not known, or not any more: a look tells.
+        for name in names {
+            inner.line.run(vec![Command::Hangup(name)]).await?;
         }
-        inner.line.run(names.into_iter().map(Command::Hangup).collect()).await.map(drop)
+        Ok(())
     }
 
     /// From now on the call is followed, if the host has it.
@@ -133,8 +138,13 @@ impl SshWay {
         if let Some(followed) = inner.followed.lock().get(&order.call) {
             return Ok(followed.is_there(&channels));
         }
-        let Some(root) = Root::find(order, &channels) else { return Ok(false) };
-        inner.follow(order, root, Instant::now());
+        let _alone = match order.linked_id {
+            Some(_) => None,
+            // Its channel is told by its age: not from one that another call is about to find.
+            None => Some(inner.alone(&order.extension).await?),
+        };
+        let Some(root) = Root::find(order, &channels, &inner.own_roots()) else { return Ok(false) };
+        inner.follow(order, root, Instant::now(), None);
         Ok(true)
     }
 
@@ -183,18 +193,15 @@ impl Inner {
         if self.line.is_by_socket() {
             // A look, the order and a look in one message: what is new between them is ours.
             let commands = vec![Command::Channels, command.clone(), Command::Channels];
-            match self.line.run_by_socket(commands).await {
-                Some(answers) => {
-                    let answers = answers?;
-                    let text = |at: usize| answers.get(at).map_or("", String::as_str);
-                    ordered(&command, text(1)).map_err(|error| refused(&error))?;
-                    let both = Channels::parse(text(0)).ok().zip(Channels::parse(text(2)).ok());
-                    let own = self.own_roots();
-                    let root = both.and_then(|(before, after)| Root::between(order, &before, &after, &own));
-                    return Ok(root.unwrap_or(Root::Unknown));
-                }
-                // The socket is not to be had any more.
-                None => {}
+            // `None`: the socket is not to be had any more.
+            if let Some(answers) = self.line.run_by_socket(commands).await {
+                let answers = answers?;
+                let text = |at: usize| answers.get(at).map_or("", String::as_str);
+                ordered(&command, text(1)).map_err(|error| refused(&error))?;
+                let both = Channels::parse(text(0)).ok().zip(Channels::parse(text(2)).ok());
+                let own = self.own_roots();
+                let root = both.and_then(|(before, after)| Root::between(order, &before, &after, &own));
+                return Ok(root.unwrap_or(Root::Unknown));
             }
         }
         // A process for each command: the client is not kept waiting for more than the order.
@@ -208,8 +215,15 @@ impl Inner {
         self.followed.lock().values().filter_map(|followed| followed.linked_id()).collect()
     }
 
-    fn follow(&self, order: &Order, root: Root, begun: Instant) {
-        self.followed.lock().insert(order.call, Followed::new(order.clone(), root, begun));
+    /// Nobody else orders from this extension, or has yet to find the channel of an order.
+    async fn alone(&self, extension: &Extension) -> Result<OwnedMutexGuard<()>, HostError> {
+        let gate = self.gates.lock().entry(extension.clone()).or_default().clone();
+        timeout(COMMAND, gate.lock_owned()).await.map_err(|_| self.line.too_long(extension))
+    }
+
+    /// `alone`: held until the channel is found.
+    fn follow(&self, order: &Order, root: Root, begun: Instant, alone: Option<OwnedMutexGuard<()>>) {
+        self.followed.lock().insert(order.call, Followed::new(order.clone(), root, begun, alone));
         self.wake.notify_one();
     }
 }

@@ -10,7 +10,7 @@ use super::{Lab, SOON, until};
 /// The tone that every external number plays, Hz.
 pub const EXTERNAL_TONE: u16 = 1633;
 /// All tones that there are.
-const TONES: [u16; 5] = [440, 700, 850, 1000, EXTERNAL_TONE];
+const TONES: [u16; 8] = [440, 500, 570, 640, 850, 1000, 1100, EXTERNAL_TONE];
 
 /// What is heard is about -13 dB (as loud as it was played), what is not is below -70.
 const HEARD_ABOVE: f64 = -30.0;
@@ -61,7 +61,10 @@ impl Desk {
         match self.name.as_str() {
             "150" => 440,
             "151" => 1000,
-            "152" => 700,
+            "152" => 500,
+            "153" => 1100,
+            "154" => 570,
+            "155" => 640,
             _ => 850,
         }
     }

@@ -24,7 +24,7 @@ struct Inner {
 
 /// The enterprises of the laboratory, and the phones of each that tests take as they come.
 const OFFICES: [&str; 2] = ["june", "july"];
-const DESKS: [&str; 3] = ["150", "151", "152"];
+const DESKS: [&str; 6] = ["150", "151", "152", "153", "154", "155"];
 
 impl Lab {
     pub async fn shared() -> Self {
@@ -88,11 +88,11 @@ impl Lab {
         desk
     }
 
-    /// Two phones of one office, 150 before 151.
+    /// Two phones of one office.
     pub async fn two_desks(&self) -> [Desk; 2] {
-        let of = |office| [(office, "150"), (office, "151")];
-        let (june, july) = (of("june"), of("july"));
-        self.first_free(&[&june, &july]).await
+        let all = OFFICES.iter().flat_map(|office| DESKS.iter().map(move |extension| (*office, *extension)));
+        let all: Vec<_> = all.collect();
+        self.first_free(&all.chunks(2).rev().collect::<Vec<_>>()).await
     }
 
     /// These very phones of an office.
@@ -103,6 +103,13 @@ impl Lab {
     ) -> [Desk; N] {
         let wanted = extensions.map(|extension| (office, extension));
         self.first_free(&[&wanted]).await
+    }
+
+    /// 150, another phone of its office, and 1500, whose channels' names begin alike.
+    pub async fn alike(&self) -> [Desk; 3] {
+        let of = |office| ["150", "151", "1500"].map(|extension| (office, extension));
+        let (june, july) = (of("june"), of("july"));
+        self.first_free(&[&june, &july]).await
     }
 
     /// The first of these groups of which nobody has any.

@@ -17,7 +17,7 @@ fn blocks(version: &str, name: &str) -> Vec<Block> {
     std::iter::from_fn(|| framer.block().unwrap()).collect()
 }
 
-fn events(version: &str, name: &str) -> Vec<Event> {
+pub(crate) fn events(version: &str, name: &str) -> Vec<Event> {
     let read = |block: &Block| match Event::read(block) {
         Ok(event) => event,
         Err(unreadable) => panic!("{version}/{name}: {unreadable}: {block:?}"),

@@ -3,6 +3,7 @@
 
 mod actions;
 mod fixtures;
+pub(crate) use fixtures::events as recorded;
 mod link;
 mod login;
 mod peer;

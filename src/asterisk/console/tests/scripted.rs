@@ -84,6 +84,21 @@ async fn commands_over_a_unix_socket() {
 }
 
 #[tokio::test]
+async fn many_questions_go_in_several_messages() {
+    let (mut console, mut far) = open().await;
+    let names: Vec<String> = (0..40).map(|n| format!("Local/+375296254070@inoffice-{n:08x};1")).collect();
+    let peer = tokio::spawn(async move { serve(&mut far, &["one\n"; 40]).await });
+    let commands: Vec<Command> =
+        names.iter().map(|name| Command::Channel(name.parse().expect("a name"))).collect();
+    assert_eq!(console.run_all(&commands).await, Ok(vec!["one\n".to_owned(); 40]));
+    assert!(console.is_usable());
+    let heard = peer.await.expect("the peer");
+    let asked: Vec<String> = heard.into_iter().step_by(2).collect();
+    assert_eq!(asked, names.iter().map(|name| format!("core show channel {name}")).collect::<Vec<_>>());
+    assert_eq!(console.run_all(&[]).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
 async fn real_greetings_are_read() {
     let greetings = [
         (include_str!("../../../../tests/fixtures/console/16/greeting"), "16.28.0~dfsg-0+deb11u4"),
@@ -218,6 +233,21 @@ async fn an_endless_answer_is_cut() {
     assert!(error.to_string().contains("longer than 4 MiB"), "{error}");
     drop(console);
     assert!(peer.await.expect("the peer") < LONGEST_ANSWER + (9 << 20));
+}
+
+/// A busy host has more channels to be asked for than one message has room.
+#[tokio::test]
+async fn looks_take_as_many_messages_as_they_need() {
+    let (mut console, mut far) = open().await;
+    let name = |n| format!("Local/+375296254070@inoffice-{n:08x};1");
+    let looks: Vec<Command> =
+        (0..30).map(|n| Command::Channel(name(n).parse().expect("a channel's name"))).collect();
+    let answers: Vec<String> = (0..30).map(|n| format!("{n}\n")).collect();
+    let words: Vec<&str> = answers.iter().map(String::as_str).collect();
+    let (got, heard) = tokio::join!(console.run_all(&looks), serve(&mut far, &words));
+    assert_eq!(got.as_ref(), Ok(&answers));
+    let asked: Vec<String> = heard.into_iter().step_by(2).collect();
+    assert_eq!(asked, looks.iter().map(Command::to_string).collect::<Vec<_>>());
 }
 
 #[tokio::test]

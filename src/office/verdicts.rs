@@ -1,0 +1,169 @@
+//! What is concluded from what real Asterisks have sent (`tests/fixtures/ami`, which tells what happened in each):
+//! from the events of the wire to the end of the call.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta};
+
+use super::{ami::heard, events::Tracker};
+use crate::{
+    asterisk::ami::{Event, recorded},
+    call::{
+        CallId, CallRecord, CallRequest, EndedBy, Moment, MonitorMode, OfficeCall, OfficeKind, Reached,
+        Reason, Status, Technology, WayKind,
+        office::{OfficeInput, OfficeMachine},
+    },
+};
+
+fn moment(events: u64) -> Moment {
+    let mono = Duration::from_millis(events * 10);
+    let start = DateTime::from_timestamp(1_790_000_000, 0).expect("a time");
+    Moment { mono, wall: start + TimeDelta::from_std(mono).expect("short") }
+}
+
+fn record(id: CallId, kind: OfficeKind) -> CallRecord {
+    let request = CallRequest {
+        phone: "+375296254070".parse().expect("digits"),
+        caller_id: None,
+        scenario: "office".into(),
+        ring_timeout: 120,
+        max_duration: 3600,
+        custom_metadata: None,
+        requested_by: None,
+    };
+    let mut record = CallRecord::new(id, request, moment(0).wall);
+    record.office = Some(Box::new(OfficeCall {
+        kind,
+        enterprise: "0367".into(),
+        enterprise_name: "june".into(),
+        host: "127.0.0.1".into(),
+        extension: "150".parse().expect("digits"),
+        context: "inoffice".into(),
+        technology: Technology::Pjsip,
+        way: None,
+        linked_id: None,
+        client: None,
+    }));
+    record
+}
+
+/// The end of the recorded call. `asked`: what our hang-up was, told before the events that came of it.
+fn replay(version: &str, name: &str, kind: OfficeKind) -> CallRecord {
+    let events = recorded(version, name);
+    let first = events.iter().find_map(|event| match event {
+        Event::Newchannel(channel) => {
+            Some(channel.uniqueid.parse::<CallId>().expect("the id that was asked for"))
+        }
+        _ => None,
+    });
+    let id = first.unwrap_or(CallId(uuid::Uuid::from_u128(1)));
+    let mut tracker = Tracker::default();
+    tracker.follow(id);
+    let (mut machine, _) = OfficeMachine::place(moment(0), record(id, kind));
+    machine.handle(moment(0), OfficeInput::IntentStored);
+    machine.handle(moment(0), OfficeInput::Taken { way: WayKind::Ami, linked_id: None, detailed: true });
+    // Where the recording's own Hangup action ends it, somebody asked for that.
+    let asks = name.contains("we-hang-up") || name.ends_with("we-ends");
+    let asked_at = events.iter().position(|event| matches!(event, Event::SoftHangupRequest(_)));
+    for (at, event) in events.into_iter().enumerate() {
+        let now = moment(at as u64 + 1);
+        if asks && Some(at) == asked_at {
+            machine.handle(now, OfficeInput::Hangup { by: EndedBy::Api, reason: Reason::HungUp });
+        }
+        let is_refused =
+            matches!(&event, Event::OriginateResponse(it) if !it.answered && it.uniqueid.is_none());
+        if is_refused {
+            machine.handle(now, OfficeInput::Over);
+        }
+        let told = heard(event).and_then(|heard| tracker.hear(heard));
+        for input in told.map(|(_, inputs)| inputs).unwrap_or_default() {
+            machine.handle(now, input);
+        }
+    }
+    assert!(machine.has_ended(), "{version}/{name}: {:?}", machine.record().status);
+    machine.record().clone()
+}
+
+const CALL: OfficeKind = OfficeKind::Call;
+
+#[test]
+fn the_end_of_each_recorded_call() {
+    use {EndedBy as By, Reason as Why, Status as End};
+    let cases = [
+        ("both-answer-desk-hangs-up", End::Completed, Why::HungUp, By::Extension, Reached::Answered),
+        (
+            "both-answer-desk-phone-160-hangs-up",
+            End::Completed,
+            Why::HungUp,
+            By::Extension,
+            Reached::Answered,
+        ),
+        ("both-answer-phone-hangs-up", End::Completed, Why::HungUp, By::Callee, Reached::Answered),
+        ("both-answer-we-hang-up", End::Completed, Why::HungUp, By::Api, Reached::Answered),
+        ("desk-busy-486", End::Failed, Why::ExtensionBusy, By::Extension, Reached::None),
+        ("desk-declines-603", End::Failed, Why::ExtensionDeclined, By::Extension, Reached::None),
+        ("desk-no-answer", End::Failed, Why::ExtensionNoAnswer, By::Pbx, Reached::None),
+        ("desk-no-such-extension", End::Failed, Why::ExtensionUnavailable, By::Pbx, Reached::None),
+        ("desk-unregistered", End::Failed, Why::ExtensionUnavailable, By::Pbx, Reached::None),
+        ("desk-extension-without-endpoint", End::Failed, Why::ExtensionUnavailable, By::Pbx, Reached::None),
+        ("desk-rings-we-hang-up", End::Canceled, Why::HungUp, By::Api, Reached::None),
+        ("phone-busy-486", End::Busy, Why::Busy, By::Callee, Reached::Ringing),
+        // Ended by whom was not seen.
+        ("phone-early-media", End::Completed, Why::HungUp, By::Unknown, Reached::Answered),
+        ("phone-rings-desk-hangs-up", End::Canceled, Why::HungUp, By::Extension, Reached::Ringing),
+        ("phone-rings-we-hang-up", End::Canceled, Why::HungUp, By::Api, Reached::Ringing),
+        ("phone-no-answer", End::NoAnswer, Why::RingTimeout, By::Pbx, Reached::Ringing),
+        ("phone-behind-two-locals", End::Completed, Why::HungUp, By::Unknown, Reached::Answered),
+    ];
+    let mut wrong = Vec::new();
+    for (name, status, reason, by, reached) in cases {
+        for version in ["22", "16"] {
+            let record = replay(version, name, CALL);
+            let found = (record.status, record.reason, record.ended_by, record.reached);
+            let found = (found.0, found.1.expect("it ended"), found.2.expect("it ended"), found.3);
+            if found != (status, reason, by, reached) {
+                wrong.push(format!("{version}/{name}: {found:?}, not {:?}", (status, reason, by, reached)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_carriers_refusals_are_told_with_its_status_where_asterisk_tells_that() {
+    use {Reason as Why, Status as End};
+    let cases = [
+        ("phone-404", (End::Failed, Why::NumberInvalid), (End::Failed, Why::NumberInvalid), 404),
+        ("phone-480", (End::NoAnswer, Why::NoAnswer), (End::NoAnswer, Why::NoAnswer), 480),
+        ("phone-503", (End::Failed, Why::CarrierOverloaded), (End::Failed, Why::CarrierOverloaded), 503),
+        ("phone-603", (End::Rejected, Why::Declined), (End::Rejected, Why::Declined), 603),
+    ];
+    let mut wrong = Vec::new();
+    for (name, on_22, on_16, sip) in cases {
+        for (version, expected, code) in [("22", on_22, Some(sip)), ("16", on_16, None)] {
+            let record = replay(version, name, CALL);
+            let found = (record.status, record.reason.expect("it ended"));
+            if found != expected || record.sip_code != code {
+                wrong.push(format!(
+                    "{version}/{name}: {found:?} {:?}, not {expected:?} {code:?}",
+                    record.sip_code
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_monitoring_lasts_until_its_listener_goes() {
+    for (name, mode, by) in [
+        ("spy-listen-we-ends", MonitorMode::Spy, EndedBy::Api),
+        ("spy-whisper-spyer-ends", MonitorMode::Whisper, EndedBy::Extension),
+    ] {
+        for version in ["22", "16"] {
+            let record = replay(version, name, OfficeKind::Monitor(mode));
+            let found = (record.status, record.reason, record.ended_by);
+            assert_eq!(found, (Status::Completed, Some(Reason::HungUp), Some(by)), "{version}/{name}");
+        }
+    }
+}
