@@ -1,5 +1,5 @@
 //! Asterisk's command line: typed commands, and what its answers say. It travels over the console's own socket
-//! (`asterisk.ctl`), over whatever stream leads to it, or as an `asterisk -rx` that somebody else runs.
+//! (`asterisk.ctl`), over whatever stream leads to it, or as an `asterisk -rx` that somebody else runs, or a shell that stays (`shell`).
 //!
 //! It owns the texts in both directions. It must not know how a host is reached, what a call means, or time:
 //! the caller bounds every wait.
@@ -18,6 +18,7 @@ mod details;
 mod error;
 mod family;
 mod names;
+mod shell;
 mod wire;
 
 #[cfg(test)]
@@ -31,4 +32,5 @@ pub use details::ChannelDetails;
 pub use error::ConsoleError;
 pub use family::{Family, Look};
 pub use names::{BadName, ChannelName, Context, LocalHalf};
+pub use shell::{Shell, ShellStart};
 pub use wire::{Console, Greeting, LONGEST_ANSWER};

@@ -92,6 +92,18 @@ impl SshHost {
         }
     }
 
+    /// Runs `command` through the user's shell at the host for as long as the stream is kept: its input and output are
+    /// the stream, what it writes to stderr is dropped. It takes a turn of [`exec`](Self::exec) all that time.
+    pub async fn open_command(&self, command: &str) -> Result<SshStream, SshError> {
+        let _entry = self.enter()?;
+        let deadline = self.deadline();
+        match self.session(deadline).await {
+            Err(error) if is_dead_connection(&error) => self.session(deadline).await,
+            result => result,
+        }
+        .map(|(channel, slot)| SshStream::of_command(channel, slot, command))
+    }
+
     /// Connects to a UNIX socket at the host (`direct-streamlocal@openssh.com`; sshd needs
     /// `AllowStreamLocalForwarding`, which is on by default).
     pub async fn open_socket(&self, path: &str) -> Result<SshStream, SshError> {
@@ -124,16 +136,19 @@ impl SshHost {
     }
 
     async fn try_exec(&self, command: &str, deadline: Instant) -> Result<Output, SshError> {
+        let (channel, slot) = self.session(deadline).await?;
+        let patience = Patience { deadline, limit: self.0.target.limits.command };
+        run(channel, slot, self.label(), command, patience).await
+    }
+
+    /// A session in which nothing runs yet.
+    async fn session(&self, deadline: Instant) -> Result<(OpenChannel, OwnedSemaphorePermit), SshError> {
         let mut refusals = 0;
         loop {
             let lease = self.0.link.lease(deadline).await?;
             let slot = self.slot(&lease, &lease.commands, deadline).await?;
             match self.open(&lease, Door::Command, deadline).await {
-                Ok(channel) => {
-                    drop(lease);
-                    let patience = Patience { deadline, limit: self.0.target.limits.command };
-                    return run(channel, slot, self.label(), command, patience).await;
-                }
+                Ok(channel) => return Ok((channel, slot)),
                 Err(NotOpened::Refused(why)) => {
                     self.after_refusal(&lease, slot, refusals, why).await?;
                     refusals += 1;

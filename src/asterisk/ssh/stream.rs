@@ -1,4 +1,5 @@
-//! A socket at the host, as a stream here. It owns the carrying of bytes; it must not know what they mean.
+//! A socket at the host, or a command's input and output, as a stream here. It owns the carrying of bytes; it must not
+//! know what they mean.
 //!
 //! A task reads the channel whether or not the owner reads the stream: russh takes more from the host than it
 //! passes on, and stops the whole connection when one channel is not read. What the owner does not read is kept, up
@@ -44,12 +45,20 @@ type Fault = Arc<OnceLock<String>>;
 
 impl SshStream {
     pub(super) fn new(channel: OpenChannel, slot: OwnedSemaphorePermit) -> Self {
+        Self::carried(channel, slot, None)
+    }
+
+    pub(super) fn of_command(channel: OpenChannel, slot: OwnedSemaphorePermit, command: &str) -> Self {
+        Self::carried(channel, slot, Some(command.to_owned()))
+    }
+
+    fn carried(channel: OpenChannel, slot: OwnedSemaphorePermit, command: Option<String>) -> Self {
         let (pipe, far) = duplex(PIPE);
         let (read, write, lease) = channel.split();
         let fault = Fault::default();
         let gone = CancellationToken::new();
         let carrier = Carrier { read, write, slot, lease, fault: fault.clone(), gone: gone.clone() };
-        tokio::spawn(carrier.run(far));
+        tokio::spawn(carrier.run(far, command));
         Self { pipe, fault, _owner: gone.drop_guard() }
     }
 
@@ -108,8 +117,13 @@ struct Carrier {
 }
 
 impl Carrier {
-    async fn run(mut self, far: DuplexStream) {
+    async fn run(mut self, far: DuplexStream, command: Option<String>) {
         let (from_owner, to_owner) = split(far);
+        let is_command = command.is_some();
+        if let Some(command) = command {
+            // An error is the end of the connection, which the reading sees.
+            let _ended = self.write.exec(true, command).await;
+        }
         {
             let up = upload(from_owner, &self.write);
             let down = download(&mut self.read, to_owner, &self.lease, &self.fault);
@@ -134,6 +148,10 @@ impl Carrier {
         };
         if timeout(CLOSING, closed_there).await.is_err() {
             self.lease.closed_here();
+            if is_command {
+                // It may run on, and keep its session.
+                self.lease.is_stuck();
+            }
             let _ended = self.write.close().await;
         }
         drop(self.slot);
@@ -177,6 +195,10 @@ async fn download(
                     unread.push_back(data);
                 }
                 Some(ChannelMsg::Eof | ChannelMsg::Close) => ended = true,
+                Some(ChannelMsg::Failure) => {
+                    fault.get_or_init(|| "the host refuses to run the command".to_owned());
+                    ended = true;
+                }
                 Some(_) => {}
                 None => {
                     fault.get_or_init(|| format!("the ssh connection was lost: {}", lease.why()));

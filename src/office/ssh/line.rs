@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::{sync::Mutex as AsyncMutex, time::timeout};
 
+use super::kept::KeptShell;
 use crate::{
     asterisk::{
         console::{Batch, Command, Console, ConsoleError},
@@ -24,6 +25,7 @@ const NO_SOCKET: Duration = Duration::from_secs(5);
 pub(super) struct Line {
     host: SshHost,
     socket: Option<String>,
+    kept: KeptShell,
     /// The one connection to the socket.
     console: AsyncMutex<Option<Console<SshStream>>>,
     refused_at: Mutex<Option<Instant>>,
@@ -31,7 +33,13 @@ pub(super) struct Line {
 
 impl Line {
     pub fn new(host: SshHost, socket: Option<String>) -> Self {
-        Line { host, socket, console: AsyncMutex::new(None), refused_at: Mutex::new(None) }
+        Line {
+            host,
+            socket,
+            kept: KeptShell::default(),
+            console: AsyncMutex::new(None),
+            refused_at: Mutex::new(None),
+        }
     }
 
     pub fn label(&self) -> &str {
@@ -77,16 +85,7 @@ impl Line {
         let acts = commands.iter().any(Command::acts);
         match timeout(COMMAND, self.by_socket(path, &commands)).await {
             Ok(result) => result,
-            Err(_) => Some(Err(HostError {
-                kind: HostErrorKind::Unreachable,
-                way: Some(WayKind::Ssh),
-                is_certain: !acts,
-                words: "Command timeout".to_owned(),
-                why: format!(
-                    "{} did not answer on Asterisk's console within {COMMAND:?}; see whether that Asterisk stands still",
-                    self.host.label()
-                ),
-            })),
+            Err(_) => Some(Err(late(&self.host, acts))),
         }
     }
 
@@ -146,6 +145,17 @@ impl Line {
     }
 
     async fn run_by_process(&self, commands: Vec<Command>) -> Result<Vec<String>, HostError> {
+        if let Some(answers) = self.kept.run(&self.host, &commands).await {
+            return answers;
+        }
+        let answers = self.run_by_itself(commands).await;
+        if answers.is_ok() {
+            self.kept.open(&self.host);
+        }
+        answers
+    }
+
+    async fn run_by_itself(&self, commands: Vec<Command>) -> Result<Vec<String>, HostError> {
         if let [command] = commands.as_slice() {
             let output = self.host.exec(&command.shell()).await.map_err(|error| of_ssh(&error))?;
             let (status, signal) = match &output.exit {
@@ -160,6 +170,20 @@ impl Line {
         let batch = Batch::new(commands);
         let output = self.host.exec(&batch.shell()).await.map_err(|error| of_ssh(&error))?;
         batch.answers(&output.stdout, &output.stderr).map_err(|error| of_console(&error))
+    }
+}
+
+/// Asterisk, or the host, stands still.
+pub(super) fn late(host: &SshHost, acts: bool) -> HostError {
+    HostError {
+        kind: HostErrorKind::Unreachable,
+        way: Some(WayKind::Ssh),
+        is_certain: !acts,
+        words: "Command timeout".to_owned(),
+        why: format!(
+            "{} did not answer on Asterisk's console within {COMMAND:?}; see whether that Asterisk stands still",
+            host.label()
+        ),
     }
 }
 

@@ -4,6 +4,7 @@
 //! seen so are channels: who rings, who is up. Why one is gone is not to be seen, and not claimed.
 
 mod follow;
+mod kept;
 mod line;
 
 use std::{

@@ -185,7 +185,7 @@ fn order(nth: u64) -> String {
     )
 }
 
-/// What can't be gone below: commands over one kept connection, without a bot.
+/// What the connection alone saves: a session for each command over a kept one, without a bot.
 async fn floor(office: &Office<'_>, part: &mut Part, times: usize) -> anyhow::Result<()> {
     let setting = |name: &str| office.place.office(name);
     let target = SshTarget {
@@ -209,9 +209,9 @@ async fn floor(office: &Office<'_>, part: &mut Part, times: usize) -> anyhow::Re
         }
     }
     host.close().await;
-    part.figure("one kept connection, without a bot: `true`, p50", ms(&nothing, 0.5), "ms");
+    part.figure("a session each over one connection, without a bot: `true`, p50", ms(&nothing, 0.5), "ms");
     part.figure(
-        "one kept connection, without a bot: the order by `asterisk -rx`, p50",
+        "a session each over one connection, without a bot: the order by `asterisk -rx`, p50",
         ms(&asterisk, 0.5),
         "ms",
     );

@@ -1,4 +1,4 @@
-//! Sockets at the host as streams here.
+//! Sockets at the host, and commands that stay, as streams here.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -94,4 +94,30 @@ async fn a_stream_that_nobody_reads_stops_no_other_and_fails_in_the_end() {
     let mut rest = Vec::new();
     let error = timeout(PATIENCE, unread.read_to_end(&mut rest)).await.unwrap().unwrap_err();
     assert!(error.to_string().contains("left unread"), "{error}");
+}
+
+#[tokio::test]
+async fn a_command_that_stays_is_spoken_to_and_ends_with_its_stream() {
+    let office = Office::open().await;
+    let mut stream = office.host.open_command("cat").await.unwrap();
+    for line in [&b"one\n"[..], b"two\n"] {
+        stream.write_all(line).await.unwrap();
+        let mut answer = [0; 4];
+        timeout(PATIENCE, stream.read_exact(&mut answer)).await.unwrap().unwrap();
+        assert_eq!(answer, line);
+    }
+    assert_eq!(office.host.figures().commands_running, 1);
+    office.run("echo beside it").await.expect("there are more sessions");
+    drop(stream);
+    until("its session is over", async || office.sshd.seen.sessions() == 0).await;
+    until("its turn is free", async || office.host.figures().commands_running == 0).await;
+    assert_eq!(office.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_command_that_the_host_refuses_is_an_error_and_not_an_end() {
+    let office = Office::open().await;
+    let mut stream = office.host.open_command("refuse this").await.unwrap();
+    let error = timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("refuses"), "{error}");
 }

@@ -54,6 +54,8 @@ pub(super) struct Seen {
     pub(super) most_sessions: AtomicUsize,
     pub(super) sockets: AtomicUsize,
     pub(super) commands: Mutex<Vec<String>>,
+    /// Sessions in which `cat` runs.
+    cats: Mutex<HashSet<(usize, ChannelId)>>,
     /// Lets one `wait` command end.
     pub(super) go: Notify,
     held: Mutex<Vec<(usize, ChannelId, ChannelOpenHandle)>>,
@@ -81,6 +83,7 @@ impl Sshd {
             most_sessions: AtomicUsize::new(0),
             sockets: AtomicUsize::new(0),
             commands: Mutex::new(Vec::new()),
+            cats: Mutex::default(),
             go: Notify::new(),
             held: Mutex::new(Vec::new()),
             cut: Mutex::new(CancellationToken::new()),
@@ -317,6 +320,24 @@ impl Handler for Door {
         Ok(())
     }
 
+    async fn data(&mut self, id: ChannelId, data: &[u8], session: &mut Session) -> Result<(), russh::Error> {
+        match self.seen.cats.lock().contains(&(self.number, id)) {
+            true => session.data(id, data.to_vec()),
+            false => Ok(()),
+        }
+    }
+
+    async fn channel_eof(&mut self, id: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+        let session_of = (self.number, id);
+        if self.seen.cats.lock().remove(&session_of) {
+            self.seen.sessions.lock().remove(&session_of);
+            session.exit_status_request(id, 0)?;
+            session.eof(id)?;
+            session.close(id)?;
+        }
+        Ok(())
+    }
+
     async fn exec_request(
         &mut self,
         id: ChannelId,
@@ -335,6 +356,10 @@ impl Handler for Door {
             "echo" => stdout = rest.to_owned(),
             "fail" => (stderr, code) = (rest.to_owned(), 3),
             "hang" => return Ok(()),
+            "cat" => {
+                self.seen.cats.lock().insert((self.number, id));
+                return Ok(());
+            }
             "drop" => {
                 std::mem::take(&mut *self.seen.cut.lock()).cancel();
                 return Ok(());

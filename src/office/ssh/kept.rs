@@ -1,0 +1,122 @@
+//! The shell that stays at a host, for commands by processes: the first one is run by itself and has the shell opened
+//! behind it, the next ones find it. Whoever finds it busy or not there runs a process of his own.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Mutex as AsyncMutex, OwnedMutexGuard},
+    time::{sleep, timeout},
+};
+
+use super::line::{late, of_console};
+use crate::{
+    asterisk::{
+        console::{Command, ConsoleError, Shell, ShellStart},
+        ssh::{SshHost, SshStream},
+    },
+    office::{error::HostError, settings::COMMAND},
+};
+
+/// A shell that nobody used for so long is ended.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// A host where none could be begun (its user may have no shell) is not asked again for so long.
+const REFUSED: Duration = Duration::from_secs(600);
+
+/// To begin.
+const BEGIN: Duration = Duration::from_secs(3);
+
+/// To say that it is still there. One that is slower is not waited for.
+const THERE: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub(super) struct KeptShell {
+    shell: Arc<AsyncMutex<Option<Open>>>,
+    refused_at: Arc<Mutex<Option<Instant>>>,
+}
+
+struct Open {
+    shell: Shell<SshStream>,
+    used: Instant,
+}
+
+impl KeptShell {
+    /// `None`: there is none, it is busy, or it failed before it had any effect.
+    pub async fn run(&self, host: &SshHost, commands: &[Command]) -> Option<Result<Vec<String>, HostError>> {
+        let mut kept = self.shell.clone().try_lock_owned().ok()?;
+        // Taken out: given up in the middle of an answer, it is not used again.
+        let mut open = kept.take()?;
+        let acts = commands.iter().any(Command::acts);
+        // An order must not go into a connection that died unseen: nobody could tell whether it arrived.
+        if acts && !matches!(timeout(THERE, open.shell.probe()).await, Ok(Ok(()))) {
+            return None;
+        }
+        match timeout(COMMAND, open.shell.run_all(commands)).await {
+            Ok(Ok(answers)) => {
+                open.used = Instant::now();
+                *kept = Some(open);
+                Some(Ok(answers))
+            }
+            // Run by itself, it tells why.
+            Ok(Err(ConsoleError::NoEffect { .. })) => None,
+            Ok(Err(error)) => Some(Err(of_console(&error))),
+            Err(_) => Some(Err(late(host, acts))),
+        }
+    }
+
+    /// Opens one behind a command that had to do without.
+    pub fn open(&self, host: &SshHost) {
+        if self.refused_at.lock().is_some_and(|at| at.elapsed() < REFUSED) {
+            return;
+        }
+        // One task at a time: it holds the lock until the shell is there.
+        let Ok(kept) = self.shell.clone().try_lock_owned() else { return };
+        if kept.is_some() {
+            return;
+        }
+        tokio::spawn(begin(host.clone(), kept, self.refused_at.clone()));
+        tokio::spawn(end_idle(Arc::downgrade(&self.shell)));
+    }
+}
+
+async fn begin(
+    host: SshHost,
+    mut kept: OwnedMutexGuard<Option<Open>>,
+    refused_at: Arc<Mutex<Option<Instant>>>,
+) {
+    let start = ShellStart::new();
+    // What is wrong with the connection, the next command meets and tells.
+    let Ok(stream) = host.open_command(&start.command()).await else { return };
+    match timeout(BEGIN, Shell::connect(stream, start)).await {
+        Ok(Ok(shell)) => *kept = Some(Open { shell, used: Instant::now() }),
+        Ok(Err(_)) | Err(_) => {
+            *refused_at.lock() = Some(Instant::now());
+            tracing::debug!(
+                host = host.label(),
+                "no shell stays there; each command has a session of its own"
+            );
+        }
+    }
+}
+
+/// Ends the shell when nobody uses it any more; the task ends with it.
+async fn end_idle(kept: std::sync::Weak<AsyncMutex<Option<Open>>>) {
+    let mut wait = IDLE;
+    loop {
+        sleep(wait).await;
+        let Some(kept) = kept.upgrade() else { return };
+        let mut kept = kept.lock().await;
+        match kept.as_ref().map(|open| open.used.elapsed()) {
+            None => return,
+            Some(unused) if unused >= IDLE => {
+                *kept = None;
+                return;
+            }
+            Some(unused) => wait = IDLE - unused,
+        }
+    }
+}
