@@ -13,7 +13,8 @@ usage() {
   t "Использование: ./asterisk.sh start|stop|restart|status|logs|test
 
   start     запустить и дождаться, пока /health ответит; запущенный остаётся как есть
-  stop      остановить и дождаться конца: живые звонки получают service.stop_timeout секунд
+  stop      остановить и дождаться конца: разговоры предприятий на их хостах продолжаются, звонки самого бота
+            получают service.stop_timeout секунд
   restart   stop и start
   status    что работает; код выхода 0 — работает, 3 — нет, 1 — работает, но не отвечает
   logs      последние строки журнала (в терминале — и дальше)
@@ -30,7 +31,8 @@ asterisk_service.log лежит рядом с базой звонков (store.u
 " "Usage: ./asterisk.sh start|stop|restart|status|logs|test
 
   start     start it and wait until /health answers; one that runs stays as it is
-  stop      stop it and wait for its end: live calls get service.stop_timeout seconds
+  stop      stop it and wait for its end: talks of enterprises go on at their hosts, the bot's own calls get
+            service.stop_timeout seconds
   restart   stop and start
   status    what runs; exit status 0 it runs, 3 it doesn't, 1 it runs and does not answer
   logs      the last lines of its log (on a terminal also what comes next)
