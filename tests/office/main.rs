@@ -12,6 +12,7 @@ mod outcomes;
 mod own;
 mod restart;
 mod seed;
+#[allow(dead_code, reason = "tests/office_faults uses the rest")]
 mod support;
 
 /// Where the laboratory is: its folder in `.lab`, and its first address if nobody has brought it up elsewhere.

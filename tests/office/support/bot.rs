@@ -53,10 +53,6 @@ impl Bot {
         let own = [
             ("http.listen", main.clone()),
             ("http.rate_limit", "0".to_owned()),
-            // There is no PBX of the bot's own here, and nobody at this port.
-            ("ari.url", "http://127.0.0.1:9".to_owned()),
-            ("ari.username", "nobody".to_owned()),
-            ("ari.password", "nothing".to_owned()),
             ("store.url", format!("sqlite://{}", file("bot.db"))),
             ("log.level", "debug".to_owned()),
             ("office.listen", listen.clone()),
