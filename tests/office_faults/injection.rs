@@ -374,8 +374,7 @@ async fn send_all(site: &Site, attempts: Vec<Attempt>, secrets: &[String]) -> Ve
     for client in clients {
         client.await.expect("a client");
     }
-    let wrong = std::mem::take(&mut *wrong.lock());
-    wrong
+    std::mem::take(&mut *wrong.lock())
 }
 
 /// What the hosts have seen of anybody.

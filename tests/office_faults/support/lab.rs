@@ -131,10 +131,6 @@ impl Lab {
         self.0.env.keys().filter(is_secret).map(|name| self.0.env[name].clone()).collect()
     }
 
-    pub fn dir(&self) -> &Path {
-        &self.0.dir
-    }
-
     /// A command of `scripts/offices` on this lab: what it prints.
     pub async fn run(&self, command: &str, arguments: &[&str]) -> String {
         let output = output(self.0.words(command, arguments)).await;
@@ -154,20 +150,6 @@ impl Lab {
         if REPAIRS.iter().any(|(_, repair)| *repair == command) {
             self.0.is_due(Part::of(office), &[&[command], words.as_slice()].concat(), false);
         }
-    }
-
-    /// The host has another password from now on; `None`: its own again.
-    pub async fn ssh_password(&self, office: &str, password: Option<&str>) {
-        self.0.is_due(Part::of(office), &["ssh-password", office], password.is_some());
-        let words: Vec<&str> = std::iter::once(office).chain(password).collect();
-        self.run("ssh-password", &words).await;
-    }
-
-    /// What an extension's phone does from now on: `answer`, `ring`, `busy`.
-    pub async fn phone(&self, office: &str, extension: &str, does: &str) {
-        self.0.is_due(Part::of(office), &["phone", office, extension, "answer"], true);
-        let words: Vec<&str> = [office, extension].into_iter().chain(does.split(' ')).collect();
-        self.run("phone", &words).await;
     }
 
     pub async fn sql(&self, sql: &str) -> String {
