@@ -205,7 +205,7 @@ impl AmiWay {
     fn error(&self, ami: &Ami, error: &AmiError) -> HostError {
         let (kind, words) = match error {
             AmiError::Refused { message, .. } => (HostErrorKind::Refused, message.clone()),
-            AmiError::NotSent { why, .. } if is_denied(ami, why) => {
+            AmiError::NotSent { .. } if matches!(ami.state(), AmiState::Down { denied: true, .. }) => {
                 (HostErrorKind::Auth, "Authentication failed".to_owned())
             }
             AmiError::NotSent { .. } => (HostErrorKind::Unreachable, "Connection failed".to_owned()),
@@ -215,15 +215,6 @@ impl AmiWay {
         let why = format!("{error} (AMI user {})", self.user);
         HostError { kind, way: Some(WayKind::Ami), is_certain, words, why }
     }
-}
-
-/// The login was refused, and not the network.
-fn is_denied(ami: &Ami, why: &str) -> bool {
-    let reason = match ami.state() {
-        AmiState::Down { reason } => reason,
-        _ => why.to_owned(),
-    };
-    reason.contains("refused the login")
 }
 
 fn is_of(row: &ChannelRow, device: &str) -> bool {

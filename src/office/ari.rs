@@ -199,7 +199,7 @@ impl AriWay {
         }
         let reason =
             self.shared.down.lock().clone().unwrap_or_else(|| "the connection is not up yet".to_owned());
-        let is_denied = reason.contains("401") || reason.contains("password");
+        let is_denied = reason.contains("refuses the ARI credentials");
         Err(HostError {
             kind: if is_denied { HostErrorKind::Auth } else { HostErrorKind::Unreachable },
             way: Some(WayKind::Ari),

@@ -36,6 +36,8 @@ pub enum AmiState {
     /// Tries go on while somebody needs it.
     Down {
         reason: String,
+        /// Asterisk was reached, and does not let this user in.
+        denied: bool,
     },
     /// It was stopped, and never comes back.
     Stopped,
@@ -114,7 +116,7 @@ impl Ami {
         let why = match tokio::time::timeout(patience, settled).await {
             Ok(Ok(link)) => match (&link.line, &link.state) {
                 (Some(line), _) => return Ok(line.clone()),
-                (None, AmiState::Down { reason }) => reason.clone(),
+                (None, AmiState::Down { reason, .. }) => reason.clone(),
                 (None, _) => "the client was stopped".to_owned(),
             },
             Ok(Err(_)) => "the client was stopped".to_owned(),

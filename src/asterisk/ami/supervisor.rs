@@ -122,7 +122,7 @@ impl Supervisor {
                 backoff.reset();
                 continue;
             }
-            self.show(AmiState::Down { reason: loss.to_string() });
+            self.show(AmiState::Down { reason: loss.to_string(), denied: loss.is_refusal() });
             if matches!(&self.told, Told::Up { since } if since.elapsed() >= STABLE) {
                 backoff.reset();
             }
