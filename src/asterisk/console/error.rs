@@ -29,6 +29,9 @@ pub enum ConsoleError {
     Refused { what: String, said: String },
 }
 
+/// What `asterisk -rx` says where no Asterisk runs (16.28 and 22.10.1).
+const AWAY: &str = "Unable to connect to remote asterisk";
+
 impl ConsoleError {
     pub(super) fn refused(what: &str, said: &str) -> Self {
         ConsoleError::Refused { what: what.to_owned(), said: shortened(said) }
@@ -37,6 +40,15 @@ impl ConsoleError {
     /// Whether the command may have been carried out.
     pub fn may_have_acted(&self) -> bool {
         matches!(self, ConsoleError::Uncertain { .. })
+    }
+
+    /// The host has no running Asterisk, or not for this user: nobody refused anything.
+    pub fn is_asterisk_away(&self) -> bool {
+        match self {
+            ConsoleError::Connect { .. } => true,
+            ConsoleError::Refused { said, .. } => said.contains(AWAY),
+            _ => false,
+        }
     }
 }
 
@@ -56,7 +68,7 @@ fn hint(said: &str) -> &'static str {
         "cli_permissions.conf on that host forbids it to this user"
     } else if says("cannot be run during shutdown") {
         "that Asterisk is stopping (`core abort shutdown` takes it back)"
-    } else if says("Unable to connect to remote asterisk") {
+    } else if says(AWAY) {
         "start Asterisk on that host, and see whether this user may use asterisk.ctl"
     } else if says("not found") || says("No such file") {
         "is Asterisk installed on that host, and `asterisk` in the PATH of this user's commands?"

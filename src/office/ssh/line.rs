@@ -52,14 +52,14 @@ impl Line {
     }
 
     /// The orders of an extension before this one took so long that it was not given.
-    pub fn too_long(&self, extension: &Extension) -> HostError {
+    pub fn too_long(&self, extension: &Extension, waited: Duration) -> HostError {
         HostError {
             kind: HostErrorKind::Overloaded,
             way: Some(WayKind::Ssh),
             is_certain: true,
             words: "Too many commands in progress".to_owned(),
             why: format!(
-                "an order for {extension} at {} waited {COMMAND:?} for those before it; see whether that Asterisk stands \
+                "an order for {extension} at {} waited {waited:?} for those before it; see whether that Asterisk stands \
                  still",
                 self.host.label()
             ),
@@ -213,7 +213,7 @@ pub(super) fn of_console(error: &ConsoleError) -> HostError {
         ConsoleError::NoEffect { .. } | ConsoleError::Uncertain { .. } => "Connection lost".to_owned(),
     };
     let kind = match error {
-        ConsoleError::Refused { .. } => HostErrorKind::Refused,
+        ConsoleError::Refused { .. } if !error.is_asterisk_away() => HostErrorKind::Refused,
         ConsoleError::Full => HostErrorKind::Overloaded,
         _ => HostErrorKind::Unreachable,
     };
