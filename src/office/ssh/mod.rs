@@ -218,7 +218,7 @@ impl Inner {
     /// Nobody else orders from this extension, or has yet to find the channel of an order.
     async fn alone(&self, extension: &Extension) -> Result<OwnedMutexGuard<()>, HostError> {
         let gate = self.gates.lock().entry(extension.clone()).or_default().clone();
-        timeout(COMMAND, gate.lock_owned()).await.map_err(|_| self.line.too_long(extension))
+        timeout(TURN, gate.lock_owned()).await.map_err(|_| self.line.too_long(extension, TURN))
     }
 
     /// `alone`: held until the channel is found.
@@ -258,6 +258,9 @@ fn context(order: &Order) -> Result<Context, HostError> {
 fn refused(error: &crate::asterisk::console::ConsoleError) -> HostError {
     line::of_console(error)
 }
+
+/// How long an order waits for those of its extension before it, which take milliseconds where nothing hangs.
+const TURN: Duration = CONNECT;
 
 /// How often a host is asked while it has calls of ours: by a socket that costs next to nothing, and by processes.
 const BY_SOCKET: Duration = Duration::from_millis(200);
