@@ -71,10 +71,17 @@ impl UniqueId {
 
     /// How many channels this Asterisk had made before; `None` for an id that ARI or AMI chose.
     pub fn sequence(&self) -> Option<u64> {
+        self.parts().map(|(_, sequence)| sequence)
+    }
+
+    /// When the channel was made, seconds since 1970 by the host's clock.
+    pub fn time(&self) -> Option<u64> {
+        self.parts().map(|(time, _)| time)
+    }
+
+    fn parts(&self) -> Option<(u64, u64)> {
         let (time, sequence) = self.0.rsplit_once('.')?;
-        let time = time.rsplit('-').next()?;
-        time.parse::<u64>().ok()?;
-        sequence.parse().ok()
+        Some((time.rsplit('-').next()?.parse().ok()?, sequence.parse().ok()?))
     }
 }
 

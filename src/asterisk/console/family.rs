@@ -20,7 +20,8 @@ pub struct Family {
     number: Option<String>,
     /// The Local channel that leads to the number, by its place among all channels: what is younger is on that side.
     border: Option<u64>,
-    asked: HashMap<ChannelName, bool>,
+    /// By their ids: an Asterisk that was started anew gives the same names again.
+    asked: HashMap<UniqueId, bool>,
 }
 
 /// What a list of channels shows of the call.
@@ -77,20 +78,21 @@ impl Family {
     }
 
     /// Channels that may be the call's and have not been asked for yet: the younger ones.
-    pub fn unasked<'a>(&self, now: &'a Channels) -> Vec<&'a ChannelName> {
+    pub fn unasked<'a>(&self, now: &'a Channels) -> Vec<&'a Channel> {
         let younger = |channel: &&Channel| match (channel.unique_id.sequence(), self.root.sequence()) {
             (Some(sequence), Some(root)) => sequence > root,
             _ => true,
         };
-        let names = now.list.iter().filter(younger).map(|channel| &channel.name);
-        names.filter(|name| !self.is_own_half(name) && !self.asked.contains_key(*name)).collect()
+        let is_unknown =
+            |channel: &&Channel| !self.is_own_half(channel) && !self.asked.contains_key(&channel.unique_id);
+        now.list.iter().filter(younger).filter(is_unknown).collect()
     }
 
     /// What the answer about one of them was; `None` if it was gone already.
-    pub fn learn(&mut self, name: &ChannelName, details: Option<&ChannelDetails>) {
+    pub fn learn(&mut self, channel: &Channel, details: Option<&ChannelDetails>) {
         let ours = details.is_some_and(|details| details.linked_id == self.linked_id());
-        self.asked.insert(name.clone(), ours);
-        let half = name.local().filter(|half| ours && half.near);
+        self.asked.insert(channel.unique_id.clone(), ours);
+        let half = channel.name.local().filter(|half| ours && half.near);
         if half.is_some_and(|half| self.number.as_deref() == Some(half.extension)) && self.border.is_none() {
             self.border = details.and_then(|details| details.unique_id.sequence());
         }
@@ -101,12 +103,12 @@ impl Family {
         let near = now
             .list
             .iter()
-            .find(|channel| channel.name.local().is_some_and(|half| half.near && half.pair == self.pair));
+            .find(|channel| channel.name.local().is_some_and(|half| half.near) && self.is_own_half(channel));
         let running = near.is_some_and(|near| {
             near.state == ChannelState::Up && near.application.as_deref().is_some_and(|it| it != "AppDial2")
         });
         let ours = |channel: &&Channel| {
-            self.is_own_half(&channel.name) || self.asked.get(&channel.name).copied().unwrap_or(false)
+            self.is_own_half(channel) || self.asked.get(&channel.unique_id).copied().unwrap_or(false)
         };
         let members: Vec<&Channel> = now.list.iter().filter(ours).collect();
         let phones = || members.iter().copied().filter(|channel| channel.name.local().is_none());
@@ -143,7 +145,11 @@ impl Family {
         }
     }
 
-    fn is_own_half(&self, name: &ChannelName) -> bool {
-        name.local().is_some_and(|half| half.pair == self.pair)
+    fn is_own_half(&self, channel: &Channel) -> bool {
+        let Some(half) = channel.name.local().filter(|half| half.pair == self.pair) else { return false };
+        let (id, root) = (&channel.unique_id, &self.root);
+        // Both halves are made at once; one of the same name from another time is of another start of Asterisk.
+        let is_of_then = || id.time().zip(root.time()).is_none_or(|(time, root)| time.abs_diff(root) <= 1);
+        id == root || !half.near && is_of_then()
     }
 }

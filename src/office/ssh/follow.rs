@@ -151,7 +151,7 @@ impl Followed {
     }
 
     /// Which channels must be asked for before this look says anything.
-    fn unasked(&self, channels: &Channels) -> Vec<ChannelName> {
+    fn unasked(&self, channels: &Channels) -> Vec<Channel> {
         match &self.root {
             Root::Known(family) => family.unasked(channels).into_iter().cloned().collect(),
             Root::ToBeFound | Root::Unknown => Vec::new(),
@@ -255,23 +255,23 @@ impl Inner {
         let asked_at = Instant::now();
         let channels = self.channels().await.map_err(|error| error.why)?;
         self.find_roots(&channels, asked_at);
-        let unasked: Vec<ChannelName> = {
+        let unasked: Vec<Channel> = {
             let followed = self.followed.lock();
-            let mut names: Vec<ChannelName> =
+            let mut unasked: Vec<Channel> =
                 followed.values().flat_map(|followed| followed.unasked(&channels)).collect();
-            names.sort();
-            names.dedup();
-            names
+            unasked.sort_by(|one, other| one.name.cmp(&other.name));
+            unasked.dedup();
+            unasked
         };
-        for names in unasked.chunks(ASKED_AT_ONCE) {
-            let commands = names.iter().cloned().map(Command::Channel).collect();
+        for some in unasked.chunks(ASKED_AT_ONCE) {
+            let commands = some.iter().map(|channel| Command::Channel(channel.name.clone())).collect();
             let answers = self.line.run(commands).await.map_err(|error| error.why)?;
             let mut followed = self.followed.lock();
-            for (name, answer) in names.iter().zip(answers) {
-                let details = ChannelDetails::parse(name, &answer).map_err(|error| error.to_string())?;
+            for (channel, answer) in some.iter().zip(answers) {
+                let details = ChannelDetails::parse(&channel.name, &answer).map_err(|error| error.to_string())?;
                 for one in followed.values_mut() {
                     if let Root::Known(family) = &mut one.root {
-                        family.learn(name, details.as_ref());
+                        family.learn(channel, details.as_ref());
                     }
                 }
             }

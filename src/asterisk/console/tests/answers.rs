@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use crate::asterisk::console::{
-    ChannelDetails, ChannelName, ChannelState, Channels, Command, ConsoleError, Family, HangupAnswer,
+    Channel, ChannelDetails, ChannelName, ChannelState, Channels, Command, ConsoleError, Family, HangupAnswer,
     SpyTarget, UniqueId, hangup_answer, ordered, uptime, version,
 };
 
@@ -31,9 +31,9 @@ fn details(version: &str, stage: &str, name: &ChannelName) -> Option<ChannelDeta
 }
 
 fn ask_all(family: &mut Family, version: &str, stage: &str, now: &Channels) {
-    let names: Vec<ChannelName> = family.unasked(now).into_iter().cloned().collect();
-    for name in names {
-        family.learn(&name, details(version, stage, &name).as_ref());
+    let unasked: Vec<Channel> = family.unasked(now).into_iter().cloned().collect();
+    for channel in unasked {
+        family.learn(&channel, details(version, stage, &channel.name).as_ref());
     }
 }
 
@@ -95,6 +95,28 @@ fn a_call_is_followed_from_the_first_ring_to_the_end() {
         let nothing = Channels::default();
         let look = family.look(&nothing);
         assert!(look.gone && !look.joined);
+    }
+}
+
+#[test]
+fn an_asterisk_that_was_started_anew_has_nothing_of_it_though_the_names_are_the_same() {
+    for (asterisk, _) in VERSIONS {
+        let root = channels(asterisk, "1-extension-rings");
+        let root = root.originated(&Channels::default(), "150", "inoffice")[0];
+        let mut family = Family::of_call(root, "+375296254070").expect("a near half");
+        let before = channels(asterisk, "2-number-rings");
+        ask_all(&mut family, asterisk, "2-number-rings", &before);
+        assert!(!family.look(&before).gone);
+        let time = root.unique_id.time().expect("it has a time");
+        // Whole seconds and a point: nothing else in the list is like that.
+        let text = fixture(asterisk, "2-number-rings.channels");
+        let later = (0..30).fold(text, |text, passed| {
+            text.replace(&format!("!{}.", time + passed), &format!("!{}.", time + 600 + passed))
+        });
+        let later = Channels::parse(&later).expect("a list");
+        assert_eq!(later.list.len(), before.list.len());
+        assert!(family.look(&later).gone, "{asterisk}");
+        assert!(family.to_hang_up(&later).is_empty(), "a stranger would be hung up");
     }
 }
 
