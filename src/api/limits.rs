@@ -74,8 +74,10 @@ pub fn catch_panic() -> CatchPanicLayer<PanicHandler> {
 pub async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
+    // A path that is none of ours may hold anything: a secret after a `?` that was forgotten.
+    let path = route.as_ref().map_or("unmatched", |_| request.uri().path()).to_owned();
+    let route = route.unwrap_or_else(|| "unmatched".to_owned());
     let mut response = next.run(request).await;
     let time = begun.elapsed();
     let status = response.status();
