@@ -268,7 +268,8 @@ impl Inner {
             let answers = self.line.run(commands).await.map_err(|error| error.why)?;
             let mut followed = self.followed.lock();
             for (channel, answer) in some.iter().zip(answers) {
-                let details = ChannelDetails::parse(&channel.name, &answer).map_err(|error| error.to_string())?;
+                let details =
+                    ChannelDetails::parse(&channel.name, &answer).map_err(|error| error.to_string())?;
                 for one in followed.values_mut() {
                     if let Root::Known(family) = &mut one.root {
                         family.learn(channel, details.as_ref());

@@ -3,8 +3,8 @@
 use std::{fs, path::Path, time::Duration};
 
 use crate::asterisk::console::{
-    Channel, ChannelDetails, ChannelName, ChannelState, Channels, Command, ConsoleError, Family, HangupAnswer,
-    SpyTarget, UniqueId, hangup_answer, ordered, uptime, version,
+    Channel, ChannelDetails, ChannelName, ChannelState, Channels, Command, ConsoleError, Family,
+    HangupAnswer, SpyTarget, UniqueId, hangup_answer, ordered, uptime, version,
 };
 
 const VERSIONS: [(&str, &str); 2] = [("16", "SIP"), ("22", "PJSIP")];
