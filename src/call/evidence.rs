@@ -89,9 +89,10 @@ impl Evidence {
         }
     }
 
-    /// The carrier answered something, if only "100 Trying".
+    /// The carrier answered something, if only "100 Trying", or where else to go.
     fn heard(&self) -> bool {
-        self.report.as_ref().is_some_and(|report| report.carrier.is_some()) || self.refusal().is_some()
+        let reported = self.report.as_ref().is_some_and(|report| report.carrier.is_some());
+        reported || self.forwarded || self.refusal().is_some()
     }
 
     /// The status with which the far side ended the trunk leg, as Asterisk put it on the channel. A
@@ -142,7 +143,8 @@ impl Evidence {
         ]
         .into_iter()
         .flatten()
-        .find(|cause| *cause != 0)
+        // 16.28 under load puts 127, "interworking, unspecified", on a leg that was redirected, where it else has none.
+        .find(|cause| *cause != 0 && !(*cause == 127 && self.forwarded))
     }
 
     /// The end that this evidence proves.
