@@ -8,10 +8,7 @@ use std::{
 use futures_util::future::join_all;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{AT_ONCE, Firm, Lab, Part, Phone, SOON, Site, timed, until, watch};
-
-/// The words that the seed's clients know, with those of the way.
-const FAILED: &str = "Call initiation failed: ";
+use crate::support::{AT_ONCE, FAILED, Firm, Lab, Part, Phone, SOON, Site, timed, until, watch};
 
 #[tokio::test]
 async fn nobody_listens_and_then_they_are_back() {

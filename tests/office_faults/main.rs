@@ -4,11 +4,16 @@
 //!
 //! One file a fault. Each test holds the parts of the laboratory that it breaks, and leaves them whole.
 
+mod asterisk;
+mod auto;
 mod database;
 mod fifty;
+mod hang;
 mod host_down;
 mod hostile;
 mod injection;
+mod login;
+mod revoked;
 mod support;
 
 /// Where the laboratory is: its folder in `.lab`, and its first address if nobody has brought it up elsewhere.

@@ -5,7 +5,10 @@ use std::{ops::Deref, path::Path, time::Duration};
 
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
-use super::{Answer, Bot, Client, Lab, Phone, Way, until, watch};
+use super::{Answer, Bot, Call, Client, Lab, Phone, SOON, Way, until, watch};
+
+/// How the seed's clients are told of an order that failed, before why.
+pub const FAILED: &str = "Call initiation failed: ";
 
 /// The table as the program makes it.
 const TABLE: &str = include_str!("../../../src/enterprises/table.sql");
@@ -19,13 +22,28 @@ pub struct Firm {
     pub way: &'static str,
     /// Another host than that of the office, and its port for every way.
     pub address: Option<(String, u16)>,
+    /// Columns of its row that differ, as SQL.
+    pub columns: Vec<(&'static str, String)>,
 }
 
 impl Firm {
     /// `way`: a value of the column, such as `ssh`.
     pub fn of(office: &'static str, way: &'static str) -> Self {
         let random = uuid::Uuid::new_v4().simple().to_string();
-        Firm { number: format!("{}-{way}", &random[..6]), secret: random, office, way, address: None }
+        Firm {
+            number: format!("{}-{way}", &random[..6]),
+            secret: random,
+            office,
+            way,
+            address: None,
+            columns: Vec::new(),
+        }
+    }
+
+    /// With another value in this column.
+    pub fn with(mut self, column: &'static str, value: &str) -> Self {
+        self.columns.push((column, value.to_owned()));
+        self
     }
 
     /// One whose host is elsewhere.
@@ -40,7 +58,7 @@ impl Firm {
             Some((ip, port)) => (ip.clone(), ports.map(|_| port.to_string())),
             None => (of("IP"), ports.map(of)),
         };
-        format!(
+        let row = format!(
             "INSERT INTO enterprises (number, name, ip, secret, active, way, technology, ssh_port, ssh_password, \
              ami_port, ami_user, ami_password, ari_port, ari_user, ari_password, rate_limit) VALUES \
              ('{}', '{}', '{ip}', '{}', true, '{}', 'PJSIP', {ssh}, '{}', {ami}, '{}', '{}', {ari}, '{}', '{}', 0);",
@@ -53,7 +71,11 @@ impl Firm {
             of("AMI_PASSWORD"),
             of("ARI_USER"),
             of("ARI_PASSWORD"),
-        )
+        );
+        let change = |(column, value): &(&str, String)| {
+            format!("UPDATE enterprises SET {column} = '{value}' WHERE number = '{}';", self.number)
+        };
+        row + &self.columns.iter().map(change).collect::<String>()
     }
 }
 
@@ -136,32 +158,75 @@ impl Site {
         self.client(firm).make_call(code, phone, &[]).await
     }
 
-    /// A call that works: both sides are connected, exactly once, and the phone's side hangs up.
-    pub async fn works(&self, firm: &Firm) {
-        let phone = self.lab.number(firm.office, "0211");
+    /// A call that works: both sides are connected, exactly once, until it is hung up.
+    pub async fn works(&self, firm: &Firm) -> Call {
+        let phone = self.lab.number(firm.office, "0201");
         let answer = self.call(firm, "150", &phone).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
-        let call = self.bot.main.until_ended(&answer.call_id(), Duration::from_secs(30)).await;
-        assert_eq!(call.status(), "completed", "{call:?}");
-        assert_eq!(self.lab.arrivals(&[&phone]).await, [1]);
+        self.goes_its_way(&answer.call_id(), &phone).await
     }
 
-    /// Until a call works again, by itself; how often it did not.
+    /// A call that was taken is answered, and ends when it is asked to.
+    async fn goes_its_way(&self, id: &str, phone: &Phone) -> Call {
+        self.bot.main.until_status(id, "answered").await;
+        assert_eq!(self.bot.main.hang_up(id).await.status, 200);
+        let call = self.bot.main.until_ended(id, Duration::from_secs(30)).await;
+        assert_eq!(call.status(), "completed", "{call:?}");
+        assert_eq!(self.lab.arrivals(&[phone]).await, [1]);
+        call
+    }
+
+    /// A call in which both sides talk until somebody ends it: its id.
+    pub async fn talks(&self, firm: &Firm, code: &str) -> String {
+        let phone = self.lab.number(firm.office, "0201");
+        let answer = self.call(firm, code, &phone).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let id = answer.call_id();
+        self.bot.main.until_status(&id, "answered").await;
+        id
+    }
+
+    /// An order that must fail: its answer, which is a 500 that says why.
+    pub async fn fails(&self, firm: &Firm, code: &str, phone: &Phone) -> Answer {
+        let answer = self.call(firm, code, phone).await;
+        assert_eq!(answer.status, 500, "{}", answer.text);
+        assert!(answer.detail().starts_with(FAILED), "{}", answer.text);
+        answer
+    }
+
+    /// What the record of a failed order has to say: `status reason reached`.
+    pub async fn record_of(&self, answer: &Answer) -> [String; 3] {
+        let id = answer.header("x-call-id").expect("there is a record");
+        let call = self.bot.main.until_ended(id, Duration::from_secs(90)).await;
+        ["status", "reason", "reached"].map(|name| call.text(name))
+    }
+
+    /// Until a call works again, by itself; how often it did not. A host that has just started may not know its
+    /// phones yet.
     pub async fn until_works(&self, firm: &Firm, time: Duration) -> usize {
         let mut failures = 0;
         let (id, phone) = until("calls work again", time, async || {
-            let phone = self.lab.number(firm.office, "0211");
+            let phone = self.lab.number(firm.office, "0201");
             let answer = self.call(firm, "150", &phone).await;
             if answer.status == 200 {
-                return Ok((answer.call_id(), phone));
+                let id = answer.call_id();
+                let call = until("the call is answered or ends", SOON, async || {
+                    let call = self.bot.main.call(&id).await;
+                    if call.status() == "answered" || call.has_ended() {
+                        Ok(call)
+                    } else {
+                        Err(call.status())
+                    }
+                });
+                if call.await.status() == "answered" {
+                    return Ok((id, phone));
+                }
             }
             failures += 1;
             Err(answer.text)
         })
         .await;
-        let call = self.bot.main.until_ended(&id, Duration::from_secs(30)).await;
-        assert_eq!(call.status(), "completed", "{call:?}");
-        assert_eq!(self.lab.arrivals(&[&phone]).await, [1]);
+        self.goes_its_way(&id, &phone).await;
         failures
     }
 

@@ -49,6 +49,9 @@ pub struct Phone {
     pub name: String,
 }
 
+/// Due after each test, of its offices.
+const HANG_UP: &str = "hang-up";
+
 #[derive(Clone)]
 pub struct Lab(Arc<Inner>);
 
@@ -112,6 +115,10 @@ impl Lab {
         let env = read_env(&dir);
         let inner = Inner { dir, env, parts, due: Mutex::new(due), _locks: locks };
         inner.mend();
+        // Should this test be killed, the next one hangs up its calls.
+        for part in inner.parts.iter().filter(|part| **part != Part::Postgres) {
+            inner.is_due(*part, &[HANG_UP, part.name()], true);
+        }
         Lab(Arc::new(inner))
     }
 
@@ -238,10 +245,15 @@ impl Inner {
         let mut due = self.due.lock();
         // What stands still comes first: it could not be spoken to.
         let mut lines: Vec<String> = due.iter().cloned().collect();
-        lines.sort_by_key(|line| !line.contains("-thaw"));
+        lines.sort_by_key(|line| (line.contains(HANG_UP), !line.contains("-thaw")));
         for line in lines {
             let (command, arguments) = line.split_once(' ').unwrap_or((&line, ""));
             let arguments: Vec<&str> = arguments.split(' ').filter(|word| !word.is_empty()).collect();
+            if command == HANG_UP {
+                self.hang_up(arguments[0]);
+                due.remove(&line);
+                continue;
+            }
             let mut script = std::process::Command::new(script());
             let status = script
                 .args(self.words(command, &arguments))
@@ -255,27 +267,23 @@ impl Inner {
         self.write_due(&due);
     }
 
-    /// Nobody is left in a call: the offices' Asterisks, and then the phones that were not told.
-    fn hang_up(&self) {
-        for office in self.parts.iter().filter(|part| **part != Part::Postgres) {
-            let cli = |which: &str, command: &str| {
-                let mut script = std::process::Command::new(script());
-                let output = script.args(self.words("cli", &[which, command])).stdin(Stdio::null()).output();
-                output.map(|output| text(&output.stdout)).unwrap_or_default()
-            };
-            cli(office.name(), "channel request hangup all");
-            let shown = cli("phones", "core show channels concise");
-            let own = format!("PJSIP/{}-", office.name());
-            for channel in shown.lines().filter(|line| line.starts_with(&own)) {
-                cli(
-                    "phones",
-                    &format!("channel request hangup {}", channel.split('!').next().unwrap_or_default()),
-                );
-            }
-            let heard = fs::read_dir(self.dir.join("heard")).into_iter().flatten().flatten();
-            for file in heard.filter(|file| file.file_name().to_string_lossy().starts_with(office.name())) {
-                let _ = fs::remove_file(file.path());
-            }
+    /// Nobody is left in a call: the office's Asterisk, and then the phones that were not told.
+    fn hang_up(&self, office: &str) {
+        let cli = |which: &str, command: &str| {
+            let mut script = std::process::Command::new(script());
+            let output = script.args(self.words("cli", &[which, command])).stdin(Stdio::null()).output();
+            output.map(|output| text(&output.stdout)).unwrap_or_default()
+        };
+        cli(office, "channel request hangup all");
+        let shown = cli("phones", "core show channels concise");
+        let own = format!("PJSIP/{office}-");
+        for channel in shown.lines().filter(|line| line.starts_with(&own)) {
+            let name = channel.split('!').next().unwrap_or_default();
+            cli("phones", &format!("channel request hangup {name}"));
+        }
+        let heard = fs::read_dir(self.dir.join("heard")).into_iter().flatten().flatten();
+        for file in heard.filter(|file| file.file_name().to_string_lossy().starts_with(office)) {
+            let _ = fs::remove_file(file.path());
         }
     }
 }
@@ -283,7 +291,6 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.mend();
-        self.hang_up();
     }
 }
 

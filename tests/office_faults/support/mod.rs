@@ -26,7 +26,7 @@ pub use self::{
     api::Call,
     bot::Bot,
     client::{Answer, Client, end},
-    firms::{Firm, Site},
+    firms::{FAILED, Firm, Site},
     lab::{Lab, Log, Part, Phone},
     ways::Way,
 };

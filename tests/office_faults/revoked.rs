@@ -1,0 +1,75 @@
+//! Enterprises that are switched off and secrets that are changed, while calls go on.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::support::{Firm, Lab, Part, SOON, Site, until};
+
+/// An answer of the database is believed for a second; the rest is for a busy machine.
+const A_SECOND: Duration = Duration::from_millis(2500);
+
+/// Until a secret is nobody's any more.
+async fn until_refused(site: &Site, secret: &str, since: Instant) {
+    until("the secret is nobody's", SOON, async || {
+        let answer = site.ask(secret, "/api/calls?limit=1").await;
+        if answer.status == 401 { Ok(()) } else { Err(answer.status.to_string()) }
+    })
+    .await;
+    let took = since.elapsed();
+    println!("refused after {took:.2?}");
+    assert!(took < A_SECOND, "{took:?}");
+}
+
+/// What the command line says on standard output.
+async fn order(site: &Site, words: &[&str]) -> String {
+    let mut command = tokio::process::Command::from(site.program());
+    let output = command.arg("enterprise").args(words).output().await.expect("the program can be run");
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+#[tokio::test]
+async fn in_the_middle_of_calls() {
+    let lab = Lab::hold(&[Part::June, Part::Postgres]).await;
+    let firms = [(); 4].map(|()| Firm::of("june", "ssh"));
+    let [by_sql, by_order, changed, rotated] = &firms;
+    let site = Site::on_postgres(&lab, &firms.each_ref(), &[]).await;
+    let ids = [site.talks(by_sql, "150").await, site.talks(by_order, "151").await];
+    for firm in &firms {
+        assert_eq!(site.ask(&firm.secret, "/api/calls").await.status, 200);
+    }
+
+    // Nobody tells the bot of this.
+    let number = &by_sql.number;
+    lab.sql(&format!("UPDATE enterprises SET active = false WHERE number = '{number}'")).await;
+    until_refused(&site, &by_sql.secret, Instant::now()).await;
+    let since = Instant::now();
+    order(&site, &["disable", &by_order.number]).await;
+    until_refused(&site, &by_order.secret, since).await;
+    for (firm, id) in [by_sql, by_order].into_iter().zip(&ids) {
+        let phone = lab.number("june", "0211");
+        let answer = site.call(firm, "152", &phone).await;
+        assert_eq!((answer.status, answer.detail().as_str()), (401, "Invalid clientId"));
+        assert_eq!(lab.arrivals(&[&phone]).await, [0]);
+        // The call lives on, and is the operator's to see and to end.
+        assert_eq!(site.ask(&firm.secret, &format!("/api/calls/{id}")).await.status, 401);
+        assert_eq!(site.main.call(id).await.status(), "answered");
+        assert_eq!(site.main.hang_up(id).await.status, 200);
+        let call = site.main.until_ended(id, SOON).await;
+        assert_eq!(call.status(), "completed", "{call:?}");
+    }
+    lab.until_free("june").await;
+
+    let new = "0123456789abcdef0123456789abcdef";
+    let number = &changed.number;
+    lab.sql(&format!("UPDATE enterprises SET secret = '{new}' WHERE number = '{number}'")).await;
+    until_refused(&site, &changed.secret, Instant::now()).await;
+    assert_eq!(site.ask(new, "/api/calls").await.status, 200);
+
+    let since = Instant::now();
+    let new = order(&site, &["rotate-secret", &rotated.number]).await;
+    until_refused(&site, &rotated.secret, since).await;
+    assert_eq!(site.ask(&new, "/api/calls").await.status, 200);
+    crate::support::watch::assert_tells_no_secret("the log", &site.log_text(), &[new]);
+}
