@@ -25,7 +25,9 @@ const NO_SOCKET: Duration = Duration::from_secs(5);
 pub(super) struct Line {
     host: SshHost,
     socket: Option<String>,
-    kept: KeptShell,
+    /// Orders do not wait behind looks.
+    orders: KeptShell,
+    looks: KeptShell,
     /// The one connection to the socket.
     console: AsyncMutex<Option<Console<SshStream>>>,
     refused_at: Mutex<Option<Instant>>,
@@ -36,7 +38,8 @@ impl Line {
         Line {
             host,
             socket,
-            kept: KeptShell::default(),
+            orders: KeptShell::default(),
+            looks: KeptShell::default(),
             console: AsyncMutex::new(None),
             refused_at: Mutex::new(None),
         }
@@ -145,12 +148,13 @@ impl Line {
     }
 
     async fn run_by_process(&self, commands: Vec<Command>) -> Result<Vec<String>, HostError> {
-        if let Some(answers) = self.kept.run(&self.host, &commands).await {
+        let kept = if commands.iter().any(Command::acts) { &self.orders } else { &self.looks };
+        if let Some(answers) = kept.run(&self.host, &commands).await {
             return answers;
         }
         let answers = self.run_by_itself(commands).await;
         if answers.is_ok() {
-            self.kept.open(&self.host);
+            kept.open(&self.host);
         }
         answers
     }

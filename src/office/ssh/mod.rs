@@ -45,12 +45,18 @@ struct Inner {
     unfit: Option<String>,
     line: Line,
     followed: Mutex<HashMap<CallId, Followed>>,
+    last_look: AsyncMutex<Option<LastLook>>,
     /// A call is to be followed.
     wake: Arc<Notify>,
     /// One originate an extension at a time, so that its channel can be told from another's.
     gates: Mutex<HashMap<Extension, Arc<AsyncMutex<()>>>>,
     inboxes: Inboxes,
     stop: CancellationToken,
+}
+
+struct LastLook {
+    begun: Instant,
+    seen: Result<Arc<Channels>, HostError>,
 }
 
 impl SshWay {
@@ -79,6 +85,7 @@ impl SshWay {
             unfit,
             line: Line::new(SshHost::new(target), ssh.socket.clone()),
             followed: Mutex::default(),
+            last_look: AsyncMutex::default(),
             wake: Arc::default(),
             gates: Mutex::default(),
             inboxes,
@@ -183,9 +190,22 @@ impl Inner {
         }
     }
 
-    async fn channels(&self) -> Result<Channels, HostError> {
-        let answers = self.line.run(vec![Command::Channels]).await?;
-        Channels::parse(answers.first().map_or("", String::as_str)).map_err(|error| refused(&error))
+    /// The channels as they are now. Whoever asks while a look is under way waits for the next one, and shares it with
+    /// all who came meanwhile: many calls that end together cost the host no more than one.
+    async fn channels(&self) -> Result<Arc<Channels>, HostError> {
+        let asked = Instant::now();
+        let mut last = self.last_look.lock().await;
+        if let Some(look) = last.as_ref().filter(|look| look.begun >= asked) {
+            return look.seen.clone();
+        }
+        let begun = Instant::now();
+        let answers = self.line.run(vec![Command::Channels]).await;
+        let seen = answers.and_then(|answers| {
+            let channels = Channels::parse(answers.first().map_or("", String::as_str));
+            channels.map(Arc::new).map_err(|error| refused(&error))
+        });
+        *last = Some(LastLook { begun, seen: seen.clone() });
+        seen
     }
 
     /// Gives an order, and finds the channel that came of it if that can be told.
