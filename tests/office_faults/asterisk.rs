@@ -1,4 +1,4 @@
-//! A host whose Asterisk is frozen, with calls and without; sshd goes on.
+//! A host whose Asterisk is stopped, killed or frozen, with calls and without; sshd goes on.
 
 use std::time::Duration;
 
@@ -6,10 +6,48 @@ use futures_util::future::join_all;
 
 use crate::{
     hang::is_true,
-    support::{Firm, Lab, Part, SOON, Site, timed},
+    support::{Firm, Lab, Part, SOON, Site, timed, until},
 };
 
 const DESKS: [&str; 3] = ["150", "151", "152"];
+
+#[tokio::test]
+async fn stopped_and_killed() {
+    let lab = Lab::hold(&[Part::June]).await;
+    let firms = ["ssh", "ami", "ari"].map(|way| Firm::of("june", way));
+    let site = Site::start(&lab, &firms.each_ref(), &[]).await;
+    for fault in ["asterisk-stop", "asterisk-kill"] {
+        // Each by a phone of its own, so that the one that is only asked can tell its call.
+        let talks = firms.iter().zip(DESKS).map(|(firm, desk)| site.talks(firm, desk));
+        let ids = join_all(talks).await;
+        lab.fault(fault, "june").await;
+
+        let phones = firms.each_ref().map(|_| lab.number("june", "0211"));
+        let orders = firms.iter().zip(DESKS).zip(&phones).map(|((firm, desk), phone)| site.fails(firm, desk, phone));
+        let (answers, took) = timed(join_all(orders)).await;
+        println!("{fault}, {took:.1?}: {:?}", answers.iter().map(|answer| answer.detail()).collect::<Vec<_>>());
+        assert!(took < SOON, "{took:?}");
+        for answer in &answers {
+            assert_eq!(site.record_of(answer).await, ["failed", "host_unreachable", "none"]);
+        }
+
+        lab.fault("asterisk-start", "june").await;
+        join_all(firms.iter().map(|firm| site.until_works(firm, Duration::from_secs(60)))).await;
+        for id in &ids {
+            // There was a talk, and it is over; how, nobody could see.
+            let call = site.main.until_ended(id, Duration::from_secs(60)).await;
+            assert_eq!(call.status(), "completed", "{call:?}");
+        }
+        assert_eq!(lab.arrivals(&phones.each_ref()).await, [0, 0, 0], "what was refused is not dialed later");
+        until("the console's socket is used again", Duration::from_secs(40), async || {
+            let log = lab.sshd_log("june");
+            site.works(&firms[0]).await;
+            let processes = log.count("Starting session");
+            if processes == 0 { Ok(()) } else { Err(format!("{processes} processes")) }
+        })
+        .await;
+    }
+}
 
 #[tokio::test]
 async fn frozen() {

@@ -138,6 +138,10 @@ impl Lab {
         self.0.env.keys().filter(is_secret).map(|name| self.0.env[name].clone()).collect()
     }
 
+    pub fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+
     /// A command of `scripts/offices` on this lab: what it prints.
     pub async fn run(&self, command: &str, arguments: &[&str]) -> String {
         let output = output(self.0.words(command, arguments)).await;
@@ -157,6 +161,13 @@ impl Lab {
         if REPAIRS.iter().any(|(_, repair)| *repair == command) {
             self.0.is_due(Part::of(office), &[&[command], words.as_slice()].concat(), false);
         }
+    }
+
+    /// The host has another password from now on; `None`: its own again.
+    pub async fn ssh_password(&self, office: &str, password: Option<&str>) {
+        self.0.is_due(Part::of(office), &["ssh-password", office], password.is_some());
+        let words: Vec<&str> = std::iter::once(office).chain(password).collect();
+        self.run("ssh-password", &words).await;
     }
 
     pub async fn sql(&self, sql: &str) -> String {
