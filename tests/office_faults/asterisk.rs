@@ -27,18 +27,21 @@ async fn stopped_and_killed() {
         let (answers, took) = timed(join_all(orders)).await;
         println!("{fault}, {took:.1?}: {:?}", answers.iter().map(|answer| answer.detail()).collect::<Vec<_>>());
         assert!(took < SOON, "{took:?}");
-        for answer in &answers {
-            assert_eq!(site.record_of(answer).await, ["failed", "host_unreachable", "none"]);
-        }
 
         lab.fault("asterisk-start", "june").await;
+        for answer in &answers {
+            // An order whose connection broke may have been carried out: that is asked of the next Asterisk.
+            let record = site.record_of(answer).await;
+            println!("{record:?}");
+            is_true(&record, 0);
+        }
         join_all(firms.iter().map(|firm| site.until_works(firm, Duration::from_secs(60)))).await;
         for id in &ids {
             // There was a talk, and it is over; how, nobody could see.
             let call = site.main.until_ended(id, Duration::from_secs(60)).await;
             assert_eq!(call.status(), "completed", "{call:?}");
         }
-        assert_eq!(lab.arrivals(&phones.each_ref()).await, [0, 0, 0], "what was refused is not dialed later");
+        assert_eq!(lab.arrivals(&phones.each_ref()).await, [0, 0, 0], "what failed is not dialed later");
         until("the console's socket is used again", Duration::from_secs(40), async || {
             let log = lab.sshd_log("june");
             site.works(&firms[0]).await;
