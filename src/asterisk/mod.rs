@@ -6,4 +6,5 @@ pub mod ari;
 mod backoff;
 pub mod console;
 pub mod ssh;
+pub mod talk;
 pub mod translate;

@@ -19,9 +19,12 @@ use super::{
     settings::{COMMAND, CONNECT, HostSettings, Login},
 };
 use crate::{
-    asterisk::ami::{
-        self, Ami, AmiError, AmiLink, AmiState, AmiTarget, ChannelRow, ChannelState, DialStatus, Event, Hold,
-        Originate, OriginateTarget,
+    asterisk::{
+        ami::{
+            self, Ami, AmiError, AmiLink, AmiState, AmiTarget, ChannelRow, ChannelState, DialStatus, Event,
+            Hold, Originate, OriginateTarget,
+        },
+        talk::{Seat, heard_by},
     },
     call::{CallId, WayKind, office::OfficeInput},
 };
@@ -163,17 +166,21 @@ impl AmiWay {
     pub async fn calls_of(&self, device: &str) -> Result<Vec<Busy>, HostError> {
         let ami = self.ami()?;
         let rows = ami.channels().await.map_err(|error| self.error(ami, &error))?;
+        let seats: Vec<_> = (rows.iter())
+            .map(|row| Seat { channel: &row.channel.name, bridge: row.bridge_id.as_deref() })
+            .collect();
         let busy = |row: &ChannelRow| {
-            let beside = |other: &&ChannelRow| {
-                other.channel.uniqueid != row.channel.uniqueid && other.bridge_id == row.bridge_id
+            let others = heard_by(&row.channel.name, &seats);
+            let number_of = |name: &str| {
+                let other = rows.iter().find(|other| other.channel.name == name)?;
+                other.channel.caller_id_num.clone().filter(|number| !number.is_empty())
             };
-            let peer = row.bridge_id.as_ref().and_then(|_| rows.iter().find(beside));
             Busy {
                 channel: row.channel.name.clone(),
-                with: peer.and_then(|peer| peer.channel.caller_id_num.clone()),
+                with: others.iter().copied().find_map(number_of),
                 state: format!("{:?}", row.channel.state),
                 seconds: row.duration.map(|time| time.as_secs()),
-                is_talking: row.channel.state == ChannelState::Up && row.bridge_id.is_some(),
+                is_talking: row.channel.state == ChannelState::Up && !others.is_empty(),
                 linked_id: Some(row.channel.linkedid.clone()).filter(|id| !id.is_empty()),
             }
         };

@@ -19,9 +19,12 @@ use super::{
     settings::{COMMAND, CONNECT, HostSettings, Login},
 };
 use crate::{
-    asterisk::ari::{
-        self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate, Subscriptions,
-        Whisper,
+    asterisk::{
+        ari::{
+            self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate,
+            Subscriptions, Whisper,
+        },
+        talk::{Seat, heard_by},
     },
     call::{CallId, MonitorMode, WayKind, office::OfficeInput},
 };
@@ -159,16 +162,24 @@ impl AriWay {
         let ari = self.connected().await?;
         let channels = ari.channels().await.map_err(|error| self.error(&error))?;
         let bridges = ari.bridges().await.map_err(|error| self.error(&error))?;
+        let seats: Vec<_> = (channels.iter())
+            .map(|channel| {
+                let bridge = bridges.iter().find(|bridge| bridge.channels.contains(&channel.id));
+                Seat { channel: &channel.name, bridge: bridge.map(|bridge| bridge.id.as_str()) }
+            })
+            .collect();
         let busy = |channel: &Channel| {
-            let bridge = bridges.iter().find(|bridge| bridge.channels.contains(&channel.id));
-            // What is beside it in the bridge may be half of a Local channel, which has no number.
-            let with = Some(channel.connected.number.clone());
+            let others = heard_by(&channel.name, &seats);
+            let number_of = |name: &str| {
+                let other = channels.iter().find(|other| other.name == name)?;
+                Some(other.caller.number.clone()).filter(|number| !number.is_empty())
+            };
             Busy {
                 channel: channel.name.clone(),
-                with: with.filter(|number| bridge.is_some() && !number.is_empty()),
+                with: others.iter().copied().find_map(number_of),
                 state: channel.state.clone(),
                 seconds: None,
-                is_talking: channel.state == "Up" && bridge.is_some(),
+                is_talking: channel.state == "Up" && !others.is_empty(),
                 linked_id: self.shared.tracker.lock().call_of(&channel.id).map(|call| call.to_string()),
             }
         };

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     Bot, Client, Desk, Lab, Phone, SOON, Way, by_each_way,
@@ -107,11 +107,21 @@ async fn a_target_that_is_not_in_a_call(way: Way) {
     assert_eq!(client.post("/api/monitor", order.clone()).await.status, 409);
     client.hang_up(&ringing).await;
     target.until_free().await;
+    // Nor is it one while the number rings, though the target has picked up.
+    target.does("answer").await;
+    let ringing = client.place(&target.name, &target.number("0180")).await;
+    client.until_status(&ringing, "ringing").await;
+    let busy = client.get(&format!("/api/extensions/{}/calls", target.name)).await.json();
+    let said = (&busy["calls"][0]["state"], &busy["calls"][0]["talking"], &busy["calls"][0]["with"]);
+    assert_eq!(said, (&"Up".into(), &false.into(), &Value::Null), "{busy}");
+    assert_eq!(client.post("/api/monitor", order.clone()).await.status, 409);
+    client.hang_up(&ringing).await;
+    target.until_free().await;
     assert_eq!(listener.arrivals().await, before, "the listener was called");
     let calls = client.get("/api/calls").await.json();
     assert_eq!(
         calls["calls"].as_array().map(Vec::len),
-        Some(1),
+        Some(2),
         "a refused monitoring has no record: {calls}"
     );
 

@@ -23,9 +23,13 @@ async fn stopped_and_killed() {
         lab.fault(fault, "june").await;
 
         let phones = firms.each_ref().map(|_| lab.number("june", "0211"));
-        let orders = firms.iter().zip(DESKS).zip(&phones).map(|((firm, desk), phone)| site.fails(firm, desk, phone));
+        let orders =
+            firms.iter().zip(DESKS).zip(&phones).map(|((firm, desk), phone)| site.fails(firm, desk, phone));
         let (answers, took) = timed(join_all(orders)).await;
-        println!("{fault}, {took:.1?}: {:?}", answers.iter().map(|answer| answer.detail()).collect::<Vec<_>>());
+        println!(
+            "{fault}, {took:.1?}: {:?}",
+            answers.iter().map(|answer| answer.detail()).collect::<Vec<_>>()
+        );
         assert!(took < SOON, "{took:?}");
 
         lab.fault("asterisk-start", "june").await;

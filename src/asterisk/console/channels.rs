@@ -4,6 +4,7 @@
 use std::{collections::HashSet, str::FromStr, time::Duration};
 
 use super::{ChannelName, Command, ConsoleError};
+use crate::asterisk::talk::{Seat, heard_by};
 
 /// One channel, as it was at the moment of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,35 +129,13 @@ impl Channels {
         self.list.iter().filter(ours).collect()
     }
 
-    /// Whether two channels hear each other: they are in one bridge, or in bridges that Local channels join.
-    pub fn joined(&self, one: &ChannelName, other: &ChannelName) -> bool {
-        let mut reached: HashSet<&str> = HashSet::new();
-        let mut next: Vec<&str> =
-            self.named(one).and_then(|channel| channel.bridge.as_deref()).into_iter().collect();
-        while let Some(bridge) = next.pop() {
-            if !reached.insert(bridge) {
-                continue;
-            }
-            for channel in self.list.iter().filter(|channel| channel.bridge.as_deref() == Some(bridge)) {
-                if channel.name == *other {
-                    return true;
-                }
-                let Some(half) = channel.name.local() else { continue };
-                let twin = self.list.iter().find(|twin| {
-                    twin.name.local().is_some_and(|it| it.pair == half.pair && it.near != half.near)
-                });
-                next.extend(twin.and_then(|twin| twin.bridge.as_deref()));
-            }
-        }
-        false
-    }
-
-    /// The channels of `device` that are in a conversation, which is what ChanSpy's option `b` listens to.
-    pub fn talking<'a>(&'a self, device: &str) -> Vec<&'a Channel> {
-        let talks = |channel: &&Channel| {
-            channel.name.is_of(device) && channel.state == ChannelState::Up && channel.bridge.is_some()
-        };
-        self.list.iter().filter(talks).collect()
+    /// The channels that this one talks with.
+    pub fn heard_by(&self, name: &ChannelName) -> Vec<&Channel> {
+        let seats: Vec<_> = (self.list.iter())
+            .map(|channel| Seat { channel: channel.name.as_str(), bridge: channel.bridge.as_deref() })
+            .collect();
+        let heard = heard_by(name.as_str(), &seats);
+        self.list.iter().filter(|channel| heard.contains(&channel.name.as_str())).collect()
     }
 }
 

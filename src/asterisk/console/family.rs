@@ -124,7 +124,7 @@ impl Family {
             _ => false,
         };
         let (phone, desk): (Vec<_>, Vec<_>) = phones().partition(beyond);
-        let joined = desk.iter().any(|one| phone.iter().any(|other| now.joined(&one.name, &other.name)));
+        let joined = desk.iter().any(|one| now.heard_by(&one.name).iter().any(|other| phone.contains(other)));
         Look {
             near,
             started: running || self.border.is_some() || !phone.is_empty(),

@@ -350,14 +350,13 @@ impl Inner {
 pub(super) fn busy(channels: &Channels, own: &[&Channel], answers: &[String]) -> Vec<Busy> {
     let of = |(channel, answer): (&&Channel, &String)| {
         let details = ChannelDetails::parse(&channel.name, answer).ok().flatten();
-        let peer = details.as_ref().and_then(|details| details.bridge_peer.as_deref()?.parse().ok());
-        let peer = peer.and_then(|name: ChannelName| channels.named(&name));
+        let others = channels.heard_by(&channel.name);
         Busy {
             channel: channel.name.to_string(),
-            with: peer.map(|peer| peer.caller.clone()).filter(|caller| !caller.is_empty()),
+            with: others.iter().map(|other| other.caller.clone()).find(|caller| !caller.is_empty()),
             state: state_word(&channel.state),
             seconds: Some(channel.age.as_secs()),
-            is_talking: channel.state == ChannelState::Up && channel.bridge.is_some(),
+            is_talking: channel.state == ChannelState::Up && !others.is_empty(),
             linked_id: details.map(|details| details.linked_id),
         }
     };

@@ -116,12 +116,13 @@ async fn identify(office: &Office<'_>, part: &mut Part) -> anyhow::Result<()> {
     let time = office.place.seconds(10, 3);
     let folder = office.place.fresh("office")?;
     let bot = office.bot(Way::Socket, &folder).await?;
-    let mut http = bot.connect().await?;
     let path = format!("/api/calls?limit=1&clientId={}", office.secret);
     let mut took = load::histogram();
     let mut per_second = [0.0; 2];
     for (is_busy, rate) in [false, true].into_iter().zip(&mut per_second) {
         let before = scans(office).await?;
+        // Anew: a connection that rests is closed after ten seconds.
+        let mut http = bot.connect().await?;
         let begin = Instant::now();
         while begin.elapsed() < time {
             let due = Duration::from_secs_f64(took.len() as f64 / BUSY);
