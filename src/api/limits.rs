@@ -87,7 +87,7 @@ pub async fn observe(State(state): State<AppState>, request: Request, next: Next
 
     // A probe that says "not ready" again and again is no news.
     let is_probe = route.starts_with("/health");
-    let ms = time.as_secs_f64() * 1000.0;
+    let ms = time.as_micros() as f64 / 1000.0;
     match response.extensions().get::<Cause>() {
         Some(Cause(cause)) if !is_probe => warn!(%method, path, %status, ms, cause, "request failed"),
         _ => debug!(%method, path, %status, ms, "request"),

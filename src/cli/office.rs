@@ -69,30 +69,15 @@ pub(super) fn directory_config(office: &config::Office) -> DirectoryConfig {
     directory
 }
 
-/// Says once that the database is away, and once that it is back.
+/// Whether the database answers, for the metrics; the directory itself tells of it in the log.
 async fn watch_database(directory: Directory, metrics: Arc<Metrics>, stop: CancellationToken) {
-    let mut was_away = false;
     let mut tick = tokio::time::interval(Duration::from_millis(500));
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
         }
-        match directory.state() {
-            DirectoryState::Connected { .. } => {
-                metrics.office.database_up.set(1);
-                if was_away {
-                    tracing::info!("the enterprises' database is back");
-                }
-                was_away = false;
-            }
-            DirectoryState::Away { why, known, .. } => {
-                metrics.office.database_up.set(0);
-                if !was_away {
-                    tracing::warn!(why, known, "the enterprises' database is away; known enterprises go on");
-                }
-                was_away = true;
-            }
-        }
+        let is_up = matches!(directory.state(), DirectoryState::Connected { .. });
+        metrics.office.database_up.set(is_up.into());
     }
 }

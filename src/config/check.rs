@@ -137,20 +137,21 @@ fn ari(r: &mut Reader<'_>, offices: bool) -> Ari {
     Ari {
         url: r.text_as("ari.url", expected, ari_url),
         username,
-        password: ari_password(r, is_needed),
+        // Not even its file is read: the service names it always, and that of a bot for offices alone is empty.
+        password: if is_needed { ari_password(r) } else { Secret::new(String::new()) },
         app: r.text_as("ari.app", "1 to 64 Latin letters, digits, `.`, `_` and `-`", |text| name(text, 64)),
         request_timeout: r.seconds("ari.request_timeout", 1..=120),
         rest_over_socket: r.flag("ari.rest_over_socket"),
     }
 }
 
-fn ari_password(r: &mut Reader<'_>, is_needed: bool) -> Secret {
+fn ari_password(r: &mut Reader<'_>) -> Secret {
     let before = r.problems.len();
     let password = r.text("ari.password");
     match secret_file(r, "ari.password", "ari.password_file", !password.is_empty()) {
         Some((_, password)) => password,
         None => {
-            if password.is_empty() && is_needed && r.problems.len() == before {
+            if password.is_empty() && r.problems.len() == before {
                 r.problem(
                     "ari.password",
                     "must be set, or `ari.password_file`: the password of that ari.conf user",

@@ -331,6 +331,9 @@ fn a_bot_for_offices_alone_needs_no_asterisk() {
     };
     let config = alone("[office]\ndatabase = 'sqlite:///e.db'").expect("nothing is missing");
     assert!(config.ari.username.is_empty() && config.office.is_some());
+    // The service names the file whatever the bot is for.
+    let named = "[office]\ndatabase = 'sqlite:///e.db'\n[ari]\npassword_file = '/nowhere/ari_password'";
+    assert!(alone(named).is_ok());
     assert_eq!(alone("").err(), Some(2), "user and password");
     // Half of an account is a mistake whatever else there is.
     assert_eq!(alone("[office]\ndatabase = 'sqlite:///e.db'\n[ari]\nusername = 'bot'").err(), Some(1));

@@ -39,7 +39,7 @@ pub enum DirectoryError {
     NoSuch { number: String },
 
     #[error(
-        "{rows} rows have the number `{number}`, and they can't share a secret; correct the table `enterprises`"
+        "{rows} rows have the number `{number}`, and only one can be meant; correct the table `enterprises`"
     )]
     Several { number: String, rows: u64 },
 

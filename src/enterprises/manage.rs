@@ -144,7 +144,7 @@ impl Directory {
     }
 
     /// Carries out an order in a transaction, which an error takes back.
-    async fn order<T>(
+    pub(super) async fn order<T>(
         &self,
         what: &str,
         mode: Mode,
@@ -175,7 +175,7 @@ impl Directory {
 }
 
 /// Why an order was not carried out.
-enum Stop {
+pub(super) enum Stop {
     Told(DirectoryError),
     Failed(Failure),
 }
@@ -233,11 +233,7 @@ async fn add(
     }
     let texts = new.settings.texts();
     let set: Vec<_> = SETTINGS.iter().zip(&texts).filter(|(_, text)| text.is_some()).collect();
-    let columns: Vec<_> =
-        set.iter().map(|((name, _), _)| *name).filter(|name| layout.missing.contains(name)).collect();
-    if !columns.is_empty() {
-        return Err(DirectoryError::NoColumns { columns }.into());
-    }
+    layout.must_have(set.iter().map(|((name, _), _)| *name))?;
 
     let number = Some(new.number.as_str());
     let same = "SELECT CAST(number AS text) FROM enterprises WHERE CAST(number AS text) = $1";
@@ -245,33 +241,40 @@ async fn add(
     if !connection.rows(same.into(), &[number]).await?.is_empty() {
         return Err(taken.into());
     }
-    let cast = |at: usize, kind: &Option<String>| match kind {
-        Some(kind) => format!("CAST(CAST(${at} AS text) AS {kind})"),
-        None => format!("${at}"),
-    };
     let mut names = vec!["number", "name", "ip", "secret", "active"];
-    let mut places =
-        vec![cast(1, &layout.casts[0]), "$2".into(), cast(3, &layout.casts[1]), "$4".into(), "true".into()];
+    let mut places = vec![layout.number(1), "$2".into(), layout.ip(3), "$4".into(), "true".into()];
     let mut values = vec![number, Some(new.name.as_str()), Some(new.ip.as_str()), Some(secret.expose())];
     for ((name, is_digits), text) in set {
         values.push(text.as_deref());
         names.push(name);
         let at = values.len();
-        places.push(if *is_digits { format!("CAST(${at} AS integer)") } else { format!("${at}") });
+        places.push(place(at, *is_digits));
     }
     let sql = format!("INSERT INTO enterprises ({}) VALUES ({})", names.join(", "), places.join(", "));
-    connection.change(sql, &values).await.map_err(|failure| match failure.kind {
-        // PostgreSQL's text names the rule and not the values.
+    connection.change(sql, &values).await.map_err(of_rules)?;
+    Ok((made_table, added))
+}
+
+/// Where a statement has the value of a column of [`SETTINGS`].
+pub(super) fn place(at: usize, is_digits: bool) -> String {
+    if is_digits { format!("CAST(${at} AS integer)") } else { format!("${at}") }
+}
+
+/// PostgreSQL's text names the rule and not the values.
+pub(super) fn of_rules(failure: Failure) -> Failure {
+    match failure.kind {
         Kind::Rule | Kind::Values => {
             Failure { why: format!("the table's own rules forbid it: {}", failure.why), ..failure }
         }
         _ => failure,
-    })?;
-    Ok((made_table, added))
+    }
 }
 
 /// Adds what a foreign table lacks: columns that may be empty, and in PostgreSQL the trigger.
-async fn alter(connection: &mut Connection, layout: &Layout) -> Result<Vec<&'static str>, Failure> {
+pub(super) async fn alter(
+    connection: &mut Connection,
+    layout: &Layout,
+) -> Result<Vec<&'static str>, Failure> {
     for (name, is_digits) in SETTINGS.iter().filter(|(name, _)| layout.missing.contains(name)) {
         let kind = if *is_digits { "integer" } else { "text" };
         connection.run(format!("ALTER TABLE enterprises ADD COLUMN {name} {kind}")).await?;

@@ -7,6 +7,7 @@
 //! who were known go on for a set time. What an enterprise may do, and how it asks, is not known here.
 
 mod cache;
+mod change;
 mod database;
 mod enterprise;
 mod error;
@@ -38,6 +39,7 @@ use database::{Connection, Target};
 use identify::Flights;
 use table::Layout;
 
+pub use change::{Change, Setting};
 pub use enterprise::{Enterprise, Overrides};
 pub use error::DirectoryError;
 pub use manage::{Added, Listed, NewEnterprise};

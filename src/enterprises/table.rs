@@ -47,7 +47,7 @@ pub(super) struct Layout {
     /// Our columns that are missing.
     pub missing: Vec<&'static str>,
     /// `number` and `ip` as PostgreSQL calls their types, where a text has to be cast to them.
-    pub casts: [Option<String>; 2],
+    casts: [Option<String>; 2],
     /// `ip` is of a network type, whose text carries the length of a mask.
     ip_has_mask: bool,
 }
@@ -102,6 +102,21 @@ impl Layout {
         })
     }
 
+    /// Refuses columns of ours that the table lacks.
+    pub fn must_have(&self, names: impl Iterator<Item = &'static str>) -> Result<(), DirectoryError> {
+        let columns: Vec<_> = names.filter(|name| self.missing.contains(name)).collect();
+        if columns.is_empty() { Ok(()) } else { Err(DirectoryError::NoColumns { columns }) }
+    }
+
+    /// Where a statement has a number, its `at`th value.
+    pub fn number(&self, at: usize) -> String {
+        cast(at, &self.casts[0])
+    }
+
+    pub fn ip(&self, at: usize) -> String {
+        cast(at, &self.casts[1])
+    }
+
     /// Reads a row of `find`.
     pub fn read(&self, row: &Row) -> Result<Enterprise, DirectoryError> {
         let text = |at: usize| row.get(at).and_then(Option::as_deref);
@@ -142,6 +157,13 @@ impl Layout {
             Some((address, _mask)) if self.ip_has_mask => address.parse(),
             _ => text.parse(),
         }
+    }
+}
+
+fn cast(at: usize, kind: &Option<String>) -> String {
+    match kind {
+        Some(kind) => format!("CAST(CAST(${at} AS text) AS {kind})"),
+        None => format!("${at}"),
     }
 }
 

@@ -261,7 +261,7 @@ impl Shared {
             match link {
                 Link::Up { .. } => *self.down.lock() = None,
                 Link::Down { reason } | Link::StillDown { reason } => {
-                    for call in self.tracker.lock().calls() {
+                    for call in self.tracker.lock().lose_sight() {
                         self.inboxes.put(call, OfficeInput::Blind { why: reason.clone() });
                     }
                     *self.down.lock() = Some(reason);

@@ -147,6 +147,7 @@ impl OfficeHandle {
         let mut record = CallRecord::new(id, call_request, Utc::now());
         record.office = Some(Box::new(office));
         self.0.hosts.remember(id, &host);
+        host.expect_order();
         let inbox = self.0.inboxes.open(id);
         let (machine, effects) = OfficeMachine::place(self.0.now(), record);
         let (reply, answer) = oneshot::channel();

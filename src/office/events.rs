@@ -24,6 +24,8 @@ const EARLY: usize = 256;
 /// What a host told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
+    /// A channel was made. AMI tells it of every one.
+    Created(ChannelRef),
     /// One channel dials another.
     Dial {
         caller: ChannelRef,
@@ -70,6 +72,8 @@ pub struct Standing {
 /// The calls of one host and the channels that are known to be theirs.
 #[derive(Debug, Default)]
 pub struct Tracker {
+    /// The host tells of every channel that it makes.
+    tells_creation: bool,
     calls: HashMap<CallId, Tracked>,
     channels: HashMap<String, Known>,
     /// Local channels by the part of the name that both halves share.
@@ -81,6 +85,10 @@ pub struct Tracker {
 
 #[derive(Debug, Default)]
 struct Tracked {
+    /// Something was heard of it.
+    is_heard: bool,
+    /// Something of it may not have been heard.
+    is_missed: bool,
     alive: HashSet<String>,
     /// Everything of it, to be forgotten at the end.
     channels: Vec<String>,
@@ -93,18 +101,45 @@ struct Known {
     leg: Leg,
     /// A phone's or a trunk's, not a Local half.
     is_leg: bool,
+    is_heard: bool,
+    is_gone: bool,
     /// Its far side asked for the end.
     hung_up: bool,
     sip: Option<u16>,
 }
 
 impl Tracker {
+    /// Of a host that tells of every channel that it makes.
+    pub fn with_creations() -> Self {
+        Tracker { tells_creation: true, ..Tracker::default() }
+    }
+
     /// From now on the events of this call's channels are its own.
     pub fn follow(&mut self, call: CallId) {
         self.calls.entry(call).or_default();
         // The one half's dialing is the number's, the other's the extension's.
         self.know(call, &call.near_channel(), Leg::Phone, false);
         self.know(call, &call.far_channel(), Leg::Desk, false);
+        // An Asterisk that has no file left makes the one half, fails to make the other, and ends the one (measured on
+        // 22.10.1): nobody waits for the end of what was never there.
+        if let Some(tracked) = self.calls.get_mut(&call)
+            && !self.channels.get(&call.far_channel()).is_some_and(|far| far.is_heard)
+        {
+            tracked.alive.remove(&call.far_channel());
+        }
+    }
+
+    /// The host has told nothing of this call yet.
+    pub fn is_silent(&self, call: CallId) -> bool {
+        self.calls.get(&call).is_some_and(|tracked| !tracked.is_heard && !tracked.is_missed)
+    }
+
+    /// From now on something may be missed: of these calls.
+    pub fn lose_sight(&mut self) -> Vec<CallId> {
+        for tracked in self.calls.values_mut() {
+            tracked.is_missed = true;
+        }
+        self.calls.keys().copied().collect()
     }
 
     pub fn forget(&mut self, call: CallId) {
@@ -131,6 +166,7 @@ impl Tracker {
     pub fn resync(&mut self, call: CallId, standing: &[Standing]) -> Vec<OfficeInput> {
         self.follow(call);
         if let Some(tracked) = self.calls.get_mut(&call) {
+            tracked.is_missed = true;
             tracked.alive.clear();
         }
         let mut inputs = Vec::new();
@@ -167,10 +203,6 @@ impl Tracker {
         self.channels.get(channel).map(|known| known.call)
     }
 
-    pub fn calls(&self) -> Vec<CallId> {
-        self.calls.keys().copied().collect()
-    }
-
     fn know(&mut self, call: CallId, id: &str, leg: Leg, is_leg: bool) {
         let Some(tracked) = self.calls.get_mut(&call) else { return };
         if self.channels.contains_key(id) {
@@ -178,12 +210,28 @@ impl Tracker {
         }
         tracked.alive.insert(id.to_owned());
         tracked.channels.push(id.to_owned());
-        self.channels.insert(id.to_owned(), Known { call, leg, is_leg, hung_up: false, sip: None });
+        self.channels.insert(
+            id.to_owned(),
+            Known { call, leg, is_leg, is_heard: false, is_gone: false, hung_up: false, sip: None },
+        );
+    }
+
+    /// What is known of a channel that an event tells of.
+    fn hear_of(&mut self, id: &str) -> Option<&mut Known> {
+        let known = self.channels.get_mut(id)?;
+        if let Some(tracked) = self.calls.get_mut(&known.call) {
+            tracked.is_heard = true;
+            if !known.is_heard && !known.is_gone {
+                tracked.alive.insert(id.to_owned());
+            }
+        }
+        known.is_heard = true;
+        Some(known)
     }
 
     /// The side of a channel, by its id or by the name of its other half.
     fn side(&mut self, channel: &ChannelRef) -> Option<(CallId, Leg)> {
-        if let Some(known) = self.channels.get(&channel.id) {
+        if let Some(known) = self.hear_of(&channel.id) {
             return Some((known.call, known.leg));
         }
         let (call, leg) = *self.pairs.get(pair(&channel.name)?)?;
@@ -225,11 +273,12 @@ impl Tracker {
     /// `None` when it is of no channel that is known to be a call's.
     fn belongs(&mut self, heard: &Heard) -> Option<(CallId, Vec<OfficeInput>)> {
         match heard {
+            Heard::Created(channel) => self.side(channel).map(|(call, _)| (call, Vec::new())),
             Heard::Dial { caller, peer, dial } => self.dial(caller, peer, dial),
             Heard::Ringing(channel) => self.leg(channel, Seen::Ringing),
             Heard::Up(channel) => self.leg(channel, Seen::Up),
             Heard::HungUp { channel, sip } => {
-                if let Some(known) = self.channels.get_mut(&channel.id) {
+                if let Some(known) = self.hear_of(&channel.id) {
                     known.hung_up = true;
                     known.sip = *sip;
                 }
@@ -278,7 +327,7 @@ impl Tracker {
 
     /// Only what happens to a phone or a trunk is a sight.
     fn leg(&mut self, channel: &ChannelRef, seen: Seen) -> Option<(CallId, Vec<OfficeInput>)> {
-        let known = self.channels.get(&channel.id)?;
+        let known = self.hear_of(&channel.id)?;
         let sight = Sight { leg: known.leg, channel: channel.name.clone(), seen };
         Some((known.call, if known.is_leg { vec![OfficeInput::Sight(sight)] } else { Vec::new() }))
     }
@@ -290,20 +339,24 @@ impl Tracker {
         sip: Option<u16>,
     ) -> Option<(CallId, Vec<OfficeInput>)> {
         // A half that nobody dialed yet may go before its side was known.
-        self.side(channel)?;
-        let known = self.channels.get(&channel.id)?.clone();
-        let tracked = self.calls.get_mut(&known.call)?;
+        let (call, _) = self.side(channel)?;
+        let has_far = self.channels.get(&call.far_channel()).is_some_and(|far| far.is_heard);
+        let known = self.channels.get_mut(&channel.id)?;
+        known.is_gone = true;
+        let known = known.clone();
+        let tracked = self.calls.get_mut(&call)?;
         tracked.alive.remove(&channel.id);
         let is_over = tracked.alive.is_empty();
+        let is_whole = has_far || !self.tells_creation || tracked.is_missed;
         let mut inputs = Vec::new();
         if known.is_leg {
             let seen = Seen::Gone { cause, sip: known.sip.or(sip.filter(|_| known.hung_up)) };
             inputs.push(OfficeInput::Sight(Sight { leg: known.leg, channel: channel.name.clone(), seen }));
         }
         if is_over {
-            inputs.push(OfficeInput::Over);
+            inputs.push(if is_whole { OfficeInput::Over } else { OfficeInput::NotMade });
         }
-        Some((known.call, inputs))
+        Some((call, inputs))
     }
 }
 
@@ -381,6 +434,36 @@ mod tests {
         assert_eq!(gone, ["Desk PJSIP/150-00000001 Gone { cause: Some(16), sip: None }", "Over"]);
         tracker.forget(ID);
         assert!(tracker.channels.is_empty() && tracker.pairs.is_empty() && tracker.calls.is_empty());
+    }
+
+    #[test]
+    fn a_half_that_was_never_made_is_not_waited_for() {
+        let gone = |channel: ChannelRef| Heard::Gone { channel, cause: Some(0), sip: None };
+        let mut tracker = Tracker::with_creations();
+        tracker.follow(ID);
+        assert!(tracker.is_silent(ID));
+        assert!(words(tracker.hear(Heard::Created(near()))).is_empty() && !tracker.is_silent(ID));
+        assert_eq!(words(tracker.hear(gone(near()))), ["NotMade"]);
+
+        // Both were there, and nobody was dialed.
+        let mut tracker = Tracker::with_creations();
+        tracker.follow(ID);
+        tracker.hear(Heard::Created(near()));
+        tracker.hear(Heard::Created(far()));
+        assert!(words(tracker.hear(gone(near()))).is_empty());
+        assert_eq!(words(tracker.hear(gone(far()))), ["Over"]);
+
+        // It may have been made while nobody listened.
+        let mut tracker = Tracker::with_creations();
+        tracker.follow(ID);
+        assert_eq!(tracker.lose_sight(), [ID]);
+        assert!(!tracker.is_silent(ID));
+        assert_eq!(words(tracker.hear(gone(near()))), ["Over"]);
+
+        // A host that tells of no creation proves nothing by its silence.
+        let mut tracker = Tracker::default();
+        tracker.follow(ID);
+        assert_eq!(words(tracker.hear(gone(near()))), ["Over"]);
     }
 
     #[test]

@@ -206,6 +206,15 @@ impl Host {
         &self.settings
     }
 
+    /// An order comes as soon as the intent is on disk: what can be made ready is made ready meanwhile.
+    pub(super) fn expect_order(&self) {
+        if let Some(way) = self.ways_in_turn().first()
+            && let Way::Ssh(way) = &**way
+        {
+            way.expect_order();
+        }
+    }
+
     /// Gives an order, by the best way that works.
     pub(super) async fn place(&self, order: &Order) -> Result<(WayKind, Taken), HostError> {
         self.first_that_works(|way| async move {

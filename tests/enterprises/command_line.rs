@@ -160,6 +160,38 @@ fn settings_are_kept_and_passwords_not_shown() {
 }
 
 #[test]
+fn a_change_leaves_the_rest_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = sqlite(folder.path());
+    let add =
+        ["add", "0367", "june", "10.88.10.19", "--way", "ssh", "--ssh-port", "22", "--ssh-user", "root"];
+    assert_eq!(run(&database, "", &add).code, 0);
+    let listed = || json_lines(&run(&database, "", &["list", "--json"])).remove(0);
+    let row = |ip: &str, settings: Value| json!({"number": "0367", "name": "june", "ip": ip, "active": true, "problem": null, "settings": settings});
+    let change =
+        ["change", "0367", "--ip", "10.88.10.20", "--ssh-password-file", "-", "--default", "way,ssh_port"];
+    let said = run(&database, "hunter2\n", &change);
+    assert_eq!((said.code, said.out.as_str()), (0, ""), "{}", said.err);
+    assert!(said.err.contains("enterprise 0367 is changed") && !said.err.contains("hunter2"), "{}", said.err);
+    assert_eq!(listed(), row("10.88.10.20", json!({"ssh_user": "root", "ssh_password": "***"})));
+    for (args, code, told) in [
+        (&["change", "0367"] as &[&str], 1, "say what is to be changed"),
+        (&["change", "9", "--name", "x"], 1, "there is no enterprise `9`"),
+        (&["change", "0367", "--default", "secret"], 2, "`secret` is no setting: there are way, context"),
+        (
+            &["change", "0367", "--way", "ami", "--default", "way"],
+            1,
+            "can't be set and be the configuration's",
+        ),
+        (&["change", "0367", "--ip", "a b"], 2, "is no host"),
+    ] {
+        let said = run(&database, "", args);
+        assert!(said.code == code && said.err.contains(told), "{args:?}: {} {}", said.code, said.err);
+    }
+    assert_eq!(listed(), row("10.88.10.20", json!({"ssh_user": "root", "ssh_password": "***"})));
+}
+
+#[test]
 fn what_is_asked_wrongly_is_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = sqlite(folder.path());
@@ -235,6 +267,10 @@ async fn a_table_of_others_is_listed_and_added_to() {
     );
     let said = owner(&["add", "0400", "may", "10.88.10.22", "--ssh-port", "22", "--alter-table"]);
     assert!(said.code == 0 && said.err.contains("has got the columns way, context,"), "{}", said.err);
+    let said = owner(&["change", "0400", "--ip", "10.88.10.23", "--ssh-port", "5059", "--default", "way"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let list = owner(&["list"]);
+    assert!(list.out.contains("10.88.10.23") && list.out.contains("ssh_port=5059"), "{}", list.out);
     let said = run(url.expose(), "", &["list"]);
     assert!(said.code == 1 && said.err.contains("is away since"), "without its password: {}", said.err);
 }

@@ -255,6 +255,23 @@ fn the_end_that_came_before_the_answer_to_the_order_waits_for_it() {
 }
 
 #[test]
+fn a_host_that_could_not_make_the_calls_channels_is_told() {
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.at(2.0).feed(OfficeInput::NotMade).expects(&["store(failed)", "ended"]);
+    office.ends(Status::Failed, Reason::HostRefused, EndedBy::Pbx);
+
+    let mut office = Office::place(OfficeKind::Call);
+    office.feed(OfficeInput::IntentStored);
+    office.feed(OfficeInput::NotMade);
+    office.feed(OfficeInput::Taken { way: WayKind::Ami, linked_id: None, detailed: true });
+    office.ends(Status::Failed, Reason::HostRefused, EndedBy::Pbx);
+
+    // It is no word of a call that was seen.
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.picked_up().feed(OfficeInput::NotMade).expects(&[]);
+}
+
+#[test]
 fn a_store_that_never_confirms_orders_nothing() {
     let mut office = Office::place(OfficeKind::Call);
     let withdraw = OfficeInput::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable };

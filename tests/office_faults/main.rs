@@ -12,6 +12,7 @@ mod hang;
 mod host_down;
 mod hostile;
 mod injection;
+mod kills;
 mod login;
 mod revoked;
 mod support;

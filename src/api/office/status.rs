@@ -8,6 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{OfficeState, guard};
 use crate::{
+    api::view,
     call::{WayChoice, WayKind},
     enterprises::DirectoryState,
 };
@@ -42,6 +43,7 @@ pub struct OfficeStatus {
     #[schema(nullable = false)]
     pub database_error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "view::time_or_null")]
     #[schema(nullable = false)]
     pub database_away_since: Option<DateTime<Utc>>,
     /// Enterprises that go on while the database is away.

@@ -97,7 +97,7 @@ pub struct OriginateResponse {
     pub reason: u32,
     /// On failure the dial string, with no channel of that name.
     pub channel: String,
-    /// The ChannelId; `None` when no channel could be made.
+    /// The ChannelId that was asked for, whether there was a channel or not; without one, `None` when none could be made.
     pub uniqueid: Option<String>,
 }
 

@@ -70,9 +70,11 @@ impl Breaker {
             doubled(denied_first, denied_most, self.denials - 1)
         } else {
             self.failures = self.failures.saturating_add(1);
-            let tolerated = if cause.is_host_key() { 1 } else { failures.max(1) };
+            // One that is silent costs its request all the patience: not three times in a row.
+            let silent = cause.connect_timeout();
+            let tolerated = if cause.is_host_key() || silent.is_some() { 1 } else { failures.max(1) };
             match self.failures.checked_sub(tolerated) {
-                Some(over) => doubled(first, most, over),
+                Some(over) => doubled(first, most, over).max(silent.unwrap_or_default().min(most)),
                 None if matches!(self.gate, Gate::Free) => return None,
                 // The probe of another kind of failure: one of this kind is enough to go on pausing.
                 None => first,
@@ -116,6 +118,7 @@ fn doubled(first: Duration, most: Duration, times: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::asterisk::ssh::error::Stage;
 
     fn refused() -> SshError {
         SshError::Refused { host: "root@h:22".into() }
@@ -128,6 +131,16 @@ mod tests {
     fn pauses(breaker: &mut Breaker, cause: &SshError, times: usize) -> Vec<u64> {
         let now = Instant::now();
         (0..times).map(|_| breaker.failed(now, cause).map_or(0, |pause| pause.as_secs())).collect()
+    }
+
+    #[test]
+    fn silence_pauses_at_once_for_as_long_as_it_cost() {
+        let limit = Duration::from_secs(10);
+        let silent = SshError::ConnectTimeout { host: "root@h:22".into(), limit, stage: Stage::Tcp };
+        let mut breaker = Breaker::new(BreakerLimits::default());
+        assert_eq!(pauses(&mut breaker, &silent, 6), [10, 10, 10, 10, 16, 30]);
+        breaker.works();
+        assert_eq!(pauses(&mut breaker, &refused(), 1), [0]);
     }
 
     #[test]

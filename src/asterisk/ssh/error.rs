@@ -121,6 +121,14 @@ impl SshError {
         }
     }
 
+    /// How long a host was waited for that did not answer at all.
+    pub(super) fn connect_timeout(&self) -> Option<Duration> {
+        match self {
+            Self::ConnectTimeout { limit, .. } => Some(*limit),
+            _ => None,
+        }
+    }
+
     /// The short text that callers of the old service know, such as `Connection timeout`.
     pub fn seed_text(&self) -> &'static str {
         match self {

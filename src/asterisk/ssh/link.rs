@@ -315,15 +315,15 @@ impl Link {
 
     /// Loud once for each kind of failure in a row.
     fn tell_failure(&self, phase: &mut Phase, error: &SshError, pause: Option<Duration>) {
-        let (host, pause_s) = (&self.label, pause.map(|pause| pause.as_secs_f64()));
+        let (host, pause_s) = (&self.label, pause.map(|pause| pause.as_secs()));
         let kind = error.seed_text();
         let told = phase.down.is_some_and(|(_, told)| told == kind);
         let since = phase.down.map_or_else(Utc::now, |(since, _)| since);
         phase.down = Some((since, kind));
         match (told, error.is_host_key()) {
-            (_, true) => tracing::error!(%host, ?pause_s, "{error}"),
-            (false, false) => tracing::warn!(%host, ?pause_s, "{error}"),
-            (true, false) => tracing::debug!(%host, ?pause_s, "{error}"),
+            (_, true) => tracing::error!(%host, pause_s, "{error}"),
+            (false, false) => tracing::warn!(%host, pause_s, "{error}"),
+            (true, false) => tracing::debug!(%host, pause_s, "{error}"),
         }
     }
 }

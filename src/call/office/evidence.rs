@@ -102,6 +102,11 @@ impl OfficeEvidence {
         if self.is_monitor { &self.desk } else { &self.phone }
     }
 
+    /// A phone was seen to be called.
+    pub fn has_legs(&self) -> bool {
+        self.desk.channel.is_some() || self.phone.channel.is_some()
+    }
+
     /// The furthest point of that leg that is proven.
     pub fn reached(&self) -> Reached {
         let leg = self.main();

@@ -45,6 +45,8 @@ pub enum OfficeInput {
     Sight(Sight),
     /// Nothing of the call is left at the host, and its end was seen.
     Over,
+    /// The host took the order and could not make the call's channels.
+    NotMade,
     /// The host has it, as an answer to a look.
     Found,
     /// The host has nothing of it, as an answer to a look.
@@ -217,6 +219,7 @@ impl OfficeMachine {
             // What the host said to the order is still due, and tells how the rest is to be read.
             OfficeInput::Over if self.phase == Phase::Ordering => self.over = true,
             OfficeInput::Over => self.conclude(now),
+            OfficeInput::NotMade => self.not_made(now),
             OfficeInput::Found => self.found(now),
             OfficeInput::NotFound => self.not_found(now),
             OfficeInput::Blind { why } => self.blind(now, why),
@@ -300,6 +303,21 @@ impl OfficeMachine {
         self.note(now, Fact::OrderRefused { why: failure.why.clone() });
         self.evidence.refused = Some(failure);
         self.conclude(now);
+    }
+
+    fn not_made(&mut self, now: Moment) {
+        if self.phase == Phase::Storing || self.evidence.has_legs() {
+            return;
+        }
+        let why =
+            "its Asterisk could not make the call's channels; see its log, and how many files it may open";
+        self.note(now, Fact::OrderRefused { why: why.to_owned() });
+        self.evidence.refused = Some(HostFailure { reason: Reason::HostRefused, why: why.to_owned() });
+        match self.phase {
+            // What the host said to the order is still due.
+            Phase::Ordering => self.over = true,
+            _ => self.conclude(now),
+        }
     }
 
     fn uncertain(&mut self, now: Moment, why: String) {

@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::bail;
 use clap::Args;
 
 use super::{
@@ -11,10 +10,10 @@ use super::{
         text::Text,
     },
     database::{DatabaseArgs, secret_of_file},
+    settings::{SettingsArgs, tell_added_columns},
 };
 use crate::{
-    call::{Technology, WayChoice},
-    enterprises::{Added, Context, Extensions, Host, Name, NewEnterprise, Number, Overrides, User},
+    enterprises::{Added, Host, Name, NewEnterprise, Number},
     lang::Lang,
 };
 
@@ -47,89 +46,14 @@ pub(super) struct AddArgs {
     database: DatabaseArgs,
 }
 
-/// What differs from the section `[office]` of the configuration. Passwords are kept in the table as they are.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Instead of the configuration's values")]
-struct SettingsArgs {
-    /// How its Asterisk is spoken to: ssh, ami, ari, or auto: the best that works
-    #[arg(long, value_parser = way)]
-    way: Option<WayChoice>,
-    /// The dialplan context of its extensions and numbers
-    #[arg(long)]
-    context: Option<Context>,
-    /// The channel driver of its phones: SIP or PJSIP
-    #[arg(long, value_parser = technology)]
-    technology: Option<Technology>,
-    #[arg(long, value_name = "PORT", value_parser = port())]
-    ssh_port: Option<u16>,
-    #[arg(long, value_name = "USER")]
-    ssh_user: Option<User>,
-    /// A file with the password, or - for standard input
-    #[arg(long, value_name = "FILE")]
-    ssh_password_file: Option<PathBuf>,
-    #[arg(long, value_name = "PORT", value_parser = port())]
-    ami_port: Option<u16>,
-    #[arg(long, value_name = "USER")]
-    ami_user: Option<User>,
-    /// A file with the password, or - for standard input
-    #[arg(long, value_name = "FILE")]
-    ami_password_file: Option<PathBuf>,
-    #[arg(long, value_name = "PORT", value_parser = port())]
-    ari_port: Option<u16>,
-    #[arg(long, value_name = "USER")]
-    ari_user: Option<User>,
-    /// A file with the password, or - for standard input
-    #[arg(long, value_name = "FILE")]
-    ari_password_file: Option<PathBuf>,
-    /// Which extensions are its own, as in 100-199,300 [default: every one that its context has]
-    #[arg(long, value_name = "RANGES")]
-    extensions: Option<Extensions>,
-    /// Requests a minute; 0 is no limit
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
-    rate_limit: Option<u32>,
-}
-
-fn way(word: &str) -> Result<WayChoice, &'static str> {
-    word.parse().map_err(|_| "write ssh, ami, ari or auto")
-}
-
-fn technology(word: &str) -> Result<Technology, &'static str> {
-    word.parse().map_err(|_| "write SIP or PJSIP")
-}
-
-fn port() -> clap::builder::RangedI64ValueParser<u16> {
-    clap::value_parser!(u16).range(1..)
-}
-
 pub(super) async fn run(args: AddArgs, text: Text) -> anyhow::Result<ExitCode> {
     let AddArgs { number, name, ip, secret_file, alter_table, settings, database } = args;
-    let files =
-        [&secret_file, &settings.ssh_password_file, &settings.ami_password_file, &settings.ari_password_file];
-    let of_stdin = files.iter().filter(|file| file.as_deref().is_some_and(|file| file.as_os_str() == "-"));
-    if of_stdin.count() > 1 {
-        bail!("standard input can hold one secret only; put the others into files");
-    }
+    settings.check_files(secret_file.as_deref())?;
     let directory = database.directory()?;
-    let read = |file: &Option<PathBuf>| file.as_deref().map(secret_of_file).transpose();
     let keeps_secret = secret_file.is_some();
     let new = NewEnterprise {
-        secret: read(&secret_file)?,
-        settings: Overrides {
-            ssh_password: read(&settings.ssh_password_file)?,
-            ami_password: read(&settings.ami_password_file)?,
-            ari_password: read(&settings.ari_password_file)?,
-            way: settings.way,
-            context: settings.context,
-            technology: settings.technology,
-            ssh_port: settings.ssh_port,
-            ssh_user: settings.ssh_user,
-            ami_port: settings.ami_port,
-            ami_user: settings.ami_user,
-            ari_port: settings.ari_port,
-            ari_user: settings.ari_user,
-            extensions: settings.extensions,
-            rate_limit: settings.rate_limit,
-        },
+        secret: secret_file.as_deref().map(secret_of_file).transpose()?,
+        settings: settings.read()?,
         number: number.clone(),
         name,
         ip,
@@ -143,13 +67,7 @@ pub(super) async fn run(args: AddArgs, text: Text) -> anyhow::Result<ExitCode> {
             Lang::Ru => format!("{place}: таблицы предприятий не было, она создана"),
         });
     }
-    if !added_columns.is_empty() {
-        let columns = added_columns.join(", ");
-        note(&match text.0 {
-            Lang::En => format!("{place}: the table `enterprises` has got the columns {columns}"),
-            Lang::Ru => format!("{place}: в таблицу `enterprises` добавлены столбцы {columns}"),
-        });
-    }
+    tell_added_columns(&place, &added_columns, text);
     note(&match (text.0, keeps_secret) {
         (Lang::En, false) => format!("enterprise {number} is added; its secret, shown only now:"),
         (Lang::Ru, false) => format!("предприятие {number} добавлено; его ключ, он показан только сейчас:"),

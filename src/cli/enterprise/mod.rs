@@ -2,15 +2,17 @@
 //! running daemon, which sees what was changed within a second.
 
 mod add;
+mod change;
 mod database;
 mod list;
+mod settings;
 mod test;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use self::{add::AddArgs, database::DatabaseArgs, list::ListArgs};
+use self::{add::AddArgs, change::ChangeArgs, database::DatabaseArgs, list::ListArgs};
 use super::{
     output::{line, note},
     text::Text,
@@ -37,6 +39,9 @@ enum Order {
     /// List enterprises, by number
     #[command(after_help = list::EXAMPLES)]
     List(ListArgs),
+    /// Change an enterprise's name, address or settings
+    #[command(after_help = change::EXAMPLES)]
+    Change(Box<ChangeArgs>),
     /// Turn an enterprise away from now on; its row stays
     Disable(OneArgs),
     /// Let a disabled enterprise in again
@@ -62,6 +67,7 @@ pub(super) fn run(args: EnterpriseArgs, text: Text) -> anyhow::Result<ExitCode> 
         match args.order {
             Order::Add(args) => add::run(*args, text).await,
             Order::List(args) => list::run(args, text).await,
+            Order::Change(args) => change::run(*args, text).await,
             Order::Disable(args) => disable(args, text).await,
             Order::Enable(args) => enable(args, text).await,
             Order::Test(args) => test::run(args, text).await,

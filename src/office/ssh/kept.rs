@@ -33,6 +33,12 @@ const BEGIN: Duration = Duration::from_secs(3);
 /// To say that it is still there. One that is slower is not waited for.
 const THERE: Duration = Duration::from_secs(1);
 
+/// One that answered so lately is still there.
+const FRESH: Duration = Duration::from_millis(250);
+
+/// One that is busy may be saying that it is still there, which takes a moment.
+const MOMENT: Duration = Duration::from_millis(4);
+
 #[derive(Default)]
 pub(super) struct KeptShell {
     shell: Arc<AsyncMutex<Option<Open>>>,
@@ -44,15 +50,27 @@ struct Open {
     used: Instant,
 }
 
+impl Open {
+    /// Whether it answers, or has just answered.
+    async fn is_there(&mut self) -> bool {
+        if self.used.elapsed() < FRESH {
+            return true;
+        }
+        let is_there = matches!(timeout(THERE, self.shell.probe()).await, Ok(Ok(())));
+        self.used = Instant::now();
+        is_there
+    }
+}
+
 impl KeptShell {
     /// `None`: there is none, it is busy, or it failed before it had any effect.
     pub async fn run(&self, host: &SshHost, commands: &[Command]) -> Option<Result<Vec<String>, HostError>> {
-        let mut kept = self.shell.clone().try_lock_owned().ok()?;
+        let mut kept = timeout(MOMENT, self.shell.clone().lock_owned()).await.ok()?;
         // Taken out: given up in the middle of an answer, it is not used again.
         let mut open = kept.take()?;
         let acts = commands.iter().any(Command::acts);
         // An order must not go into a connection that died unseen: nobody could tell whether it arrived.
-        if acts && !matches!(timeout(THERE, open.shell.probe()).await, Ok(Ok(()))) {
+        if acts && !open.is_there().await {
             return None;
         }
         match timeout(COMMAND, open.shell.run_all(commands)).await {
@@ -66,6 +84,21 @@ impl KeptShell {
             Ok(Err(error)) => Some(Err(of_console(&error))),
             Err(_) => Some(Err(late(host, acts))),
         }
+    }
+
+    /// An order is about to come: whether the shell is there is asked meanwhile.
+    pub fn expect_order(&self) {
+        let Ok(mut kept) = self.shell.clone().try_lock_owned() else { return };
+        if kept.as_ref().is_none_or(|open| open.used.elapsed() < FRESH) {
+            return;
+        }
+        tokio::spawn(async move {
+            if let Some(mut open) = kept.take()
+                && open.is_there().await
+            {
+                *kept = Some(open);
+            }
+        });
     }
 
     /// Opens one behind a command that had to do without.

@@ -74,6 +74,13 @@ impl Line {
         self.socket.is_some() && self.refused_at.lock().is_none_or(|at| at.elapsed() > NO_SOCKET)
     }
 
+    /// An order is about to come.
+    pub fn expect_order(&self) {
+        if !self.is_by_socket() {
+            self.orders.expect_order();
+        }
+    }
+
     /// Runs the commands one after the other, by the socket if that can be: directly so, if one of them acts.
     pub async fn run(&self, commands: Vec<Command>) -> Result<Vec<String>, HostError> {
         if let Some(answers) = self.run_by_socket(commands.clone()).await {

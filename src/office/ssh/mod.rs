@@ -123,6 +123,10 @@ impl SshWay {
         Ok(Taken { linked_id, detailed: false })
     }
 
+    pub fn expect_order(&self) {
+        self.0.line.expect_order();
+    }
+
     pub async fn hang_up(&self, order: &Order) -> Result<(), HostError> {
         let inner = &self.0;
         let channels = inner.channels().await?;
