@@ -33,4 +33,4 @@ pub use error::ConsoleError;
 pub use family::{Family, Look};
 pub use names::{BadName, ChannelName, Context, LocalHalf};
 pub use shell::{Shell, ShellStart};
-pub use wire::{Answers, Console, Greeting, LONGEST_ANSWER};
+pub use wire::{Console, Greeting, LONGEST_ANSWER};

@@ -6,8 +6,6 @@
 //! it, and is the end of the answer. Asterisk runs the commands of one connection in their order, and a console
 //! that did not ask for log messages (`logger mute`) gets none, so nothing else comes between.
 
-use std::collections::VecDeque;
-
 use rand::Rng;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -136,29 +134,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Console<S> {
 
     /// One message and its answers.
     async fn send(&mut self, commands: &[Command]) -> Result<Vec<String>, ConsoleError> {
-        let mut answers = self.begin(commands).await?;
-        let mut read = Vec::with_capacity(commands.len());
-        while !answers.is_read() {
-            read.push(self.next(&mut answers).await?);
-        }
-        Ok(read)
-    }
-
-    /// Sends some commands as one message. Until all their answers are read with [`next`](Self::next), the console is
-    /// of no other use.
-    ///
-    /// # Errors
-    /// As [`run_all`](Self::run_all); too many commands for one message have no effect.
-    pub async fn begin(&mut self, commands: &[Command]) -> Result<Answers, ConsoleError> {
         let acting = commands.iter().find(|command| command.acts());
         let acts = acting.is_some();
-        let what = acting.or(commands.first()).map(Command::to_string).unwrap_or_default();
-        let no_effect = |why: &str| ConsoleError::NoEffect { what: what.clone(), why: why.to_owned() };
+        let what = || acting.or(commands.first()).map(Command::to_string).unwrap_or_default();
+        let no_effect = |why: &str| ConsoleError::NoEffect { what: what(), why: why.to_owned() };
         if self.broken {
             return Err(no_effect("an earlier command was given up before its whole answer was read"));
         }
         let mut message = Vec::new();
-        let mut ends = VecDeque::with_capacity(commands.len());
+        let mut marks = Vec::new();
         let mut first_end = None;
         for command in commands {
             self.marks += 1;
@@ -166,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Console<S> {
             message.extend_from_slice(format!("{command}\0").as_bytes());
             first_end.get_or_insert(message.len());
             message.extend_from_slice(format!("{mark}\0").as_bytes());
-            ends.push_back(format!("No such command '{mark}'"));
+            marks.push(mark);
         }
         if message.len() > LONGEST_MESSAGE {
             return Err(no_effect("too many commands for one message"));
@@ -179,66 +163,46 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Console<S> {
             Ok(sent) if first_end.is_none_or(|end| sent < end) => {
                 return Err(no_effect("the connection took only a piece of it"));
             }
-            Ok(_) => return Err(lost(what, "the connection took only a piece of it".to_owned(), acts)),
+            Ok(_) => return Err(lost(what(), "the connection took only a piece of it".to_owned(), acts)),
             Err(error) => return Err(no_effect(&error.to_string())),
         }
-        if let Err(error) = self.stream.flush().await {
-            return Err(lost(what, error.to_string(), acts));
+        let answers = match self.stream.flush().await {
+            Ok(()) => self.answers(&marks).await,
+            Err(error) => Err(error.to_string()),
+        };
+        let answers = answers.map_err(|why| lost(what(), why, acts))?;
+        self.broken = false;
+        Ok(answers)
+    }
+
+    /// Reads up to the last mark. The error is the reason in words.
+    async fn answers(&mut self, marks: &[String]) -> Result<Vec<String>, String> {
+        let mut answers = Vec::with_capacity(marks.len());
+        let mut bytes = Vec::with_capacity(1024);
+        let mut begin = 0;
+        let mut searched = 0;
+        for mark in marks {
+            let end = format!("No such command '{mark}'");
+            let (at, next) = loop {
+                let from = searched.max(begin);
+                if let Some(found) = line_with(&bytes, from, end.as_bytes()) {
+                    break found;
+                }
+                searched = bytes.len().saturating_sub(end.len() + LONGEST_MESSAGE);
+                if bytes.len() > LONGEST_ANSWER {
+                    return Err(format!("the answer is longer than {} MiB", LONGEST_ANSWER >> 20));
+                }
+                match self.stream.read_buf(&mut bytes).await {
+                    Ok(0) => return Err("the connection ended before the answer did".to_owned()),
+                    Ok(_) => {}
+                    Err(error) => return Err(error.to_string()),
+                }
+            };
+            answers.push(String::from_utf8_lossy(&bytes[begin..at]).into_owned());
+            begin = next;
+            searched = next;
         }
-        self.broken = !ends.is_empty();
-        Ok(Answers { what, acts, ends, bytes: Vec::with_capacity(1024), begin: 0, searched: 0 })
-    }
-
-    /// The next of the answers, of which there must be one.
-    ///
-    /// # Errors
-    /// [`ConsoleError::Uncertain`] if one of the commands acts, else [`ConsoleError::NoEffect`].
-    pub async fn next(&mut self, answers: &mut Answers) -> Result<String, ConsoleError> {
-        let answer = self.read(answers).await;
-        let answer = answer.map_err(|why| lost(answers.what.clone(), why, answers.acts))?;
-        self.broken = !answers.is_read();
-        Ok(answer)
-    }
-
-    /// Reads up to the next mark. The error is the reason in words.
-    async fn read(&mut self, answers: &mut Answers) -> Result<String, String> {
-        let end = answers.ends.pop_front().ok_or("no answer is due")?;
-        let Answers { bytes, begin, searched, .. } = answers;
-        loop {
-            let from = (*searched).max(*begin);
-            if let Some((at, next)) = line_with(bytes, from, end.as_bytes()) {
-                let answer = String::from_utf8_lossy(&bytes[*begin..at]).into_owned();
-                (*begin, *searched) = (next, next);
-                return Ok(answer);
-            }
-            *searched = bytes.len().saturating_sub(end.len() + LONGEST_MESSAGE);
-            if bytes.len() > LONGEST_ANSWER {
-                return Err(format!("the answer is longer than {} MiB", LONGEST_ANSWER >> 20));
-            }
-            match self.stream.read_buf(bytes).await {
-                Ok(0) => return Err("the connection ended before the answer did".to_owned()),
-                Ok(_) => {}
-                Err(error) => return Err(error.to_string()),
-            }
-        }
-    }
-}
-
-/// The answers to one message, as far as they are not read.
-#[derive(Debug)]
-pub struct Answers {
-    what: String,
-    acts: bool,
-    /// What ends each.
-    ends: VecDeque<String>,
-    bytes: Vec<u8>,
-    begin: usize,
-    searched: usize,
-}
-
-impl Answers {
-    pub fn is_read(&self) -> bool {
-        self.ends.is_empty()
+        Ok(answers)
     }
 }
 

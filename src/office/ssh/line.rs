@@ -1,21 +1,15 @@
 //! Carries commands to a host's console: over one connection to its socket, kept open and used in turn, or by
 //! processes where there is no way to the socket.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::{
-    sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot},
-    time::timeout,
-};
+use tokio::{sync::Mutex as AsyncMutex, time::timeout};
 
 use super::kept::KeptShell;
 use crate::{
     asterisk::{
-        console::{Answers, Batch, Command, Console, ConsoleError},
+        console::{Batch, Command, Console, ConsoleError},
         ssh::{Exit, Fate, SshError, SshHost, SshStream},
     },
     call::{Extension, WayKind},
@@ -35,7 +29,7 @@ pub(super) struct Line {
     orders: KeptShell,
     looks: KeptShell,
     /// The one connection to the socket.
-    console: Arc<AsyncMutex<Option<Console<SshStream>>>>,
+    console: AsyncMutex<Option<Console<SshStream>>>,
     refused_at: Mutex<Option<Instant>>,
 }
 
@@ -46,7 +40,7 @@ impl Line {
             socket,
             orders: KeptShell::default(),
             looks: KeptShell::default(),
-            console: Arc::default(),
+            console: AsyncMutex::new(None),
             refused_at: Mutex::new(None),
         }
     }
@@ -97,62 +91,20 @@ impl Line {
 
     /// `None` when there is no way to the socket: nothing was run.
     pub async fn run_by_socket(&self, commands: Vec<Command>) -> Option<Result<Vec<String>, HostError>> {
-        let done = self.by_socket(&commands, None).await?;
-        Some(done.map(|Ran { console, place, answers, .. }| {
-            give_back(place, console);
-            answers
-        }))
-    }
-
-    /// The same for commands that fit into one message and need not all be waited for: the answers to the first
-    /// `enough`, and the last one when it comes.
-    pub async fn run_first_by_socket(
-        &self,
-        commands: Vec<Command>,
-        enough: usize,
-    ) -> Option<Result<(Vec<String>, oneshot::Receiver<String>), HostError>> {
-        let done = self.by_socket(&commands, Some(enough)).await?;
-        Some(done.map(|Ran { mut console, place, answers, due }| {
-            let (tell, told) = oneshot::channel();
-            tokio::spawn(async move {
-                let rest = async {
-                    let mut last = String::new();
-                    if let Some(mut due) = due {
-                        while !due.is_read() {
-                            last = console.next(&mut due).await?;
-                        }
-                    }
-                    Ok::<_, ConsoleError>(last)
-                };
-                if let Ok(Ok(last)) = timeout(COMMAND, rest).await {
-                    give_back(place, console);
-                    // Whoever asked may have gone.
-                    let _ = tell.send(last);
-                }
-            });
-            (answers, told)
-        }))
-    }
-
-    async fn by_socket(&self, commands: &[Command], enough: Option<usize>) -> Option<Result<Ran, HostError>> {
         let path = self.socket.as_deref().filter(|_| self.is_by_socket())?;
-        match timeout(COMMAND, self.on_console(path, commands, enough)).await {
+        let acts = commands.iter().any(Command::acts);
+        match timeout(COMMAND, self.by_socket(path, &commands)).await {
             Ok(result) => result,
-            Err(_) => Some(Err(late(&self.host, commands.iter().any(Command::acts)))),
+            Err(_) => Some(Err(late(&self.host, acts))),
         }
     }
 
-    async fn on_console(
-        &self,
-        path: &str,
-        commands: &[Command],
-        enough: Option<usize>,
-    ) -> Option<Result<Ran, HostError>> {
-        let mut place = self.console.clone().lock_owned().await;
+    async fn by_socket(&self, path: &str, commands: &[Command]) -> Option<Result<Vec<String>, HostError>> {
+        let mut console = self.console.lock().await;
         let mut is_fresh = false;
         loop {
             // Taken out: given up in the middle of an answer, it is not used again.
-            let mut console = match place.take().filter(Console::is_usable) {
+            let mut open = match console.take().filter(Console::is_usable) {
                 Some(open) => open,
                 None => {
                     is_fresh = true;
@@ -163,12 +115,11 @@ impl Line {
                     }
                 }
             };
-            let ran = match enough {
-                None => console.run_all(commands).await.map(|answers| (answers, None)),
-                Some(enough) => first(&mut console, commands, enough).await,
-            };
-            match ran {
-                Ok((answers, due)) => return Some(Ok(Ran { console, place, answers, due })),
+            match open.run_all(commands).await {
+                Ok(answers) => {
+                    *console = Some(open);
+                    return Some(Ok(answers));
+                }
                 // The connection of before was to an Asterisk that is gone.
                 Err(ConsoleError::NoEffect { .. }) if !is_fresh => {}
                 Err(error) => return Some(Err(of_console(&error))),
@@ -231,32 +182,6 @@ impl Line {
         let output = self.host.exec(&batch.shell()).await.map_err(|error| of_ssh(&error))?;
         batch.answers(&output.stdout, &output.stderr).map_err(|error| of_console(&error))
     }
-}
-
-/// What was run on the console, which nobody else uses until it is given back.
-struct Ran {
-    console: Console<SshStream>,
-    place: OwnedMutexGuard<Option<Console<SshStream>>>,
-    answers: Vec<String>,
-    /// Those that were not waited for.
-    due: Option<Answers>,
-}
-
-fn give_back(mut place: OwnedMutexGuard<Option<Console<SshStream>>>, console: Console<SshStream>) {
-    *place = Some(console);
-}
-
-async fn first(
-    console: &mut Console<SshStream>,
-    commands: &[Command],
-    enough: usize,
-) -> Result<(Vec<String>, Option<Answers>), ConsoleError> {
-    let mut due = console.begin(commands).await?;
-    let mut answers = Vec::with_capacity(enough);
-    while answers.len() < enough {
-        answers.push(console.next(&mut due).await?);
-    }
-    Ok((answers, Some(due)))
 }
 
 /// Asterisk, or the host, stands still.

@@ -15,7 +15,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, oneshot},
+    sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -32,7 +32,7 @@ use crate::{
         console::{Channels, Command, Context, SpyTarget, ordered, version},
         ssh::{KnownHosts, SshAuth, SshHost, SshLimits, SshTarget},
     },
-    call::{CallId, Extension, WayKind, office::OfficeInput},
+    call::{CallId, Extension, WayKind},
 };
 use follow::{Followed, Root};
 use line::Line;
@@ -105,28 +105,22 @@ impl SshWay {
         inner.line.connect().await?;
         let alone = inner.alone(&order.extension).await?;
         let begun = Instant::now();
-        let command = match &order.what {
+        let root = match &order.what {
             What::Dial(number) => {
                 let extension = order.extension.clone();
-                Command::Dial { extension, number: number.clone(), context }
+                let dial = Command::Dial { extension, number: number.clone(), context };
+                inner.order(dial, order).await?
             }
             What::Listen { target, mode } => {
                 let target = SpyTarget { technology: order.technology, extension: target.clone() };
-                Command::Spy { listener: order.extension.clone(), target, mode: *mode, context }
+                let spy = Command::Spy { listener: order.extension.clone(), target, mode: *mode, context };
+                inner.order(spy, order).await?
             }
         };
-        match inner.order_by_socket(&command).await? {
-            Some((before, after)) => {
-                // Nobody waits for what only tells its channel from others.
-                tokio::spawn(inner.clone().find_root(order.clone(), before, after, begun, alone));
-            }
-            None => {
-                let answers = inner.line.run(vec![command.clone()]).await?;
-                accepted(&command, answers.first())?;
-                inner.follow(order, Root::ToBeFound, begun, Some(alone));
-            }
-        }
-        Ok(Taken { linked_id: None, detailed: false })
+        let linked_id = root.linked_id();
+        let alone = matches!(root, Root::ToBeFound).then_some(alone);
+        inner.follow(order, root, begun, alone);
+        Ok(Taken { linked_id, detailed: false })
     }
 
     pub fn expect_order(&self) {
@@ -218,42 +212,26 @@ impl Inner {
         seen
     }
 
-    /// Gives an order, between two looks in one message: what is new between them is its own. The first of them, and
-    /// the second when it comes. `None`: the socket is not to be had, and nothing was ordered.
-    async fn order_by_socket(
-        &self,
-        command: &Command,
-    ) -> Result<Option<(String, oneshot::Receiver<String>)>, HostError> {
-        if !self.line.is_by_socket() {
-            return Ok(None);
+    /// Gives an order, and finds the channel that came of it if that can be told.
+    async fn order(&self, command: Command, order: &Order) -> Result<Root, HostError> {
+        if self.line.is_by_socket() {
+            // A look, the order and a look in one message: what is new between them is ours.
+            let commands = vec![Command::Channels, command.clone(), Command::Channels];
+            // `None`: the socket is not to be had any more.
+            if let Some(answers) = self.line.run_by_socket(commands).await {
+                let answers = answers?;
+                let text = |at: usize| answers.get(at).map_or("", String::as_str);
+                ordered(&command, text(1)).map_err(|error| refused(&error))?;
+                let both = Channels::parse(text(0)).ok().zip(Channels::parse(text(2)).ok());
+                let own = self.own_roots();
+                let root = both.and_then(|(before, after)| Root::between(order, &before, &after, &own));
+                return Ok(root.unwrap_or(Root::Unknown));
+            }
         }
-        let commands = vec![Command::Channels, command.clone(), Command::Channels];
-        let Some(done) = self.line.run_first_by_socket(commands, 2).await else { return Ok(None) };
-        let (answers, after) = done?;
-        accepted(command, answers.get(1))?;
-        Ok(Some((answers.into_iter().next().unwrap_or_default(), after)))
-    }
-
-    /// Follows a call from its first channel on. Until that is found, nobody else orders from its extension.
-    async fn find_root(
-        self: Arc<Self>,
-        order: Order,
-        before: String,
-        after: oneshot::Receiver<String>,
-        begun: Instant,
-        _alone: OwnedMutexGuard<()>,
-    ) {
-        let after = after.await.unwrap_or_default();
-        let both = Channels::parse(&before).ok().zip(Channels::parse(&after).ok());
-        let own = self.own_roots();
-        let root = both.and_then(|(before, after)| Root::between(&order, &before, &after, &own));
-        let root = root.unwrap_or(Root::Unknown);
-        if let Some(linked_id) = root.linked_id()
-            && !self.inboxes.put(order.call, OfficeInput::Linked { linked_id })
-        {
-            return;
-        }
-        self.follow(&order, root, begun, None);
+        // A process for each command: the client is not kept waiting for more than the order.
+        let answers = self.line.run(vec![command.clone()]).await?;
+        ordered(&command, answers.first().map_or("", String::as_str)).map_err(|error| refused(&error))?;
+        Ok(Root::ToBeFound)
     }
 
     /// The channels that are known to be of other calls of ours.
@@ -298,11 +276,6 @@ fn context(order: &Order) -> Result<Context, HostError> {
         words: "the context's name can't be used".to_owned(),
         why: error.to_string(),
     })
-}
-
-/// Whether Asterisk took an order.
-fn accepted(command: &Command, answer: Option<&String>) -> Result<(), HostError> {
-    ordered(command, answer.map_or("", String::as_str)).map_err(|error| refused(&error))
 }
 
 /// What Asterisk said no to.
