@@ -80,11 +80,12 @@ impl Lab {
         words
     }
 
-    /// A phone of any office that no other test has; it answers after 300 ms.
+    /// A phone of any office that no other test has; it answers after 300 ms. The first ones are left to the tests
+    /// that need those very ones.
     pub async fn desk(&self) -> Desk {
         let all = OFFICES.iter().flat_map(|office| DESKS.iter().map(move |extension| (*office, *extension)));
         let all: Vec<_> = all.collect();
-        let [desk] = self.first_free(&all.chunks(1).collect::<Vec<_>>()).await;
+        let [desk] = self.first_free(&all.chunks(1).rev().collect::<Vec<_>>()).await;
         desk
     }
 
