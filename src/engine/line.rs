@@ -43,7 +43,7 @@ impl Line {
             timeout_secs: Some(wish.timeout),
             channel_id: wish.near_channel,
             other_channel_id: Some(wish.far_channel),
-            formats: None,
+            formats: Some(ari::PHONE_FORMATS),
             variables,
         };
         let line = self.clone();

@@ -33,10 +33,6 @@ use crate::{
 const EVENTS: [&str; 6] =
     ["StasisStart", "StasisEnd", "ChannelStateChange", "ChannelHangupRequest", "ChannelDestroyed", "Dial"];
 
-/// What the halves between the phones carry: what phones speak, so that nothing is converted, and linear sound for
-/// the others.
-const FORMATS: &str = "alaw,ulaw,slin";
-
 /// What a snooping channel's id ends with.
 const SNOOP: &str = ";snoop";
 
@@ -91,7 +87,7 @@ impl AriWay {
             timeout_secs: Some(u32::try_from(order.ring_timeout.as_secs()).unwrap_or(u32::MAX)),
             channel_id: order.call.near_channel(),
             other_channel_id: Some(order.call.far_channel()),
-            formats: Some(FORMATS),
+            formats: Some(ari::PHONE_FORMATS),
             ..Originate::default()
         };
         match &order.what {

@@ -18,6 +18,9 @@ use super::rest::RestLine;
 use super::target::{AriTarget, TargetError};
 use crate::secret::Secret;
 
+/// What a Local channel is to carry: what phones speak, so that nothing is converted, and linear sound for the others.
+pub const PHONE_FORMATS: &str = "alaw,ulaw,slin";
+
 /// Cheap to clone; every clone sees the same connection.
 #[derive(Debug, Clone)]
 pub struct Ari {
