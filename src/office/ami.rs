@@ -16,10 +16,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{
     error::{HostError, HostErrorKind},
     events::{ChannelRef, Dial, Heard, Standing, Tracker},
-    hosts::{Busy, Taken},
     inbox::Inboxes,
     order::{Order, What},
     settings::{COMMAND, CONNECT, HostSettings, Login},
+    way::{Busy, Taken},
 };
 use crate::{
     asterisk::{

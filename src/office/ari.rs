@@ -13,10 +13,10 @@ use url::Url;
 use super::{
     error::{HostError, HostErrorKind},
     events::{ChannelRef, Dial, Heard, Standing, Tracker, pair},
-    hosts::{Busy, Taken},
     inbox::Inboxes,
     order::{Order, What},
     settings::{COMMAND, CONNECT, HostSettings, Login},
+    way::{Busy, Taken},
 };
 use crate::{
     asterisk::{

@@ -21,6 +21,7 @@ use super::{
     order::Order,
     settings::HostSettings,
     ssh::SshWay,
+    way::{Busy, Taken},
 };
 use crate::{
     asterisk::ssh::KnownHosts,
@@ -31,31 +32,6 @@ use crate::{
 
 /// A way that could not be used is not tried again for so long, where there is another one.
 const PAUSE: Duration = Duration::from_secs(30);
-
-/// A host took an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    /// Its own id of the call, where it chose one.
-    pub linked_id: Option<String>,
-    /// It will tell every event.
-    pub detailed: bool,
-}
-
-/// A channel of an extension's phone that is in a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Busy {
-    /// `PJSIP/150-0000002a`
-    pub channel: String,
-    /// The other party's number, where it is known.
-    pub with: Option<String>,
-    /// Asterisk's word: `Up`, `Ringing`.
-    pub state: String,
-    pub seconds: Option<u64>,
-    /// In a bridge with somebody.
-    pub is_talking: bool,
-    /// The host's id of the call.
-    pub linked_id: Option<String>,
-}
 
 /// What a way said when it was tried.
 #[derive(Debug, Clone)]

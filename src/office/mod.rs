@@ -16,8 +16,10 @@ mod settings;
 mod ssh;
 #[cfg(test)]
 mod verdicts;
+mod way;
 
 pub use engine::{OfficeHandle, OfficeRequest, Parts, PlaceError, start};
 pub use error::{HostError, HostErrorKind};
-pub use hosts::{Busy, Host, Probe, probe};
+pub use hosts::{Host, Probe, probe};
 pub use settings::HostSettings;
+pub use way::Busy;

@@ -17,8 +17,8 @@ use crate::{
         office::{Leg, OfficeInput, Seen, Sight},
     },
     office::{
-        hosts::Busy,
         order::{Order, What},
+        way::Busy,
     },
 };
 

@@ -22,10 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     error::{HostError, HostErrorKind},
-    hosts::{Busy, Taken},
     inbox::Inboxes,
     order::{Order, What},
     settings::{COMMAND, CONNECT, HostSettings, Ssh},
+    way::{Busy, Taken},
 };
 use crate::{
     asterisk::{
