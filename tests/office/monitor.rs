@@ -55,7 +55,7 @@ async fn who_hears_whom(way: Way) {
         let said = answer.json();
         assert_eq!(
             said["message"],
-            format!("Monitoring initiated successfully: {name} for PJSIP/{}", target.name)
+            format!("Monitoring initiated successfully: {name} for {}", target.device())
         );
         assert_eq!((record.status().as_str(), record.text("phone")), ("answered", target.name.clone()));
         let office = record.field("office");

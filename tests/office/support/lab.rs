@@ -14,6 +14,18 @@ use tokio::process::Command;
 use super::{Desk, SOON, until};
 use crate::LAB;
 
+/// Where a binary's laboratory is, and of which kind.
+pub struct Site {
+    /// Its folder in `.lab`.
+    pub name: &'static str,
+    /// Its first address, if nobody has brought it up elsewhere.
+    pub first: &'static str,
+    /// What `scripts/offices` is told besides.
+    pub environment: &'static [(&'static str, &'static str)],
+    /// Its Asterisks tell the SIP status that a leg was refused with.
+    pub tells_sip_status: bool,
+}
+
 #[derive(Clone)]
 pub struct Lab(Arc<Inner>);
 
@@ -28,8 +40,7 @@ const DESKS: [&str; 6] = ["150", "151", "152", "153", "154", "155"];
 
 impl Lab {
     pub async fn shared() -> Self {
-        let (name, first) = LAB;
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(".lab").join(name);
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(".lab").join(LAB.name);
         fs::create_dir_all(&dir).expect("the lab's folder");
         let lock = File::create(dir.join("tests.lock")).expect("the lab's lock");
         lock.lock().expect("the lab's lock");
@@ -37,15 +48,16 @@ impl Lab {
         if !is_alive(&dir) {
             let [first, shift] = match env.get("JUNE_IP") {
                 Some(first) => [first.clone(), env["OFFICES_SHIFT_NOW"].clone()],
-                None => [first.to_owned(), "0".to_owned()],
+                None => [LAB.first.to_owned(), "0".to_owned()],
             };
             // The requests of the documents have their own secret.
-            let environment = [
+            let own = [
                 ("OFFICES_FIRST", first.as_str()),
                 ("OFFICES_SHIFT", &shift),
                 ("OFFICES_JUNE_SECRET", "seed"),
             ];
-            run(&["setup"], &[]).await;
+            let environment = [LAB.environment, &own].concat();
+            run(&["setup"], &environment).await;
             run(&["up", &dir.to_string_lossy()], &environment).await;
             env = read_env(&dir);
         }
