@@ -95,6 +95,8 @@ external_numbers() {
       { print }'
   if (($(asterisk_version) >= 20)); then
     printf 'exten => _0[3-6]XX,1,PJSIPHangup(${EXTEN:1})\nexten => _1[3-6]XX,1,Ringing()\n same => n,Wait(1)\n same => n,PJSIPHangup(${EXTEN:1})\n'
+  else # of the codes that are not listed, the one that matters
+    printf 'exten => 1403,1,Ringing()\n same => n,Wait(1)\n same => n,Hangup(21)\n'
   fi
 }
 
