@@ -10,6 +10,7 @@ mod monitor;
 mod nginx;
 mod outcomes;
 mod own;
+mod patience;
 mod restart;
 mod seed;
 #[allow(dead_code, reason = "tests/office_faults uses the rest")]

@@ -48,7 +48,7 @@ const NOT_SEEN: &str = "unknown not_connected unknown";
 const LOST: &str = "unknown outcome_lost unknown";
 
 /// The end is this one, and the timeline is shown if it is not.
-async fn assert_end(client: &Client, id: &str, expected: &str) {
+pub async fn assert_end(client: &Client, id: &str, expected: &str) {
     let call = client.until_ended(id).await;
     let got = end(&call);
     assert!(is_end(&got, expected), "expected {expected}, got {got}\n{}", client.story(id).await);
@@ -59,7 +59,7 @@ fn is_end(got: &str, expected: &str) -> bool {
 }
 
 /// A phone, a bot that reaches its office by this way, and a client.
-async fn ready(way: Way, settings: &[(&str, &str)]) -> (Desk, Bot, Client) {
+pub async fn ready(way: Way, settings: &[(&str, &str)]) -> (Desk, Bot, Client) {
     let lab = Lab::shared().await;
     let desk = lab.desk().await;
     let bot = Bot::start(&lab, desk.office, way, settings).await;
@@ -135,23 +135,6 @@ async fn what_ends_the_ringing(way: Way) {
     assert_eq!(number.arrivals().await, 2);
 }
 
-/// Our own time for both sides to be connected.
-async fn time_is_over(way: Way) {
-    let (desk, _bot, client) = ready(way, &[("office.ring_timeout", "5")]).await;
-    let number = desk.number("0180");
-    let call = client.place_and_wait(&desk.name, &number).await;
-    let cause = if way.tells_all() { " - 16" } else { "" };
-    assert_end(&client, &call.id(), &format!("no_answer ring_timeout limit ringing{cause}")).await;
-    number.until_free().await;
-    desk.until_free().await;
-
-    desk.does("ring").await;
-    let call = client.place_and_wait(&desk.name, &number).await;
-    assert_end(&client, &call.id(), "failed extension_no_answer limit none").await;
-    desk.until_free().await;
-    assert_eq!(number.arrivals().await, 1);
-}
-
 /// The dialplan has a time of its own for the extension (20 s in the laboratory), and no entry for `9`.
 async fn what_the_dialplan_does(way: Way) {
     let (desk, _bot, client) = ready(way, &[]).await;
@@ -180,10 +163,4 @@ async fn what_the_dialplan_does(way: Way) {
     assert_eq!(number.arrivals().await, 0);
 }
 
-by_each_way!(
-    what_the_extension_does,
-    what_the_number_does,
-    what_ends_the_ringing,
-    time_is_over,
-    what_the_dialplan_does
-);
+by_each_way!(what_the_extension_does, what_the_number_does, what_ends_the_ringing, what_the_dialplan_does);
