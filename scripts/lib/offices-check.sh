@@ -42,7 +42,7 @@ in_call() { [[ $(phone_channels "$1" "$2-$3") == *' Up' ]]; }
 
 check_spy() { # DIR OFFICE TITLE OPTIONS EXPECTED...
   local dir=$1 office=$2 title=$3 code=0
-  do_ssh "$dir" "$office" "asterisk -rx \"channel originate LOCAL/151@inoffice application ChanSpy PJSIP/150,$4\""
+  do_ssh "$dir" "$office" "asterisk -rx \"channel originate LOCAL/151@inoffice application ChanSpy $(setting "$office" TECHNOLOGY)/150,$4\""
   until_true 20 "$dir" in_call "$dir" "$office" 151 || { say "$office: 151 was not called"; return 1; }
   shift 4
   check_ears "$dir" "$office" "$title" "$@" || code=1

@@ -25,7 +25,10 @@ open_office_env() {
 # Passwords are kept for the life of DIR, addresses are those of the environment.
 default_office_env() {
   local dir=$1 first=${OFFICES_FIRST:-${JUNE_IP:-127.0.3.2}} shift=${OFFICES_SHIFT:-${OFFICES_SHIFT_NOW:-0}} n=0 office
+  local technology=${OFFICES_TECHNOLOGY:-${JUNE_TECHNOLOGY:-PJSIP}}
   use_asterisk "${LAB_ASTERISK:-${ASTERISK:-any}}"
+  [[ $technology =~ ^(PJSIP|SIP)$ ]] || die "OFFICES_TECHNOLOGY is PJSIP or SIP, not: $technology"
+  [[ $technology == PJSIP || $ASTERISK == 16 ]] || die "OFFICES_TECHNOLOGY=SIP needs LAB_ASTERISK=16: newer ones have no chan_sip"
   OFFICES_SHIFT_NOW=$shift
   JUNE_NUMBER=0367 JULY_NUMBER=0368 JUNE_NAME=june JULY_NAME=july
   case ${OFFICES_JUNE_SECRET:-} in
@@ -34,7 +37,7 @@ default_office_env() {
     *) JUNE_SECRET=$OFFICES_JUNE_SECRET ;;
   esac
   for office in "${OFFICES[@]}"; do
-    default_office "$dir" "$office" "$(next_ip "$first" "$n")" "$shift"
+    default_office "$dir" "$office" "$(next_ip "$first" "$n")" "$shift" "$technology"
     n=$((n + 1))
   done
   PHONES_IP=$(next_ip "$first" 2) PHONES_SIP=$((5060 + shift))
@@ -42,20 +45,21 @@ default_office_env() {
   default_pg_env "$dir"
   # An enterprise that is switched off; nobody is at its address.
   AUGUST_NUMBER=0369 AUGUST_NAME=august AUGUST_IP=$(next_ip "$first" 4) AUGUST_SECRET=${AUGUST_SECRET:-$(random)}
-  ADDRESSES="$ASTERISK $first $shift"
+  ADDRESSES="$ASTERISK $first $shift $technology"
 }
 
-default_office() { # DIR OFFICE IP SHIFT
-  local up=${2^^} name
+default_office() { # DIR OFFICE IP SHIFT TECHNOLOGY
+  local up=${2^^} name port=$((5060 + $4))
   for name in SECRET SSH_PASSWORD AMI_PASSWORD ARI_PASSWORD PHONE_PASSWORD; do
     name=${up}_$name
     [[ -n ${!name:-} ]] || declare -g "$name=$(random)"
   done
-  declare -g "${up}_IP=$3" "${up}_SIP=$((5060 + $4))" "${up}_SSH_PORT=$((5059 + $4))" "${up}_SSH_USER=root" \
+  declare -g "${up}_IP=$3" "${up}_SIP=$port" "${up}_SSH_PORT=$((5059 + $4))" "${up}_SSH_USER=root" \
     "${up}_SSH_KEY=$1/$2-ssh/client_key" "${up}_KNOWN_HOSTS=$1/$2-ssh/known_hosts" "${up}_SSH_LOG=$1/$2-sshd.out" \
     "${up}_CTL=/var/run/asterisk/asterisk.ctl" "${up}_LOCAL_CTL=$1/$2/run/asterisk.ctl" \
     "${up}_AMI_PORT=$((5038 + $4))" "${up}_AMI_USER=office" \
-    "${up}_HTTP=$((8088 + $4))" "${up}_ARI_USER=office" "${up}_ARI_URL=http://$3:$((8088 + $4))"
+    "${up}_HTTP=$((8088 + $4))" "${up}_ARI_USER=office" "${up}_ARI_URL=http://$3:$((8088 + $4))" \
+    "${up}_TECHNOLOGY=$5" "${up}_DESKS_SIP=$([[ $5 == PJSIP ]] && echo "$port" || echo $((port + 1)))"
 }
 
 office_setting_names() {
@@ -63,7 +67,7 @@ office_setting_names() {
   echo ASTERISK ADDRESSES OFFICES_SHIFT_NOW PHONES_IP PHONES_SIP AUGUST_{NUMBER,NAME,IP,SECRET} \
     PG_{IP,PORT,SOCKET,DATABASE,USER,PASSWORD,URL,ADMIN_PASSWORD,ADMIN_URL} SSHD SSH SSH_KEYGEN SSHPASS NGINX TOOL_LIBRARIES
   for office in "${OFFICES[@]}"; do
-    for name in NUMBER NAME SECRET IP SIP SSH_PORT SSH_USER SSH_PASSWORD SSH_KEY KNOWN_HOSTS SSH_LOG CTL LOCAL_CTL \
+    for name in NUMBER NAME SECRET IP TECHNOLOGY SIP DESKS_SIP SSH_PORT SSH_USER SSH_PASSWORD SSH_KEY KNOWN_HOSTS SSH_LOG CTL LOCAL_CTL \
       AMI_PORT AMI_USER AMI_PASSWORD HTTP ARI_URL ARI_USER ARI_PASSWORD PHONE_PASSWORD; do
       echo "${office^^}_$name"
     done
@@ -90,30 +94,33 @@ do_settings() {
 }
 
 # What the bot needs, and what the console, AMI and ARI are asked for besides.
-office_modules() {
+office_modules() { # TECHNOLOGY
   # With bridge_native_rtp a call's packets go on with other sequence numbers (seen on 22.10.1: 30069, then
   # 29720) each time a spy comes or goes, and whoever hears them takes them for old ones, for seconds.
   ship modules.conf -e '/bridge_native_rtp/d'
   printf 'load = %s.so\n' app_chanspy res_clioriginate app_mixmonitor app_record app_playtones app_echo app_verbose \
     app_stack app_originate app_channelredirect app_softhangup func_db func_global func_groupcount func_timeout \
     res_pjsip_registrar bridge_builtin_features bridge_builtin_interval_features
+  [[ $1 == PJSIP ]] || echo 'load = chan_sip.so'
 }
 
 write_office() { # DIR OFFICE
-  local office=$2 base=$1/$2 ip
+  local office=$2 base=$1/$2 ip technology
   local etc=$base/etc
-  ip=$(setting "$office" IP)
+  ip=$(setting "$office" IP) technology=$(setting "$office" TECHNOLOGY)
   rm -rf "$base/db" # where its phones were
   write_common "$base"
-  office_modules >"$etc/modules.conf"
+  office_modules "$technology" >"$etc/modules.conf"
   write_ami "$office" yes >"$etc/manager.conf"
   write_ari "$office" yes >"$etc/http.conf"
   printf '[general]\nenabled = yes\n[%s]\ntype = user\nread_only = no\npassword = %s\n' \
     "$(setting "$office" ARI_USER)" "$(setting "$office" ARI_PASSWORD)" >"$etc/ari.conf"
   { printf '[global]\ntype = global\nendpoint_identifier_order = username,ip\n\n'
     write_pjsip_common "$ip" "$(setting "$office" SIP)"
-    office_endpoints "$office" "$ip"; } >"$etc/pjsip.conf"
-  office_dialplan >"$etc/extensions.conf"
+    [[ $technology == SIP ]] || office_endpoints "$office" "$ip"
+    office_trunk "$ip"; } >"$etc/pjsip.conf"
+  [[ $technology == PJSIP ]] || office_peers "$office" "$ip" >"$etc/sip.conf"
+  office_dialplan "$technology" >"$etc/extensions.conf"
 }
 
 write_ami() { # OFFICE yes|no
@@ -141,16 +148,32 @@ office_endpoints() { # OFFICE IP
     printf '[%s]\ntype = auth\nauth_type = userpass\nusername = %s\npassword = %s\n\n' "$desk" "$desk" "$(setting "$1" PHONE_PASSWORD)"
     printf '[%s]\ntype = aor\nmax_contacts = 1\nremove_existing = yes\nmaximum_expiration = 604800\n\n' "$desk"
   done
-  office_endpoint trunk inoffice "$2"
+}
+
+# The same phones for chan_sip, which has a port of its own beside that of PJSIP.
+office_peers() { # OFFICE IP
+  local desk
+  printf '[general]\nudpbindaddr = %s:%s\nmedia_address = %s\ncontext = inoffice\nallowguest = no\n' \
+    "$2" "$(setting "$1" DESKS_SIP)" "$2"
+  printf 'directmedia = no\ndisallow = all\nallow = alaw,ulaw\nmaxexpiry = 604800\n'
+  for desk in "${DESKS[@]}"; do
+    printf '\n[%s]\ntype = friend\nhost = dynamic\nsecret = %s\ncallerid = Desk %s <%s>\n' \
+      "$desk" "$(setting "$1" PHONE_PASSWORD)" "$desk" "$desk"
+  done
+}
+
+# PJSIP, whatever the phones are.
+office_trunk() { # IP
+  office_endpoint trunk inoffice "$1"
   printf 'aors = trunk\n\n[trunk]\ntype = aor\ncontact = sip:%s:%s\n\n' "$PHONES_IP" "$PHONES_SIP"
   printf '[trunk]\ntype = identify\nendpoint = trunk\nmatch = %s\n' "$PHONES_IP"
 }
 
-office_dialplan() {
+office_dialplan() { # TECHNOLOGY
   local desk
   echo '[inoffice]'
   for desk in "${DESKS[@]}"; do
-    printf 'exten => %s,1,Dial(PJSIP/${EXTEN},20)\n same => n,Hangup()\n' "$desk"
+    printf 'exten => %s,1,Dial(%s/${EXTEN},20)\n same => n,Hangup()\n' "$desk" "$1"
   done
   for desk in _+X. _X.; do
     printf 'exten => %s,1,Dial(PJSIP/${EXTEN}@trunk)\n same => n,Hangup()\n' "$desk"

@@ -22,7 +22,7 @@ write_phones() { # DIR
 
 phone_endpoints() { # OFFICE
   local office=$1 ip port desk name
-  ip=$(setting "$office" IP) port=$(setting "$office" SIP)
+  ip=$(setting "$office" IP) port=$(setting "$office" DESKS_SIP)
   office_endpoint "$office" "from-$office" "$PHONES_IP"
   printf '\n[%s]\ntype = identify\nendpoint = %s\nmatch = %s\n\n' "$office" "$office" "$ip"
   for desk in "${DESKS[@]}"; do
@@ -95,6 +95,8 @@ external_numbers() {
       { print }'
   if (($(asterisk_version) >= 20)); then
     printf 'exten => _0[3-6]XX,1,PJSIPHangup(${EXTEN:1})\nexten => _1[3-6]XX,1,Ringing()\n same => n,Wait(1)\n same => n,PJSIPHangup(${EXTEN:1})\n'
+  else # of the codes that are not listed, the one that matters
+    printf 'exten => 1403,1,Ringing()\n same => n,Wait(1)\n same => n,Hangup(21)\n'
   fi
 }
 
@@ -123,7 +125,7 @@ register_phones() { # DIR OFFICE EXPIRES EXT...
   local office=$2 expires=$3 desk phones=()
   for desk in "${@:4}"; do phones+=("$desk=$office-$desk"); done
   PHONE_PASSWORD=$(setting "$office" PHONE_PASSWORD) "$(python)" "$LAB_LIB/register.py" --expires "$expires" \
-    --registrar "$(setting "$office" IP):$(setting "$office" SIP)" --contact "$PHONES_IP:$PHONES_SIP" "${phones[@]}"
+    --registrar "$(setting "$office" IP):$(setting "$office" DESKS_SIP)" --contact "$PHONES_IP:$PHONES_SIP" "${phones[@]}"
 }
 
 set_phone() { # DIR NAME BEHAVIOUR MS

@@ -81,6 +81,7 @@ download_missing() {
 
 offices_setup() {
   local missing
+  use_asterisk "${LAB_ASTERISK:-any}"
   cmd_setup
   mkdir -p "$LAB_HOME"
   exec 8>"$LAB_TOOLS.lock"

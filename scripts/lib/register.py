@@ -52,8 +52,9 @@ class Phone:
         """Sends one REGISTER, again every half second, and returns its final answer."""
         self.sequence += 1
         branch = "z9hG4bK" + secrets.token_hex(8)
+        # Without "rport": with it chan_sip would call the phone where this came from, not at its contact.
         via = "%s:%d" % self.socket.getsockname()
-        request = (f"REGISTER {self.uri} SIP/2.0\r\nVia: SIP/2.0/UDP {via};branch={branch};rport\r\nMax-Forwards: 70\r\n"
+        request = (f"REGISTER {self.uri} SIP/2.0\r\nVia: SIP/2.0/UDP {via};branch={branch}\r\nMax-Forwards: 70\r\n"
                    f"From: <{self.address}>;tag={self.tag}\r\nTo: <{self.address}>\r\nCall-ID: {self.call}\r\n"
                    f"CSeq: {self.sequence} REGISTER\r\nContact: {self.contact}\r\nExpires: {self.args.expires}\r\n"
                    f"{extra}Content-Length: 0\r\n\r\n").encode()

@@ -139,7 +139,7 @@ pick_offices() { # DIR FIRST
     for n in "$2" $((60 + $2)) $((120 + $2)) $((180 + $2)); do
       wishes=("127.0.3.$((n + 2)):$((5060 + shift))/udp" "127.0.3.$((n + 3)):$((5432 + shift))/tcp")
       for office in "$n" $((n + 1)); do
-        wishes+=("127.0.3.$office:$((5060 + shift))/udp" "127.0.3.$office:$((5059 + shift))/tcp"
+        wishes+=("127.0.3.$office:$((5060 + shift))/udp" "127.0.3.$office:$((5061 + shift))/udp" "127.0.3.$office:$((5059 + shift))/tcp"
           "127.0.3.$office:$((5038 + shift))/tcp" "127.0.3.$office:$((8088 + shift))/tcp")
       done
       if ports_free "${wishes[@]}"; then

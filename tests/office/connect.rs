@@ -33,7 +33,7 @@ async fn assert_connected(client: &Client, desk: &Desk, number: &Phone, call: &C
     let busy = client.get(&format!("/api/extensions/{}/calls", desk.name)).await.json();
     let [one] = busy["calls"].as_array().expect("a list").as_slice() else { panic!("one call: {busy}") };
     let channel = one["channel"].as_str().expect("a name");
-    assert!(channel.starts_with(&format!("PJSIP/{}-", desk.name)), "{busy}");
+    assert!(channel.starts_with(&format!("{}-", desk.device())), "{busy}");
     let said = (&one["state"], &one["talking"], &one["with"], &one["call_id"]);
     let expected = (&"Up".into(), &true.into(), &number.name.clone().into(), &call.id().into());
     assert_eq!(said, expected, "{busy}");

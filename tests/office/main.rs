@@ -10,10 +10,11 @@ mod monitor;
 mod nginx;
 mod outcomes;
 mod own;
+mod patience;
 mod restart;
 mod seed;
 #[allow(dead_code, reason = "tests/office_faults uses the rest")]
 mod support;
 
-/// Where the laboratory is: its folder in `.lab`, and its first address if nobody has brought it up elsewhere.
-const LAB: (&str, &str) = ("office", "127.0.3.2");
+const LAB: support::lab::Site =
+    support::lab::Site { name: "office", first: "127.0.3.2", environment: &[], tells_sip_status: true };

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::support::{
     Bot, Client, Desk, Lab, Phone, SOON, Way, by_each_way,
@@ -55,7 +56,7 @@ async fn who_hears_whom(way: Way) {
         let said = answer.json();
         assert_eq!(
             said["message"],
-            format!("Monitoring initiated successfully: {name} for PJSIP/{}", target.name)
+            format!("Monitoring initiated successfully: {name} for {}", target.device())
         );
         assert_eq!((record.status().as_str(), record.text("phone")), ("answered", target.name.clone()));
         let office = record.field("office");
@@ -190,7 +191,8 @@ async fn an_extension_whose_number_begins_alike(way: Way) {
 /// Whether it still listens or not, it hears nothing of that for two seconds.
 async fn assert_does_not_hear(lab: &Lab, listener: &Desk, tone: u16) {
     let phone = format!("{}/{}", listener.office, listener.name);
-    for _ in 0..2 {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
         match lab.try_run("listen", &["1", &phone]).await {
             Ok(line) => {
                 let heard: serde_json::Value = serde_json::from_str(&line).expect("JSON");

@@ -58,7 +58,7 @@ impl Bot {
             ("office.listen", listen.clone()),
             ("office.database", lab.setting("PG_URL").to_owned()),
             ("office.way", way.setting().to_owned()),
-            ("office.technology", "PJSIP".to_owned()),
+            ("office.technology", of("TECHNOLOGY")),
             ("office.rate_limit", "0".to_owned()),
             ("office.number_limit", "0".to_owned()),
             ("office.ssh_port", of("SSH_PORT")),

@@ -56,6 +56,11 @@ impl Desk {
         self.lab.run("phone", &words).await;
     }
 
+    /// What the names of its channels at the office begin with, before the `-`: `PJSIP/150`.
+    pub fn device(&self) -> String {
+        format!("{}/{}", self.lab.office(self.office, "TECHNOLOGY"), self.name)
+    }
+
     /// The tone that it plays, Hz.
     pub fn tone(&self) -> u16 {
         match self.name.as_str() {

@@ -14,6 +14,18 @@ use tokio::process::Command;
 use super::{Desk, SOON, until};
 use crate::LAB;
 
+/// Where a binary's laboratory is, and of which kind.
+pub struct Site {
+    /// Its folder in `.lab`.
+    pub name: &'static str,
+    /// Its first address, if nobody has brought it up elsewhere.
+    pub first: &'static str,
+    /// What `scripts/offices` is told besides.
+    pub environment: &'static [(&'static str, &'static str)],
+    /// Its Asterisks tell the SIP status that a leg was refused with.
+    pub tells_sip_status: bool,
+}
+
 #[derive(Clone)]
 pub struct Lab(Arc<Inner>);
 
@@ -22,14 +34,20 @@ struct Inner {
     env: HashMap<String, String>,
 }
 
-/// The enterprises of the laboratory, and the phones of each that tests take as they come.
+/// The enterprises of the laboratory, and the phones of each that tests take as they come: last those that a test
+/// may want by name, for it waits until it has them all.
 const OFFICES: [&str; 2] = ["june", "july"];
-const DESKS: [&str; 6] = ["150", "151", "152", "153", "154", "155"];
+const DESKS: [[&str; 2]; 3] = [["152", "153"], ["154", "155"], ["150", "151"]];
+
+/// Phones that may be taken, always two of an office together.
+fn all_desks() -> Vec<(&'static str, &'static str)> {
+    let of = |pair: [&'static str; 2]| OFFICES.map(|office| pair.map(|extension| (office, extension)));
+    DESKS.into_iter().flat_map(of).flatten().collect()
+}
 
 impl Lab {
     pub async fn shared() -> Self {
-        let (name, first) = LAB;
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(".lab").join(name);
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(".lab").join(LAB.name);
         fs::create_dir_all(&dir).expect("the lab's folder");
         let lock = File::create(dir.join("tests.lock")).expect("the lab's lock");
         lock.lock().expect("the lab's lock");
@@ -37,15 +55,16 @@ impl Lab {
         if !is_alive(&dir) {
             let [first, shift] = match env.get("JUNE_IP") {
                 Some(first) => [first.clone(), env["OFFICES_SHIFT_NOW"].clone()],
-                None => [first.to_owned(), "0".to_owned()],
+                None => [LAB.first.to_owned(), "0".to_owned()],
             };
             // The requests of the documents have their own secret.
-            let environment = [
+            let own = [
                 ("OFFICES_FIRST", first.as_str()),
                 ("OFFICES_SHIFT", &shift),
                 ("OFFICES_JUNE_SECRET", "seed"),
             ];
-            run(&["setup"], &[]).await;
+            let environment = [LAB.environment, &own].concat();
+            run(&["setup"], &environment).await;
             run(&["up", &dir.to_string_lossy()], &environment).await;
             env = read_env(&dir);
         }
@@ -80,20 +99,15 @@ impl Lab {
         words
     }
 
-    /// A phone of any office that no other test has; it answers after 300 ms. The first ones are left to the tests
-    /// that need those very ones.
+    /// A phone of any office that no other test has; it answers after 300 ms.
     pub async fn desk(&self) -> Desk {
-        let all = OFFICES.iter().flat_map(|office| DESKS.iter().map(move |extension| (*office, *extension)));
-        let all: Vec<_> = all.collect();
-        let [desk] = self.first_free(&all.chunks(1).rev().collect::<Vec<_>>()).await;
+        let [desk] = self.first_free(&all_desks().chunks(1).collect::<Vec<_>>()).await;
         desk
     }
 
     /// Two phones of one office.
     pub async fn two_desks(&self) -> [Desk; 2] {
-        let all = OFFICES.iter().flat_map(|office| DESKS.iter().map(move |extension| (*office, *extension)));
-        let all: Vec<_> = all.collect();
-        self.first_free(&all.chunks(2).rev().collect::<Vec<_>>()).await
+        self.first_free(&all_desks().chunks(2).collect::<Vec<_>>()).await
     }
 
     /// These very phones of an office.
