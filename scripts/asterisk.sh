@@ -64,14 +64,18 @@ status() {
   good "работает (pid $pid): $OFFICE_API" "it runs (pid $pid): $OFFICE_API"
   answer=$(ask "$OFFICE_API/api/status")
   why=$(field "$answer" database_error)
-  note "база предприятий: $(field "$answer" database)${why:+ ($why)}" "database of enterprises: $(field "$answer" database)${why:+ ($why)}"
+  if [[ -z $why ]]; then
+    note "база предприятий: $(field "$answer" database)" "database of enterprises: $(field "$answer" database)"
+  else
+    bad "база предприятий недоступна: $why" "the database of enterprises is away: $why"
+  fi
   note "способ: $(field "$answer" method), живых звонков: $(field "$answer" live_calls)" \
     "way: $(field "$answer" method), live calls: $(field "$answer" live_calls)"
   if [[ $MODE == systemd ]]; then note "журнал: journalctl -u novofon-bot" "log: journalctl -u novofon-bot"; else note "журнал: $LOG" "log: $LOG"; fi
 }
 
 # field JSON NAME: a plain value
-field() { sed -n "s/.*\"$2\":\(\"\([^\"]*\)\"\|\([0-9]*\)\).*/\2\3/p" <<<"${1%$'\n'*}"; }
+field() { sed -n "s/.*\"$2\":\(\"\(\([^\"\\\\]\|\\\\.\)*\)\"\|\([0-9]*\)\).*/\2\4/p" <<<"${1%$'\n'*}" | sed 's/\\\(.\)/\1/g'; }
 
 # expect RUSSIAN ENGLISH STATUS WORDS URL [CURL-OPTION...]: a request, and what must come back
 expect() {

@@ -73,10 +73,10 @@ pub fn catch_panic() -> CatchPanicLayer<PanicHandler> {
 /// One line of log and one measurement a request. Neither has the query, a header or a body.
 pub async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
-    let method = request.method().clone();
+    let method = method_word(request.method());
     let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
-    // A path that is none of ours may hold anything: a secret after a `?` that was forgotten.
-    let path = route.as_ref().map_or("unmatched", |_| request.uri().path()).to_owned();
+    let path =
+        route.as_deref().map_or_else(|| "unmatched".to_owned(), |route| shown(route, request.uri().path()));
     let route = route.unwrap_or_else(|| "unmatched".to_owned());
     let mut response = next.run(request).await;
     let time = begun.elapsed();
@@ -89,12 +89,26 @@ pub async fn observe(State(state): State<AppState>, request: Request, next: Next
     let is_probe = route.starts_with("/health");
     let ms = time.as_micros() as f64 / 1000.0;
     match response.extensions().get::<Cause>() {
-        Some(Cause(cause)) if !is_probe => warn!(%method, path, %status, ms, cause, "request failed"),
-        _ => debug!(%method, path, %status, ms, "request"),
+        Some(Cause(cause)) if !is_probe => warn!(method, path, %status, ms, cause, "request failed"),
+        _ => debug!(method, path, %status, ms, "request"),
     }
-    let labels = RequestLabels { method: method_word(&method), route, status: status.as_u16() };
+    let labels = RequestLabels { method, route, status: status.as_u16() };
     state.metrics.http_request.get_or_create(&labels).observe(time.as_secs_f64());
     response
+}
+
+/// A path without what only its client knows the meaning of: a path that is none of ours may hold anything, and so
+/// may a parameter that is neither an id nor a number, such as a secret that went into the wrong place.
+fn shown(route: &str, path: &str) -> String {
+    let is_told = |part: &str| {
+        let is_number = part.len() <= 20 && part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'+');
+        is_number || part.len() == 36 && uuid::Uuid::try_parse(part).is_ok()
+    };
+    let part = |(pattern, part): (&str, &str)| match pattern.starts_with('{') && !is_told(part) {
+        true => pattern.to_owned(),
+        false => part.to_owned(),
+    };
+    route.split('/').zip(path.split('/')).map(part).collect::<Vec<_>>().join("/")
 }
 
 /// A client can send any word as its method; the metrics know a few.
@@ -115,6 +129,28 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+
+    #[test]
+    fn a_paths_parameter_is_told_only_if_it_is_an_id_or_a_number() {
+        let id = "01a21726-2f04-779d-9c4a-b5fee1689bef";
+        let secret = "d68409d67e3b4b87a6675e76dae74a85";
+        for (route, path, expected) in [
+            (
+                "/api/calls/{id}/timeline",
+                format!("/api/calls/{id}/timeline"),
+                format!("/api/calls/{id}/timeline"),
+            ),
+            ("/api/calls/{id}", format!("/api/calls/{secret}"), "/api/calls/{id}".to_owned()),
+            (
+                "/api/extensions/{extension}/calls",
+                "/api/extensions/150/calls".into(),
+                "/api/extensions/150/calls".into(),
+            ),
+            ("/health", "/health".into(), "/health".into()),
+        ] {
+            assert_eq!(shown(route, &path), expected);
+        }
+    }
 
     #[tokio::test]
     async fn a_panic_is_answered_without_its_words() {

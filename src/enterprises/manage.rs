@@ -17,6 +17,10 @@ use super::{
 };
 use crate::secret::Secret;
 
+/// Who is active and has a secret that another active one has.
+const SHARED: &str = "SELECT CAST(number AS text) FROM enterprises WHERE active = true AND secret IN \
+    (SELECT secret FROM enterprises WHERE active = true GROUP BY secret HAVING count(*) > 1)";
+
 /// For an order as a whole. A change of the table waits for whoever reads it.
 const LIMIT: Duration = Duration::from_secs(15);
 
@@ -59,7 +63,21 @@ impl Directory {
         self.order("read the table `enterprises`", Mode::Read, async |connection: &mut Connection| {
             let layout = Layout::look(connection).await?.ok_or_else(no_table)?;
             let rows = connection.rows(layout.list.clone(), &[]).await?;
-            Ok(rows.into_iter().map(|row| listed(&layout, row)).collect())
+            let mut listed: Vec<Listed> = rows.into_iter().map(|row| listed(&layout, row)).collect();
+            // Of two with one secret neither is let in: they can't be told apart.
+            let shared = connection.rows(SHARED.into(), &[]).await?;
+            for row in shared {
+                let number = row.first().cloned().flatten().unwrap_or_default();
+                for one in listed.iter_mut().filter(|one| one.active && one.number == number) {
+                    if one.enterprise.is_ok() {
+                        one.enterprise = Err(DirectoryError::Unfit {
+                            number: one.number.trim_end().to_owned(),
+                            problem: "another active enterprise has the same secret".to_owned(),
+                        });
+                    }
+                }
+            }
+            Ok(listed)
         })
         .await
     }

@@ -3,10 +3,14 @@
 //! A monitoring has no application of the dialplan here: the listener's channel comes to us, and is put into a
 //! bridge with a channel that snoops on the target's. It ends with the call that is listened to.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
@@ -49,8 +53,10 @@ struct Shared {
     tracker: Mutex<Tracker>,
     /// Monitorings whose listener has not picked up yet: the device to snoop on, and how.
     listening: Mutex<HashMap<CallId, (String, MonitorMode)>>,
+    /// Monitorings whose listener hears the target, or is about to.
+    snooping: Mutex<HashSet<CallId>>,
     /// Why the connection is down.
-    down: Mutex<Option<String>>,
+    down: watch::Sender<Option<String>>,
     inboxes: Inboxes,
 }
 
@@ -71,7 +77,8 @@ impl AriWay {
         let shared = Shared {
             tracker: Mutex::default(),
             listening: Mutex::default(),
-            down: Mutex::new(None),
+            snooping: Mutex::default(),
+            down: watch::Sender::new(None),
             inboxes,
         };
         let closed = stop.child_token().drop_guard();
@@ -151,7 +158,25 @@ impl AriWay {
         for input in inputs {
             self.shared.inboxes.put(order.call, input);
         }
+        if let What::Listen { target, mode } = &order.what {
+            self.listen_again(&ari, order.call, order.technology.device(target), *mode, &channels);
+        }
         Ok(true)
+    }
+
+    /// A monitoring of a former run: whose listener has not picked up yet, or did so while nobody was there to join it
+    /// to what it listens to.
+    fn listen_again(&self, ari: &Ari, call: CallId, device: String, mode: MonitorMode, channels: &[Channel]) {
+        let is_there = |id: &str| channels.iter().find(|channel| channel.id == id);
+        if is_there(&format!("{call}{SNOOP}")).is_some() {
+            self.shared.snooping.lock().insert(call);
+        } else if self.shared.snooping.lock().contains(&call) {
+            // It is being joined, or was and is ending.
+        } else if is_there(&call.near_channel()).is_some_and(|near| near.state == "Up") {
+            self.shared.clone().listen_to(ari.clone(), call, device, mode);
+        } else {
+            self.shared.listening.lock().insert(call, (device, mode));
+        }
     }
 
     pub async fn calls_of(&self, device: &str) -> Result<Vec<Busy>, HostError> {
@@ -194,18 +219,29 @@ impl AriWay {
     pub fn forget(&self, call: CallId) {
         self.shared.tracker.lock().forget(call);
         self.shared.listening.lock().remove(&call);
+        if self.shared.snooping.lock().contains(&call)
+            && let Ok(ari) = self.client()
+        {
+            self.shared.end_listening(&ari, call);
+        }
     }
 
     /// The client, once its events connection is up: without it nobody would hear what became of an order.
     async fn connected(&self) -> Result<Ari, HostError> {
         let ari = self.client()?;
-        // One that is known to be down is not waited for.
-        let patience = if self.shared.down.lock().is_some() { Duration::from_millis(1) } else { CONNECT };
-        if ari.wait_up(patience).await {
+        let mut down = self.shared.down.subscribe();
+        // One that is known to be down is not waited for, and one that turns out to be no longer.
+        let is_down = down.borrow().is_some();
+        let is_up = tokio::select! {
+            biased;
+            is_up = ari.wait_up(if is_down { Duration::from_millis(1) } else { CONNECT }) => is_up,
+            _ = down.wait_for(Option::is_some), if !is_down => false,
+        };
+        if is_up {
             return Ok(ari);
         }
-        let reason =
-            self.shared.down.lock().clone().unwrap_or_else(|| "the connection is not up yet".to_owned());
+        let reason = self.shared.down.borrow().clone();
+        let reason = reason.unwrap_or_else(|| "the connection is not up yet".to_owned());
         let is_denied = reason.contains("refuses the ARI credentials");
         Err(HostError {
             kind: if is_denied { HostErrorKind::Auth } else { HostErrorKind::Unreachable },
@@ -255,12 +291,14 @@ impl Shared {
     async fn listen(self: Arc<Self>, ari: Ari, mut links: mpsc::Receiver<Link>) {
         while let Some(link) = links.recv().await {
             match link {
-                Link::Up { .. } => *self.down.lock() = None,
+                Link::Up { .. } => {
+                    self.down.send_replace(None);
+                }
                 Link::Down { reason } | Link::StillDown { reason } => {
                     for call in self.tracker.lock().lose_sight() {
                         self.inboxes.put(call, OfficeInput::Blind { why: reason.clone() });
                     }
-                    *self.down.lock() = Some(reason);
+                    self.down.send_replace(Some(reason));
                 }
                 Link::Event(event, _) => self.clone().event(&ari, *event),
                 Link::Degraded { what } => tracing::debug!(what, "an ARI connection is not whole"),
@@ -274,7 +312,18 @@ impl Shared {
         match &event {
             Event::StasisStart(start) => return self.entered(ari, &start.channel),
             Event::StasisEnd(end) if end.channel.id.ends_with(SNOOP) => {
-                return self.snoop_ended(ari, &end.channel);
+                let call = end.channel.id.strip_suffix(SNOOP).and_then(|id| id.parse().ok());
+                if let Some(call) = call {
+                    self.end_listening(ari, call);
+                }
+                return;
+            }
+            // The listener has gone: its snooping channel would stay on the target's call.
+            Event::ChannelDestroyed(gone) => {
+                let call = gone.channel.id.parse::<CallId>().ok();
+                if let Some(call) = call.filter(|call| self.snooping.lock().contains(call)) {
+                    self.end_listening(ari, call);
+                }
             }
             _ => {}
         }
@@ -307,6 +356,12 @@ impl Shared {
         }
         let Ok(call) = id.parse::<CallId>() else { return };
         let Some((device, mode)) = self.listening.lock().remove(&call) else { return };
+        self.listen_to(ari, call, device, mode);
+    }
+
+    /// Lets a listener who has picked up hear the target.
+    fn listen_to(self: Arc<Self>, ari: Ari, call: CallId, device: String, mode: MonitorMode) {
+        self.snooping.lock().insert(call);
         tokio::spawn(async move {
             let whisper = match mode {
                 MonitorMode::Spy => Whisper::Nobody,
@@ -338,15 +393,14 @@ impl Shared {
     }
 
     /// What was listened to is over, or the listener has gone.
-    fn snoop_ended(self: Arc<Self>, ari: &Ari, channel: &Channel) {
-        let Some(call) = channel.id.strip_suffix(SNOOP).and_then(|id| id.parse::<CallId>().ok()) else {
-            return;
-        };
-        let (ari, snoop) = (ari.clone(), channel.id.clone());
+    fn end_listening(&self, ari: &Ari, call: CallId) {
+        self.snooping.lock().remove(&call);
+        let ari = ari.clone();
         tokio::spawn(async move {
             let near = call.near_channel();
+            // Whichever is left.
             let _ = ari.hangup(&near, HangupReason::Normal).await;
-            let _ = ari.hangup(&snoop, HangupReason::Normal).await;
+            let _ = ari.hangup(&format!("{call}{SNOOP}"), HangupReason::Normal).await;
             let _ = ari.destroy_bridge(&near).await;
         });
     }

@@ -313,12 +313,13 @@ impl Inner {
         A: Future<Output = Option<OfficeInput>> + Send,
     {
         let Some(order) = Order::of(machine.record()) else { return };
-        let number =
-            machine.record().office.as_ref().map(|office| office.enterprise.clone()).unwrap_or_default();
+        let office = machine.record().office.as_ref();
+        let [number, address] =
+            office.map_or_else(Default::default, |office| [office.enterprise.clone(), office.host.clone()]);
         let inner = self.clone();
         tokio::spawn(async move {
             let call = order.call;
-            let input = match inner.host_of(&order, &number).await {
+            let input = match inner.host_of(&order, &number, &address).await {
                 Ok(host) => question(host, order).await,
                 Err(why) => Some(OfficeInput::LookFailed { why }),
             };
@@ -328,14 +329,22 @@ impl Inner {
         });
     }
 
-    /// The host that has the call; after a restart the directory must tell how to reach it.
-    async fn host_of(&self, order: &Order, enterprise: &str) -> Result<Arc<Host>, String> {
+    /// The host that has the call; after a restart the directory must tell how to reach it. Another host than the
+    /// call's knows nothing of it, and would say that it is over.
+    async fn host_of(&self, order: &Order, enterprise: &str, address: &str) -> Result<Arc<Host>, String> {
         if let Some(host) = self.hosts.of_call(order.call) {
             return Ok(host);
         }
         let found = self.directory.by_number(enterprise).await.map_err(|error| error.to_string())?;
         let enterprise = found.ok_or_else(|| format!("there is no enterprise {enterprise} any more"))?;
         let host = self.hosts.of(&enterprise);
+        let now = &host.settings().address;
+        if now != address {
+            return Err(format!(
+                "enterprise {} is at {now} now, and this call is at {address}",
+                enterprise.number
+            ));
+        }
         self.hosts.remember(order.call, &host);
         Ok(host)
     }

@@ -276,7 +276,12 @@ impl Host {
                     let is_the_ways =
                         !matches!(error.kind, HostErrorKind::Refused | HostErrorKind::Overloaded);
                     if is_the_ways {
-                        self.paused.lock().insert(way.kind(), Instant::now() + PAUSE);
+                        let before = self.paused.lock().insert(way.kind(), Instant::now() + PAUSE);
+                        // Said once for as long as it goes on; with one way alone each order's failure says it.
+                        if before.is_none() && self.ways.len() > 1 {
+                            let (host, why) = (&self.settings.address, &error.why);
+                            tracing::warn!(host, way = %way.kind(), why, "a way to the host does not work; the next one is tried");
+                        }
                     }
                     if !(is_the_ways && error.is_certain) {
                         return Err(error);
@@ -304,9 +309,21 @@ impl Host {
             is_certain: true,
             words: "no way to the host is set up".to_owned(),
             why: format!(
-                "no way to {} is set up: give it `office.ssh_password` or `office.ssh_key_file`, or a user and a \
-                 password of its AMI or ARI",
-                self.settings.address
+                "{} to {} is set up: {}",
+                match self.settings.way {
+                    WayChoice::Auto => "no way".to_owned(),
+                    WayChoice::Only(way) => format!("its way is `{way}`, and none"),
+                },
+                self.settings.address,
+                match self.settings.way {
+                    WayChoice::Only(WayKind::Ami) => "give it a user and a password of its AMI (`ami_user`)",
+                    WayChoice::Only(WayKind::Ari) => "give it a user and a password of its ARI (`ari_user`)",
+                    WayChoice::Only(WayKind::Ssh) => "give it `office.ssh_password` or `office.ssh_key_file`",
+                    WayChoice::Auto => {
+                        "give it `office.ssh_password` or `office.ssh_key_file`, or a user and a password of its AMI \
+                         or ARI"
+                    }
+                }
             ),
         }
     }

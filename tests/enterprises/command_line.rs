@@ -259,6 +259,15 @@ async fn a_table_of_others_is_listed_and_added_to() {
     assert!(list.out.contains("0367    june") && list.out.contains("0369    gone"), "{}", list.out);
     assert!(!list.out.contains('\u{1b}') && !list.out.contains(JUNE), "{}", list.out);
 
+    cluster.run("INSERT INTO enterprises SELECT '0377', 'twin', ip, secret, true FROM enterprises WHERE number = '0367'").await;
+    let list = owner(&["list"]);
+    for number in ["0367", "0377"] {
+        let told =
+            format!("✗ enterprise `{number}` can't be used: another active enterprise has the same secret");
+        assert!(list.out.contains(&told), "{}", list.out);
+    }
+    cluster.run("DELETE FROM enterprises WHERE number = '0377'").await;
+
     let said = owner(&["add", "0400", "may", "10.88.10.22", "--ssh-port", "22"]);
     assert_eq!(
         said.err,

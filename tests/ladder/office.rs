@@ -330,6 +330,37 @@ fn a_restarted_bot_looks_and_goes_on() {
     assert_eq!((record.ring_seconds, record.talk_seconds), (Some(6.0), Some(9.0)));
 }
 
+/// The bot was away for longer than the call may last: how it ended, and when, is the host's to tell, and not the
+/// limit's.
+#[test]
+fn a_limit_that_passed_while_nobody_looked_ends_nothing() {
+    let mut left = office(OfficeKind::Call);
+    left.status = Status::Answered;
+    left.dialed_at = Some(moment(990.0).wall);
+    left.answered_at = Some(moment(1000.0).wall);
+    left.request.max_duration = 12;
+    if let Some(office) = &mut left.office {
+        office.way = Some(WayKind::Ami);
+    }
+    let restored = || {
+        let (machine, effects) = OfficeMachine::restore(moment(1040.0), left.clone());
+        Office { machine, now: 1040.0, last: effects.iter().map(word).collect() }
+    };
+    let mut gone = restored();
+    gone.expects(&["store(answered)", "look"]);
+    for _ in 0..3 {
+        gone.at(gone.now + 1.0).tick();
+        gone.feed(OfficeInput::NotFound);
+    }
+    let record = gone.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
+    assert_eq!(record.talk_seconds, None, "nobody saw the end");
+
+    // It lives: then the limit is due.
+    let mut lives = restored();
+    lives.feed(OfficeInput::Found).at(1056.0).tick();
+    assert!(lives.last.contains(&"hangup".to_owned()), "{:?}", lives.last);
+}
+
 /// A call over SSH whose host could not be asked for a while, and one that a restart interrupted: what it did
 /// meanwhile nobody knows, so that it was not connected is not said.
 #[test]

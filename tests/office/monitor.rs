@@ -46,6 +46,7 @@ async fn assert_heard(talk: [&Phone; 2], tones: [u16; 2], listener: &Desk, mode:
 
 async fn who_hears_whom(way: Way) {
     let ([target, listener], bot, client) = ready(way).await;
+    let lab = Lab::shared().await;
     let number = target.number("0200");
     let talk = client.place_answered(&target.name, &number).await;
     for (action, name, mode) in
@@ -74,6 +75,7 @@ async fn who_hears_whom(way: Way) {
         }
         assert_ended(&client, &id, &listener).await;
         assert_eq!(client.call(&talk.id()).await.status(), "answered");
+        until_nobody_snoops(&lab, &target, &id).await;
     }
     // Nothing of it is left in the ears of the two.
     until_all_hear(&[(&target, &[EXTERNAL_TONE]), (&number, &[target.tone()])]).await;
@@ -83,6 +85,15 @@ async fn who_hears_whom(way: Way) {
         (number.arrivals().await, client.until_ended(&talk.id()).await.status()),
         (1, "completed".into())
     );
+}
+
+/// Nothing of a monitoring is left on the target's call.
+async fn until_nobody_snoops(lab: &Lab, target: &Desk, id: &str) {
+    until("no channel snoops", SOON, async || {
+        let shown = lab.run("cli", &[target.office, "core show channels concise"]).await;
+        if shown.contains(&format!("!{id};snoop")) { Err(shown) } else { Ok(()) }
+    })
+    .await;
 }
 
 /// The number of the office's enterprise.

@@ -1,7 +1,11 @@
 //! The bot is killed in the middle of calls: the next start finds them at the host, dials none of them again, and
 //! each ends as it really did.
 
-use crate::support::{Bot, Client, Lab, Way, by_each_way, end};
+use crate::support::{
+    Bot, Client, Lab, Way, by_each_way,
+    desk::{EXTERNAL_TONE, until_all_hear},
+    end,
+};
 
 async fn assert_end(client: &Client, id: &str, expected: &str) {
     let call = client.until_ended(id).await;
@@ -77,4 +81,27 @@ async fn killed_before_the_number_was_dialed(way: Way) {
     number.until_free().await;
 }
 
-by_each_way!(killed_in_the_middle, killed_before_the_number_was_dialed);
+/// The listener's phone rings when the bot is killed: whoever picks it up listens, and it ends when it is asked to.
+async fn killed_before_the_listener_picked_up(way: Way) {
+    let lab = Lab::shared().await;
+    let [target, listener] = lab.two_desks().await;
+    let mut bot = Bot::start(&lab, target.office, way, &[]).await;
+    let client = bot.client(target.office);
+    let number = target.number("0200");
+    let talk = client.place_answered(&target.name, &number).await;
+    listener.does("answer 5000").await;
+    let id = client.monitor("09", &target.name, &listener.name, &[]).await.call_id();
+    listener.until_rings().await;
+    bot.kill();
+    bot.launch();
+    bot.until_live().await;
+    client.until_status(&id, "answered").await;
+    until_all_hear(&[(&listener, &[target.tone(), EXTERNAL_TONE])]).await;
+    client.hang_up(&id).await;
+    assert_end(&client, &id, "completed hung_up api answered").await;
+    listener.until_free().await;
+    client.hang_up(&talk.id()).await;
+    target.until_free().await;
+}
+
+by_each_way!(killed_in_the_middle, killed_before_the_number_was_dialed, killed_before_the_listener_picked_up);

@@ -189,6 +189,21 @@ async fn a_secret_that_nobody_has_gets_401() {
     assert!(bot.log_text().contains("d68409d6..."), "the beginning of the secret is in the log");
 }
 
+/// A program that only looks whether a link works calls nobody.
+#[tokio::test]
+async fn head_orders_nothing() {
+    let lab = Lab::shared().await;
+    let desk = lab.desk().await;
+    let bot = Bot::start(&lab, desk.office, Way::Socket, &[]).await;
+    let client = bot.client(desk.office);
+    let phone = desk.number("0200");
+    let path = format!("/api/makecallexternal?code={}&phone=%2B{}", desk.name, &phone.name[1..]);
+    let answer = client.send(reqwest::Method::HEAD, &path, None).await;
+    assert_eq!(answer.status, 405);
+    assert_eq!(client.get("/api/calls").await.json()["calls"], json!([]));
+    assert_eq!(phone.arrivals().await, 0);
+}
+
 /// What is wrong with the parameters is told before the secret is looked at, as FastAPI does it.
 #[tokio::test]
 async fn parameters_are_checked_first_and_refused_as_by_fastapi() {

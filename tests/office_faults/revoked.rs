@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use futures_util::StreamExt;
+use tokio::{net::TcpStream, time::Instant};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
 use crate::support::{Firm, Lab, Part, SOON, Site, until};
 
@@ -29,6 +31,14 @@ async fn order(site: &Site, words: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
+/// A live status, after its first message.
+async fn live(site: &Site, secret: &str) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+    let url = format!("{}/api/ws?clientId={secret}", site.url.replace("http", "ws"));
+    let (mut socket, _) = connect_async(url).await.expect("a WebSocket");
+    assert!(matches!(socket.next().await, Some(Ok(Message::Text(_)))));
+    socket
+}
+
 #[tokio::test]
 async fn in_the_middle_of_calls() {
     let lab = Lab::hold(&[Part::June, Part::Postgres]).await;
@@ -40,6 +50,7 @@ async fn in_the_middle_of_calls() {
         assert_eq!(site.ask(&firm.secret, "/api/calls").await.status, 200);
     }
 
+    let mut live = live(&site, &by_sql.secret).await;
     // Nobody tells the bot of this.
     let number = &by_sql.number;
     lab.sql(&format!("UPDATE enterprises SET active = false WHERE number = '{number}'")).await;
@@ -60,6 +71,17 @@ async fn in_the_middle_of_calls() {
         assert_eq!(call.status(), "completed", "{call:?}");
     }
     lab.until_free("june").await;
+    // What was told to this secret before goes on no longer.
+    let end = tokio::time::timeout(SOON, async {
+        loop {
+            match live.next().await {
+                Some(Ok(Message::Close(Some(frame)))) => return frame.reason.to_string(),
+                Some(Ok(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    assert_eq!(end.await.expect("the WebSocket is closed"), "Invalid clientId");
 
     let new = "0123456789abcdef0123456789abcdef";
     let number = &changed.number;

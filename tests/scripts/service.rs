@@ -225,7 +225,7 @@ fn the_test_tries_a_secret_and_finds_what_is_wrong() {
     let away = config.replace(&service.database(), "postgres://nobody@127.0.0.1:9/none");
     write(&service.config(), away.as_bytes(), 0o600);
     service.asterisk("start", 0, &[]);
-    service.asterisk("status", 0, &["database of enterprises: disconnected", "Connection refused"]);
+    service.asterisk("status", 0, &["✗ the database of enterprises is away", "Connection refused"]);
     service.asterisk("test", 1, &["✓ /health", "✗ /api/status", "disconnected", "Database connection error"]);
 }
 

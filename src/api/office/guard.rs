@@ -25,6 +25,29 @@ impl FromRequestParts<OfficeState> for Asking {
     type Rejection = OfficeError;
 
     async fn from_request_parts(parts: &mut Parts, state: &OfficeState) -> Result<Self, OfficeError> {
+        let AskingOn(enterprise, _) = AskingOn::from_request_parts(parts, state).await?;
+        Ok(Asking(enterprise))
+    }
+}
+
+/// One that asks for what goes on for as long as its secret is good.
+pub struct AskingOn(pub Arc<Enterprise>, pub Secret);
+
+impl AskingOn {
+    /// Whether the secret still is this enterprise's. A database that is away changes nothing about that.
+    pub async fn is_good(&self, state: &OfficeState) -> bool {
+        match state.office.directory().identify(&self.1).await {
+            Ok(Some(enterprise)) => enterprise.number == self.0.number,
+            Ok(None) => false,
+            Err(_) => true,
+        }
+    }
+}
+
+impl FromRequestParts<OfficeState> for AskingOn {
+    type Rejection = OfficeError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &OfficeState) -> Result<Self, OfficeError> {
         let query = parts.uri.query().map(str::to_owned);
         let address = client_address(parts.extensions.get::<Peer>(), &parts.headers, &office_config(state));
         let mut faults = Faults::of(Place::Query);
@@ -36,7 +59,7 @@ impl FromRequestParts<OfficeState> for Asking {
         let Some(secret) = secret else { return Err(OfficeError::Faults(faults)) };
         let enterprise = identify(state, &secret, address).await?;
         state.app.metrics.office.request(enterprise.number.as_str(), "read", 200);
-        Ok(Asking(enterprise))
+        Ok(AskingOn(enterprise, secret))
     }
 }
 

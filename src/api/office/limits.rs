@@ -46,7 +46,8 @@ impl Limits {
     /// Counts a call from an address to a number.
     pub fn number(&self, address: IpAddr, number: &str, rate: u32) -> Result<(), OfficeError> {
         let Some(rate) = NonZeroU32::new(rate) else { return Ok(()) };
-        let key = (address, number.to_owned());
+        // One number, with and without its `+`.
+        let key = (address, number.trim_start_matches('+').to_owned());
         self.numbers.lock().check(&key, rate).map_err(|retry_after| OfficeError::TooMany {
             detail: format!("Too many calls to {number}: {rate} per minute are allowed"),
             retry_after,
@@ -111,6 +112,7 @@ mod tests {
         let [one, two] = ["127.0.0.1", "127.0.0.2"].map(|text| text.parse::<IpAddr>().expect("an address"));
         assert_eq!(retry(limits.number(one, "+375296254070", 1)), None);
         assert!(retry(limits.number(one, "+375296254070", 1)).is_some());
+        assert!(retry(limits.number(one, "375296254070", 1)).is_some());
         assert_eq!(retry(limits.number(one, "+375296254071", 1)), None);
         assert_eq!(retry(limits.number(two, "+375296254070", 1)), None);
     }

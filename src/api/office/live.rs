@@ -3,7 +3,7 @@
 //! First a message with the calls that live, then one for each entry that becomes durable. A client that does not
 //! read is given up; one that comes back asks `/api/calls` for what it missed.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{
     extract::{
@@ -12,12 +12,13 @@ use axum::{
     },
     response::Response,
 };
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::broadcast::error::RecvError, time::timeout};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{OfficeState, fastapi::OfficeError, guard::Asking};
+use super::{OfficeState, fastapi::OfficeError, guard::AskingOn};
 use crate::{
     api::{ApiError, CallView, EventView, extract::Language},
     call::CallRecord,
@@ -58,19 +59,21 @@ pub fn routes() -> OpenApiRouter<OfficeState> {
 )]
 async fn live(
     State(state): State<OfficeState>,
-    Asking(enterprise): Asking,
+    asking: AskingOn,
     Language(lang): Language,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response, OfficeError> {
     let upgrade = upgrade.map_err(|_| OfficeError::Upgrade)?;
     let permit = state.app.streams.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams)?;
-    let number = enterprise.number.to_string();
-    Ok(upgrade.max_message_size(LONGEST_MESSAGE).on_upgrade(move |socket| async move {
+    let own = state.live.enter(asking.0.number.as_str()).ok_or(ApiError::TooManyStreams)?;
+    // A frame is gathered before the message that it is of is measured.
+    let upgrade = upgrade.max_message_size(LONGEST_MESSAGE).max_frame_size(LONGEST_MESSAGE);
+    Ok(upgrade.on_upgrade(move |socket| async move {
         state.app.metrics.event_streams.inc();
-        let end = follow(&state, socket, &number, lang).await;
+        let end = follow(&state, socket, &asking, lang).await;
         state.app.metrics.event_streams.dec();
-        tracing::debug!(enterprise = number, ?end, "a live status ends");
-        drop(permit);
+        tracing::debug!(enterprise = asking.0.number.as_str(), ?end, "a live status ends");
+        drop((permit, own));
     }))
 }
 
@@ -79,9 +82,49 @@ async fn live(
 enum End {
     ClientGone,
     Stopping,
+    /// The secret is nobody's any more, or another's.
+    Revoked,
 }
 
-async fn follow(state: &OfficeState, mut socket: WebSocket, enterprise: &str, lang: Lang) -> End {
+/// How many live statuses each enterprise has: one alone must not take them from all others.
+#[derive(Debug, Default)]
+pub struct Live(Arc<Mutex<HashMap<String, usize>>>);
+
+/// Of one enterprise.
+const MOST: usize = 64;
+
+impl Live {
+    /// One more, until it is dropped; `None` when there are too many.
+    fn enter(&self, enterprise: &str) -> Option<Entered> {
+        let mut live = self.0.lock();
+        let count = live.entry(enterprise.to_owned()).or_default();
+        if *count >= MOST {
+            return None;
+        }
+        *count += 1;
+        Some(Entered { live: self.0.clone(), enterprise: enterprise.to_owned() })
+    }
+}
+
+struct Entered {
+    live: Arc<Mutex<HashMap<String, usize>>>,
+    enterprise: String,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut live = self.live.lock();
+        if let Some(count) = live.get_mut(&self.enterprise) {
+            *count -= 1;
+            if *count == 0 {
+                live.remove(&self.enterprise);
+            }
+        }
+    }
+}
+
+async fn follow(state: &OfficeState, mut socket: WebSocket, asking: &AskingOn, lang: Lang) -> End {
+    let enterprise = asking.0.number.as_str();
     let is_own =
         |call: &CallRecord| call.office.as_ref().is_some_and(|office| office.enterprise == enterprise);
     // Before the calls are looked up: nothing falls between.
@@ -107,6 +150,9 @@ async fn follow(state: &OfficeState, mut socket: WebSocket, enterprise: &str, la
                     Err(RecvError::Lagged(_)) => vec![LiveMessage::Missed],
                     Err(RecvError::Closed) => return End::Stopping,
                 };
+                if !asking.is_good(state).await {
+                    return revoke(socket).await;
+                }
                 for message in messages {
                     if !send(&mut socket, &message).await {
                         return End::ClientGone;
@@ -118,6 +164,9 @@ async fn follow(state: &OfficeState, mut socket: WebSocket, enterprise: &str, la
                 Some(Ok(_)) => unanswered = 0,
             },
             _ = ping.tick() => {
+                if !asking.is_good(state).await {
+                    return revoke(socket).await;
+                }
                 unanswered += 1;
                 let sent = timeout(SEND, socket.send(Message::Ping("".into()))).await;
                 if unanswered > 2 || !matches!(sent, Ok(Ok(()))) {
@@ -126,6 +175,13 @@ async fn follow(state: &OfficeState, mut socket: WebSocket, enterprise: &str, la
             }
         }
     }
+}
+
+async fn revoke(mut socket: WebSocket) -> End {
+    let close = CloseFrame { code: close_code::POLICY, reason: "Invalid clientId".into() };
+    // Whether it is heard or not, the connection ends.
+    let _ = timeout(SEND, socket.send(Message::Close(Some(close)))).await;
+    End::Revoked
 }
 
 fn messages(change: &Arc<Change>, lang: Lang) -> Vec<LiveMessage> {

@@ -14,7 +14,13 @@ mod status;
 
 use std::sync::Arc;
 
-use axum::{Router, extract::FromRef, middleware};
+use axum::{
+    Router,
+    extract::{FromRef, Request},
+    http::Method,
+    middleware::{self, Next},
+    response::Response,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
@@ -28,6 +34,7 @@ pub struct OfficeState {
     app: AppState,
     office: OfficeHandle,
     limits: Arc<limits::Limits>,
+    live: Arc<live::Live>,
 }
 
 impl FromRef<OfficeState> for AppState {
@@ -44,7 +51,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) {
     app.stopping = shutdown.clone();
-    let state = OfficeState { app: app.clone(), office, limits: Arc::default() };
+    let state = OfficeState { app: app.clone(), office, limits: Arc::default(), live: Arc::default() };
     server::run(listener, router(state), server::Bounds::of(&app.config()), shutdown).await;
 }
 
@@ -54,9 +61,19 @@ fn router(state: OfficeState) -> Router {
         .merge(openapi::routes(&document))
         .fallback(fastapi::not_found)
         .method_not_allowed_fallback(fastapi::method_not_allowed)
+        .layer(middleware::from_fn(no_head))
         .layer(common::catch_panic())
         .layer(middleware::from_fn_with_state(state.app.clone(), common::observe))
         .with_state(state)
+}
+
+/// axum answers HEAD as GET, and a GET places calls here: a program that only looks whether a link works must not.
+/// FastAPI answers so too.
+async fn no_head(request: Request, next: Next) -> Response {
+    if request.method() == Method::HEAD {
+        return fastapi::method_not_allowed().await;
+    }
+    next.run(request).await
 }
 
 fn documented() -> OpenApiRouter<OfficeState> {

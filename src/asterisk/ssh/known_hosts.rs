@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -156,6 +156,7 @@ impl KnownHosts {
                 fs::create_dir_all(folder)?;
             }
             let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(self.beside(".lock"))?;
+            self.give(&lock)?;
             lock.lock()?;
             Ok(lock)
         };
@@ -172,6 +173,7 @@ impl KnownHosts {
         let mode = fs::metadata(&place).map_or(0o600, |about| about.mode() & 0o777);
         let fresh = self.beside(".new");
         let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(mode).open(&fresh)?;
+        self.give(&file)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&fresh, &place)?;
@@ -179,6 +181,19 @@ impl KnownHosts {
             Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
             _ => Ok(()),
         }
+    }
+
+    /// What root made is the daemon's too: it gets the owner of the file of before, or that of the folder.
+    fn give(&self, made: &File) -> io::Result<()> {
+        if made.metadata()?.uid() != 0 {
+            return Ok(());
+        }
+        let folder = self.file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let owner = fs::metadata(&self.file).or_else(|_| fs::metadata(folder.unwrap_or(Path::new("."))))?;
+        if owner.uid() == 0 {
+            return Ok(());
+        }
+        fchown(made, Some(owner.uid()), Some(owner.gid()))
     }
 
     fn beside(&self, ending: &str) -> PathBuf {
@@ -254,6 +269,20 @@ mod tests {
         assert_eq!(folder.text(), format!("[10.0.0.1]:5059 {}\n", key.to_openssh().unwrap()));
         let mode = fs::metadata(folder.hosts.file()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    /// Run by root, as `sudo novofon-bot enterprise test` is; for anybody else they are his own.
+    #[test]
+    fn what_is_made_is_the_folders_owners() {
+        let folder = Folder::new();
+        let _ = std::os::unix::fs::chown(folder.folder.path(), Some(65534), Some(65534));
+        let owner = fs::metadata(folder.folder.path()).unwrap().uid();
+        for host in ["10.0.0.1", "10.0.0.2"] {
+            assert_eq!(folder.check(host, &key(Algorithm::Ed25519)), Ok(Verdict::Learned));
+            for made in [folder.hosts.file(), &folder.folder.path().join("known_hosts.lock")] {
+                assert_eq!(fs::metadata(made).unwrap().uid(), owner, "{}", made.display());
+            }
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::call::{AriRequest, CallRecord, EndedBy, Entry, Fact, Moment, Reason, 
 const CHECK_AFTER: Duration = Duration::from_millis(500);
 /// A host that could not be asked is asked again after this.
 const CHECK_AGAIN: Duration = Duration::from_secs(2);
+/// So long the host has to be asked for the calls that a former run left.
+const FIRST_LOOK: Duration = Duration::from_secs(15);
 /// So long a hang-up may have no effect, because the host can't be asked.
 const GIVE_UP: Duration = Duration::from_secs(30);
 /// So long a call may live that nobody can see.
@@ -153,7 +155,8 @@ impl OfficeMachine {
             true => (Timer::MaxDuration, machine.max_duration()),
             false => (Timer::Ring, machine.ring_timeout()),
         };
-        machine.timers.arm(timer, now.mono + whole.saturating_sub(passed));
+        // A limit that has passed meanwhile ends nothing before the host was asked: the call may be over for long.
+        machine.timers.arm(timer, now.mono + whole.saturating_sub(passed).max(FIRST_LOOK));
         machine.note(now, Fact::Restarted { dialed: true });
         if machine.evidence.hangup.is_some() {
             machine.send_hangup(now);
@@ -475,7 +478,9 @@ impl OfficeMachine {
         let rang_until = self.answered_since.unwrap_or(now.mono);
         let record = &mut self.record;
         record.ring_seconds = self.ringing_since.map(|since| seconds(rang_until.saturating_sub(since)));
-        record.talk_seconds = self.answered_since.map(|since| seconds(now.mono.saturating_sub(since)));
+        // When nobody saw the end, nobody knows how long they talked.
+        let talked = self.answered_since.filter(|_| !self.evidence.lost && !self.evidence.unreachable);
+        record.talk_seconds = talked.map(|since| seconds(now.mono.saturating_sub(since)));
         record.reason = Some(outcome.reason);
         record.ended_by = Some(outcome.ended_by);
         record.sip_code = outcome.sip_code;

@@ -26,6 +26,9 @@ Examples:
 The secret goes to standard output, all else to standard error. Where the database has no table of enterprises, it is
 made. In a table that others made a row is added, and nothing is altered without --alter-table.";
 
+/// Whoever has a secret calls at the enterprise's cost.
+const SHORT: usize = 16;
+
 #[derive(Debug, Args)]
 pub(super) struct AddArgs {
     /// The enterprise's number, as in 0367
@@ -76,6 +79,13 @@ pub(super) async fn run(args: AddArgs, text: Text) -> anyhow::Result<ExitCode> {
     });
     if !keeps_secret {
         line(secret.expose())?;
+    } else if secret.expose().len() < SHORT {
+        note(&match text.0 {
+            Lang::En => {
+                format!("its secret has fewer than {SHORT} characters and can be guessed: see rotate-secret")
+            }
+            Lang::Ru => format!("ключ короче {SHORT} знаков, его можно подобрать: см. rotate-secret"),
+        });
     }
     Ok(ExitCode::SUCCESS)
 }

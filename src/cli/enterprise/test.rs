@@ -9,7 +9,7 @@ use super::{
     },
     OneArgs,
 };
-use crate::{lang::Lang, office};
+use crate::{call::WayChoice, lang::Lang, office};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -27,15 +27,21 @@ pub(super) async fn run(OneArgs { number, database }: OneArgs, text: Text) -> an
     let choice = office::HostSettings::of(&config, &enterprise).way;
     let probes = office::probe(config, &enterprise).await;
     if probes.is_empty() {
-        note(&match text.0 {
-            Lang::En => format!(
+        note(&match (text.0, choice) {
+            (Lang::En, WayChoice::Auto) => format!(
                 "no way to {} is set up: give it an SSH password or key, or a user of its AMI or ARI",
                 enterprise.ip
             ),
-            Lang::Ru => format!(
+            (Lang::Ru, WayChoice::Auto) => format!(
                 "ни один путь к {} не настроен: нужен пароль или ключ SSH либо пользователь AMI или ARI",
                 enterprise.ip
             ),
+            (Lang::En, WayChoice::Only(way)) => {
+                format!("the way to {} is {way}, and no user or password is set up for that", enterprise.ip)
+            }
+            (Lang::Ru, WayChoice::Only(way)) => {
+                format!("путь к {} — {way}, а пользователь и пароль для него не настроены", enterprise.ip)
+            }
         });
     }
     for probe in &probes {

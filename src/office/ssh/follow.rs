@@ -58,11 +58,8 @@ impl Root {
         }
         let since = order.dialed_at?;
         let age = (chrono::Utc::now() - since).to_std().unwrap_or_default();
-        let fits = |channel: &&Channel| {
-            let age = age.as_secs();
-            let its = channel.age.as_secs();
-            its <= age + 1 && its + 5 >= age
-        };
+        // Not older than its order, with a second for rounding. A host that stood still made it later than that.
+        let fits = |channel: &&Channel| channel.age <= age + Duration::from_secs(1);
         let free = |channel: &&Channel| !own.contains(&channel.unique_id.as_str().to_owned());
         Self::the_one(order, roots(order, channels).filter(fits).filter(free))
     }
