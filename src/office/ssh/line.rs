@@ -69,6 +69,20 @@ impl Line {
         }
     }
 
+    /// A call of the extension is there, and whose it is shows only when the extension has picked up.
+    pub fn not_told(&self, extension: &Extension) -> HostError {
+        HostError {
+            kind: HostErrorKind::Refused,
+            way: Some(WayKind::Ssh),
+            is_certain: true,
+            words: "The call can't be told from others yet".to_owned(),
+            why: format!(
+                "a call of {extension} rings at {}; whose it is shows when it is picked up",
+                self.host.label()
+            ),
+        }
+    }
+
     /// Whether commands go by the socket, as far as is known.
     pub fn is_by_socket(&self) -> bool {
         self.socket.is_some() && self.refused_at.lock().is_none_or(|at| at.elapsed() > NO_SOCKET)

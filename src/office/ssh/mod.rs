@@ -34,7 +34,7 @@ use crate::{
     },
     call::{CallId, Extension, WayKind},
 };
-use follow::{Followed, Root};
+use follow::{Followed, Found, Root};
 use line::Line;
 
 /// One host's console.
@@ -154,9 +154,14 @@ impl SshWay {
             // Its channel is told by its age: not from one that another call is about to find.
             None => Some(inner.alone(&order.extension).await?),
         };
-        let Some(root) = Root::find(order, &channels, &inner.own_roots()) else { return Ok(false) };
-        inner.follow(order, root, Instant::now(), None);
-        Ok(true)
+        match Root::find(order, &channels, &inner.own_roots()) {
+            Found::Yes(root) => {
+                inner.follow(order, root, Instant::now(), None);
+                Ok(true)
+            }
+            Found::NotYet => Err(inner.line.not_told(&order.extension)),
+            Found::No => Ok(false),
+        }
     }
 
     pub async fn calls_of(&self, device: &str) -> Result<Vec<Busy>, HostError> {
