@@ -157,6 +157,7 @@ impl AmiWay {
     pub async fn look(&self, order: &Order) -> Result<bool, HostError> {
         let ami = self.ami()?;
         let hold = ami.hold();
+        self.shared.tracker.lock().seek(order.call);
         let rows = ami.channels().await.map_err(|error| self.error(ami, &error))?;
         let id = order.call.near_channel();
         let device = order.device();
@@ -170,6 +171,7 @@ impl AmiWay {
             })
             .collect();
         if standing.is_empty() {
+            self.shared.tracker.lock().found_none(order.call);
             return Ok(false);
         }
         self.shared.holds.lock().entry(order.call).or_insert(hold);

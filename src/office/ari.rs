@@ -135,6 +135,7 @@ impl AriWay {
 
     pub async fn look(&self, order: &Order) -> Result<bool, HostError> {
         let ari = self.connected().await?;
+        self.shared.tracker.lock().seek(order.call);
         let channels = ari.channels().await.map_err(|error| self.error(&error))?;
         let bridges = ari.bridges().await.map_err(|error| self.error(&error))?;
         let mut own = self.shared.tracker.lock().known(order.call);
@@ -152,6 +153,7 @@ impl AriWay {
             })
             .collect();
         if standing.is_empty() {
+            self.shared.tracker.lock().found_none(order.call);
             return Ok(false);
         }
         let inputs = self.shared.tracker.lock().resync(order.call, &standing);

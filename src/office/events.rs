@@ -89,6 +89,8 @@ struct Tracked {
     is_heard: bool,
     /// Something of it may not have been heard.
     is_missed: bool,
+    /// Its channels are being asked for: until they are known, nothing is over.
+    is_sought: bool,
     alive: HashSet<String>,
     /// Everything of it, to be forgotten at the end.
     channels: Vec<String>,
@@ -162,15 +164,36 @@ impl Tracker {
         legs.cloned().collect()
     }
 
-    /// After a loss of events: these are the channels that the call has now. What they show is told again.
+    /// Before a call's channels are asked for: what happens to them from now on is not lost, though the answer is older.
+    pub fn seek(&mut self, call: CallId) {
+        self.follow(call);
+        if let Some(tracked) = self.calls.get_mut(&call) {
+            tracked.is_missed = true;
+            tracked.is_sought = true;
+        }
+    }
+
+    /// After [`seek`](Self::seek): the host had none. They may be yet to come.
+    pub fn found_none(&mut self, call: CallId) {
+        if let Some(tracked) = self.calls.get_mut(&call) {
+            tracked.is_sought = false;
+        }
+    }
+
+    /// After [`seek`](Self::seek): these were the channels of the call. What they show is told again.
     pub fn resync(&mut self, call: CallId, standing: &[Standing]) -> Vec<OfficeInput> {
         self.follow(call);
         if let Some(tracked) = self.calls.get_mut(&call) {
             tracked.is_missed = true;
+            tracked.is_sought = false;
             tracked.alive.clear();
         }
         let mut inputs = Vec::new();
+        let is_gone = |known: &Known| known.is_gone;
         for one in standing {
+            if self.channels.get(&one.channel.id).is_some_and(is_gone) {
+                continue;
+            }
             let leg = match self.channels.get(&one.channel.id) {
                 Some(known) => known.leg,
                 None if one.is_desk => Leg::Desk,
@@ -189,6 +212,11 @@ impl Tracker {
             inputs.extend((!is_known).then(|| sight(Seen::Created)));
             inputs.extend(one.is_ringing.then(|| sight(Seen::Ringing)));
             inputs.extend(one.is_up.then(|| sight(Seen::Up)));
+        }
+        inputs.extend(self.hear_again(call));
+        let is_over = self.calls.get(&call).is_some_and(|tracked| tracked.alive.is_empty());
+        if is_over && !inputs.contains(&OfficeInput::Over) {
+            inputs.push(OfficeInput::Over);
         }
         inputs
     }
@@ -346,7 +374,7 @@ impl Tracker {
         let known = known.clone();
         let tracked = self.calls.get_mut(&call)?;
         tracked.alive.remove(&channel.id);
-        let is_over = tracked.alive.is_empty();
+        let is_over = tracked.alive.is_empty() && !tracked.is_sought;
         let is_whole = has_far || !self.tells_creation || tracked.is_missed;
         let mut inputs = Vec::new();
         if known.is_leg {
@@ -464,6 +492,30 @@ mod tests {
         let mut tracker = Tracker::default();
         tracker.follow(ID);
         assert_eq!(words(tracker.hear(gone(near()))), ["Over"]);
+    }
+
+    #[test]
+    fn what_happens_while_the_channels_are_asked_for_is_not_lost() {
+        let desk = channel("1.3", "PJSIP/150-00000001");
+        let gone = |channel: ChannelRef| Heard::Gone { channel, cause: Some(16), sip: None };
+        let standing =
+            |channel: ChannelRef| Standing { channel, is_desk: true, is_ringing: false, is_up: true };
+        let word = |inputs: Vec<OfficeInput>| words(Some((ID, inputs)));
+        for mut tracker in [Tracker::default(), Tracker::with_creations()] {
+            tracker.seek(ID);
+            // The halves vanish, as they do when both sides talk: that is no end.
+            assert!(words(tracker.hear(gone(near()))).is_empty());
+            let told = word(tracker.resync(ID, &[standing(near()), standing(desk.clone())]));
+            assert_eq!(told, ["Desk PJSIP/150-00000001 Created", "Desk PJSIP/150-00000001 Up"]);
+
+            // The phone goes after the host has answered, and before the answer is read.
+            tracker.forget(ID);
+            tracker.seek(ID);
+            assert_eq!(tracker.hear(gone(desk.clone())), None);
+            let told = word(tracker.resync(ID, &[standing(desk.clone())]));
+            assert_eq!(told.last().map(String::as_str), Some("Over"), "{told:?}");
+            tracker.forget(ID);
+        }
     }
 
     #[test]
