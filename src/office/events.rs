@@ -274,10 +274,13 @@ impl Tracker {
         }
         let known = self.channels.len();
         let Some((call, mut inputs)) = self.belongs(&heard) else {
-            if self.early.len() == EARLY {
-                self.early.pop_front();
+            // That a channel of others was made will mean nothing later either.
+            if !matches!(heard, Heard::Created(_)) {
+                if self.early.len() == EARLY {
+                    self.early.pop_front();
+                }
+                self.early.push_back(heard);
             }
-            self.early.push_back(heard);
             return None;
         };
         if self.channels.len() != known {

@@ -230,8 +230,9 @@ fn split(message: &[u8]) -> Option<(&[u8], &[u8])> {
     Some(message.split_at(end))
 }
 
-fn answer(status: &str, kind: &str, length: usize, body: &[u8]) -> Vec<u8> {
-    let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
+/// `more`: a line of the head.
+fn answer(status: &str, kind: &str, more: &str, length: usize, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{more}Content-Length: {length}\r\n\r\n");
     [head.as_bytes(), body].concat()
 }
 
@@ -239,6 +240,8 @@ fn spoil(rubbish: Rubbish, truth: &[u8]) -> Vec<u8> {
     const JSON: &str = "application/json";
     const PAGE: &[u8] = b"<html><body><h1>Please log in</h1></body></html>";
     const MADE_UP: &[u8] = br#"{"id":"1","name":"Local/1@outgoing","state":"Up"}"#;
+    // Else the next request could go into a connection that is being closed, and would not be done.
+    let answer = |status, kind, length, body| answer(status, kind, "Connection: close\r\n", length, body);
     let body = split(truth).map_or(MADE_UP, |(_, body)| body);
     match rubbish {
         Rubbish::Broken => {
@@ -259,5 +262,5 @@ fn with_ghosts(truth: &[u8], ghosts: &[serde_json::Value]) -> Vec<u8> {
     let mut list: Vec<serde_json::Value> = serde_json::from_slice(body).expect("a list of channels");
     list.extend(ghosts.iter().cloned());
     let body = serde_json::to_vec(&list).expect("JSON");
-    answer("200 OK", "application/json", body.len(), &body)
+    answer("200 OK", "application/json", "", body.len(), &body)
 }
