@@ -55,7 +55,7 @@ missing_tools() {
 fetch_tools() {
   local tmp=$LAB_TOOLS.tmp names
   rm -rf "$tmp"
-  mkdir -p "$tmp/debs" "$tmp/root"
+  mkdir -p "$tmp/debs" "$tmp/unpacked"
   say "downloading $* (under a minute)"
   (cd "$tmp/debs" && download_missing "$@") >"$tmp/apt.log" 2>&1 || {
     # Old lists of packages name files that the archive no longer has.
@@ -63,11 +63,11 @@ fetch_tools() {
       cd "$tmp/debs" && download_missing "$@"; } >>"$tmp/apt.log" 2>&1
   } || die "could not download $*: $(tail -n 3 "$tmp/apt.log"). Install them from your distribution."
   names=("$tmp"/debs/*.deb)
-  printf '%s\0' "${names[@]}" | xargs -0 -P 4 -I{} dpkg-deb -x {} "$tmp/root"
-  chmod -R a+rX "$tmp/root"
+  printf '%s\0' "${names[@]}" | xargs -0 -P 4 -I{} dpkg-deb -x {} "$tmp/unpacked"
+  chmod -R a+rX "$tmp/unpacked"
   # Beside what an earlier run has brought: another program may be missing now.
   mkdir -p "$LAB_TOOLS"
-  cp -a --remove-destination "$tmp/root/." "$LAB_TOOLS/"
+  cp -a --remove-destination "$tmp/unpacked/." "$LAB_TOOLS/"
   rm -rf "$tmp"
 }
 

@@ -27,7 +27,6 @@ async fn survives(machine: &Machine, lab: &Lab, signal: &str, result: &str) {
 }
 
 #[tokio::test]
-#[ignore = "needs root and a systemd: scripts/test runs it where it can"]
 async fn killed() {
     let lab = Lab::shared();
     let machine = Machine::running(&lab, "").await;
@@ -36,7 +35,6 @@ async fn killed() {
 
 /// It lives, and does nothing: only the watchdog sees it.
 #[tokio::test]
-#[ignore = "needs root and a systemd: scripts/test runs it where it can"]
 async fn frozen() {
     let lab = Lab::shared();
     let machine = Machine::running(&lab, "WatchdogSec=3").await;
@@ -45,7 +43,6 @@ async fn frozen() {
 
 /// What no restart mends is tried for ever: the day somebody mends it, the service comes by itself.
 #[tokio::test]
-#[ignore = "needs root and a systemd: scripts/test runs it where it can"]
 async fn started_again_until_it_can_run() {
     let lab = Lab::shared();
     let machine = Machine::installed(&lab);

@@ -1,8 +1,8 @@
 //! The service under a real systemd: installed by `scripts/install` on a machine of its own
 //! (`scripts/lib/machine.sh`), placing calls over the lab's Asterisk.
 //!
-//! They need root, a systemd, and leave to mount, which not every machine gives; `scripts/test` runs them
-//! where it can, and says so where it can't.
+//! They need root, a systemd, and leave to mount, which not every machine gives; `scripts/test` leaves them out there,
+//! and says so.
 
 mod faults;
 mod machine;

@@ -8,7 +8,6 @@ use crate::{
 };
 
 #[tokio::test]
-#[ignore = "needs root and a systemd: scripts/test runs it where it can"]
 async fn installed_filled_in_and_started() {
     let lab = Lab::shared();
     let machine = Machine::installed(&lab);
@@ -48,7 +47,6 @@ async fn installed_filled_in_and_started() {
 }
 
 #[tokio::test]
-#[ignore = "needs root and a systemd: scripts/test runs it where it can"]
 async fn installed_again_and_removed() {
     let lab = Lab::shared();
     let machine = Machine::running(&lab, "").await;
@@ -73,7 +71,6 @@ async fn installed_again_and_removed() {
 }
 
 #[tokio::test]
-#[ignore = "needs root and a systemd: scripts/test runs it where it can"]
 async fn reloaded() {
     let lab = Lab::shared();
     let machine = Machine::running(&lab, "").await;
@@ -92,7 +89,6 @@ async fn reloaded() {
 
 /// Live calls get `service.stop_timeout`, though the unit's own time is shorter: the bot asks for more.
 #[tokio::test]
-#[ignore = "needs root and a systemd: scripts/test runs it where it can"]
 async fn stopped_with_a_live_call() {
     let lab = Lab::shared();
     let settings = "TimeoutStopSec=1\nEnvironment=NOVOFON_BOT_SERVICE__STOP_TIMEOUT=3";
@@ -115,7 +111,6 @@ async fn stopped_with_a_live_call() {
 
 /// The office API from nothing, by the scripts that its users know; its secrets are credentials too.
 #[tokio::test]
-#[ignore = "needs root and a systemd: scripts/test runs it where it can"]
 async fn started_tried_and_stopped_by_its_scripts() {
     let lab = Lab::shared();
     let machine = Machine::installed(&lab);

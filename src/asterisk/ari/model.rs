@@ -34,8 +34,6 @@ pub struct Channel {
     #[serde(default)]
     pub caller: Party,
     #[serde(default)]
-    pub connected: Party,
-    #[serde(default)]
     pub dialplan: DialplanPosition,
     #[serde(default)]
     pub creationtime: String,

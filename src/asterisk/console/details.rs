@@ -12,8 +12,6 @@ pub struct ChannelDetails {
     pub bridge: Option<String>,
     pub application: Option<String>,
     pub data: String,
-    /// With whom it talks: the other channel of a bridge of two.
-    pub bridge_peer: Option<String>,
     /// How the last `Dial` of this channel ended (`ANSWER`, `BUSY` ...), by the variable that Dial sets; a dialplan
     /// can set it too.
     pub dial_status: Option<String>,
@@ -45,7 +43,6 @@ impl ChannelDetails {
             bridge: given("Bridge ID").map(str::to_owned),
             application: given("Application").map(str::to_owned),
             data: field("Data").filter(|data| *data != "(None)").unwrap_or_default().to_owned(),
-            bridge_peer: variable("BRIDGEPEER"),
             dial_status: variable("DIALSTATUS"),
         }))
     }

@@ -40,9 +40,6 @@ pub(super) struct AddArgs {
     /// Keep a secret that its clients have already: a file, or - for standard input [default: a new one]
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
-    /// Add the columns that a table made by others lacks, and the trigger that tells the daemon of changes
-    #[arg(long)]
-    alter_table: bool,
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
@@ -50,10 +47,11 @@ pub(super) struct AddArgs {
 }
 
 pub(super) async fn run(args: AddArgs, text: Text) -> anyhow::Result<ExitCode> {
-    let AddArgs { number, name, ip, secret_file, alter_table, settings, database } = args;
+    let AddArgs { number, name, ip, secret_file, settings, database } = args;
     settings.check_files(secret_file.as_deref())?;
     let directory = database.directory()?;
     let keeps_secret = secret_file.is_some();
+    let alter_table = settings.alter_table;
     let new = NewEnterprise {
         secret: secret_file.as_deref().map(secret_of_file).transpose()?,
         settings: settings.read()?,

@@ -35,9 +35,6 @@ pub(super) struct ChangeArgs {
     /// Settings that are the configuration's again, as in way,ssh_port
     #[arg(long, value_name = "SETTINGS", value_delimiter = ',')]
     default: Vec<Setting>,
-    /// Add the columns that a table made by others lacks, and the trigger that tells the daemon of changes
-    #[arg(long)]
-    alter_table: bool,
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
@@ -45,9 +42,10 @@ pub(super) struct ChangeArgs {
 }
 
 pub(super) async fn run(args: ChangeArgs, text: Text) -> anyhow::Result<ExitCode> {
-    let ChangeArgs { number, name, ip, default, alter_table, settings, database } = args;
+    let ChangeArgs { number, name, ip, default, settings, database } = args;
     settings.check_files(None)?;
     let directory = database.directory()?;
+    let alter_table = settings.alter_table;
     let change = Change { name, ip, settings: settings.read()?, default, alter_table };
     let added = directory.change(&number, change).await?;
     tell_added_columns(&directory.name(), &added, text);

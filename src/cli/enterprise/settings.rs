@@ -19,6 +19,9 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Instead of the configuration's values")]
 pub(super) struct SettingsArgs {
+    /// Add the columns that a table made by others lacks, and the trigger that tells the daemon of changes
+    #[arg(long, help_heading = "The table")]
+    pub(super) alter_table: bool,
     /// How its Asterisk is spoken to: ssh, ami, ari, or auto: the best that works
     #[arg(long, value_parser = way)]
     way: Option<WayChoice>,
