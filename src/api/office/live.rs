@@ -192,3 +192,20 @@ async fn send(socket: &mut WebSocket, message: &LiveMessage) -> bool {
     let text = serde_json::to_string(message).expect("a message can be written as JSON");
     matches!(timeout(SEND, socket.send(Message::Text(text.into()))).await, Ok(Ok(())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_enterprise_does_not_take_all() {
+        let live = Live::default();
+        let mut own: Vec<_> = (0..MOST).map(|_| live.enter("0367").expect("there is room")).collect();
+        assert!(live.enter("0367").is_none());
+        assert!(live.enter("0368").is_some(), "another's are its own");
+        own.pop();
+        assert!(live.enter("0367").is_some());
+        drop(own);
+        assert!(live.0.lock().is_empty(), "nothing is kept of those that are gone");
+    }
+}
