@@ -111,8 +111,8 @@ write_office() { # DIR OFFICE
   rm -rf "$base/db" # where its phones were
   write_common "$base"
   office_modules "$technology" >"$etc/modules.conf"
-  write_ami "$office" yes >"$etc/manager.conf"
-  write_ari "$office" yes >"$etc/http.conf"
+  write_ami "$office" >"$etc/manager.conf"
+  write_ari "$office" >"$etc/http.conf"
   printf '[general]\nenabled = yes\n[%s]\ntype = user\nread_only = no\npassword = %s\n' \
     "$(setting "$office" ARI_USER)" "$(setting "$office" ARI_PASSWORD)" >"$etc/ari.conf"
   { printf '[global]\ntype = global\nendpoint_identifier_order = username,ip\n\n'
@@ -123,15 +123,15 @@ write_office() { # DIR OFFICE
   office_dialplan "$technology" >"$etc/extensions.conf"
 }
 
-write_ami() { # OFFICE yes|no
-  printf '[general]\nenabled = %s\nbindaddr = %s\nport = %s\nwebenabled = no\n' \
-    "$2" "$(setting "$1" IP)" "$(setting "$1" AMI_PORT)"
+write_ami() { # OFFICE
+  printf '[general]\nenabled = yes\nbindaddr = %s\nport = %s\nwebenabled = no\n' \
+    "$(setting "$1" IP)" "$(setting "$1" AMI_PORT)"
   printf '[%s]\nsecret = %s\nread = all\nwrite = all\n' "$(setting "$1" AMI_USER)" "$(setting "$1" AMI_PASSWORD)"
 }
 
-write_ari() { # OFFICE yes|no
-  printf '[general]\nenabled = %s\nbindaddr = %s\nbindport = %s\nsessionlimit = 1000\n' \
-    "$2" "$(setting "$1" IP)" "$(setting "$1" HTTP)"
+write_ari() { # OFFICE
+  printf '[general]\nenabled = yes\nbindaddr = %s\nbindport = %s\nsessionlimit = 1000\n' \
+    "$(setting "$1" IP)" "$(setting "$1" HTTP)"
 }
 
 # media_address keeps the sound on loopback, and off the other instances' ports.
