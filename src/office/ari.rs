@@ -1,13 +1,8 @@
 //! The way over ARI: an originate into the enterprise's dialplan, and every event of the call's channels.
 //!
-//! A monitoring has no application of the dialplan here: the listener's channel comes to us, and is put into a
-//! bridge with a channel that snoops on the target's. It ends with the call that is listened to.
+//! A monitoring has no application of the dialplan here: the listener's channel comes to us (`snoop`).
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
@@ -20,25 +15,29 @@ use super::{
     inbox::Inboxes,
     order::{Order, What},
     settings::{COMMAND, CONNECT, HostSettings, Login},
+    snoop::{Listeners, Wanted, is_of, seats, snooped_by},
     way::{Busy, Taken},
 };
 use crate::{
     asterisk::{
         ari::{
             self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate,
-            Subscriptions, Whisper,
+            Subscriptions,
         },
-        talk::{Seat, heard_by},
+        talk::heard_by,
     },
-    call::{CallId, MonitorMode, WayKind, office::OfficeInput},
+    call::{CallId, WayKind, office::OfficeInput},
 };
 
 /// The types of events that are of use.
-const EVENTS: [&str; 6] =
-    ["StasisStart", "StasisEnd", "ChannelStateChange", "ChannelHangupRequest", "ChannelDestroyed", "Dial"];
-
-/// What a snooping channel's id ends with.
-const SNOOP: &str = ";snoop";
+const EVENTS: [&str; 6] = [
+    "StasisStart",
+    "ChannelStateChange",
+    "ChannelEnteredBridge",
+    "ChannelHangupRequest",
+    "ChannelDestroyed",
+    "Dial",
+];
 
 pub(super) struct AriWay {
     target: Result<AriTarget, String>,
@@ -51,10 +50,7 @@ pub(super) struct AriWay {
 
 struct Shared {
     tracker: Mutex<Tracker>,
-    /// Monitorings whose listener has not picked up yet: the device to snoop on, and how.
-    listening: Mutex<HashMap<CallId, (String, MonitorMode)>>,
-    /// Monitorings whose listener hears the target, or is about to.
-    snooping: Mutex<HashSet<CallId>>,
+    listeners: Listeners,
     /// Why the connection is down.
     down: watch::Sender<Option<String>>,
     inboxes: Inboxes,
@@ -74,14 +70,13 @@ impl AriWay {
             target.all_channels = true;
             target
         });
+        let closed = stop.child_token().drop_guard();
         let shared = Shared {
             tracker: Mutex::default(),
-            listening: Mutex::default(),
-            snooping: Mutex::default(),
+            listeners: Listeners::new(closed.token().clone()),
             down: watch::Sender::new(None),
             inboxes,
         };
-        let closed = stop.child_token().drop_guard();
         AriWay { target, ari: Mutex::new(None), shared: Arc::new(shared), closed }
     }
 
@@ -100,8 +95,8 @@ impl AriWay {
         match &order.what {
             What::Dial(number) => originate.dialplan = Some((order.context.clone(), number.to_string())),
             What::Listen { target, mode } => {
-                let device = order.technology.device(target);
-                self.shared.listening.lock().insert(order.call, (device, *mode));
+                let wanted = Wanted { device: order.technology.device(target), mode: *mode };
+                self.shared.listeners.expect(order.call, wanted);
             }
         }
         // Before it leaves: its events may be faster than its answer.
@@ -138,6 +133,10 @@ impl AriWay {
         self.shared.tracker.lock().seek(order.call);
         let channels = ari.channels().await.map_err(|error| self.error(&error))?;
         let bridges = ari.bridges().await.map_err(|error| self.error(&error))?;
+        if let What::Listen { target, mode } = &order.what {
+            let wanted = Wanted { device: order.technology.device(target), mode: *mode };
+            self.shared.listeners.resume(&ari, order.call, wanted, &channels, &bridges);
+        }
         let mut own = self.shared.tracker.lock().known(order.call);
         own.extend([order.call.near_channel(), order.call.far_channel()]);
         add_those_beside(&mut own, &channels, &bridges);
@@ -160,37 +159,14 @@ impl AriWay {
         for input in inputs {
             self.shared.inboxes.put(order.call, input);
         }
-        if let What::Listen { target, mode } = &order.what {
-            self.listen_again(&ari, order.call, order.technology.device(target), *mode, &channels);
-        }
         Ok(true)
-    }
-
-    /// A monitoring of a former run: whose listener has not picked up yet, or did so while nobody was there to join it
-    /// to what it listens to.
-    fn listen_again(&self, ari: &Ari, call: CallId, device: String, mode: MonitorMode, channels: &[Channel]) {
-        let is_there = |id: &str| channels.iter().find(|channel| channel.id == id);
-        if is_there(&format!("{call}{SNOOP}")).is_some() {
-            self.shared.snooping.lock().insert(call);
-        } else if self.shared.snooping.lock().contains(&call) {
-            // It is being joined, or was and is ending.
-        } else if is_there(&call.near_channel()).is_some_and(|near| near.state == "Up") {
-            self.shared.clone().listen_to(ari.clone(), call, device, mode);
-        } else {
-            self.shared.listening.lock().insert(call, (device, mode));
-        }
     }
 
     pub async fn calls_of(&self, device: &str) -> Result<Vec<Busy>, HostError> {
         let ari = self.connected().await?;
         let channels = ari.channels().await.map_err(|error| self.error(&error))?;
         let bridges = ari.bridges().await.map_err(|error| self.error(&error))?;
-        let seats: Vec<_> = (channels.iter())
-            .map(|channel| {
-                let bridge = bridges.iter().find(|bridge| bridge.channels.contains(&channel.id));
-                Seat { channel: &channel.name, bridge: bridge.map(|bridge| bridge.id.as_str()) }
-            })
-            .collect();
+        let seats = seats(&channels, &bridges);
         let busy = |channel: &Channel| {
             let others = heard_by(&channel.name, &seats);
             let number_of = |name: &str| {
@@ -220,12 +196,7 @@ impl AriWay {
 
     pub fn forget(&self, call: CallId) {
         self.shared.tracker.lock().forget(call);
-        self.shared.listening.lock().remove(&call);
-        if self.shared.snooping.lock().contains(&call)
-            && let Ok(ari) = self.client()
-        {
-            self.shared.end_listening(&ari, call);
-        }
+        self.shared.listeners.forget(call);
     }
 
     /// The client, once its events connection is up: without it nobody would hear what became of an order.
@@ -295,6 +266,7 @@ impl Shared {
             match link {
                 Link::Up { .. } => {
                     self.down.send_replace(None);
+                    self.listeners.look_again();
                 }
                 Link::Down { reason } | Link::StillDown { reason } => {
                     for call in self.tracker.lock().lose_sight() {
@@ -302,7 +274,7 @@ impl Shared {
                     }
                     self.down.send_replace(Some(reason));
                 }
-                Link::Event(event, _) => self.clone().event(&ari, *event),
+                Link::Event(event, _) => self.event(&ari, *event),
                 Link::Degraded { what } => tracing::debug!(what, "an ARI connection is not whole"),
                 Link::Undecodable { why } => tracing::debug!(why, "an ARI event could not be read"),
                 Link::Restored => {}
@@ -310,24 +282,9 @@ impl Shared {
         }
     }
 
-    fn event(self: Arc<Self>, ari: &Ari, event: Event) {
-        match &event {
-            Event::StasisStart(start) => return self.entered(ari, &start.channel),
-            Event::StasisEnd(end) if end.channel.id.ends_with(SNOOP) => {
-                let call = end.channel.id.strip_suffix(SNOOP).and_then(|id| id.parse().ok());
-                if let Some(call) = call {
-                    self.end_listening(ari, call);
-                }
-                return;
-            }
-            // The listener has gone: its snooping channel would stay on the target's call.
-            Event::ChannelDestroyed(gone) => {
-                let call = gone.channel.id.parse::<CallId>().ok();
-                if let Some(call) = call.filter(|call| self.snooping.lock().contains(call)) {
-                    self.end_listening(ari, call);
-                }
-            }
-            _ => {}
+    fn event(&self, ari: &Ari, event: Event) {
+        if self.listeners.hear(ari, &event) {
+            return;
         }
         let Some(heard) = heard(event) else { return };
         let told = self.tracker.lock().hear(heard);
@@ -335,76 +292,6 @@ impl Shared {
         for input in inputs {
             self.inboxes.put(call, input);
         }
-    }
-
-    /// The listener picked up, or the snooping channel is there.
-    fn entered(self: Arc<Self>, ari: &Ari, channel: &Channel) {
-        let ari = ari.clone();
-        let id = channel.id.clone();
-        if let Some(call) = id.strip_suffix(SNOOP).and_then(|id| id.parse::<CallId>().ok()) {
-            tokio::spawn(async move {
-                let near = call.near_channel();
-                let joined = async {
-                    ari.create_bridge(&near).await?;
-                    ari.add_to_bridge(&near, &[&near, &id]).await
-                };
-                if let Err(error) = joined.await {
-                    tracing::warn!(%call, %error, "a listener could not be joined to what it listens to");
-                    let _ = ari.hangup(&near, HangupReason::Normal).await;
-                    let _ = ari.hangup(&id, HangupReason::Normal).await;
-                }
-            });
-            return;
-        }
-        let Ok(call) = id.parse::<CallId>() else { return };
-        let Some((device, mode)) = self.listening.lock().remove(&call) else { return };
-        self.listen_to(ari, call, device, mode);
-    }
-
-    /// Lets a listener who has picked up hear the target.
-    fn listen_to(self: Arc<Self>, ari: Ari, call: CallId, device: String, mode: MonitorMode) {
-        self.snooping.lock().insert(call);
-        tokio::spawn(async move {
-            let whisper = match mode {
-                MonitorMode::Spy => Whisper::Nobody,
-                MonitorMode::Whisper => Whisper::Target,
-                MonitorMode::Barge => Whisper::Both,
-            };
-            let snooping = async {
-                let channels = ari.channels().await?;
-                let target = channels.iter().find(|channel| is_of(channel, &device) && channel.state == "Up");
-                match target {
-                    Some(target) => {
-                        ari.snoop(&target.id, &format!("{call}{SNOOP}"), whisper).await.map(|()| true)
-                    }
-                    None => Ok(false),
-                }
-            };
-            match snooping.await {
-                Ok(true) => {}
-                Ok(false) => {
-                    tracing::info!(%call, device, "there is nothing to listen to any more");
-                    let _ = ari.hangup(&call.near_channel(), HangupReason::Normal).await;
-                }
-                Err(error) => {
-                    tracing::warn!(%call, device, %error, "the target's channel can't be listened to");
-                    let _ = ari.hangup(&call.near_channel(), HangupReason::Normal).await;
-                }
-            }
-        });
-    }
-
-    /// What was listened to is over, or the listener has gone.
-    fn end_listening(&self, ari: &Ari, call: CallId) {
-        self.snooping.lock().remove(&call);
-        let ari = ari.clone();
-        tokio::spawn(async move {
-            let near = call.near_channel();
-            // Whichever is left.
-            let _ = ari.hangup(&near, HangupReason::Normal).await;
-            let _ = ari.hangup(&format!("{call}{SNOOP}"), HangupReason::Normal).await;
-            let _ = ari.destroy_bridge(&near).await;
-        });
     }
 }
 
@@ -430,17 +317,13 @@ fn add_those_beside(own: &mut Vec<String>, channels: &[Channel], bridges: &[Brid
         let halves = channels.iter().filter(|other| local.is_some() && pair(&other.name) == local);
         let found = beside.chain(halves.map(|half| &half.id));
         let new: Vec<String> =
-            found.filter(|id| !own.contains(id) && !id.ends_with(SNOOP)).cloned().collect();
+            found.filter(|id| !own.contains(id) && snooped_by(id).is_none()).cloned().collect();
         own.extend(new);
     }
 }
 
 fn reference(channel: &Channel) -> ChannelRef {
     ChannelRef { id: channel.id.clone(), name: channel.name.clone() }
-}
-
-fn is_of(channel: &Channel, device: &str) -> bool {
-    channel.name.rsplit_once('-').is_some_and(|(of, _)| of.eq_ignore_ascii_case(device))
 }
 
 /// What an event tells of a channel.

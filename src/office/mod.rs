@@ -1,7 +1,7 @@
 //! The offices' calls: click-to-call and monitoring at the enterprises' own Asterisks.
 //!
 //! `engine` runs a machine for each call and carries out its wishes; `hosts` knows each host and the ways that
-//! lead to it; `ssh`, `ami` and `ari` are those ways, each turning what its wire tells into sights. Who may ask is
+//! lead to it; `ssh`, `ami` and `ari` (with `snoop`) are those ways, each turning what its wire tells into sights. Who may ask is
 //! the directory's matter (`enterprises`), what a call means that of `call::office`. HTTP is not known here.
 
 mod ami;
@@ -13,6 +13,7 @@ mod hosts;
 mod inbox;
 mod order;
 mod settings;
+mod snoop;
 mod ssh;
 #[cfg(test)]
 mod verdicts;

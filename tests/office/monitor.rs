@@ -88,10 +88,12 @@ async fn who_hears_whom(way: Way) {
 }
 
 /// Nothing of a monitoring is left on the target's call.
-async fn until_nobody_snoops(lab: &Lab, target: &Desk, id: &str) {
+pub async fn until_nobody_snoops(lab: &Lab, target: &Desk, id: &str) {
     until("no channel snoops", SOON, async || {
-        let shown = lab.run("cli", &[target.office, "core show channels concise"]).await;
-        if shown.contains(&format!("!{id};snoop")) { Err(shown) } else { Ok(()) }
+        let channels = lab.run("cli", &[target.office, "core show channels concise"]).await;
+        let bridges = lab.run("cli", &[target.office, "bridge show all"]).await;
+        let is_left = channels.contains(&format!("!{id};snoop")) || bridges.contains(id);
+        if is_left { Err(channels + &bridges) } else { Ok(()) }
     })
     .await;
 }
@@ -138,23 +140,48 @@ async fn a_target_that_is_not_in_a_call(way: Way) {
     );
 
     let id = client.monitor("09", &target.name, &listener.name, &[]).await.call_id();
-    until("the listener is called", SOON, async || {
-        let arrivals = listener.arrivals().await - before;
-        if arrivals == 1 { Ok(()) } else { Err(arrivals) }
-    })
-    .await;
-    // By ARI it is over as soon as it is picked up: there is nothing to listen to.
-    client.hang_up(&id).await;
-    listener.until_free().await;
-    client.until_ended(&id).await;
-
+    listener.until_connected().await;
+    assert_eq!(listener.arrivals().await, before + 1);
+    // It waits for the target's call.
     target.does("answer").await;
+    let talk = client.place_answered(&target.name, &number).await;
+    until_all_hear(&[(&listener, &[target.tone(), EXTERNAL_TONE])]).await;
+    assert_ended(&client, &id, &listener).await;
+    client.hang_up(&talk.id()).await;
+    target.until_free().await;
+
     let talk = client.place_answered(&target.name, &number).await;
     order["wait"] = "answered".into();
     let id = client.post("/api/monitor", order).await.call_id();
     listener.until_connected().await;
     assert_ended(&client, &id, &listener).await;
     client.hang_up(&talk.id()).await;
+    target.until_free().await;
+}
+
+/// The listener stays, and hears whom the target talks to next; the call it heard first ends by itself.
+async fn the_next_call(way: Way) {
+    let ([target, listener], _bot, client) = ready(way).await;
+    let lab = Lab::shared().await;
+    let (first, second) = (target.number("0200"), target.number("0200"));
+    let talk = client.place_answered(&target.name, &first).await;
+    let id = client.monitor("01", &target.name, &listener.name, &[("wait", "answered")]).await.call_id();
+    let tones = [target.tone(), listener.tone()];
+    listener.until_connected().await;
+    assert_heard([&target, &first], tones, &listener, "whisper").await;
+    first.hang_up().await;
+    client.until_ended(&talk.id()).await;
+    target.until_free().await;
+
+    // One that the phone dials by itself.
+    target.dials(&second).await;
+    second.until_connected().await;
+    assert_heard([&target, &second], tones, &listener, "whisper").await;
+    assert_eq!(client.call(&id).await.status(), "answered");
+    assert_ended(&client, &id, &listener).await;
+    until_nobody_snoops(&lab, &target, &id).await;
+    until_all_hear(&[(&target, &[EXTERNAL_TONE])]).await;
+    second.hang_up().await;
     target.until_free().await;
 }
 
@@ -247,6 +274,6 @@ async fn how_it_ends(way: Way) {
     target.until_free().await;
 }
 
-by_each_way!(who_hears_whom, a_target_that_is_not_in_a_call, how_it_ends);
+by_each_way!(who_hears_whom, a_target_that_is_not_in_a_call, the_next_call, how_it_ends);
 // The order by a process is that by the socket.
 by_each_way!(an_extension_whose_number_begins_alike: by_the_socket Socket, by_ami Ami, by_ari Ari);

@@ -1,10 +1,13 @@
 //! The bot is killed in the middle of calls: the next start finds them at the host, dials none of them again, and
 //! each ends as it really did.
 
-use crate::support::{
-    Bot, Client, Lab, Way, by_each_way,
-    desk::{EXTERNAL_TONE, until_all_hear},
-    end,
+use crate::{
+    monitor::until_nobody_snoops,
+    support::{
+        Bot, Client, Lab, Way, by_each_way,
+        desk::{EXTERNAL_TONE, until_all_hear},
+        end,
+    },
 };
 
 async fn assert_end(client: &Client, id: &str, expected: &str) {
@@ -104,4 +107,46 @@ async fn killed_before_the_listener_picked_up(way: Way) {
     target.until_free().await;
 }
 
-by_each_way!(killed_in_the_middle, killed_before_the_number_was_dialed, killed_before_the_listener_picked_up);
+/// Two listen when the bot is killed: one puts its phone down, the other one hears the target's next call.
+async fn killed_while_somebody_listens(way: Way) {
+    let lab = Lab::shared().await;
+    let [target, leaves, stays] = lab.three_desks().await;
+    let mut bot = Bot::start(&lab, target.office, way, &[]).await;
+    let client = bot.client(target.office);
+    let (first, second) = (target.number("0200"), target.number("0200"));
+    let talk = client.place_answered(&target.name, &first).await;
+    let mut spies = Vec::new();
+    for listener in [&leaves, &stays] {
+        let order = client.monitor("09", &target.name, &listener.name, &[("wait", "answered")]).await;
+        listener.until_connected().await;
+        spies.push(order.call_id());
+    }
+    until_all_hear(&[(&leaves, &[target.tone(), EXTERNAL_TONE]), (&stays, &[target.tone(), EXTERNAL_TONE])])
+        .await;
+    bot.kill();
+    leaves.hang_up().await;
+    first.hang_up().await;
+    target.until_free().await;
+    target.dials(&second).await;
+    second.until_connected().await;
+    bot.launch();
+    bot.until_live().await;
+    until_all_hear(&[(&stays, &[target.tone(), EXTERNAL_TONE])]).await;
+    assert_end(&client, &spies[0], "completed hung_up unknown answered").await;
+    assert_eq!(client.call(&spies[1]).await.status(), "answered");
+    until_nobody_snoops(&lab, &target, &spies[0]).await;
+    client.until_ended(&talk.id()).await;
+    client.hang_up(&spies[1]).await;
+    assert_end(&client, &spies[1], "completed hung_up api answered").await;
+    stays.until_free().await;
+    until_nobody_snoops(&lab, &target, &spies[1]).await;
+    second.hang_up().await;
+    target.until_free().await;
+}
+
+by_each_way!(
+    killed_in_the_middle,
+    killed_before_the_number_was_dialed,
+    killed_before_the_listener_picked_up,
+    killed_while_somebody_listens
+);

@@ -15,6 +15,7 @@ pub enum Event {
     StasisStart(StasisStart),
     StasisEnd(ChannelEvent),
     ChannelStateChange(ChannelEvent),
+    ChannelEnteredBridge(ChannelEvent),
     ChannelHangupRequest(ChannelHangupRequest),
     ChannelDestroyed(ChannelDestroyed),
     ChannelDtmfReceived(ChannelDtmfReceived),
@@ -43,7 +44,7 @@ pub struct StasisStart {
     pub channel: Channel,
 }
 
-/// StasisEnd and ChannelStateChange: a channel as it is now.
+/// StasisEnd, ChannelStateChange, ChannelEnteredBridge: a channel as it is now.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ChannelEvent {
     #[serde(default)]
@@ -198,6 +199,7 @@ impl Event {
             Self::StasisStart(_) => "StasisStart",
             Self::StasisEnd(_) => "StasisEnd",
             Self::ChannelStateChange(_) => "ChannelStateChange",
+            Self::ChannelEnteredBridge(_) => "ChannelEnteredBridge",
             Self::ChannelHangupRequest(_) => "ChannelHangupRequest",
             Self::ChannelDestroyed(_) => "ChannelDestroyed",
             Self::ChannelDtmfReceived(_) => "ChannelDtmfReceived",
@@ -284,6 +286,7 @@ fn typed<'de, D: Deserializer<'de>>(kind: &str, json: D) -> Result<Frame, D::Err
         "StasisStart" => Event::StasisStart(Deserialize::deserialize(json)?),
         "StasisEnd" => Event::StasisEnd(Deserialize::deserialize(json)?),
         "ChannelStateChange" => Event::ChannelStateChange(Deserialize::deserialize(json)?),
+        "ChannelEnteredBridge" => Event::ChannelEnteredBridge(Deserialize::deserialize(json)?),
         "ChannelHangupRequest" => Event::ChannelHangupRequest(Deserialize::deserialize(json)?),
         "ChannelDestroyed" => Event::ChannelDestroyed(Deserialize::deserialize(json)?),
         "ChannelDtmfReceived" => Event::ChannelDtmfReceived(Deserialize::deserialize(json)?),

@@ -110,6 +110,13 @@ impl Lab {
         self.first_free(&all_desks().chunks(2).collect::<Vec<_>>()).await
     }
 
+    /// Three phones of one office.
+    pub async fn three_desks(&self) -> [Desk; 3] {
+        let of = |three: [&'static str; 3]| OFFICES.map(|office| three.map(|extension| (office, extension)));
+        let groups = [of(["152", "153", "154"]), of(["155", "150", "151"])].concat();
+        self.first_free(&groups.iter().map(|group| group.as_slice()).collect::<Vec<_>>()).await
+    }
+
     /// These very phones of an office.
     pub async fn desks<const N: usize>(
         &self,
