@@ -99,6 +99,20 @@ async fn an_enterprise_lives_in_a_file_from_its_beginning_to_its_end() {
     assert!(said.code == 1 && said.err.contains("there is an enterprise `0367` already"), "{}", said.err);
 }
 
+/// Clients that have a secret already keep it, however short it is; who adds it is warned.
+#[test]
+fn a_short_secret_is_warned_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = sqlite(folder.path());
+    for (number, secret, warned) in [("0367", "hunter2", 1), ("0368", "0123456789abcdef", 0)] {
+        let added = run(&database, secret, &["add", number, "june", "10.88.10.19", "--secret-file", "-"]);
+        assert_eq!((added.code, &*added.out), (0, ""), "{}", added.err);
+        let said = "its secret has fewer than 16 characters and can be guessed: see rotate-secret";
+        assert_eq!(added.err.matches(said).count(), warned, "{}", added.err);
+        assert!(!added.err.contains(secret), "{}", added.err);
+    }
+}
+
 #[test]
 fn settings_are_kept_and_passwords_not_shown() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
 
 use crate::support::{Bot, Client, Desk, Lab, SOON, Way, end, until};
 
@@ -180,6 +183,38 @@ async fn live_status_by_websocket_tells_each_its_own() {
     let refused = connect_async(url.into_client_request().expect("a URL")).await.expect_err("it is refused");
     assert!(refused.to_string().contains("401"), "{refused}");
     assert_eq!(one.get("/api/ws").await.status, 426);
+    second.until_free().await;
+    first.until_free().await;
+}
+
+/// It is a stream to the client: who sends more than a few words is sent away, and nobody else.
+#[tokio::test]
+async fn a_client_that_floods_its_live_status_is_closed() {
+    let ([first, second], bot, [one, two]) = two().await;
+    let mut others = live(&bot, &two).await;
+    others(SOON).await.expect("the first message");
+    let url = format!("{}/api/ws?clientId={}", bot.url.replace("http", "ws"), one.secret);
+    for length in [4096, 4097] {
+        let (mut socket, _) = connect_async(&url).await.expect("a WebSocket");
+        socket.next().await.expect("the first message").expect("a message");
+        socket.send("x".repeat(length).into()).await.expect("it is taken");
+        socket.send(Message::Ping("?".into())).await.expect("it is taken");
+        let is_answered = timeout(SOON, async {
+            loop {
+                match socket.next().await {
+                    Some(Ok(Message::Pong(_))) => return true,
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return false,
+                    // The bot asks too whether we are there.
+                    Some(Ok(_)) => {}
+                }
+            }
+        });
+        assert_eq!(is_answered.await.expect("an answer, or the end"), length == 4096, "{length}");
+    }
+    let number = second.number("0200");
+    let call = two.place_answered(&second.name, &number).await.id();
+    assert_eq!(others(SOON).await.expect("a message")["call_id"], json!(call));
+    two.hang_up(&call).await;
     second.until_free().await;
     first.until_free().await;
 }

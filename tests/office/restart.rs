@@ -1,12 +1,14 @@
 //! The bot is killed in the middle of calls: the next start finds them at the host, dials none of them again, and
 //! each ends as it really did.
 
+use std::time::Duration;
+
 use crate::{
     monitor::until_nobody_snoops,
     support::{
-        Bot, Client, Lab, Way, by_each_way,
+        Bot, Client, Lab, SOON, Way, by_each_way,
         desk::{EXTERNAL_TONE, until_all_hear},
-        end,
+        end, until,
     },
 };
 
@@ -142,6 +144,47 @@ async fn killed_while_somebody_listens(way: Way) {
     until_nobody_snoops(&lab, &target, &spies[1]).await;
     second.hang_up().await;
     target.until_free().await;
+}
+
+/// The enterprise has another host when the bot is there again: that one knows nothing of the call, and is not asked.
+#[tokio::test]
+async fn the_enterprise_moved_while_the_bot_was_away() {
+    let lab = Lab::shared().await;
+    let desk = lab.desk().await;
+    let mut bot = Bot::stopped(&lab, desk.office, Way::Socket, &[]);
+    let secret = "4".repeat(32);
+    let host = lab.office(desk.office, "IP");
+    bot.has_enterprises(&[&["0400", "mover", host, "--secret-file", "secret"]], &[("secret", &secret)]);
+    bot.launch();
+    bot.until_live().await;
+    let client = bot.client_with(&secret);
+    let number = desk.number("0200");
+    let call = client.place_answered(&desk.name, &number).await.id();
+    bot.kill();
+    let elsewhere = lab.office(if desk.office == "june" { "july" } else { "june" }, "IP");
+    bot.changes_enterprise("0400", &["--ip", elsewhere]);
+    bot.launch();
+    bot.until_live().await;
+
+    until("it is told", SOON, async || {
+        let story = client.story(&call).await;
+        let why = format!("enterprise 0400 is at {elsewhere} now, and this call is at {host}");
+        if story.contains(&why) { Ok(()) } else { Err(story) }
+    })
+    .await;
+    assert_eq!(client.call(&call).await.status(), "answered");
+    number.until_connected().await;
+    // It is where it was.
+    bot.changes_enterprise("0400", &["--ip", host]);
+    until("it is found", Duration::from_secs(30), async || {
+        let answer = client.hang_up(&call).await;
+        let states = number.states().await;
+        if states.is_empty() { Ok(()) } else { Err(answer.text) }
+    })
+    .await;
+    assert_end(&client, &call, "completed hung_up api answered").await;
+    assert_eq!(number.arrivals().await, 1);
+    desk.until_free().await;
 }
 
 by_each_way!(

@@ -96,12 +96,21 @@ impl Bot {
             fs::write(self.file(name), text).expect("a file");
         }
         for row in rows {
-            let mut command = self.program();
-            let added =
-                command.current_dir(self.folder.path()).args(["enterprise", "add"]).args(*row).output();
-            let added = added.expect("the program can be run");
-            assert!(added.status.success(), "{row:?}: {}", String::from_utf8_lossy(&added.stderr));
+            self.orders("add", row);
         }
+    }
+
+    /// `enterprise change` with these arguments.
+    pub fn changes_enterprise(&self, number: &str, arguments: &[&str]) {
+        self.orders("change", &[&[number], arguments].concat());
+    }
+
+    fn orders(&self, order: &str, arguments: &[&str]) {
+        let mut command = self.program();
+        let done =
+            command.current_dir(self.folder.path()).args(["enterprise", order]).args(arguments).output();
+        let done = done.expect("the program can be run");
+        assert!(done.status.success(), "{order} {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
     /// A client of an enterprise of the lab's.
