@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api::{self, AppState},
-    config::{self, Config},
-    enterprises::{Directory, DirectoryConfig, DirectoryState},
+    config::Config,
+    enterprises::{Directory, DirectoryState},
     metrics::Metrics,
     office::{self, OfficeHandle, Parts},
     store::Store,
@@ -30,7 +30,7 @@ impl Office {
         let listener = TcpListener::bind(office.listen)
             .await
             .with_context(|| format!("can't listen on {} (office.listen)", office.listen))?;
-        let directory = Directory::open(directory_config(office)).await?;
+        let directory = Directory::open(office::directory_config(office)).await?;
         let stop = CancellationToken::new();
         tokio::spawn(watch_database(directory.clone(), metrics.clone(), stop.clone()));
         let parts = Parts {
@@ -58,15 +58,6 @@ impl Office {
         });
         (state, Some(task))
     }
-}
-
-/// Where the enterprises are, as the configuration has it.
-pub(super) fn directory_config(office: &config::Office) -> DirectoryConfig {
-    let mut directory = DirectoryConfig::new(office.database.clone());
-    directory.password.clone_from(&office.database_password);
-    directory.life = office.cache_life;
-    directory.grace = office.cache_grace;
-    directory
 }
 
 /// Whether the database answers, for the metrics; the directory itself tells of it in the log.

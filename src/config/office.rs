@@ -47,6 +47,15 @@ pub struct Office {
     pub ari_app: String,
 }
 
+impl Office {
+    /// What no output may hold.
+    pub fn passwords(&self) -> impl Iterator<Item = &Secret> {
+        [&self.database_password, &self.ssh_password, &self.ami_password, &self.ari_password]
+            .into_iter()
+            .flatten()
+    }
+}
+
 /// Reads the section whole, so that what is wrong in it is told also while there is no database.
 pub(super) fn office(r: &mut Reader<'_>) -> Option<Office> {
     let expected = "postgres://user@host/database, or an SQLite file as in \

@@ -21,7 +21,10 @@ pub use console::Console;
 pub use finding::{Finding, Level, Text};
 pub use render::{is_sound, json, lines};
 
-use crate::{config::Config, secret::Secret};
+use crate::{
+    config::{self, Config},
+    secret::Secret,
+};
 use finding::say;
 use patient::Patient;
 
@@ -62,9 +65,10 @@ pub async fn examine(inputs: Inputs) -> Examination {
         return Examination { findings, secrets: inputs.api_key.into_iter().collect() };
     };
     // A password that everybody knows is no secret, and to hide it would blacken ordinary words.
-    let password = Some(&loaded.config.ari.password)
+    let passwords = std::iter::once(&loaded.config.ari.password)
+        .chain(loaded.config.office.iter().flat_map(config::Office::passwords))
         .filter(|password| !checks::passwords::is_known(password.expose(), ""));
-    let secrets = password.cloned().into_iter().chain(inputs.api_key.clone()).collect();
+    let secrets = passwords.cloned().chain(inputs.api_key.clone()).collect();
 
     let call = inputs.call.clone();
     let mut patient = Patient::new(loaded.config, inputs).await;
@@ -79,21 +83,54 @@ pub async fn examine(inputs: Inputs) -> Examination {
             ),
         )
     }));
-    let ari = checks::ari::check(&mut patient).await;
+    findings.extend(match patient.has_asterisk() {
+        true => of_own_calls(&mut patient, call.as_deref()).await,
+        false => of_no_own_calls(&patient, call.is_some()).await,
+    });
+    findings.extend(checks::offices::check(&patient).await);
+    Examination { findings, secrets }
+}
+
+/// All that the bot's own calls need.
+async fn of_own_calls(patient: &mut Patient, call: Option<&str>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let ari = checks::ari::check(patient).await;
     findings.extend(checks::clock::check(Utc::now(), ari.date).await);
     findings.extend(ari.findings);
-    findings.extend(checks::modules::check(&patient).await);
-    findings.extend(checks::app::check(&patient).await);
-    let (trunk, trunk_facts) = checks::endpoint::check(&patient).await;
+    findings.extend(checks::modules::check(patient).await);
+    findings.extend(checks::app::check(patient).await);
+    let (trunk, trunk_facts) = checks::endpoint::check(patient).await;
     findings.extend(trunk);
-    findings.extend(checks::registration::check(&patient, &trunk_facts).await);
-    findings.extend(checks::outgoing::check(&patient, &trunk_facts).await);
-    findings.extend(checks::exposure::check(&patient).await);
-    findings.extend(checks::passwords::check(&patient));
-    findings.extend(checks::rights::check(&patient));
-    findings.extend(checks::calls::check(&patient, &trunk_facts).await);
+    findings.extend(checks::registration::check(patient, &trunk_facts).await);
+    findings.extend(checks::outgoing::check(patient, &trunk_facts).await);
+    findings.extend(checks::exposure::check(patient).await);
+    findings.extend(checks::exposure::of_bot(patient));
+    findings.extend(checks::passwords::check(patient));
+    findings.extend(checks::rights::check(patient));
+    findings.extend(checks::calls::check(patient, &trunk_facts).await);
     if let Some(number) = call {
-        findings.push(checks::test_call::check(&patient, &trunk_facts, &number).await);
+        findings.push(checks::test_call::check(patient, &trunk_facts, number).await);
     }
-    Examination { findings, secrets }
+    findings
+}
+
+/// A bot for offices alone calls at their Asterisks only.
+async fn of_no_own_calls(patient: &Patient, test_call: bool) -> Vec<Finding> {
+    let mut findings = checks::clock::check(Utc::now(), None).await;
+    findings.push(checks::app::daemon(patient));
+    findings.extend(checks::exposure::of_bot(patient));
+    if test_call {
+        findings.push(Finding::fail(
+            checks::test_call::ID,
+            say!(
+                "this bot places the offices' calls only: it has no Asterisk of its own",
+                "этот бот звонит только для предприятий: своего Asterisk у него нет"
+            ),
+            say!(
+                "call from an enterprise's extension: GET /api/makecallexternal (docs/office.md)",
+                "позвоните с номера предприятия: GET /api/makecallexternal (docs/office.md)"
+            ),
+        ));
+    }
+    findings
 }

@@ -71,6 +71,11 @@ impl Patient {
         }
     }
 
+    /// A bot for offices alone has none of its own.
+    pub fn has_asterisk(&self) -> bool {
+        !self.config.ari.username.is_empty()
+    }
+
     /// An ARI resource, `endpoints/PJSIP/novofon`; `None` if ARI is closed to us or fails.
     pub async fn ask_ari(&self, path: &str) -> Option<Reply> {
         let ari = self.ari.as_ref().filter(|_| self.ari_is_open)?;

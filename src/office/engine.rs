@@ -18,6 +18,7 @@ use super::{
     order::Order,
 };
 use crate::{
+    asterisk::ssh::KnownHosts,
     call::{
         CallId, CallRecord, CallRequest, DialString, EndedBy, Extension, Moment, OfficeCall, OfficeKind,
         Reason,
@@ -97,7 +98,8 @@ type Reply = oneshot::Sender<Result<CallId, PlaceError>>;
 pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle, StoreError> {
     let Parts { config, directory, store, metrics, mask_numbers } = parts;
     let inboxes = Inboxes::default();
-    let hosts = Hosts::new(config, inboxes.clone(), stop.clone());
+    let known_hosts = KnownHosts::new(&config.ssh_known_hosts);
+    let hosts = Hosts::new(config, known_hosts, inboxes.clone(), stop.clone());
     let open = store.open_calls().await?;
     let inner =
         Inner { directory, store, metrics, mask_numbers, hosts, inboxes, started: Instant::now(), stop };

@@ -5,7 +5,6 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -44,8 +43,8 @@ pub struct Probe {
 }
 
 /// Tries every way that is set up to an enterprise's host, with connections of its own.
-pub async fn probe(config: config::Office, enterprise: &Enterprise) -> Vec<Probe> {
-    let hosts = Hosts::new(config, Inboxes::default(), CancellationToken::new());
+pub async fn probe(config: config::Office, enterprise: &Enterprise, known_hosts: KnownHosts) -> Vec<Probe> {
+    let hosts = Hosts::new(config, known_hosts, Inboxes::default(), CancellationToken::new());
     hosts.of(enterprise).probe().await
 }
 
@@ -61,9 +60,13 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    pub fn new(config: config::Office, inboxes: Inboxes, stop: CancellationToken) -> Self {
-        let file: PathBuf = config.ssh_known_hosts.clone();
-        let known_hosts = Arc::new(KnownHosts::new(file));
+    pub fn new(
+        config: config::Office,
+        known_hosts: KnownHosts,
+        inboxes: Inboxes,
+        stop: CancellationToken,
+    ) -> Self {
+        let known_hosts = Arc::new(known_hosts);
         Hosts { config, known_hosts, inboxes, stop, hosts: Mutex::default(), of_calls: Mutex::default() }
     }
 

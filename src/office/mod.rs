@@ -22,5 +22,5 @@ mod way;
 pub use engine::{OfficeHandle, OfficeRequest, Parts, PlaceError, start};
 pub use error::{HostError, HostErrorKind};
 pub use hosts::{Host, Probe, probe};
-pub use settings::HostSettings;
+pub use settings::{HostSettings, directory_config};
 pub use way::Busy;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use crate::{
     call::{Technology, WayChoice},
     config,
-    enterprises::Enterprise,
+    enterprises::{DirectoryConfig, Enterprise},
     secret::Secret,
 };
 
@@ -78,6 +78,15 @@ impl HostSettings {
             ari_app: config.ari_app.clone(),
         }
     }
+}
+
+/// How the enterprises' database is reached, and how long its answers are believed.
+pub fn directory_config(office: &config::Office) -> DirectoryConfig {
+    let mut directory = DirectoryConfig::new(office.database.clone());
+    directory.password.clone_from(&office.database_password);
+    directory.life = office.cache_life;
+    directory.grace = office.cache_grace;
+    directory
 }
 
 /// To connect, with everything that belongs to it (the seed's ten seconds).

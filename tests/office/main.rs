@@ -5,6 +5,7 @@
 //! tests.
 
 mod connect;
+mod doctor;
 mod limits;
 mod monitor;
 mod nginx;

@@ -10,10 +10,11 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::super::{ConfigArgs, office::directory_config};
+use super::super::ConfigArgs;
 use crate::{
     config::{self, Config, environment},
     enterprises::{Directory, DirectoryConfig},
+    office::directory_config,
     secret::Secret,
 };
 

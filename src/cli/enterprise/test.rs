@@ -9,7 +9,7 @@ use super::{
     },
     OneArgs,
 };
-use crate::{call::WayChoice, lang::Lang, office};
+use crate::{asterisk::ssh::KnownHosts, call::WayChoice, lang::Lang, office};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -25,7 +25,8 @@ pub(super) async fn run(OneArgs { number, database }: OneArgs, text: Text) -> an
         anyhow::bail!("there is no enterprise `{number}`; see `novofon-bot enterprise list`");
     };
     let choice = office::HostSettings::of(&config, &enterprise).way;
-    let probes = office::probe(config, &enterprise).await;
+    let known_hosts = KnownHosts::new(&config.ssh_known_hosts);
+    let probes = office::probe(config, &enterprise, known_hosts).await;
     if probes.is_empty() {
         note(&match (text.0, choice) {
             (Lang::En, WayChoice::Auto) => format!(

@@ -19,7 +19,7 @@ pub async fn check(patient: &Patient) -> Vec<Finding> {
     vec![daemon(patient), app(patient).await]
 }
 
-fn daemon(patient: &Patient) -> Finding {
+pub fn daemon(patient: &Patient) -> Finding {
     let listen = patient.config.http.listen;
     match &patient.daemon_state {
         State::Ready => {

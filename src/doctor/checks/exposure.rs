@@ -14,11 +14,17 @@ use crate::doctor::{
 const ARI: &str = "exposure_ari";
 const AMI: &str = "exposure_ami";
 const API: &str = "exposure_api";
+const OFFICE: &str = "exposure_office";
 
 const AMI_PORT: u16 = 5038;
 
 pub async fn check(patient: &Patient) -> Vec<Finding> {
-    vec![ari(patient).await, ami(patient).await, api(patient)]
+    vec![ari(patient).await, ami(patient).await]
+}
+
+/// Who can reach the bot itself.
+pub fn of_bot(patient: &Patient) -> Vec<Finding> {
+    std::iter::once(api(patient)).chain(office(patient)).collect()
 }
 
 /// All listeners of this machine's network; `None` where the kernel does not tell.
@@ -181,10 +187,16 @@ fn api(patient: &Patient) -> Finding {
         ),
         (false, true) => Finding::warn(
             API,
-            say!(
-                "the API needs no key: every user and program of this machine can place calls",
-                "API без ключей: звонить может любой пользователь и любая программа этой машины"
-            ),
+            match patient.has_asterisk() {
+                true => say!(
+                    "the API needs no key: every user and program of this machine can place calls",
+                    "API без ключей: звонить может любой пользователь и любая программа этой машины"
+                ),
+                false => say!(
+                    "the API needs no key: every user and program of this machine can see all calls and end them",
+                    "API без ключей: видеть и завершать звонки может любой пользователь и любая программа этой машины"
+                ),
+            },
             say!(
                 "set http.api_keys unless the machine is all yours",
                 "задайте http.api_keys, если машина не только ваша"
@@ -195,6 +207,27 @@ fn api(patient: &Patient) -> Finding {
             say!("the API listens on {listen} and asks for a key", "API слушает {listen} и требует ключ"),
         ),
     }
+}
+
+fn office(patient: &Patient) -> Option<Finding> {
+    let listen = patient.config.office.as_ref()?.listen;
+    Some(match is_exposed(listen.ip()) {
+        true => Finding::warn(
+            OFFICE,
+            say!(
+                "the office API listens on {listen}: secrets and numbers cross the network in clear text",
+                "API предприятий слушает {listen}: ключи и номера идут по сети открытым текстом"
+            ),
+            say!(
+                "listen on loopback behind nginx with TLS (asterisk-config/nginx-office.conf)",
+                "слушайте loopback за nginx с TLS (asterisk-config/nginx-office.conf)"
+            ),
+        ),
+        false => Finding::ok(
+            OFFICE,
+            say!("the office API listens on {listen} only", "API предприятий слушает только {listen}"),
+        ),
+    })
 }
 
 #[cfg(test)]

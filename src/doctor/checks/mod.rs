@@ -8,6 +8,7 @@ pub mod config;
 pub mod endpoint;
 pub mod exposure;
 pub mod modules;
+pub mod offices;
 pub mod outgoing;
 pub mod passwords;
 pub mod registration;

@@ -42,7 +42,7 @@ const KNOWN: [&str; 26] = [
 pub fn check(patient: &Patient) -> Vec<Finding> {
     let mut weak = Vec::new();
     let ari = &patient.config.ari;
-    if is_known(ari.password.expose(), &ari.username) {
+    if patient.has_asterisk() && is_known(ari.password.expose(), &ari.username) {
         weak.push(format!("ari.password ([{}])", ari.username));
     }
     if let Some(conf) = patient.conf("ari.conf") {

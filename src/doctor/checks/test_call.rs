@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-const ID: &str = "test_call";
+pub const ID: &str = "test_call";
 
 /// Seconds of ringing and of talk.
 const RING: u64 = 45;

@@ -1,0 +1,140 @@
+//! The enterprises of the office API: their database, and the ways to each one's Asterisk.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+
+use crate::{
+    asterisk::ssh::KnownHosts,
+    config::Office,
+    doctor::{
+        finding::{Finding, say},
+        patient::Patient,
+    },
+    enterprises::{Directory, Enterprise},
+    office::{Probe, directory_config, probe},
+};
+
+const DATABASE: &str = "office_database";
+const HOSTS: &str = "office_hosts";
+
+/// So many hosts are tried at once.
+const AT_ONCE: usize = 8;
+/// More lines than this nobody reads.
+const SHOWN: usize = 20;
+
+pub async fn check(patient: &Patient) -> Vec<Finding> {
+    let Some(office) = &patient.config.office else { return Vec::new() };
+    let list = async { Directory::for_orders(directory_config(office))?.list().await };
+    let listed = match list.await {
+        Ok(listed) => listed,
+        Err(error) => {
+            let text = error.to_string();
+            return vec![Finding::fail(
+                DATABASE,
+                say!("{text}", "{text}"),
+                say!(
+                    "correct `office.database` and its password, or start the database; `novofon-bot enterprise add` makes the table",
+                    "исправьте `office.database` и пароль или запустите базу; таблицу создаёт `novofon-bot enterprise add`"
+                ),
+            )];
+        }
+    };
+    let active: Vec<_> = listed.iter().filter(|one| one.active).collect();
+    let (all, disabled) = (active.len(), listed.len() - active.len());
+    let mut findings = vec![match all {
+        0 => Finding::warn(
+            DATABASE,
+            say!("no active enterprise is in it", "в ней нет активных предприятий"),
+            say!("novofon-bot enterprise add NUMBER NAME IP", "novofon-bot enterprise add НОМЕР ИМЯ IP"),
+        ),
+        _ => Finding::ok(
+            DATABASE,
+            say!("enterprises: {all}, disabled: {disabled}", "предприятий: {all}, выключено: {disabled}"),
+        ),
+    }];
+    let unfit = active.iter().filter_map(|one| one.enterprise.as_ref().err());
+    findings.extend(unfit.take(SHOWN).map(|error| {
+        let text = error.to_string();
+        Finding::fail(
+            DATABASE,
+            say!("{text}", "{text}"),
+            say!("see `novofon-bot enterprise list`", "см. `novofon-bot enterprise list`"),
+        )
+    }));
+    let fit = active.iter().filter_map(|one| one.enterprise.as_ref().ok().cloned());
+    findings.extend(hosts(office, fit.collect()).await);
+    findings
+}
+
+async fn hosts(office: &Office, enterprises: Vec<Arc<Enterprise>>) -> Vec<Finding> {
+    let all = enterprises.len();
+    let probed = stream::iter(enterprises).map(async |enterprise| {
+        let known_hosts = KnownHosts::only_read(&office.ssh_known_hosts);
+        let probes = probe(office.clone(), &enterprise, known_hosts).await;
+        judge(&enterprise, &probes)
+    });
+    let judged: Vec<Option<Finding>> = probed.buffered(AT_ONCE).collect().await;
+    let mut findings: Vec<Finding> = judged.into_iter().flatten().collect();
+    let wrong = findings.len();
+    if wrong < all {
+        let well = all - wrong;
+        findings.insert(
+            0,
+            Finding::ok(
+                HOSTS,
+                say!(
+                    "the Asterisks of {well} enterprises answer by all ways that are set up",
+                    "Asterisk предприятий ({well}) отвечает по всем настроенным путям"
+                ),
+            ),
+        );
+    }
+    if findings.len() > SHOWN {
+        let more = findings.len() - SHOWN;
+        findings.truncate(SHOWN);
+        findings.push(Finding::fail(
+            HOSTS,
+            say!("and {more} more", "и ещё {more}"),
+            say!("mend these first", "сначала исправьте эти"),
+        ));
+    }
+    findings
+}
+
+/// `None`: all is well.
+fn judge(enterprise: &Enterprise, probes: &[Probe]) -> Option<Finding> {
+    let (number, name, ip) = (&enterprise.number, &enterprise.name, &enterprise.ip);
+    let mend = || say!("novofon-bot enterprise test {number}", "novofon-bot enterprise test {number}");
+    if probes.is_empty() {
+        return Some(Finding::fail(
+            HOSTS,
+            say!(
+                "no way to {number} ({name}) at {ip} is set up",
+                "ни один путь к {number} ({name}) на {ip} не настроен"
+            ),
+            say!(
+                "give it an SSH password or key, or a user of its AMI or ARI (docs/office.md)",
+                "нужен пароль или ключ SSH либо пользователь AMI или ARI (docs/office.md)"
+            ),
+        ));
+    }
+    let failed: Vec<String> = probes
+        .iter()
+        .filter_map(|probe| Some(format!("{}: {}", probe.way, probe.result.as_ref().err()?.why)))
+        .collect();
+    let list = failed.join("; ");
+    match failed.len() {
+        0 => None,
+        failed if failed < probes.len() => Some(Finding::warn(
+            HOSTS,
+            say!("{number} ({name}) at {ip}: not by {list}", "{number} ({name}) на {ip}: не по {list}"),
+            mend(),
+        )),
+        _ => Some(Finding::fail(
+            HOSTS,
+            say!("{number} ({name}) at {ip}: {list}", "{number} ({name}) на {ip}: {list}"),
+            mend(),
+        )),
+    }
+}

@@ -1,0 +1,70 @@
+//! `novofon-bot doctor` of a bot for offices: it looks at their database and their hosts, and at no Asterisk that the
+//! bot does not have.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::support::{Bot, Lab, Way};
+
+/// The findings by their names, each with its level, what was seen and how to mend it; and the exit code.
+fn doctor(bot: &Bot, arguments: &[&str]) -> (BTreeMap<String, String>, Option<i32>) {
+    let output = bot.program().args(["doctor", "--json"]).args(arguments).output().expect("doctor runs");
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    let line = |check: &Value| {
+        let text = |name: &str| check[name].as_str().unwrap_or_default().to_owned();
+        (text("id"), format!("{} {} {}", text("level"), text("seen"), text("mend")).trim_end().to_owned())
+    };
+    (report["checks"].as_array().expect("checks").iter().map(line).collect(), output.status.code())
+}
+
+#[tokio::test]
+async fn offices_alone() {
+    let lab = Lab::shared().await;
+    let mut bot = Bot::stopped(&lab, "june", Way::Socket, &[]);
+    let secret = "5".repeat(32);
+    let host = lab.office("june", "IP");
+    bot.has_enterprises(&[&["0501", "one", host, "--secret-file", "secret"]], &[("secret", &secret)]);
+
+    let (found, code) = doctor(&bot, &[]);
+    let ids: Vec<&str> = found.keys().map(String::as_str).collect();
+    let expected = [
+        "clock",
+        "config",
+        "config_rights",
+        "daemon",
+        "exposure_api",
+        "exposure_office",
+        "office_database",
+        "office_hosts",
+        "store",
+        "store_space",
+    ];
+    assert_eq!((ids.as_slice(), code), (expected.as_slice(), Some(0)), "{found:#?}");
+    assert_eq!(found["office_database"], "ok enterprises: 1, disabled: 0");
+    assert!(found["office_hosts"].starts_with("ok the Asterisks of 1 enterprises answer"), "{found:#?}");
+    assert!(found["exposure_api"].contains("can see all calls"), "{found:#?}");
+    assert!(!bot.file("known_hosts").exists(), "it changes nothing");
+
+    let (found, code) = doctor(&bot, &["--call", "+375291110000"]);
+    assert!(found["test_call"].contains("has no Asterisk of its own") && code == Some(1), "{found:#?}");
+
+    // One way of two fails, then both; and what belongs to a password is not told.
+    bot.set("office.way", "auto");
+    bot.set("office.ami_password", "not-this-one");
+    let (found, code) = doctor(&bot, &[]);
+    let hosts = &found["office_hosts"];
+    assert!(hosts.starts_with(&format!("warn 0501 (one) at {host}: not by ami: ")), "{hosts}");
+    assert_eq!(code, Some(0), "{found:#?}");
+    bot.set("office.way", "ami");
+    let (found, code) = doctor(&bot, &[]);
+    let hosts = &found["office_hosts"];
+    assert!(hosts.starts_with(&format!("fail 0501 (one) at {host}: ami: ")), "{hosts}");
+    assert!(hosts.ends_with("novofon-bot enterprise test 0501") && !hosts.contains("not-this"), "{hosts}");
+    assert_eq!(code, Some(1), "{found:#?}");
+
+    bot.set("office.database", "sqlite:///nowhere/enterprises.db");
+    let (found, code) = doctor(&bot, &[]);
+    assert!(found["office_database"].starts_with("fail ") && code == Some(1), "{found:#?}");
+}
