@@ -5,8 +5,8 @@ use axum::{Router, http::header, routing};
 use utoipa::{
     PartialSchema,
     openapi::{
-        Components, Content, HeaderBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
-        ResponseBuilder, Type,
+        ArrayBuilder, Components, Content, HeaderBuilder, InfoBuilder, ObjectBuilder, OpenApi,
+        OpenApiBuilder, Ref, RefOr, ResponseBuilder, Type,
         path::{Operation, PathItem},
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
         tag::TagBuilder,
@@ -92,6 +92,59 @@ pub fn finish(document: &mut OpenApi) {
     );
 }
 
+/// Adds the office API's errors: those of the secret's guard, and of the host.
+pub fn finish_office(document: &mut OpenApi) {
+    const OF_HOSTS: [&str; 3] =
+        ["/api/makecallexternal", "/api/monitor", "/api/extensions/{extension}/calls"];
+    for (path, item) in &mut document.paths.paths {
+        if ["/health", "/api/status"].contains(&path.as_str()) {
+            continue;
+        }
+        for operation in operations_of(item) {
+            add(operation, "401", || {
+                told("`Invalid clientId`: nobody has it, or the enterprise is not active")
+            });
+            add(operation, "422", || {
+                let content = Content::new(Some(Ref::from_schema_name("HTTPValidationError")));
+                let response = ResponseBuilder::new().description("Parameters are missing or wrong");
+                response.content("application/json", content)
+            });
+            add(operation, "429", || told("Too many requests").header("Retry-After", retry_after()));
+            add(operation, "503", || {
+                told("The enterprises' database, or the store, is away").header("Retry-After", retry_after())
+            });
+            if OF_HOSTS.contains(&path.as_str()) {
+                add(operation, "403", || told("The extension does not belong to the enterprise"));
+                add(operation, "500", || {
+                    told("The host did not take it; `X-Call-Id` is the record of an order")
+                });
+            }
+            for status in ["404", "409"] {
+                if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(status) {
+                    let content = Content::new(Some(Ref::from_schema_name("Detail")));
+                    response.content.insert("application/json".to_owned(), content.into());
+                }
+            }
+        }
+    }
+    let schemas = &mut document.components.get_or_insert_with(Components::new).schemas;
+    let detail = ObjectBuilder::new().property("detail", text()).required("detail");
+    schemas.insert("Detail".to_owned(), detail.into());
+    let fault = ObjectBuilder::new()
+        .property("type", text())
+        .property("loc", ArrayBuilder::new().items(text()))
+        .property("msg", text())
+        .property("input", utoipa::openapi::schema::empty())
+        .property("ctx", ObjectBuilder::new())
+        .required("type")
+        .required("loc")
+        .required("msg");
+    schemas.insert("ValidationError".to_owned(), fault.into());
+    let faults = ArrayBuilder::new().items(Ref::from_schema_name("ValidationError"));
+    let all = ObjectBuilder::new().property("detail", faults).required("detail");
+    schemas.insert("HTTPValidationError".to_owned(), all.into());
+}
+
 pub fn to_json(document: &OpenApi) -> String {
     let mut json = serde_json::to_string_pretty(document).expect("a document can be written as JSON");
     json.push('\n');
@@ -107,9 +160,11 @@ pub fn routes<S: Clone + Send + Sync + 'static>(document: &OpenApi) -> Router<S>
 }
 
 fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
-    document.paths.paths.values_mut().flat_map(|item: &mut PathItem| {
-        [&mut item.get, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut)
-    })
+    document.paths.paths.values_mut().flat_map(operations_of)
+}
+
+fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut)
 }
 
 /// Adds an answer that the handler did not describe by itself.
@@ -121,6 +176,12 @@ fn add(operation: &mut Operation, status: &str, response: impl FnOnce() -> Respo
 fn problem(description: &str) -> ResponseBuilder {
     let content = Content::new(Some(Ref::from_schema_name("Problem")));
     ResponseBuilder::new().description(description).content(PROBLEM_JSON, content)
+}
+
+/// `{"detail": "..."}`
+fn told(description: &str) -> ResponseBuilder {
+    let content = Content::new(Some(Ref::from_schema_name("Detail")));
+    ResponseBuilder::new().description(description).content("application/json", content)
 }
 
 fn retry_after() -> utoipa::openapi::Header {

@@ -72,6 +72,19 @@ async fn calls_of_another_enterprise_are_as_good_as_none() {
     one.until_ended(&call).await;
     assert_eq!(listed(&one, "?status=answered").await, [""; 0]);
     assert_eq!(listed(&one, "?status=ringing,completed").await, [call.as_str()]);
+    // What is wrong with a question is told as with an order.
+    for (query, kind, told) in [
+        ("status=bogus", "value_error", "Value error, `bogus`"),
+        ("limit=0", "value_error", "Value error, "),
+        ("statuses=answered", "extra_forbidden", "Extra inputs are not permitted. "),
+    ] {
+        let answer = one.get(&format!("/api/calls?{query}")).await;
+        assert_eq!(answer.status, 422, "{}", answer.text);
+        let detail = &answer.json()["detail"][0];
+        let name = query.split('=').next();
+        assert_eq!((&detail["type"], &detail["loc"]), (&json!(kind), &json!(["query", name])), "{detail}");
+        assert!(detail["msg"].as_str().is_some_and(|msg| msg.starts_with(told)), "{detail}");
+    }
     assert_eq!(two.call(&other).await.status(), "answered");
     // Its owner may end it too.
     bot.main.hang_up(&other).await;

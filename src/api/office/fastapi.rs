@@ -211,7 +211,18 @@ pub enum OfficeError {
 
 impl From<ApiError> for OfficeError {
     fn from(error: ApiError) -> Self {
-        OfficeError::Other(error)
+        let mut faults = Faults::of(Place::Query);
+        match error {
+            ApiError::InvalidParameter { name, detail } => {
+                faults.add(&name, "value_error", format!("Value error, {detail}"), Value::Null, None);
+            }
+            ApiError::UnknownParameter { name, hint } => {
+                let msg = format!("Extra inputs are not permitted. {hint}");
+                faults.add(&name, "extra_forbidden", msg, Value::Null, None);
+            }
+            other => return OfficeError::Other(other),
+        }
+        OfficeError::Faults(faults)
     }
 }
 

@@ -77,11 +77,13 @@ async fn no_head(request: Request, next: Next) -> Response {
 }
 
 fn documented() -> OpenApiRouter<OfficeState> {
-    OpenApiRouter::with_openapi(openapi::office_base())
+    let mut all = OpenApiRouter::with_openapi(openapi::office_base())
         .merge(seed::routes())
         .merge(calls::routes())
         .merge(live::routes())
-        .merge(status::routes())
+        .merge(status::routes());
+    openapi::finish_office(all.get_openapi_mut());
+    all
 }
 
 /// The OpenAPI document as it is served and kept in `docs/openapi-office.json`.
