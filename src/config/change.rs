@@ -129,15 +129,66 @@ impl Changes {
 
     /// The limits and times hold at once; what the hosts are spoken to with, from the next start on.
     fn office(&mut self, in_force: &mut Option<Office>, new: Option<Office>) {
-        let (Some(in_force), Some(new)) = (in_force.as_mut(), new.as_ref()) else {
-            return self.later("office.database", &in_force.is_some(), &new.is_some());
+        let is_there = new.is_some();
+        let (Some(in_force), Some(new)) = (in_force.as_mut(), new) else {
+            return self.later("office.database", &in_force.is_some(), &is_there);
         };
-        self.now("office.rate_limit", &mut in_force.rate_limit, new.rate_limit);
-        self.now("office.number_limit", &mut in_force.number_limit, new.number_limit);
-        self.now("office.ring_timeout", &mut in_force.ring_timeout, new.ring_timeout);
-        self.now("office.max_duration", &mut in_force.max_duration, new.max_duration);
-        self.now("office.trusted_proxies", &mut in_force.trusted_proxies, new.trusted_proxies.clone());
-        self.later("office", in_force, new);
+        let Office {
+            database,
+            database_password,
+            listen,
+            trusted_proxies,
+            cache_life,
+            cache_grace,
+            rate_limit,
+            number_limit,
+            ring_timeout,
+            max_duration,
+            way,
+            context,
+            technology,
+            ssh_port,
+            ssh_user,
+            ssh_password,
+            ssh_key_file,
+            ssh_known_hosts,
+            ssh_socket,
+            ssh_commands,
+            ami_port,
+            ami_user,
+            ami_password,
+            ari_port,
+            ari_user,
+            ari_password,
+            ari_app,
+        } = new;
+        self.now("office.rate_limit", &mut in_force.rate_limit, rate_limit);
+        self.now("office.number_limit", &mut in_force.number_limit, number_limit);
+        self.now("office.ring_timeout", &mut in_force.ring_timeout, ring_timeout);
+        self.now("office.max_duration", &mut in_force.max_duration, max_duration);
+        self.now("office.trusted_proxies", &mut in_force.trusted_proxies, trusted_proxies);
+        self.later("office.database", &in_force.database, &database);
+        self.later("office.database_password", &in_force.database_password, &database_password);
+        self.later("office.listen", &in_force.listen, &listen);
+        self.later("office.cache_seconds", &in_force.cache_life, &cache_life);
+        self.later("office.cache_grace", &in_force.cache_grace, &cache_grace);
+        self.later("office.way", &in_force.way, &way);
+        self.later("office.context", &in_force.context, &context);
+        self.later("office.technology", &in_force.technology, &technology);
+        self.later("office.ssh_port", &in_force.ssh_port, &ssh_port);
+        self.later("office.ssh_user", &in_force.ssh_user, &ssh_user);
+        self.later("office.ssh_password", &in_force.ssh_password, &ssh_password);
+        self.later("office.ssh_key_file", &in_force.ssh_key_file, &ssh_key_file);
+        self.later("office.ssh_known_hosts", &in_force.ssh_known_hosts, &ssh_known_hosts);
+        self.later("office.ssh_socket", &in_force.ssh_socket, &ssh_socket);
+        self.later("office.ssh_commands", &in_force.ssh_commands, &ssh_commands);
+        self.later("office.ami_port", &in_force.ami_port, &ami_port);
+        self.later("office.ami_user", &in_force.ami_user, &ami_user);
+        self.later("office.ami_password", &in_force.ami_password, &ami_password);
+        self.later("office.ari_port", &in_force.ari_port, &ari_port);
+        self.later("office.ari_user", &in_force.ari_user, &ari_user);
+        self.later("office.ari_password", &in_force.ari_password, &ari_password);
+        self.later("office.ari_app", &in_force.ari_app, &ari_app);
     }
 
     /// A key that was replaced under its old name shows no difference but this line.
@@ -199,6 +250,18 @@ mod tests {
         ];
         assert_eq!(adopted.changed, expected);
         assert_eq!(new.adopt(new.clone()).unwrap().changed, [""; 0]);
+    }
+
+    #[test]
+    fn of_the_offices_each_key_is_named() {
+        let of = |more: &str| config(&format!("[office]\ndatabase = 'sqlite:///e.db'\n{more}"));
+        let old = of("");
+        let new = of("rate_limit = 7\ncache_seconds = 5\nssh_password = 'hunter3'\nway = 'ami'");
+        let adopted = old.adopt(new).unwrap();
+        assert_eq!(adopted.changed, ["office.rate_limit 120 → 7"]);
+        assert_eq!(adopted.needs_restart, ["office.cache_seconds", "office.way", "office.ssh_password"]);
+        assert_eq!(adopted.config.office.unwrap().rate_limit, 7);
+        assert_eq!(config("").adopt(old).unwrap().needs_restart, ["office.database"]);
     }
 
     #[test]
