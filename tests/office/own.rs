@@ -248,3 +248,34 @@ async fn events_of_a_call_are_streamed_to_its_end() {
     assert_eq!(end(&one.call(&call).await), "completed hung_up callee answered - 16");
     first.until_free().await;
 }
+
+/// Streams that go on for as long as a call does: 64 of an enterprise, and another enterprise has its own.
+#[tokio::test]
+async fn an_enterprise_has_so_many_streams() {
+    let ([first, second], bot, [one, two]) = two().await;
+    let call = one.place_answered(&first.name, &first.number("0200")).await.id();
+    let others = two.place_answered(&second.name, &second.number("0200")).await.id();
+    let http = reqwest::Client::new();
+    let stream = async |client: &Client, call: &str| {
+        let url = format!("{}/api/calls/{call}/events", bot.url);
+        http.get(url).bearer_auth(&client.secret).send().await.expect("an answer")
+    };
+    let mut open = Vec::new();
+    for _ in 0..64 {
+        let answer = stream(&one, &call).await;
+        assert_eq!(answer.status().as_u16(), 200);
+        open.push(answer);
+    }
+    assert_eq!(stream(&one, &call).await.status().as_u16(), 503);
+    assert_eq!(stream(&two, &others).await.status().as_u16(), 200);
+    drop(open);
+    until("there is room again", SOON, async || {
+        let status = stream(&one, &call).await.status().as_u16();
+        if status == 200 { Ok(()) } else { Err(status) }
+    })
+    .await;
+    for (client, call, desk) in [(&one, &call, &first), (&two, &others, &second)] {
+        client.hang_up(call).await;
+        desk.until_free().await;
+    }
+}

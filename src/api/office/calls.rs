@@ -3,10 +3,12 @@
 
 use axum::{
     Json,
+    body::Body,
     extract::{Path, RawQuery, State},
     http::HeaderMap,
     response::Response,
 };
+use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -154,7 +156,15 @@ async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, OfficeError> {
     let call = own(&state, &enterprise, id).await?;
-    Ok(events::stream_of(state.app, lang, call.id, events::last_event_id(&headers, None)?).await?)
+    let place = state.live.enter(enterprise.number.as_str()).ok_or(ApiError::TooManyStreams)?;
+    let after = events::last_event_id(&headers, None)?;
+    let stream = events::stream_of(state.app, lang, call.id, after).await?;
+    Ok(stream.map(|body| {
+        Body::from_stream(body.into_data_stream().inspect(move |_| {
+            // It is taken for as long as the stream lives.
+            let _ = &place;
+        }))
+    }))
 }
 
 /// Ask for the end of a call or a monitoring

@@ -86,7 +86,7 @@ enum End {
     Revoked,
 }
 
-/// How many live statuses each enterprise has: one alone must not take them from all others.
+/// How many live statuses and streams each enterprise has: one alone must not take them from all others.
 #[derive(Debug, Default)]
 pub struct Live(Arc<Mutex<HashMap<String, usize>>>);
 
@@ -95,7 +95,7 @@ const MOST: usize = 64;
 
 impl Live {
     /// One more, until it is dropped; `None` when there are too many.
-    fn enter(&self, enterprise: &str) -> Option<Entered> {
+    pub fn enter(&self, enterprise: &str) -> Option<Entered> {
         let mut live = self.0.lock();
         let count = live.entry(enterprise.to_owned()).or_default();
         if *count >= MOST {
@@ -106,7 +106,7 @@ impl Live {
     }
 }
 
-struct Entered {
+pub struct Entered {
     live: Arc<Mutex<HashMap<String, usize>>>,
     enterprise: String,
 }
