@@ -40,7 +40,9 @@ fuzz_target!(|data: &[u8]| {
 fn ids(event: &Event) -> Vec<(&'static str, &str)> {
     match event {
         Event::StasisStart(e) => vec![("/channel/id", &e.channel.id)],
-        Event::StasisEnd(e) | Event::ChannelStateChange(e) => vec![("/channel/id", &e.channel.id)],
+        Event::StasisEnd(e) | Event::ChannelStateChange(e) | Event::ChannelEnteredBridge(e) => {
+            vec![("/channel/id", &e.channel.id)]
+        }
         Event::ChannelHangupRequest(e) => vec![("/channel/id", &e.channel.id)],
         Event::ChannelDestroyed(e) => vec![("/channel/id", &e.channel.id)],
         Event::ChannelDtmfReceived(e) => vec![("/channel/id", &e.channel.id), ("/digit", &e.digit)],

@@ -3,14 +3,13 @@
 //! It does what ChanSpy does for the other ways: the listener hears the call that the extension has now, and every
 //! next one, until it hangs up or is hung up.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -24,8 +23,11 @@ use crate::{
 /// What a snooping channel's id ends with.
 const SNOOP: &str = ";snoop";
 
-/// After an error that may pass, it is tried again.
+/// After an error that may pass, and for events that may be lost, it is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Errors in a row are told of when there are so many: one may be a phone that was put down meanwhile.
+const MANY: u32 = 5;
 
 /// A call's bridges fill one by one; and a busy host is not asked at each of its calls.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -56,8 +58,8 @@ struct Listener {
 
 #[derive(Default)]
 struct Signals {
-    /// What the listener heard may have ended.
-    ended: Notify,
+    /// The snooping channel came or went, or events may have been missed.
+    changed: Notify,
     /// Somebody may talk who did not.
     began: Notify,
 }
@@ -84,10 +86,16 @@ impl Listeners {
         }
     }
 
+    fn look_at(&self, call: CallId) {
+        if let Some(listener) = self.all.lock().get(&call) {
+            listener.signals.changed.notify_one();
+        }
+    }
+
     /// Events may have been missed.
     pub fn look_again(&self) {
         for listener in self.all.lock().values() {
-            listener.signals.ended.notify_one();
+            listener.signals.changed.notify_one();
         }
     }
 
@@ -96,8 +104,7 @@ impl Listeners {
         match event {
             Event::StasisStart(start) => match snooped_by(&start.channel.id) {
                 Some(call) => {
-                    let ari = ari.clone();
-                    tokio::spawn(async move { join(&ari, call).await });
+                    self.look_at(call);
                     return true;
                 }
                 None => {
@@ -122,9 +129,7 @@ impl Listeners {
             }
             Event::ChannelDestroyed(gone) => match snooped_by(&gone.channel.id) {
                 Some(call) => {
-                    if let Some(listener) = self.all.lock().get(&call) {
-                        listener.signals.ended.notify_one();
-                    }
+                    self.look_at(call);
                     return true;
                 }
                 None => {
@@ -138,49 +143,35 @@ impl Listeners {
         false
     }
 
-    /// A monitoring of a former run: whose listener has not picked up yet, or did so while nobody was there to join
-    /// it to what it listens to.
+    /// A monitoring of a former run, or of which events were missed.
     pub fn resume(&self, ari: &Ari, call: CallId, wanted: Wanted, channels: &[Channel], bridges: &[Bridge]) {
         let near = call.near_channel();
         let is_there = |id: &str| channels.iter().any(|channel| channel.id == id);
-        let snoops = is_there(&format!("{call}{SNOOP}"));
-        let is_bridged = bridges.iter().any(|bridge| bridge.id == near);
         if !is_there(&near) {
             // The listener has gone while nobody was there to clean up.
-            if snoops || is_bridged {
-                let ari = ari.clone();
-                tokio::spawn(async move { hang_up(&ari, call).await });
+            if is_there(&format!("{call}{SNOOP}")) || bridges.iter().any(|bridge| bridge.id == near) {
+                let (ari, closed) = (ari.clone(), self.closed.clone());
+                tokio::spawn(async move { closed.run_until_cancelled(clean_up(&ari, call)).await });
             }
             return;
         }
         self.expect(call, wanted);
-        if !channels.iter().any(|channel| channel.id == near && channel.state == "Up") {
-            return;
+        if channels.iter().any(|channel| channel.id == near && channel.state == "Up") {
+            self.listen(ari, call);
         }
-        let is_joined = bridges.iter().any(|bridge| bridge.id == near && bridge.channels.len() > 1);
-        if self.listen(ari, call) && snoops && !is_joined {
-            let ari = ari.clone();
-            tokio::spawn(async move { join(&ari, call).await });
-        }
+        self.look_at(call);
     }
 
-    /// Tells whether it begins now.
-    fn listen(&self, ari: &Ari, call: CallId) -> bool {
+    /// The listener has picked up; it is no matter how often that is told.
+    fn listen(&self, ari: &Ari, call: CallId) {
         let mut all = self.all.lock();
-        let Entry::Occupied(mut listener) = all.entry(call) else { return false };
-        let listener = listener.get_mut();
+        let Some(listener) = all.get_mut(&call) else { return };
         if std::mem::replace(&mut listener.listens, true) {
-            return false;
+            return;
         }
         let ears = Ears { ari: ari.clone(), call, wanted: listener.wanted.clone() };
         let (signals, gone, closed) = (listener.signals.clone(), listener.gone.clone(), self.closed.clone());
-        tokio::spawn(async move {
-            tokio::select! {
-                () = ears.listen(&signals, &gone) => {}
-                () = closed.cancelled() => {}
-            }
-        });
-        true
+        tokio::spawn(async move { closed.run_until_cancelled(ears.listen(&signals, &gone)).await });
     }
 }
 
@@ -193,40 +184,51 @@ struct Ears {
 
 /// What a look at the host brought.
 enum Next {
+    /// The snooping channel is on its way.
+    Joins,
     Hears,
     /// There is nothing to hear.
     Waits,
-    /// Not to be told, or to be done, now.
+    /// Not to be told yet.
     Again,
+    /// The listener is gone.
     End,
 }
 
 impl Ears {
     async fn listen(&self, signals: &Signals, gone: &CancellationToken) {
-        let mut alone = None;
+        let (mut alone, mut errors) = (None, 0);
         while !gone.is_cancelled() {
             let next = match self.look(&mut alone).await {
-                Ok(next) => next,
-                // The target's channel went meanwhile.
-                Err(error) if error.is_not_found() => Next::Again,
-                Err(error @ AriError::Refused { .. }) => {
-                    let (call, device) = (self.call, &self.wanted.device);
-                    tracing::warn!(%call, device, %error, "the target's channel can't be listened to");
-                    Next::End
+                Ok(next) => {
+                    errors = 0;
+                    next
                 }
-                Err(_) => Next::Again,
+                Err(error) => {
+                    errors += 1;
+                    let (call, device) = (self.call, &self.wanted.device);
+                    if errors == MANY {
+                        tracing::warn!(%call, device, %error, "a listener can't hear its target; it is tried again");
+                    } else {
+                        tracing::debug!(%call, device, %error, "a listener does not hear its target yet");
+                    }
+                    Next::Again
+                }
             };
             let signal = async {
                 match next {
-                    Next::Hears => signals.ended.notified().await,
+                    Next::Joins => {
+                        let _ = timeout(PAUSE, signals.changed.notified()).await;
+                    }
+                    Next::Hears => signals.changed.notified().await,
                     Next::Waits => {
                         tokio::select! {
-                            () = signals.ended.notified() => {}
+                            () = signals.changed.notified() => {}
                             () = signals.began.notified() => {}
                         }
-                        tokio::time::sleep(SETTLE).await;
+                        sleep(SETTLE).await;
                     }
-                    Next::Again => tokio::time::sleep(PAUSE).await,
+                    Next::Again => sleep(PAUSE).await,
                     Next::End => gone.cancel(),
                 }
             };
@@ -235,7 +237,7 @@ impl Ears {
                 () = gone.cancelled() => {}
             }
         }
-        hang_up(&self.ari, self.call).await;
+        clean_up(&self.ari, self.call).await;
     }
 
     /// Goes by what the host shows, not by what was heard of it: events may be missed.
@@ -243,14 +245,20 @@ impl Ears {
     /// `alone` is the target's channel that was answered and met nobody, a look ago.
     async fn look(&self, alone: &mut Option<String>) -> Result<Next, AriError> {
         let channels = self.ari.channels().await?;
-        let near = self.call.near_channel();
-        if !channels.iter().any(|channel| channel.id == near) {
+        let (near, snoop) = (self.call.near_channel(), format!("{}{SNOOP}", self.call));
+        let is_there = |id: &str| channels.iter().any(|channel| channel.id == id);
+        if !is_there(&near) {
             return Ok(Next::End);
         }
-        if channels.iter().any(|channel| snooped_by(&channel.id) == Some(self.call)) {
+        let bridges = self.ari.bridges().await?;
+        if is_there(&snoop) {
+            let own = bridges.iter().find(|bridge| bridge.id == near);
+            if !own.is_some_and(|own| own.channels.contains(&near) && own.channels.contains(&snoop)) {
+                self.ari.create_bridge(&near).await?;
+                self.ari.add_to_bridge(&near, &[&near, &snoop]).await?;
+            }
             return Ok(Next::Hears);
         }
-        let bridges = self.ari.bridges().await?;
         let target = match Target::find(&self.wanted.device, &channels, &bridges) {
             Some(Target::Talks(channel)) => channel,
             Some(Target::Alone(channel)) if alone.as_ref() == Some(&channel.id) => channel,
@@ -265,8 +273,8 @@ impl Ears {
             MonitorMode::Whisper => Whisper::Target,
             MonitorMode::Barge => Whisper::Both,
         };
-        self.ari.snoop(&target.id, &format!("{}{SNOOP}", self.call), whisper).await?;
-        Ok(Next::Hears)
+        self.ari.snoop(&target.id, &snoop, whisper).await?;
+        Ok(Next::Joins)
     }
 }
 
@@ -293,27 +301,24 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Lets the listener and the snooping channel hear each other.
-async fn join(ari: &Ari, call: CallId) {
+/// Takes away whatever is left, and rests only when it is gone.
+async fn clean_up(ari: &Ari, call: CallId) {
     let (near, snoop) = (call.near_channel(), format!("{call}{SNOOP}"));
-    let joined = async {
-        ari.create_bridge(&near).await?;
-        ari.add_to_bridge(&near, &[&near, &snoop]).await
-    };
-    let Err(error) = joined.await else { return };
-    // Whoever has hung up meanwhile is no fault.
-    if ari.hangup(&snoop, HangupReason::Normal).await.is_ok() {
-        tracing::warn!(%call, %error, "a listener could not be joined to what it listens to");
-        hang_up(ari, call).await;
+    loop {
+        let results = [
+            ari.hangup(&near, HangupReason::Normal).await,
+            ari.hangup(&snoop, HangupReason::Normal).await,
+            ari.destroy_bridge(&near).await,
+        ];
+        // What Asterisk refuses it will not do another time either.
+        if results
+            .iter()
+            .all(|result| !matches!(result, Err(AriError::NotSent { .. } | AriError::Uncertain { .. })))
+        {
+            return;
+        }
+        sleep(PAUSE).await;
     }
-}
-
-/// Whichever is left.
-async fn hang_up(ari: &Ari, call: CallId) {
-    let near = call.near_channel();
-    let _ = ari.hangup(&near, HangupReason::Normal).await;
-    let _ = ari.hangup(&format!("{call}{SNOOP}"), HangupReason::Normal).await;
-    let _ = ari.destroy_bridge(&near).await;
 }
 
 /// The monitoring that a channel snoops for.

@@ -13,6 +13,7 @@ mod ari;
 mod clock;
 mod cuts;
 mod disk;
+mod forgotten;
 mod frozen;
 mod ghosts;
 mod judge;

@@ -319,6 +319,20 @@ impl Ari {
         self.command(request.large_answer()).await
     }
 
+    /// Whether Asterisk knows the application, asked by sending it an event that nobody needs: the answer is short
+    /// however many channels there are, and does not come over the socket, which may be deaf.
+    pub(super) async fn is_known(&self) -> Result<bool, AriError> {
+        let path = ["events", "user", "novofon_bot_is_there"];
+        let request = Request::new(Method::POST, &path).query("application", &self.target.app).large_answer();
+        match self.command(request).await {
+            Ok(()) => Ok(true),
+            Err(AriError::Refused { status: 404, message, .. }) if message == "Application not found" => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn command(&self, request: Request) -> Result<(), AriError> {
         let answer = self.exchange(&request).await?;
         request.done(answer)

@@ -45,6 +45,10 @@ pub(super) enum Loss {
         "another program took the application `{app}`; two must not share one name, give one of them its own"
     )]
     Replaced { app: String },
+    #[error(
+        "Asterisk has lost the application `{app}`: an earlier connection ended just when this one began; connecting again"
+    )]
+    Forgotten { app: String },
     #[error("stopped on request")]
     Stopped,
     #[error("nobody listens to the events any more")]

@@ -14,7 +14,7 @@ pub(super) struct Request {
     /// Without the leading slash, already encoded: `channels/ID?reason=normal`.
     pub(super) uri: String,
     pub(super) json: Option<String>,
-    /// The answer may be larger than a websocket message may be.
+    /// It goes by HTTP: the answer may be larger than a websocket message may be.
     pub(super) large_answer: bool,
     /// Why it cannot be sent at all.
     flaw: Option<&'static str>,

@@ -24,6 +24,9 @@ const LINK_CAPACITY: usize = 8192;
 /// A connection that lasted so long was a good one: the next loss starts with short waits again.
 const STABLE: Duration = Duration::from_secs(30);
 
+/// When the application is first looked after; then less and less often, down to once a ping.
+const FIRST_LOOK: Duration = Duration::from_millis(250);
+
 /// What the application shall be told of.
 #[derive(Debug, Clone, Default)]
 pub struct Subscriptions {
@@ -178,6 +181,7 @@ impl Supervisor {
         tokio::select! {
             loss = socket.run(&self.target, &self.links, &self.stop) => loss,
             loss = self.restore(missing) => loss,
+            loss = self.stay_known() => loss,
             () = self.links.closed() => Loss::Unwatched,
         }
     }
@@ -186,6 +190,9 @@ impl Supervisor {
         tracing::debug!(url = %self.target.url_for_people(), app = %self.target.app, "connecting to ARI");
         let socket = socket::open(&self.target, self.last_id.clone()).await?;
         let missing = self.subscribe().await?;
+        if missing.is_some() && matches!(self.ari.is_known().await, Ok(false)) {
+            return Err(self.forgotten());
+        }
         let version = self.ari.info().await.map_err(|error| Loss::of_setup(error, &self.target.username))?;
         Ok((socket, version, missing))
     }
@@ -220,6 +227,28 @@ impl Supervisor {
             allowed.dedup();
         }
         allowed
+    }
+
+    /// Looks whether Asterisk still knows the application; it returns when it does not.
+    ///
+    /// When a connection ends in the very moment that another one takes the name over from it, Asterisk forgets the
+    /// name (22.10.1, in 25 of 60 tries): the new socket lives and answers pings, and nothing comes over it, neither
+    /// events nor answers. It happens after Asterisk stood still, with the attempts to connect that were given up
+    /// meanwhile.
+    async fn stay_known(&self) -> Loss {
+        let mut pause = FIRST_LOOK;
+        loop {
+            sleep(pause).await;
+            // The socket itself knows best what else may be wrong.
+            if matches!(self.ari.is_known().await, Ok(false)) {
+                return self.forgotten();
+            }
+            pause = (pause * 4).min(self.target.ping_interval);
+        }
+    }
+
+    fn forgotten(&self) -> Loss {
+        Loss::Forgotten { app: self.target.app.clone() }
     }
 
     /// Tells what is missing, tries again until it is there, and then rests; it returns only a loss.

@@ -337,3 +337,23 @@ async fn rubbish_in_place_of_the_version_is_not_up() {
     let reason = Client::start(target(asterisk.addr)).down().await;
     assert!(reason.contains("prepared only in part") && reason.contains("asterisk/info"), "{reason}");
 }
+
+/// Its own socket does not show it: pings are answered all the while.
+#[tokio::test]
+async fn an_application_that_asterisk_has_lost_is_taken_again() {
+    let asterisk = Asterisk::start().await;
+    let mut client = Client::start(target(asterisk.addr));
+    assert_eq!(client.up().await, 1);
+    let forgets = |what: &str| {
+        let is_about_it = what.starts_with("POST events/user/") || what.contains("/eventFilter");
+        is_about_it.then(|| Act::Answer(404, json!({"message": "Application not found"}).to_string()))
+    };
+    asterisk.script(move |what, _| forgets(what));
+    let reason = client.down().await;
+    assert!(reason.contains("Asterisk has lost the application `novofon bot`"), "{reason}");
+    // One that loses it at once is not up at all.
+    asterisk.handshakes(4).await;
+    assert!(client.links.try_recv().is_err());
+    asterisk.script(|_, _| None);
+    assert_eq!(client.up().await, 2);
+}
