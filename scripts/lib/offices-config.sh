@@ -113,8 +113,10 @@ write_office() { # DIR OFFICE
   office_modules "$technology" >"$etc/modules.conf"
   write_ami "$office" >"$etc/manager.conf"
   write_ari "$office" >"$etc/http.conf"
-  printf '[general]\nenabled = yes\n[%s]\ntype = user\nread_only = no\npassword = %s\n' \
-    "$(setting "$office" ARI_USER)" "$(setting "$office" ARI_PASSWORD)" >"$etc/ari.conf"
+  { printf '[general]\nenabled = yes\n'
+    # The second is for an enterprise that shares this Asterisk with another one.
+    printf '[%s]\ntype = user\nread_only = no\npassword = %s\n' \
+      "$(setting "$office" ARI_USER)" "$(setting "$office" ARI_PASSWORD)" tenant "$(setting "$office" ARI_PASSWORD)"; } >"$etc/ari.conf"
   { printf '[global]\ntype = global\nendpoint_identifier_order = username,ip\n\n'
     write_pjsip_common "$ip" "$(setting "$office" SIP)"
     [[ $technology == SIP ]] || office_endpoints "$office" "$ip"

@@ -75,7 +75,13 @@ impl HostSettings {
                 own.ari_user.as_ref().map(ToString::to_string).or_else(|| config.ari_user.clone()),
                 own.ari_password.clone().or_else(|| config.ari_password.clone()),
             ),
-            ari_app: config.ari_app.clone(),
+            // Whoever logs in otherwise has a connection of its own, and two would take one name from each other.
+            ari_app: match &own.ari_user {
+                Some(user) if config.ari_user.as_deref() != Some(user.as_str()) => {
+                    format!("{}_{user}", config.ari_app)
+                }
+                _ => config.ari_app.clone(),
+            },
         }
     }
 }

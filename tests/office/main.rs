@@ -5,6 +5,7 @@
 //! tests.
 
 mod connect;
+mod cut;
 mod doctor;
 mod limits;
 mod monitor;

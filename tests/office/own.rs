@@ -279,3 +279,42 @@ async fn an_enterprise_has_so_many_streams() {
         desk.until_free().await;
     }
 }
+
+/// One Asterisk for two enterprises, each with an ARI user of its own: neither takes the other's events.
+#[tokio::test]
+async fn two_with_an_ari_user_each_at_one_asterisk() {
+    let lab = Lab::shared().await;
+    let desks = lab.two_desks().await;
+    let office = desks[0].office;
+    let mut bot = Bot::stopped(&lab, office, Way::Ari, &[]);
+    let secrets = ["6".repeat(32), "7".repeat(32)];
+    let host = lab.office(office, "IP");
+    bot.has_enterprises(
+        &[
+            &["0601", "one", host, "--secret-file", "one"],
+            &[
+                "0602",
+                "two",
+                host,
+                "--secret-file",
+                "two",
+                "--ari-user",
+                "tenant",
+                "--ari-password-file",
+                "ari",
+            ],
+        ],
+        &[("one", &secrets[0]), ("two", &secrets[1]), ("ari", lab.office(office, "ARI_PASSWORD"))],
+    );
+    bot.launch();
+    bot.until_live().await;
+    for (desk, secret) in desks.iter().zip(&secrets).cycle().take(4) {
+        let client = bot.client_with(secret);
+        let call = client.place_answered(&desk.name, &desk.number("0200")).await.id();
+        client.hang_up(&call).await;
+        assert_eq!(end(&client.until_ended(&call).await), "completed hung_up api answered - 16");
+        desk.until_free().await;
+    }
+    let log = bot.log_text();
+    assert!(!log.contains("another program took the application"), "{log}");
+}
