@@ -2,7 +2,11 @@
 //! forget the application then, and the new socket stays open and deaf. It is what an Asterisk that stood still does
 //! with the attempts to connect that were given up meanwhile.
 
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use novofon_bot::{
     asterisk::ari::{AriTarget, Event, Link, Subscriptions, connect},
@@ -39,7 +43,7 @@ async fn every_connection_hears() {
         target.replaced_wait = Duration::from_millis(100);
         let stop = CancellationToken::new();
         let (_ari, mut links) = connect(target, Subscriptions::default(), stop.clone()).expect("a target");
-        // However often it happens, in the end it hears.
+        // What happens to the first connection, in the end it hears.
         let until = Instant::now() + SOON;
         loop {
             let query = [("application", application.as_str())];
@@ -63,17 +67,20 @@ fn is_hello(event: &Event) -> bool {
     matches!(event, Event::ChannelUserevent(event) if event.eventname == "hello")
 }
 
-/// Before each events socket that comes, one for the same application goes on to Asterisk, and ends at once.
+/// Before the first events socket of an application, another one for it goes on to Asterisk, and ends at once.
 async fn each_after_another(listener: TcpListener, asterisk: String) {
+    let known = Arc::new(Mutex::new(HashSet::new()));
     while let Ok((mut client, _)) = listener.accept().await {
-        let asterisk = asterisk.clone();
+        let (asterisk, known) = (asterisk.clone(), known.clone());
         tokio::spawn(async move {
             let mut start = vec![0; 4096];
             let length = client.read(&mut start).await.unwrap_or(0);
             let start = &start[..length];
             let mut earlier = TcpStream::connect(&asterisk).await.expect("Asterisk listens");
             let mut own = TcpStream::connect(&asterisk).await.expect("Asterisk listens");
-            if start.starts_with(b"GET /ari/events?") {
+            let line = start.split(|byte| *byte == b'\r').next().unwrap_or_default().to_vec();
+            if line.starts_with(b"GET /ari/events?") && known.lock().expect("no panic holds it").insert(line)
+            {
                 earlier.write_all(start).await.expect("Asterisk takes it");
             }
             own.write_all(start).await.expect("Asterisk takes it");
