@@ -84,22 +84,27 @@ async fn hosts(office: &Office, enterprises: Vec<Arc<Enterprise>>) -> Vec<Findin
             Finding::ok(
                 HOSTS,
                 say!(
-                    "the Asterisks of {well} enterprises answer by all ways that are set up",
-                    "Asterisk предприятий ({well}) отвечает по всем настроенным путям"
+                    "enterprises whose Asterisk answers by all ways that are set up: {well}",
+                    "предприятий, чей Asterisk отвечает по всем настроенным путям: {well}"
                 ),
             ),
         );
     }
-    if findings.len() > SHOWN {
-        let more = findings.len() - SHOWN;
-        findings.truncate(SHOWN);
-        findings.push(Finding::fail(
-            HOSTS,
-            say!("and {more} more", "и ещё {more}"),
-            say!("mend these first", "сначала исправьте эти"),
-        ));
-    }
+    shorten(&mut findings);
     findings
+}
+
+/// What is left out is as bad as the worst of it.
+fn shorten(findings: &mut Vec<Finding>) {
+    let left_out = findings.split_off(SHOWN.min(findings.len()));
+    let Some(level) = left_out.iter().map(|finding| finding.level).max() else { return };
+    let more = left_out.len();
+    findings.push(Finding {
+        id: HOSTS,
+        level,
+        seen: say!("and {more} more", "и ещё {more}"),
+        mend: Some(say!("mend these first", "сначала исправьте эти")),
+    });
 }
 
 /// `None`: all is well.
@@ -136,5 +141,26 @@ fn judge(enterprise: &Enterprise, probes: &[Probe]) -> Option<Finding> {
             say!("{number} ({name}) at {ip}: {list}", "{number} ({name}) на {ip}: {list}"),
             mend(),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::finding::Level;
+
+    #[test]
+    fn what_is_left_out_is_no_worse_and_no_better_than_it_is() {
+        let warn = || Finding::warn(HOSTS, say!("w", "w"), say!("m", "m"));
+        let fail = || Finding::fail(HOSTS, say!("f", "f"), say!("m", "m"));
+        let shown = |more: Vec<Finding>| {
+            let mut all: Vec<Finding> = (0..SHOWN).map(|_| warn()).chain(more).collect();
+            shorten(&mut all);
+            let last = all.pop().expect("a finding");
+            (all.len(), last.level, last.seen.en)
+        };
+        assert_eq!(shown(vec![]), (SHOWN - 1, Level::Warn, "w".to_owned()));
+        assert_eq!(shown(vec![warn(), warn()]), (SHOWN, Level::Warn, "and 2 more".to_owned()));
+        assert_eq!(shown(vec![warn(), fail(), warn()]), (SHOWN, Level::Fail, "and 3 more".to_owned()));
     }
 }
