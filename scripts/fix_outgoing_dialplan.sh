@@ -9,6 +9,7 @@ HERE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 . "$HERE/lib/asterisk.sh"
 SHIPPED=$HERE/../asterisk-config/extensions_outgoing.conf
 SHIPPED_CALLER_ID=+79675558164
+SHIPPED_TRUNK=novofon
 
 say() { printf '%s\n' "$*"; }
 die() { printf '✗ %s\n' "$*" >&2; exit 1; }
@@ -16,8 +17,9 @@ die() { printf '✗ %s\n' "$*" >&2; exit 1; }
 usage() {
   t "Использование: sudo bash fix_outgoing_dialplan.sh [НОМЕР]
 
-Создаёт или обновляет секцию [outgoing] в extensions.conf: номер (Caller ID), Dial через транк novofon и
-сообщение боту о том, что ответил оператор. Затем перезагружает dialplan и проверяет его. Если Asterisk
+Создаёт или обновляет секцию [outgoing] в extensions.conf: номер (Caller ID), Dial через транк и
+сообщение боту о том, что ответил оператор. Транк — trunk.endpoint из настроек бота, иначе тот, через который
+[outgoing] звонит сейчас, если Asterisk его знает, иначе $SHIPPED_TRUNK. Затем перезагружает dialplan и проверяет его. Если Asterisk
 его не принял, всё возвращается как было. Повторный запуск ничего не меняет.
 
   НОМЕР           Caller ID; иначе NOVOFON_BOT_TRUNK__CALLER_ID, иначе trunk.caller_id из настроек бота,
@@ -26,8 +28,9 @@ usage() {
   ASTERISK_CLI    команда Asterisk (asterisk), например \"docker exec pbx asterisk\"
 " "Usage: sudo bash fix_outgoing_dialplan.sh [NUMBER]
 
-Creates or updates [outgoing] in extensions.conf: the caller id, Dial through the trunk novofon, and the
-report to the bot of what the carrier said. Then reloads the dialplan and looks whether it is there. If
+Creates or updates [outgoing] in extensions.conf: the caller id, Dial through the trunk, and the report to
+the bot of what the carrier said. The trunk is trunk.endpoint of the bot's configuration, else the one that
+[outgoing] dials through now if Asterisk has it, else $SHIPPED_TRUNK. Then reloads the dialplan and looks whether it is there. If
 Asterisk refuses it, all is put back. A second run changes nothing.
 
   NUMBER          the caller id; else NOVOFON_BOT_TRUNK__CALLER_ID, else trunk.caller_id of the bot's
@@ -58,6 +61,26 @@ choose_caller_id() {
 # The number in an [outgoing] of ours: a run without an argument must not take it back.
 # shellcheck disable=SC2016 # the dialplan has its own ${}
 written_before() { statements "$REAL" | sed -n 's/.*?${NOVOFON_CALLER_ID}:\(+\{0,1\}[0-9]\{1,\}\))}).*/\1/p' | head -n 1; }
+
+# The trunk that is dialed through.
+choose_trunk() {
+  local from endpoint before
+  endpoint=$(bot_value trunk endpoint)
+  before=$(statements "$REAL" | sed -n 's/.*|Dial(PJSIP\/[^@]*@\([^,)/]*\).*/\1/p' | head -n 1) || before=''
+  if [[ -n $endpoint ]]; then
+    TRUNK=${endpoint#PJSIP/} from=$(t "из настроек бота" "the bot's configuration")
+  elif [[ $before =~ ^[A-Za-z0-9._-]+$ ]] && has_endpoint "$before"; then
+    TRUNK=$before from=$(t "прежний" "as before")
+  else
+    TRUNK=$SHIPPED_TRUNK from=$(t "по умолчанию" "the default")
+  fi
+  [[ $TRUNK =~ ^[A-Za-z0-9._-]+$ ]] ||
+    die "$(t "транк «$TRUNK» ($from) — не имя эндпоинта PJSIP, например PJSIP/$SHIPPED_TRUNK" \
+      "the trunk '$TRUNK' ($from) is not the name of a PJSIP endpoint, as in PJSIP/$SHIPPED_TRUNK")"
+  say "$(t "Транк" "Trunk"): $TRUNK ($from)"
+}
+
+has_endpoint() { asterisk_cli "pjsip show endpoint $1" | grep -q "^ *Endpoint: *$1[/ ]"; }
 
 # The file that has [outgoing]: extensions.conf, or one that it includes; else extensions.conf.
 choose_file() {
@@ -176,11 +199,13 @@ main() {
   asterisk_answers || die "$(t "Asterisk не отвечает (${ASTERISK_COMMAND[*]} -rx): ничего не изменено. Запустите его: systemctl start asterisk; если нужны права, запустите скрипт через sudo" \
     "Asterisk does not answer (${ASTERISK_COMMAND[*]} -rx): nothing was changed. Start it: systemctl start asterisk; if rights are missing, run this with sudo")"
 
+  choose_trunk
+
   trap cleanup EXIT
   trap 'exit 130' INT TERM HUP
   # In the same folder, so that the last step is a rename; a name that nobody can guess or pre-empt.
   STAGE=$(mktemp -d "${REAL%/*}/.novofon-outgoing.XXXXXXXX")
-  sed -n '/^\[outgoing\]/,$p' "$SHIPPED" | sed "s/:$SHIPPED_CALLER_ID)/:$CALLER_ID)/" >"$STAGE/shipped"
+  sed -n '/^\[outgoing\]/,$p' "$SHIPPED" | sed "s/:$SHIPPED_CALLER_ID)/:$CALLER_ID)/; s/@$SHIPPED_TRUNK,/@$TRUNK,/" >"$STAGE/shipped"
   sed 1d "$STAGE/shipped" >"$STAGE/body"
 
   # Two nothings are equal too: an awk that does not work must not look like a file that is right.

@@ -26,7 +26,7 @@ use crate::{
         },
         talk::heard_by,
     },
-    call::{CallId, WayKind, office::OfficeInput},
+    call::{CallId, DialString, WayKind, office::OfficeInput},
 };
 
 /// The types of events that are of use.
@@ -82,26 +82,17 @@ impl AriWay {
 
     pub async fn place(&self, order: &Order) -> Result<Taken, HostError> {
         let ari = self.connected().await?;
-        // `/n`: the halves stay, so that a call is found by its id also after a restart of the bot.
-        let endpoint = format!("Local/{}@{}/n", order.extension, order.context);
-        let mut originate = Originate {
-            endpoint,
-            timeout_secs: Some(u32::try_from(order.ring_timeout.as_secs()).unwrap_or(u32::MAX)),
-            channel_id: order.call.near_channel(),
-            other_channel_id: Some(order.call.far_channel()),
-            formats: Some(ari::PHONE_FORMATS),
-            ..Originate::default()
-        };
-        match &order.what {
-            What::Dial(number) => originate.dialplan = Some((order.context.clone(), number.to_string())),
-            What::Listen { target, mode } => {
-                let wanted = Wanted { device: order.technology.device(target), mode: *mode };
-                self.shared.listeners.expect(order.call, wanted);
-            }
-        }
         // Before it leaves: its events may be faster than its answer.
         self.shared.tracker.lock().follow(order.call);
-        match ari.originate(&originate).await {
+        let ordered = match &order.what {
+            What::Dial(number) => call(&ari, order, number).await,
+            What::Listen { target, mode } => {
+                let wanted = Wanted { device: order.technology.device(target), mode: *mode };
+                let phone = endpoint(order);
+                self.shared.listeners.call(&ari, order.call, wanted, phone, ring_timeout(order)).await
+            }
+        };
+        match ordered {
             Ok(()) => Ok(Taken { linked_id: None, detailed: true }),
             Err(error) => {
                 let error = self.error(&error);
@@ -135,7 +126,7 @@ impl AriWay {
         let bridges = ari.bridges().await.map_err(|error| self.error(&error))?;
         if let What::Listen { target, mode } = &order.what {
             let wanted = Wanted { device: order.technology.device(target), mode: *mode };
-            self.shared.listeners.resume(&ari, order.call, wanted, &channels, &bridges);
+            self.shared.listeners.resume(&ari, order.call, wanted, &channels);
         }
         let mut own = self.shared.tracker.lock().known(order.call);
         own.extend([order.call.near_channel(), order.call.far_channel()]);
@@ -266,7 +257,7 @@ impl Shared {
             match link {
                 Link::Up { .. } => {
                     self.down.send_replace(None);
-                    self.listeners.look_again();
+                    self.listeners.look_again(&ari);
                 }
                 Link::Down { reason } | Link::StillDown { reason } => {
                     for call in self.tracker.lock().lose_sight() {
@@ -303,6 +294,29 @@ fn unfit(why: String) -> HostError {
         words: "The settings can't be used".to_owned(),
         why,
     }
+}
+
+/// The extension is called, and the number when it has answered, by the enterprise's dialplan.
+async fn call(ari: &Ari, order: &Order, number: &DialString) -> Result<(), AriError> {
+    let originate = Originate {
+        endpoint: endpoint(order),
+        dialplan: Some((order.context.clone(), number.to_string())),
+        timeout_secs: Some(ring_timeout(order)),
+        channel_id: order.call.near_channel(),
+        other_channel_id: Some(order.call.far_channel()),
+        formats: Some(ari::PHONE_FORMATS),
+        ..Originate::default()
+    };
+    ari.originate(&originate).await
+}
+
+/// `/n`: the halves stay, so that a call is found by its id also after a restart of the bot.
+fn endpoint(order: &Order) -> String {
+    format!("Local/{}@{}/n", order.extension, order.context)
+}
+
+fn ring_timeout(order: &Order) -> u32 {
+    u32::try_from(order.ring_timeout.as_secs()).unwrap_or(u32::MAX)
 }
 
 /// The phones of a call of before, of which only the halves have an id of ours: those that are in a bridge with one

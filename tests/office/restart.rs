@@ -109,6 +109,33 @@ async fn killed_before_the_listener_picked_up(way: Way) {
     target.until_free().await;
 }
 
+/// The listener's phone is picked up while the bot is away: it stays, and listens as soon as the bot is back.
+async fn picked_up_while_the_bot_was_away(way: Way) {
+    let lab = Lab::shared().await;
+    let [target, listener] = lab.two_desks().await;
+    let mut bot = Bot::start(&lab, target.office, way, &[]).await;
+    let client = bot.client(target.office);
+    let number = target.number("0200");
+    let talk = client.place_answered(&target.name, &number).await;
+    let before = listener.arrivals().await;
+    listener.does("answer 2000").await;
+    let id = client.monitor("09", &target.name, &listener.name, &[]).await.call_id();
+    listener.until_rings().await;
+    bot.kill();
+    listener.until_connected().await;
+    bot.launch();
+    bot.until_live().await;
+    client.until_status(&id, "answered").await;
+    until_all_hear(&[(&listener, &[target.tone(), EXTERNAL_TONE])]).await;
+    listener.hang_up().await;
+    let by = if way.tells_all() { "extension" } else { "unknown" };
+    assert_end(&client, &id, &format!("completed hung_up {by} answered")).await;
+    assert_eq!(listener.arrivals().await - before, 1);
+    until_nobody_snoops(&lab, &target, &id).await;
+    client.hang_up(&talk.id()).await;
+    target.until_free().await;
+}
+
 /// Two listen when the bot is killed: one puts its phone down, the other one hears the target's next call.
 async fn killed_while_somebody_listens(way: Way) {
     let lab = Lab::shared().await;
@@ -191,5 +218,6 @@ by_each_way!(
     killed_in_the_middle,
     killed_before_the_number_was_dialed,
     killed_before_the_listener_picked_up,
+    picked_up_while_the_bot_was_away,
     killed_while_somebody_listens
 );

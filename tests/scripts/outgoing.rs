@@ -230,3 +230,32 @@ fn another_users_link_is_not_followed() {
     assert!(!output.status.success() && said(&output).contains("is not followed"), "{}", said(&output));
     assert_eq!(fs::read(&secret).expect("it is there"), b"root\n");
 }
+
+#[test]
+fn the_trunk_is_the_bots_or_the_one_that_was_dialed_through() {
+    let pbx = Pbx::alone();
+    let file = pbx.etc.join("pjsip.conf");
+    let before = fs::read_to_string(&file).expect("pjsip.conf");
+    write(&file, format!("{before}\n[kept]\ntype = endpoint\n").as_bytes(), 0o644);
+    pbx.console("module reload res_pjsip.so");
+    let through = |trunk: &str| section(DEFAULT).replace("@novofon,", &format!("@{trunk},"));
+
+    pbx.dialplan(b"[outgoing]\nexten => _X.,1,Dial(PJSIP/${EXTEN}@kept,60)\n");
+    let told = fix(&pbx, &[]);
+    let kept = (told.contains("Trunk: kept (as before)"), pbx.read());
+    // An end point that Asterisk does not have is no trunk.
+    pbx.dialplan(b"[outgoing]\nexten => _X.,1,Dial(PJSIP/${EXTEN}@kep,60)\n");
+    let not_there = (fix(&pbx, &[]).contains("Trunk: novofon (the default)"), pbx.read());
+    let output = pbx.script(FIX).env("NOVOFON_BOT_TRUNK__ENDPOINT", "PJSIP/bots").output();
+    let bots = (said(&output.expect("the script can be run")), pbx.read());
+    let output = pbx.script(FIX).env("NOVOFON_BOT_TRUNK__ENDPOINT", "PJSIP/a b").output();
+    let refused = said(&output.expect("the script can be run"));
+
+    write(&file, before.as_bytes(), 0o644);
+    pbx.console("module reload res_pjsip.so");
+    assert_eq!(kept, (true, format!("[outgoing]\n{}", through("kept"))), "{told}");
+    assert_eq!(not_there, (true, format!("[outgoing]\n{}", through("novofon"))));
+    assert!(bots.0.contains("Trunk: bots (the bot's configuration)"), "{}", bots.0);
+    assert_eq!(bots.1, format!("[outgoing]\n{}", through("bots")));
+    assert!(refused.contains("not the name of a PJSIP endpoint"), "{refused}");
+}

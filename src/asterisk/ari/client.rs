@@ -57,6 +57,15 @@ pub struct Originate {
     pub variables: BTreeMap<String, String>,
 }
 
+/// A Local channel to make, not yet dialed. All fields are as in [`Originate`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Create {
+    pub endpoint: String,
+    pub channel_id: String,
+    pub other_channel_id: String,
+    pub formats: &'static str,
+}
+
 /// The words that every version since 13 takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HangupReason {
@@ -131,26 +140,63 @@ impl Ari {
             formats: Option<&'a str>,
             variables: &'a BTreeMap<String, String>,
         }
-        let request = Request::new(Method::POST, &["channels"]).json(&Body {
-            endpoint: &call.endpoint,
-            app: call.dialplan.is_none().then_some(&self.target.app),
-            context: call.dialplan.as_ref().map(|(context, _)| context.as_str()),
-            extension: call.dialplan.as_ref().map(|(_, extension)| extension.as_str()),
-            priority: call.dialplan.as_ref().map(|_| 1),
-            app_args: call.app_args.as_deref(),
-            caller_id: call.caller_id.as_deref(),
-            timeout: call.timeout_secs,
-            channel_id: &call.channel_id,
-            other_channel_id: call.other_channel_id.as_deref(),
-            formats: call.formats,
-            variables: &call.variables,
-        });
+        self.make(
+            Request::new(Method::POST, &["channels"]).json(&Body {
+                endpoint: &call.endpoint,
+                app: call.dialplan.is_none().then_some(&self.target.app),
+                context: call.dialplan.as_ref().map(|(context, _)| context.as_str()),
+                extension: call.dialplan.as_ref().map(|(_, extension)| extension.as_str()),
+                priority: call.dialplan.as_ref().map(|_| 1),
+                app_args: call.app_args.as_deref(),
+                caller_id: call.caller_id.as_deref(),
+                timeout: call.timeout_secs,
+                channel_id: &call.channel_id,
+                other_channel_id: call.other_channel_id.as_deref(),
+                formats: call.formats,
+                variables: &call.variables,
+            }),
+            &call.channel_id,
+        )
+        .await
+    }
+
+    /// Makes a channel that waits in the application to be dialed. Unlike that of an [`Ari::originate`] it needs no
+    /// application at the other end when it is answered: Asterisk hangs that one up if its program is away just then,
+    /// and this one stays (measured on 22.10.1 and 16.28).
+    pub async fn create(&self, channel: &Create) -> Result<(), AriError> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Body<'a> {
+            endpoint: &'a str,
+            app: &'a str,
+            channel_id: &'a str,
+            other_channel_id: &'a str,
+            formats: &'a str,
+        }
+        let body = Body {
+            endpoint: &channel.endpoint,
+            app: &self.target.app,
+            channel_id: &channel.channel_id,
+            other_channel_id: &channel.other_channel_id,
+            formats: channel.formats,
+        };
+        self.make(Request::new(Method::POST, &["channels", "create"]).json(&body), &channel.channel_id).await
+    }
+
+    /// Dials a channel that was made by [`Ari::create`]; Asterisk hangs it up when nobody has answered in time.
+    pub async fn dial(&self, channel_id: &str, timeout_secs: u32) -> Result<(), AriError> {
+        let request = Request::new(Method::POST, &["channels", channel_id, "dial"]);
+        self.command(request.query("timeout", &timeout_secs.to_string())).await
+    }
+
+    /// Asks for a channel, and holds the answer against its id.
+    async fn make(&self, request: Request, channel_id: &str) -> Result<(), AriError> {
         if !self.link.borrow().up {
             return Err(request.not_sent("the events connection is down"));
         }
         let answer = self.exchange(&request).await?;
         let channel: Channel = request.document(answer)?;
-        match channel.id == call.channel_id {
+        match channel.id == channel_id {
             true => Ok(()),
             false => Err(request.uncertain("the answer tells of another channel")),
         }

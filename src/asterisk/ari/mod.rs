@@ -20,7 +20,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Ari, HangupReason, Originate, PHONE_FORMATS, Whisper};
+pub use client::{Ari, Create, HangupReason, Originate, PHONE_FORMATS, Whisper};
 pub use error::{AriError, Certainty};
 pub use event::*;
 pub use model::{Bridge, Channel, DialplanPosition, Endpoint, Party, Playback};
