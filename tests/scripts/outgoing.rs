@@ -3,6 +3,7 @@
 use std::{
     fs,
     os::unix::fs::{MetadataExt, chown, symlink},
+    time::{Duration, Instant},
 };
 
 use crate::support::{Pbx, root, said, script, write};
@@ -238,6 +239,8 @@ fn the_trunk_is_the_bots_or_the_one_that_was_dialed_through() {
     let before = fs::read_to_string(&file).expect("pjsip.conf");
     write(&file, format!("{before}\n[kept]\ntype = endpoint\n").as_bytes(), 0o644);
     pbx.console("module reload res_pjsip.so");
+    // The reload is done beside the console.
+    until_it_has(&pbx, "kept");
     let through = |trunk: &str| section(DEFAULT).replace("@novofon,", &format!("@{trunk},"));
 
     pbx.dialplan(b"[outgoing]\nexten => _X.,1,Dial(PJSIP/${EXTEN}@kept,60)\n");
@@ -258,4 +261,13 @@ fn the_trunk_is_the_bots_or_the_one_that_was_dialed_through() {
     assert!(bots.0.contains("Trunk: bots (the bot's configuration)"), "{}", bots.0);
     assert_eq!(bots.1, format!("[outgoing]\n{}", through("bots")));
     assert!(refused.contains("not the name of a PJSIP endpoint"), "{refused}");
+}
+
+fn until_it_has(pbx: &Pbx, endpoint: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let is_there = || pbx.console("pjsip show endpoints").contains(&format!(" Endpoint:  {endpoint} "));
+    while !is_there() {
+        assert!(Instant::now() < deadline, "Asterisk does not get the endpoint {endpoint}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
