@@ -189,7 +189,7 @@ async fn initiate(
         response_headers.insert(REPLAYED, TRUE);
     }
     if let Some((until, time)) = wait {
-        call = wait_for(&state, call, until, time).await?;
+        call = wait_for(&state, call, until, time).await;
         if !until.is_over(call.status) {
             response_headers.insert(WAIT_TIMED_OUT, TRUE);
         }
@@ -282,26 +282,26 @@ async fn place(
     Ok((state.engine.place(request, Some(key)).await?, false))
 }
 
-/// The same for a call that is on disk.
+/// The same for a call that was placed; `None` when nothing can be told of it at present.
 pub(super) async fn wait_by_id(
     state: &AppState,
     id: CallId,
     until: Wait,
     time: Duration,
-) -> Result<Arc<CallRecord>, ApiError> {
-    let call = state.store.call(id).await?.ok_or(ApiError::CallNotFound(id))?;
-    wait_for(state, Arc::new(call), until, time).await
+) -> Option<Arc<CallRecord>> {
+    let live = state.engine.watch(id).map(|watch| watch.borrow().clone());
+    let call = match live {
+        Some(call) => call,
+        None => read(state, id).await?,
+    };
+    Some(wait_for(state, call, until, time).await)
 }
 
-/// The call when it has come as far as `until`, or as it is when the time is over.
-async fn wait_for(
-    state: &AppState,
-    call: Arc<CallRecord>,
-    until: Wait,
-    time: Duration,
-) -> Result<Arc<CallRecord>, ApiError> {
+/// The call when it has come as far as `until`, or as it is when the time is over. It does not fail: the call was
+/// placed, and an error would have the client place it again.
+async fn wait_for(state: &AppState, call: Arc<CallRecord>, until: Wait, time: Duration) -> Arc<CallRecord> {
     if until.is_over(call.status) {
-        return Ok(call);
+        return call;
     }
     if let Some(mut watch) = state.engine.watch(call.id) {
         tokio::select! {
@@ -309,9 +309,15 @@ async fn wait_for(
             _ = tokio::time::timeout(time, watch.wait_for(|call| until.is_over(call.status))) => {}
             () = state.stopping.cancelled() => {}
         }
-        let call = watch.borrow().clone();
-        return Ok(call);
+        return watch.borrow().clone();
     }
     // Not among the live ones any more: it has ended.
-    Ok(state.store.call(call.id).await?.map_or(call, Arc::new))
+    read(state, call.id).await.unwrap_or(call)
+}
+
+async fn read(state: &AppState, id: CallId) -> Option<Arc<CallRecord>> {
+    let read = state.store.call(id).await;
+    let read =
+        read.inspect_err(|error| tracing::warn!(call = %id, %error, "what became of a call can't be read"));
+    read.ok().flatten().map(Arc::new)
 }

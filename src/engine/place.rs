@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     handle::{AriState, Command, HangupAnswer, IdempotencyKey, PlaceError},
-    runner::{MAX_BACKLOG, PlaceReply, Runner, STORE_PATIENCE},
+    runner::{PlaceReply, Runner, STORE_PATIENCE},
 };
 use crate::{
     call::{CallId, CallRecord, CallRequest, EndedBy, Input, Machine, Reason},
@@ -90,11 +90,8 @@ impl Runner {
         if let Some(left) = self.admission.too_soon(&request.phone, now) {
             return Err(PlaceError::TooSoon(left));
         }
-        if let Health::Away { reason, .. } = self.store.health() {
+        if let Some(reason) = self.store.refuses() {
             return Err(PlaceError::Store(reason));
-        }
-        if self.store.backlog() > MAX_BACKLOG {
-            return Err(PlaceError::Store("the disk does not keep up".into()));
         }
         if self.admission.waiting() >= dial.max_queued {
             return Err(PlaceError::QueueFull(self.admission.waiting()));

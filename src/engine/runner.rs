@@ -39,9 +39,6 @@ pub(super) const STORE_PATIENCE: Duration = Duration::from_secs(5);
 /// time. No call is that long.
 const BEFORE_START: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// So many commits may wait for the disk before no new call is taken.
-pub(super) const MAX_BACKLOG: u64 = 20_000;
-
 /// Asterisk that refuses a call for want of something refuses the next one too.
 const REFUSED_HOLD: Duration = Duration::from_secs(2);
 

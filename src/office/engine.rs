@@ -16,6 +16,7 @@ use super::{
     hosts::{Host, Hosts},
     inbox::Inboxes,
     order::Order,
+    way::Taken,
 };
 use crate::{
     asterisk::ssh::KnownHosts,
@@ -28,7 +29,7 @@ use crate::{
     enterprises::{Directory, Enterprise},
     logging::mask,
     metrics::Metrics,
-    store::{Commit, Health, Store, StoreError},
+    store::{Commit, Store, StoreError},
 };
 
 /// How long a client waits for the disk. Then the call is withdrawn: nothing will be ordered.
@@ -60,6 +61,9 @@ pub enum PlaceError {
     Store(String),
     #[error("{error}")]
     Host { call: CallId, error: HostError },
+    /// Somebody hung it up, or the bot stopped, before the order was given.
+    #[error("the call was withdrawn before it was placed")]
+    Withdrawn { call: CallId },
     #[error("the bot is stopping and takes no new calls")]
     Stopping,
 }
@@ -119,7 +123,7 @@ impl OfficeHandle {
         if self.0.stop.is_cancelled() {
             return Err(PlaceError::Stopping);
         }
-        if let Health::Away { reason, .. } = self.0.store.health() {
+        if let Some(reason) = self.0.store.refuses() {
             return Err(PlaceError::Store(reason));
         }
         let host = self.0.hosts.of(&request.enterprise);
@@ -217,6 +221,14 @@ impl Inner {
             self.metrics.office.ended(machine.record());
             self.hosts.forget(id);
         }
+        if let Some(reply) = reply {
+            // The client may have gone.
+            let _ = reply.send(Err(match machine.record().reason {
+                Some(Reason::StoreUnavailable) => PlaceError::Store("it was not written in time".to_owned()),
+                Some(_) => PlaceError::Withdrawn { call: id },
+                None => PlaceError::Stopping,
+            }));
+        }
     }
 
     fn carry_out(self: &Arc<Self>, machine: &OfficeMachine, effect: OfficeEffect, reply: &mut Option<Reply>) {
@@ -230,13 +242,14 @@ impl Inner {
                 let begun = Instant::now();
                 self.store.submit(Commit { record, entries, idempotency: None, urgent: intent, done });
                 if intent {
-                    let reply = reply.take();
-                    let order = Order::of(machine.record());
-                    tokio::spawn(self.clone().after_intent(call, begun, stored, reply, order));
+                    tokio::spawn(self.clone().after_intent(call, begun, stored));
                 }
             }
-            // It is given as soon as the intent is on disk: see `after_intent`.
-            OfficeEffect::Order => {}
+            OfficeEffect::Order => {
+                if let Some(order) = Order::of(machine.record()) {
+                    tokio::spawn(self.clone().order(order, reply.take()));
+                }
+            }
             OfficeEffect::Hangup => self.ask(machine, |host, order| async move {
                 let failed = host.hang_up(&order).await.err();
                 failed.map(|error| OfficeInput::HangupFailed { why: error.why })
@@ -252,59 +265,58 @@ impl Inner {
         }
     }
 
-    /// Waits for the disk, gives the order, and tells the client and the machine what came of it.
-    async fn after_intent(
-        self: Arc<Self>,
-        call: CallId,
-        begun: Instant,
-        stored: oneshot::Receiver<()>,
-        reply: Option<Reply>,
-        order: Option<Order>,
-    ) {
-        let answer = |result| {
-            if let Some(reply) = reply {
-                // The client may have gone.
-                let _ = reply.send(result);
-            }
+    /// Waits for the disk.
+    async fn after_intent(self: Arc<Self>, call: CallId, begun: Instant, stored: oneshot::Receiver<()>) {
+        let is_stored = matches!(tokio::time::timeout(STORE_PATIENCE, stored).await, Ok(Ok(())));
+        let input = if is_stored {
+            self.metrics.office.intent(begun.elapsed());
+            OfficeInput::IntentStored
+        } else {
+            OfficeInput::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable }
         };
-        if !matches!(tokio::time::timeout(STORE_PATIENCE, stored).await, Ok(Ok(()))) {
-            self.inboxes
-                .put(call, OfficeInput::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable });
-            return answer(Err(PlaceError::Store("it was not written in time".to_owned())));
-        }
-        self.metrics.office.intent(begun.elapsed());
-        let Some(order) = order else { return };
-        if !self.inboxes.put(call, OfficeInput::IntentStored) {
-            // It was withdrawn meanwhile.
-            return answer(Err(PlaceError::Stopping));
-        }
+        self.inboxes.put(call, input);
+    }
+
+    /// Gives the order, and tells the client and the machine what came of it.
+    async fn order(self: Arc<Self>, order: Order, reply: Option<Reply>) {
+        let call = order.call;
         let begun = Instant::now();
-        let placed = match self.hosts.of_call(call) {
+        let host = self.hosts.of_call(call);
+        let placed = match &host {
             Some(host) => host.place(&order).await,
             None => Err(gone()),
         };
-        let host = self.hosts.of_call(call).map(|host| host.settings().address.clone()).unwrap_or_default();
+        let address = host.as_ref().map(|host| host.settings().address.clone()).unwrap_or_default();
         let (way, result) = match &placed {
             Ok((way, _)) => (Some(*way), "taken"),
             Err(error) => (error.way, error.kind.as_str()),
         };
-        self.metrics.office.order(&host, way, result, begun.elapsed());
-        match placed {
-            Ok((way, taken)) => {
-                let (linked_id, detailed) = (taken.linked_id, taken.detailed);
-                self.inboxes.put(call, OfficeInput::Taken { way, linked_id, detailed });
-                answer(Ok(call));
+        self.metrics.office.order(&address, way, result, begun.elapsed());
+        let (input, answer) = match placed {
+            Ok((way, Taken { linked_id, detailed })) => {
+                (OfficeInput::Taken { way, linked_id, detailed }, Ok(call))
             }
             Err(error) => {
-                self.inboxes.put(
-                    call,
-                    match error.is_certain {
-                        true => OfficeInput::NotTaken(error.failure()),
-                        false => OfficeInput::Uncertain { why: error.why.clone() },
-                    },
-                );
-                answer(Err(PlaceError::Host { call, error }));
+                let input = match error.is_certain {
+                    true => OfficeInput::NotTaken(error.failure()),
+                    false => OfficeInput::Uncertain { why: error.why.clone() },
+                };
+                (input, Err(PlaceError::Host { call, error }))
             }
+        };
+        if !self.inboxes.put(call, input)
+            && !self.stop.is_cancelled()
+            && let Some(host) = host
+        {
+            // Its call was given up meanwhile: what came of it is nobody's.
+            if let Err(error) = host.hang_up(&order).await {
+                tracing::warn!(%call, why = error.why, "an order was taken after its call was given up, and can't be hung up");
+            }
+            host.forget(call);
+        }
+        if let Some(reply) = reply {
+            // The client may have gone.
+            let _ = reply.send(answer);
         }
     }
 
@@ -325,8 +337,11 @@ impl Inner {
                 Ok(host) => question(host, order).await,
                 Err(why) => Some(OfficeInput::LookFailed { why }),
             };
-            if let Some(input) = input {
-                inner.inboxes.put(call, input);
+            if let Some(input) = input
+                && !inner.inboxes.put(call, input)
+            {
+                // It ended while its host was asked.
+                inner.hosts.forget(call);
             }
         });
     }

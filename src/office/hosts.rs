@@ -243,7 +243,7 @@ impl Host {
         self.settings.technology
     }
 
-    fn forget(&self, call: CallId) {
+    pub(super) fn forget(&self, call: CallId) {
         self.taken_by.lock().remove(&call);
         for way in &self.ways {
             of_way!(&**way, way => way.forget(call));

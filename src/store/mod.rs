@@ -138,6 +138,9 @@ struct Shared {
     refused: Counter,
 }
 
+/// So many commits may wait for the disk before no new call is taken.
+const MAX_BACKLOG: u64 = 20_000;
+
 impl Store {
     /// Opens the file that `url` (`sqlite:///path`) names, creates it when it is missing, brings its
     /// schema up to date and starts the writer, which tells `notices` what became durable.
@@ -181,6 +184,15 @@ impl Store {
     /// How many commits wait or are being written. When it grows, no new call should be accepted.
     pub fn backlog(&self) -> u64 {
         self.inner.shared.backlog.value()
+    }
+
+    /// Why no call can be taken now, if so.
+    pub fn refuses(&self) -> Option<String> {
+        match self.health() {
+            Health::Away { reason, .. } => Some(reason),
+            Health::Ok if self.backlog() > MAX_BACKLOG => Some("the disk does not keep up".to_owned()),
+            Health::Ok => None,
+        }
     }
 
     pub fn health(&self) -> Health {

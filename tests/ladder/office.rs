@@ -381,6 +381,53 @@ fn what_was_missed_may_have_been_an_answer() {
     office.ends(Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
 }
 
+/// Another way lost its connection while the order waited for this one: that must not end a call that is seen.
+#[test]
+fn a_loss_of_sight_before_the_order_was_taken_ends_nothing_later() {
+    let mut office = Office::place(OfficeKind::Call);
+    office.feed(OfficeInput::IntentStored);
+    office.at(0.5).feed(OfficeInput::Blind { why: "AMI is silent".into() });
+    // The order is slow: the look that was due has nobody to ask.
+    office.at(1.5).tick();
+    office.at(2.0).feed(OfficeInput::Taken { way: WayKind::Ssh, linked_id: None, detailed: false });
+    office.at(2.5).tick().expects(&["look"]);
+    office.feed(OfficeInput::Found).picked_up().at(5.0).phone(Seen::Up);
+    office.at(700.0).tick().expects(&[]);
+    assert_eq!(office.machine.record().status, Status::Answered);
+}
+
+/// A host that does not let this user hang up is asked again less and less often, and told of once; the call is not
+/// over for that.
+#[test]
+fn a_refused_hangup_is_asked_for_less_and_less_often() {
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.picked_up().phone(Seen::Up).at(10.0).feed(HANGUP).expects(&["store(answered)", "hangup"]);
+    let mut asked = vec![10.0];
+    office.feed(OfficeInput::HangupFailed { why: "Permission denied".into() }).expects(&["store(answered)"]);
+    while office.now < 600.0 {
+        let (at, _) = office.machine.next_timer().expect("a timer is armed until the end");
+        office.at(at.as_secs_f64()).tick().expects(&["look"]);
+        office.feed(OfficeInput::Found).expects(&["hangup"]);
+        asked.push(office.now);
+        office.feed(OfficeInput::HangupFailed { why: "Permission denied".into() }).expects(&[]);
+    }
+    assert_eq!(asked[..6], [10.0, 12.0, 16.0, 24.0, 40.0, 72.0]);
+    assert!(asked.len() < 16, "{asked:?}");
+    office.gone(16);
+    office.ends(Status::Completed, Reason::HungUp, EndedBy::Api);
+}
+
+/// An order that is on its way may still be carried out: its call is there until that is told.
+#[test]
+fn a_hangup_waits_for_what_came_of_the_order() {
+    let mut office = Office::place(OfficeKind::Call);
+    office.feed(OfficeInput::IntentStored);
+    office.at(1.0).feed(HANGUP);
+    office.at(50.0).tick();
+    office.at(55.0).feed(OfficeInput::Taken { way: WayKind::Ssh, linked_id: None, detailed: false });
+    assert!(office.last.contains(&"hangup".to_owned()), "{:?}", office.last);
+}
+
 fn any_input() -> impl Strategy<Value = OfficeInput> {
     let leg = prop_oneof![Just(Leg::Desk), Just(Leg::Phone)];
     let seen = prop_oneof![

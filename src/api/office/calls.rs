@@ -1,11 +1,13 @@
 //! An enterprise's own calls: the list, one call with its timeline and events, its hang-up, and what an extension
 //! is doing now.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     body::Body,
-    extract::{Path, RawQuery, State},
-    http::HeaderMap,
+    extract::{FromRequestParts, Path, RawQuery, State},
+    http::{HeaderMap, request::Parts},
     response::Response,
 };
 use futures_util::StreamExt;
@@ -17,7 +19,7 @@ use uuid::Uuid;
 use super::{
     OfficeState,
     fastapi::{Faults, OfficeError, Place},
-    guard::Asking,
+    guard::{Asking, AskingOn},
 };
 use crate::{
     api::{
@@ -57,6 +59,9 @@ pub struct ActiveCall {
     #[schema(required)]
     pub call_id: Option<Uuid>,
 }
+
+/// A stream whose secret is revoked ends within so long.
+const SECRET_CHECK: Duration = Duration::from_secs(1);
 
 pub fn routes() -> OpenApiRouter<OfficeState> {
     OpenApiRouter::new()
@@ -112,7 +117,7 @@ async fn show(
     State(state): State<OfficeState>,
     Asking(enterprise): Asking,
     Language(lang): Language,
-    CallPath(id): CallPath,
+    OwnId(id): OwnId,
 ) -> Result<Json<CallView>, OfficeError> {
     let call = own(&state, &enterprise, id).await?;
     Ok(Json(CallView::new(&call, lang)))
@@ -127,7 +132,7 @@ async fn show(
 async fn show_timeline(
     State(state): State<OfficeState>,
     Asking(enterprise): Asking,
-    CallPath(id): CallPath,
+    OwnId(id): OwnId,
 ) -> Result<Json<TimelineView>, OfficeError> {
     let call = own(&state, &enterprise, id).await?;
     Ok(Json(timeline::of(&state.app, &call).await?))
@@ -150,21 +155,23 @@ async fn show_timeline(
 )]
 async fn stream(
     State(state): State<OfficeState>,
-    Asking(enterprise): Asking,
+    asking: AskingOn,
     Language(lang): Language,
-    CallPath(id): CallPath,
+    OwnId(id): OwnId,
     headers: HeaderMap,
 ) -> Result<Response, OfficeError> {
-    let call = own(&state, &enterprise, id).await?;
-    let place = state.live.enter(enterprise.number.as_str()).ok_or(ApiError::TooManyStreams)?;
+    let call = own(&state, &asking.0, id).await?;
+    let place = state.places.enter(asking.0.number.as_str()).ok_or(ApiError::TooManyStreams)?;
     let after = events::last_event_id(&headers, None)?;
-    let stream = events::stream_of(state.app, lang, call.id, after).await?;
-    Ok(stream.map(|body| {
-        Body::from_stream(body.into_data_stream().inspect(move |_| {
-            // It is taken for as long as the stream lives.
-            let _ = &place;
-        }))
-    }))
+    let stream = events::stream_of(state.app.clone(), lang, call.id, after).await?;
+    let revoked = async move {
+        while asking.is_good(&state).await {
+            tokio::time::sleep(SECRET_CHECK).await;
+        }
+        // It is taken for as long as the stream lives.
+        drop(place);
+    };
+    Ok(stream.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(revoked)))))
 }
 
 /// Ask for the end of a call or a monitoring
@@ -180,7 +187,7 @@ async fn stream(
 async fn hang_up(
     State(state): State<OfficeState>,
     Asking(enterprise): Asking,
-    CallPath(id): CallPath,
+    OwnId(id): OwnId,
 ) -> Result<Json<Done>, OfficeError> {
     let call = own(&state, &enterprise, id).await?;
     match state.office.hang_up(id) {
@@ -240,6 +247,21 @@ async fn extension(
         })
         .collect();
     Ok(Json(ExtensionCalls { extension: extension.to_string(), calls }))
+}
+
+/// The `{id}` of a path.
+struct OwnId(CallId);
+
+impl FromRequestParts<OfficeState> for OwnId {
+    type Rejection = OfficeError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &OfficeState) -> Result<Self, OfficeError> {
+        let text = Path::<String>::from_request_parts(parts, state).await.map(|Path(text)| text);
+        match CallPath::from_request_parts(parts, state).await {
+            Ok(CallPath(id)) => Ok(OwnId(id)),
+            Err(_) => Err(OfficeError::Faults(Faults::no_uuid("id", &text.unwrap_or_default()))),
+        }
+    }
 }
 
 /// A call of this enterprise; another's is as good as none.

@@ -23,6 +23,16 @@ pub enum Place {
     Path,
 }
 
+impl Place {
+    fn word(self) -> &'static str {
+        match self {
+            Place::Query => "query",
+            Place::Body => "body",
+            Place::Path => "path",
+        }
+    }
+}
+
 /// Everything that is wrong with the parameters, in their order.
 #[derive(Debug)]
 pub struct Faults {
@@ -35,7 +45,7 @@ pub struct Faults {
 struct Fault {
     #[serde(rename = "type")]
     kind: &'static str,
-    loc: [String; 2],
+    loc: Vec<String>,
     msg: String,
     input: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,12 +58,28 @@ impl Faults {
     }
 
     fn add(&mut self, name: &str, kind: &'static str, msg: String, input: Value, ctx: Option<Value>) {
-        let place = match self.place {
-            Place::Query => "query",
-            Place::Body => "body",
-            Place::Path => "path",
+        let loc = vec![self.place.word().to_owned(), name.to_owned()];
+        self.list.push(Fault { kind, loc, msg, input, ctx });
+    }
+
+    /// A body that is JSON, and no object.
+    pub fn no_object(body: Value) -> Self {
+        let fault = Fault {
+            kind: "model_attributes_type",
+            loc: vec![Place::Body.word().to_owned()],
+            msg: "Input should be a valid dictionary or object to extract fields from".to_owned(),
+            input: shown_value(&body),
+            ctx: None,
         };
-        self.list.push(Fault { kind, loc: [place.to_owned(), name.to_owned()], msg, input, ctx });
+        Faults { place: Place::Body, list: vec![fault] }
+    }
+
+    /// A path's id that is none.
+    pub fn no_uuid(name: &str, text: &str) -> Self {
+        let mut faults = Faults::of(Place::Path);
+        let msg = "Input should be a valid UUID, as in the `call_id` of an answer".to_owned();
+        faults.add(name, "uuid_parsing", msg, shown(text), None);
+        faults
     }
 
     /// A text that must be there.

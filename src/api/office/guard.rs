@@ -1,10 +1,15 @@
 //! Whose request it is: the enterprise that a secret belongs to, and the address it came from.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use axum::{
-    extract::FromRequestParts,
+    extract::{FromRequestParts, Request, State},
     http::{HeaderMap, header, request::Parts},
+    middleware::Next,
+    response::Response,
 };
 
 use super::{
@@ -58,9 +63,27 @@ impl FromRequestParts<OfficeState> for AskingOn {
         };
         let Some(secret) = secret else { return Err(OfficeError::Faults(faults)) };
         let enterprise = identify(state, &secret, address).await?;
-        state.app.metrics.office.request(enterprise.number.as_str(), "read", 200);
+        if let Some(Reader(reader)) = parts.extensions.get() {
+            // It is set once a request.
+            let _ = reader.set(enterprise.number.to_string());
+        }
         Ok(AskingOn(enterprise, secret))
     }
+}
+
+/// Who turned out to ask for what is its own.
+#[derive(Clone, Default)]
+struct Reader(Arc<OnceLock<String>>);
+
+/// Counts those requests, each with the status of its answer.
+pub async fn count_reads(State(state): State<OfficeState>, mut request: Request, next: Next) -> Response {
+    let reader = Reader::default();
+    request.extensions_mut().insert(reader.clone());
+    let response = next.run(request).await;
+    if let Some(enterprise) = reader.0.get() {
+        state.app.metrics.office.request(enterprise, "read", response.status().as_u16());
+    }
+    response
 }
 
 /// The enterprise of a secret; what it may ask in a minute is counted.

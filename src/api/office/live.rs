@@ -3,7 +3,7 @@
 //! First a message with the calls that live, then one for each entry that becomes durable. A client that does not
 //! read is given up; one that comes back asks `/api/calls` for what it missed.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{
@@ -12,7 +12,6 @@ use axum::{
     },
     response::Response,
 };
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::broadcast::error::RecvError, time::timeout};
 use utoipa::ToSchema;
@@ -65,7 +64,7 @@ async fn live(
 ) -> Result<Response, OfficeError> {
     let upgrade = upgrade.map_err(|_| OfficeError::Upgrade)?;
     let permit = state.app.streams.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams)?;
-    let own = state.live.enter(asking.0.number.as_str()).ok_or(ApiError::TooManyStreams)?;
+    let own = state.places.enter(asking.0.number.as_str()).ok_or(ApiError::TooManyStreams)?;
     // A frame is gathered before the message that it is of is measured.
     let upgrade = upgrade.max_message_size(LONGEST_MESSAGE).max_frame_size(LONGEST_MESSAGE);
     Ok(upgrade.on_upgrade(move |socket| async move {
@@ -84,43 +83,6 @@ enum End {
     Stopping,
     /// The secret is nobody's any more, or another's.
     Revoked,
-}
-
-/// How many live statuses and streams each enterprise has: one alone must not take them from all others.
-#[derive(Debug, Default)]
-pub struct Live(Arc<Mutex<HashMap<String, usize>>>);
-
-/// Of one enterprise.
-const MOST: usize = 64;
-
-impl Live {
-    /// One more, until it is dropped; `None` when there are too many.
-    pub fn enter(&self, enterprise: &str) -> Option<Entered> {
-        let mut live = self.0.lock();
-        let count = live.entry(enterprise.to_owned()).or_default();
-        if *count >= MOST {
-            return None;
-        }
-        *count += 1;
-        Some(Entered { live: self.0.clone(), enterprise: enterprise.to_owned() })
-    }
-}
-
-pub struct Entered {
-    live: Arc<Mutex<HashMap<String, usize>>>,
-    enterprise: String,
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        let mut live = self.live.lock();
-        if let Some(count) = live.get_mut(&self.enterprise) {
-            *count -= 1;
-            if *count == 0 {
-                live.remove(&self.enterprise);
-            }
-        }
-    }
 }
 
 async fn follow(state: &OfficeState, mut socket: WebSocket, asking: &AskingOn, lang: Lang) -> End {
@@ -191,21 +153,4 @@ fn messages(change: &Arc<Change>, lang: Lang) -> Vec<LiveMessage> {
 async fn send(socket: &mut WebSocket, message: &LiveMessage) -> bool {
     let text = serde_json::to_string(message).expect("a message can be written as JSON");
     matches!(timeout(SEND, socket.send(Message::Text(text.into()))).await, Ok(Ok(())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_enterprise_does_not_take_all() {
-        let live = Live::default();
-        let mut own: Vec<_> = (0..MOST).map(|_| live.enter("0367").expect("there is room")).collect();
-        assert!(live.enter("0367").is_none());
-        assert!(live.enter("0368").is_some(), "another's are its own");
-        own.pop();
-        assert!(live.enter("0367").is_some());
-        drop(own);
-        assert!(live.0.lock().is_empty(), "nothing is kept of those that are gone");
-    }
 }

@@ -9,6 +9,7 @@ mod fastapi;
 mod guard;
 mod limits;
 mod live;
+mod places;
 mod seed;
 mod status;
 
@@ -28,13 +29,21 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{AppState, limits as common, openapi, server};
 use crate::office::OfficeHandle;
 
+/// Event streams and live statuses of an enterprise at once, and requests of it that wait: 1,024 connections are for
+/// all enterprises.
+const STREAMS: usize = 64;
+const WAITING: usize = 64;
+
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone)]
 pub struct OfficeState {
     app: AppState,
     office: OfficeHandle,
     limits: Arc<limits::Limits>,
-    live: Arc<live::Live>,
+    /// Of event streams and live statuses.
+    places: Arc<places::Places>,
+    /// Of requests that wait for what becomes of their call.
+    waiting: Arc<places::Places>,
 }
 
 impl FromRef<OfficeState> for AppState {
@@ -51,7 +60,13 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) {
     app.stopping = shutdown.clone();
-    let state = OfficeState { app: app.clone(), office, limits: Arc::default(), live: Arc::default() };
+    let state = OfficeState {
+        app: app.clone(),
+        office,
+        limits: Arc::default(),
+        places: Arc::new(places::Places::new(STREAMS)),
+        waiting: Arc::new(places::Places::new(WAITING)),
+    };
     server::run(listener, router(state), server::Bounds::of(&app.config()), shutdown).await;
 }
 
@@ -61,6 +76,7 @@ fn router(state: OfficeState) -> Router {
         .merge(openapi::routes(&document))
         .fallback(fastapi::not_found)
         .method_not_allowed_fallback(fastapi::method_not_allowed)
+        .layer(middleware::from_fn_with_state(state.clone(), guard::count_reads))
         .layer(middleware::from_fn(no_head))
         .layer(common::catch_panic())
         .layer(middleware::from_fn_with_state(state.app.clone(), common::observe))

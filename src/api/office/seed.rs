@@ -18,18 +18,20 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    OfficeState,
+    OfficeState, WAITING,
     fastapi::{Faults, OfficeError, Place},
     guard,
+    places::Entered,
 };
 use crate::{
     api::{
-        CallView, Wait,
+        ApiError, CallView, Wait,
         extract::{JsonBody, Language},
         initiate,
         server::Peer,
     },
     call::{CallId, DialString, Extension, MonitorMode, OfficeKind},
+    engine,
     enterprises::Enterprise,
     lang::Lang,
     logging::mask,
@@ -174,9 +176,9 @@ async fn post_call(
     peer: Option<Inserted<Peer>>,
     language: Language,
     headers: HeaderMap,
-    JsonBody(body): JsonBody<Map<String, Value>>,
+    body: Result<JsonBody<Value>, ApiError>,
 ) -> Result<Response, OfficeError> {
-    let given = Given::of_body(body, &headers);
+    let given = Given::of_body(body?.0, &headers)?;
     call(state, given, peer, language, headers).await
 }
 
@@ -220,9 +222,9 @@ async fn post_monitor(
     peer: Option<Inserted<Peer>>,
     language: Language,
     headers: HeaderMap,
-    JsonBody(body): JsonBody<Map<String, Value>>,
+    body: Result<JsonBody<Value>, ApiError>,
 ) -> Result<Response, OfficeError> {
-    let given = Given::of_body(body, &headers);
+    let given = Given::of_body(body?.0, &headers)?;
     listen(state, given, peer, language, headers).await
 }
 
@@ -242,8 +244,16 @@ impl Given {
         Self::with_header(Place::Query, values, headers)
     }
 
-    fn of_body(values: Map<String, Value>, headers: &HeaderMap) -> Self {
-        Self::with_header(Place::Body, values, headers)
+    fn of_body(body: Value, headers: &HeaderMap) -> Result<Self, OfficeError> {
+        let mut values = match body {
+            Value::Object(values) => values,
+            other => return Err(OfficeError::Faults(Faults::no_object(other))),
+        };
+        // What need not be there may be null.
+        values.retain(|name, value| {
+            !(value.is_null() && ["clientId", "wait", "wait_timeout"].contains(&name.as_str()))
+        });
+        Ok(Self::with_header(Place::Body, values, headers))
     }
 
     fn with_header(place: Place, mut values: Map<String, Value>, headers: &HeaderMap) -> Self {
@@ -299,12 +309,13 @@ async fn call(
         state.limits.number(address, phone.as_str(), config.number_limit).inspect_err(|_| {
             state.app.metrics.office.refused("number_rate");
         })?;
+        let _waits = place_to_wait(&state, &enterprise, &asked)?;
         let host = state.office.host(&enterprise).settings().address.clone();
         let request =
             request(&config, &enterprise, OfficeKind::Call, code.clone(), phone.clone(), address.to_string());
         let call_id = place(&state, request, "Call initiation failed").await?;
         tracing::info!("Команда выполнена на {host}: {code} -> {number}");
-        let (call, timed_out) = wait_for(&state, call_id, asked.wait, lang).await?;
+        let (call, timed_out) = wait_for(&state, call_id, asked.wait, lang).await;
         let body = CallStarted {
             success: true,
             message: format!("Call initiated successfully: {code} -> {phone}"),
@@ -352,6 +363,7 @@ async fn listen(
     let enterprise = guard::identify(&state, &asked.secret, address).await?;
     let result = async {
         check_own(&enterprise, [&target, &from])?;
+        let _waits = place_to_wait(&state, &enterprise, &asked)?;
         let host = state.office.host(&enterprise);
         if given.place == Place::Body {
             check_talking(&host, &target).await?;
@@ -366,7 +378,7 @@ async fn listen(
             listened_to = %target, action = mode.action(), "audit: {}", mode.name()
         );
         let target_channel = host.technology().device(&target);
-        let (call, timed_out) = wait_for(&state, call_id, asked.wait, lang).await?;
+        let (call, timed_out) = wait_for(&state, call_id, asked.wait, lang).await;
         let body = MonitorStarted {
             success: true,
             message: format!("Monitoring initiated successfully: {} for {target_channel}", mode.name()),
@@ -386,6 +398,26 @@ async fn listen(
     }
     .await;
     counted(&state, &enterprise, "monitor", result)
+}
+
+/// Taken before the order: one that can't be waited for is not given.
+fn place_to_wait(
+    state: &OfficeState,
+    enterprise: &Enterprise,
+    asked: &Asked,
+) -> Result<Option<Entered>, OfficeError> {
+    if asked.wait.is_none() {
+        return Ok(None);
+    }
+    let entered = state.waiting.enter(enterprise.number.as_str());
+    let too_many = || OfficeError::TooMany {
+        detail: format!(
+            "{WAITING} requests of {} wait already; ask without `wait`, or later",
+            enterprise.name
+        ),
+        retry_after: 1,
+    };
+    entered.map(Some).ok_or_else(too_many)
 }
 
 /// Extensions of another enterprise on the same host are none of this one's.
@@ -437,10 +469,16 @@ fn request(
 async fn place(state: &OfficeState, request: OfficeRequest, failed: &str) -> Result<CallId, OfficeError> {
     state.office.place(request).await.map_err(|error| {
         let (told, call) = match &error {
-            PlaceError::Host { call, error } => (error.told(), Some(*call)),
-            other => (other.to_string(), None),
+            PlaceError::Host { call, error } => (error.told(), *call),
+            PlaceError::Withdrawn { call } => (error.to_string(), *call),
+            PlaceError::Store(why) => return ApiError::from(engine::PlaceError::Store(why.clone())).into(),
+            PlaceError::Stopping => return ApiError::from(engine::PlaceError::Stopping).into(),
         };
-        OfficeError::Failed { detail: format!("{failed}: {told}"), cause: error.to_string(), call }
+        OfficeError::Failed {
+            detail: format!("{failed}: {told}"),
+            cause: error.to_string(),
+            call: Some(call),
+        }
     })
 }
 
@@ -450,11 +488,11 @@ async fn wait_for(
     id: CallId,
     wait: Option<(Wait, Duration)>,
     lang: Lang,
-) -> Result<(Option<CallView>, bool), OfficeError> {
-    let Some((until, time)) = wait else { return Ok((None, false)) };
-    let call = initiate::wait_by_id(&state.app, id, until, time).await?;
-    let timed_out = !until.is_over(call.status);
-    Ok((Some(CallView::new(&call, lang)), timed_out))
+) -> (Option<CallView>, bool) {
+    let Some((until, time)) = wait else { return (None, false) };
+    let call = initiate::wait_by_id(&state.app, id, until, time).await;
+    let timed_out = call.as_ref().is_none_or(|call| !until.is_over(call.status));
+    (call.map(|call| CallView::new(&call, lang)), timed_out)
 }
 
 fn answer(body: impl Serialize, call: CallId, timed_out: bool) -> Response {

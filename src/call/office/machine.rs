@@ -18,6 +18,10 @@ const CHECK_AGAIN: Duration = Duration::from_secs(2);
 const FIRST_LOOK: Duration = Duration::from_secs(15);
 /// So long a hang-up may have no effect, because the host can't be asked.
 const GIVE_UP: Duration = Duration::from_secs(30);
+/// What came of an order is told sooner: its connection, its turn and its answer have limits of their own.
+const ORDERED: Duration = Duration::from_secs(180);
+/// A hang-up that the host refuses is asked for again, after twice the time before, at most.
+const SLOWEST_HANGUP: Duration = Duration::from_secs(60);
 /// So long a call may live that nobody can see.
 const BLIND: Duration = Duration::from_secs(600);
 /// Looks in a row that found nothing: one can be earlier than the channels.
@@ -105,6 +109,8 @@ pub struct OfficeMachine {
     ringing_since: Option<Duration>,
     answered_since: Option<Duration>,
     misses: u8,
+    /// How often the host was asked for the end.
+    hangups: u32,
     failure_noted: bool,
     /// It was over before the host had answered to the order.
     over: bool,
@@ -177,6 +183,7 @@ impl OfficeMachine {
             ringing_since: None,
             answered_since: None,
             misses: 0,
+            hangups: 0,
             failure_noted: false,
             over: false,
             entries: Vec::new(),
@@ -289,6 +296,9 @@ impl OfficeMachine {
         }
         if self.evidence.hangup.is_some() {
             self.send_hangup(now);
+        } else if self.evidence.missed {
+            // Whether anybody sees it now, a look tells; what was armed when nobody did must not end it.
+            self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
         }
     }
 
@@ -383,11 +393,11 @@ impl OfficeMachine {
 
     fn found(&mut self, now: Moment) {
         self.misses = 0;
-        self.failure_noted = false;
         self.evidence.uncertain = false;
         if self.evidence.hangup.is_some() {
             return self.send_hangup(now);
         }
+        self.failure_noted = false;
         self.timers.disarm(Timer::Check);
         self.timers.disarm(Timer::GiveUp);
     }
@@ -418,7 +428,11 @@ impl OfficeMachine {
             self.failure_noted = true;
             self.note(now, Fact::RequestFailed { what, why });
         }
-        self.timers.arm(Timer::Check, now.mono + CHECK_AGAIN);
+        match what {
+            // It is asked for again when its own time has come.
+            AriRequest::Hangup => self.timers.arm_once(Timer::Check, now.mono + CHECK_AGAIN),
+            _ => self.timers.arm(Timer::Check, now.mono + CHECK_AGAIN),
+        }
         self.timers.arm_once(Timer::GiveUp, now.mono + BLIND);
     }
 
@@ -443,15 +457,17 @@ impl OfficeMachine {
             Phase::Placed => self.send_hangup(now),
             // Nothing was sent, and nothing will be.
             Phase::Storing => self.conclude(now),
-            // What came of the order will be told; then it is hung up.
-            _ => self.timers.arm_once(Timer::GiveUp, now.mono + GIVE_UP),
+            // What came of the order will be told; then it is hung up. Given up before, it might still be carried out.
+            _ => self.timers.arm_once(Timer::GiveUp, now.mono + ORDERED),
         }
     }
 
     fn send_hangup(&mut self, now: Moment) {
         self.effects.push(OfficeEffect::Hangup);
-        self.timers.arm(Timer::Check, now.mono + CHECK_AGAIN);
-        self.timers.arm(Timer::GiveUp, now.mono + GIVE_UP);
+        let again = CHECK_AGAIN.saturating_mul(1 << self.hangups.min(8)).min(SLOWEST_HANGUP);
+        self.hangups = self.hangups.saturating_add(1);
+        self.timers.arm(Timer::Check, now.mono + again);
+        self.timers.arm(Timer::GiveUp, now.mono + again - CHECK_AGAIN + GIVE_UP);
     }
 
     fn look(&mut self, now: Moment) {
