@@ -18,7 +18,7 @@ usage() {
   restart   stop и start
   status    что работает; код выхода 0 — работает, 3 — нет, 1 — работает, но не отвечает
   logs      последние строки журнала (в терминале — и дальше)
-  test [URL]  проверить API, не звоня: локально или по адресу, например https://bot.vochi.by.
+  test [URL]  проверить API, не звоня: локально или по адресу, например https://bot.example.org.
             С CLIENT_ID=... в окружении проверяется и этот ключ
 
 Где работает systemd и установлена novofon-bot.service, управляет ею; иначе — отдельным процессом, его журнал
@@ -36,7 +36,7 @@ asterisk_service.log лежит рядом с базой звонков (store.u
   restart   stop and start
   status    what runs; exit status 0 it runs, 3 it doesn't, 1 it runs and does not answer
   logs      the last lines of its log (on a terminal also what comes next)
-  test [URL]  try the API without placing a call: here, or at an address such as https://bot.vochi.by.
+  test [URL]  try the API without placing a call: here, or at an address such as https://bot.example.org.
             With CLIENT_ID=... in the environment this secret is tried too
 
 Where systemd runs and has novofon-bot.service, that is what is managed; elsewhere a process, whose log

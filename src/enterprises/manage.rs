@@ -7,7 +7,7 @@ use chrono::Utc;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Directory,
+    Directory, SharedList,
     database::{Connection, Mode},
     enterprise::{Enterprise, Overrides, SETTINGS},
     error::{DirectoryError, Failure, Kind},
@@ -84,16 +84,32 @@ impl Directory {
 
     /// One, whether active or not. With the database away a known one is told as it was.
     pub async fn by_number(&self, number: &str) -> Result<Option<Arc<Enterprise>>, DirectoryError> {
-        match self.list().await {
+        match &*self.list_with_others().await {
             Ok(rows) => rows
-                .into_iter()
+                .iter()
                 .find(|row| row.number.trim_end() == number)
-                .map(|row| row.enterprise)
+                .map(|row| row.enterprise.clone())
                 .transpose(),
             Err(error) => {
                 let grace = self.inner.config.grace;
                 let known = self.inner.memory.lock().cache.by_number(number, Instant::now(), grace);
-                known.map(Some).ok_or(error)
+                known.map(Some).ok_or_else(|| error.clone())
+            }
+        }
+    }
+
+    /// A list that was begun after this was asked, and is shared with all who ask meanwhile: after a restart each open
+    /// call asks for its enterprise, and a database has only so many connections.
+    async fn list_with_others(&self) -> SharedList {
+        let asked = Instant::now();
+        let mut last = self.inner.last_list.lock().await;
+        match &*last {
+            Some((begun, list)) if *begun >= asked => list.clone(),
+            _ => {
+                let begun = Instant::now();
+                let list = Arc::new(self.list().await);
+                *last = Some((begun, list.clone()));
+                list
             }
         }
     }

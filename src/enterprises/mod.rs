@@ -31,7 +31,10 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore, watch as channel};
+use tokio::{
+    sync::{Mutex as AsyncMutex, Notify, Semaphore, watch as channel},
+    time::Instant,
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use cache::{Cache, Key};
@@ -141,6 +144,8 @@ struct Inner {
     /// What is known, and which look-ups are under way.
     memory: Mutex<Memory>,
     link: channel::Sender<Link>,
+    /// When it was begun, and what it brought.
+    last_list: AsyncMutex<Option<(Instant, SharedList)>>,
     /// The table as it was last seen.
     layout: Mutex<Option<Arc<Layout>>>,
     idle: Mutex<Vec<Connection>>,
@@ -152,6 +157,8 @@ struct Inner {
     wake: Notify,
     tally: Tally,
 }
+
+type SharedList = Arc<Result<Vec<Listed>, DirectoryError>>;
 
 struct Memory {
     cache: Cache,
@@ -201,6 +208,7 @@ impl Directory {
             key: Key::new(),
             memory: Mutex::new(Memory { cache, flights: Flights::default() }),
             link: channel::Sender::new(away),
+            last_list: AsyncMutex::default(),
             layout: Mutex::new(None),
             idle: Mutex::new(Vec::new()),
             known_lane: Semaphore::new(places.div_ceil(2)),

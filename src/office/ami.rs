@@ -116,6 +116,8 @@ impl AmiWay {
             channel_id: order.call.near_channel(),
             other_channel_id: Some(order.call.far_channel()),
         };
+        // A loss of before is nothing to this call: it is followed from when there is a connection.
+        ami.ready().await.map_err(|error| self.error(ami, &error))?;
         let turn = self.shared.turn().await.ok_or_else(|| self.too_many())?;
         self.shared.unheard.lock().insert(order.call, turn);
         // Before it leaves: its events may be faster than its answer.
@@ -325,7 +327,12 @@ impl Shared {
         }
         match call {
             Some(call) => self.has_failed(call),
-            None => self.orphans.lock().push((action.clone(), Instant::now())),
+            None => {
+                let mut orphans = self.orphans.lock();
+                // Those of others' Originates come here too.
+                orphans.retain(|(_, at)| at.elapsed() < ORPHANS);
+                orphans.push((action.clone(), Instant::now()));
+            }
         }
     }
 

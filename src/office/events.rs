@@ -91,6 +91,8 @@ struct Tracked {
     is_missed: bool,
     /// Its channels are being asked for: until they are known, nothing is over.
     is_sought: bool,
+    /// What was first heard of since: the answer may be older.
+    newcomers: HashSet<String>,
     alive: HashSet<String>,
     /// Everything of it, to be forgotten at the end.
     channels: Vec<String>,
@@ -170,6 +172,7 @@ impl Tracker {
         if let Some(tracked) = self.calls.get_mut(&call) {
             tracked.is_missed = true;
             tracked.is_sought = true;
+            tracked.newcomers.clear();
         }
     }
 
@@ -186,7 +189,8 @@ impl Tracker {
         if let Some(tracked) = self.calls.get_mut(&call) {
             tracked.is_missed = true;
             tracked.is_sought = false;
-            tracked.alive.clear();
+            let newcomers = std::mem::take(&mut tracked.newcomers);
+            tracked.alive.retain(|id| newcomers.contains(id));
         }
         let mut inputs = Vec::new();
         let is_gone = |known: &Known| known.is_gone;
@@ -237,6 +241,9 @@ impl Tracker {
             return;
         }
         tracked.alive.insert(id.to_owned());
+        if tracked.is_sought {
+            tracked.newcomers.insert(id.to_owned());
+        }
         tracked.channels.push(id.to_owned());
         self.channels.insert(
             id.to_owned(),
@@ -517,6 +524,16 @@ mod tests {
             assert_eq!(tracker.hear(gone(desk.clone())), None);
             let told = word(tracker.resync(ID, &[standing(desk.clone())]));
             assert_eq!(told.last().map(String::as_str), Some("Over"), "{told:?}");
+            tracker.forget(ID);
+
+            // The number is dialed after the host has answered: the call is over when that is gone too.
+            let trunk = channel("1.4", "PJSIP/trunk-00000002");
+            tracker.seek(ID);
+            tracker.hear(dial(&near(), &trunk, Dial::Begin));
+            tracker.resync(ID, &[standing(near()), standing(desk.clone())]);
+            tracker.hear(gone(near()));
+            assert_eq!(words(tracker.hear(gone(desk.clone()))).len(), 1);
+            assert_eq!(words(tracker.hear(gone(trunk))).last().map(String::as_str), Some("Over"));
             tracker.forget(ID);
         }
     }

@@ -5,11 +5,12 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -29,8 +30,9 @@ use crate::{
     enterprises::Enterprise,
 };
 
-/// A way that could not be used is not tried again for so long, where there is another one.
-const PAUSE: Duration = Duration::from_secs(30);
+/// A way that could not be used is not tried again for so long, where there is another one; and so often it is tried
+/// beside the calls.
+const PAUSE: Duration = Duration::from_secs(20);
 
 /// What a way said when it was tried.
 #[derive(Debug, Clone)]
@@ -54,8 +56,9 @@ pub(super) struct Hosts {
     known_hosts: Arc<KnownHosts>,
     inboxes: Inboxes,
     stop: CancellationToken,
-    /// By address.
-    hosts: Mutex<HashMap<String, Vec<Arc<Host>>>>,
+    /// By the number of the enterprise, as its row says now. One whose row has changed serves its last calls, and is gone
+    /// with them.
+    current: Mutex<HashMap<String, Arc<Host>>>,
     of_calls: Mutex<HashMap<CallId, Arc<Host>>>,
 }
 
@@ -67,23 +70,25 @@ impl Hosts {
         stop: CancellationToken,
     ) -> Self {
         let known_hosts = Arc::new(known_hosts);
-        Hosts { config, known_hosts, inboxes, stop, hosts: Mutex::default(), of_calls: Mutex::default() }
+        Hosts { config, known_hosts, inboxes, stop, current: Mutex::default(), of_calls: Mutex::default() }
     }
 
     /// The host of an enterprise; it is connected to when it is needed.
     pub fn of(&self, enterprise: &Enterprise) -> Arc<Host> {
         let settings = HostSettings::of(&self.config, enterprise);
-        let mut all = self.hosts.lock();
-        let hosts = all.entry(settings.address.clone()).or_default();
-        if let Some(host) = hosts.iter().find(|host| host.settings == settings) {
+        let mut current = self.current.lock();
+        if let Some(host) = current.get(enterprise.number.as_str())
+            && host.settings == settings
+        {
             return host.clone();
         }
-        let host = Arc::new(Host::new(settings, hosts, &self.known_hosts, &self.inboxes, &self.stop));
-        // One whose settings have changed serves its last calls, and then nobody.
-        hosts.retain(|host| {
-            Arc::strong_count(host) > 1 || host.used.lock().elapsed() < Duration::from_secs(600)
+        let beside: Vec<_> =
+            current.values().filter(|host| host.settings.address == settings.address).cloned().collect();
+        let same = beside.iter().find(|host| host.settings == settings).cloned();
+        let host = same.unwrap_or_else(|| {
+            Arc::new(Host::new(settings, &beside, &self.known_hosts, &self.inboxes, &self.stop))
         });
-        hosts.push(host.clone());
+        current.insert(enterprise.number.to_string(), host.clone());
         host
     }
 
@@ -107,11 +112,19 @@ impl Hosts {
 pub struct Host {
     settings: HostSettings,
     ways: Vec<Arc<Way>>,
-    /// Until when a way is left alone.
-    paused: Mutex<HashMap<WayKind, Instant>>,
+    paused: Arc<Pauses>,
     /// Which way each call went.
     taken_by: Mutex<HashMap<CallId, WayKind>>,
-    used: Mutex<Instant>,
+}
+
+/// Which ways are left alone, and until when.
+type Pauses = Mutex<HashMap<WayKind, Pause>>;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Pause {
+    Until(Instant),
+    /// Until a try beside the calls has worked.
+    UntilItWorks,
 }
 
 enum Way {
@@ -172,13 +185,7 @@ impl Host {
             let shared = beside(WayKind::Ssh, |one, other| one.ssh == other.ssh);
             ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ssh(new()))));
         }
-        Host {
-            settings,
-            ways,
-            paused: Mutex::default(),
-            taken_by: Mutex::default(),
-            used: Mutex::new(Instant::now()),
-        }
+        Host { settings, ways, paused: Arc::default(), taken_by: Mutex::default() }
     }
 
     pub fn settings(&self) -> &HostSettings {
@@ -206,17 +213,30 @@ impl Host {
     }
 
     pub(super) async fn hang_up(&self, order: &Order) -> Result<(), HostError> {
-        self.by_the_way_of(order, |way| async move { of_way!(&*way, way => way.hang_up(order).await) }).await
+        let known = self.way_of(order);
+        let hang_up = |way: Arc<Way>| async move { of_way!(&*way, way => way.hang_up(order).await) };
+        match self.ways.iter().find(|way| Some(way.kind()) == known) {
+            Some(way) => hang_up(way.clone()).await,
+            None => self.first_that_works(hang_up).await,
+        }
     }
 
     /// Whether the host has this call; from now on it is followed.
     pub(super) async fn look(&self, order: &Order) -> Result<bool, HostError> {
-        self.by_the_way_of(order, |way| async move {
-            let found = of_way!(&*way, way => way.look(order).await)?;
-            self.taken_by.lock().insert(order.call, way.kind());
-            Ok(found)
-        })
-        .await
+        let known = self.way_of(order);
+        // Of an order of a former run it may not be known which way it went: it is nowhere only if no way has it.
+        let mut answer = Ok(false);
+        for way in self.ways.iter().filter(|way| known.is_none_or(|known| way.kind() == known)) {
+            match of_way!(&**way, way => way.look(order).await) {
+                Ok(true) => {
+                    self.taken_by.lock().insert(order.call, way.kind());
+                    return Ok(true);
+                }
+                Ok(false) => {}
+                Err(error) => answer = Err(error),
+            }
+        }
+        answer
     }
 
     /// The calls that an extension's phone is in now.
@@ -250,24 +270,16 @@ impl Host {
         }
     }
 
-    /// The way that took the call knows most of it; after a restart any may be asked.
-    async fn by_the_way_of<T, F: Future<Output = Result<T, HostError>>>(
-        &self,
-        order: &Order,
-        request: impl Fn(Arc<Way>) -> F,
-    ) -> Result<T, HostError> {
+    /// The way that took the call, as far as it is known and still set up.
+    fn way_of(&self, order: &Order) -> Option<WayKind> {
         let kind = self.taken_by.lock().get(&order.call).copied().or(order.way);
-        match kind.and_then(|kind| self.ways.iter().find(|way| way.kind() == kind)) {
-            Some(way) => request(way.clone()).await,
-            None => self.first_that_works(request).await,
-        }
+        kind.filter(|kind| self.ways.iter().any(|way| way.kind() == *kind))
     }
 
     async fn first_that_works<T, F: Future<Output = Result<T, HostError>>>(
         &self,
         request: impl Fn(Arc<Way>) -> F,
     ) -> Result<T, HostError> {
-        *self.used.lock() = Instant::now();
         let mut last = None;
         for way in self.ways_in_turn() {
             match request(way.clone()).await {
@@ -279,12 +291,7 @@ impl Host {
                     let is_the_ways =
                         !matches!(error.kind, HostErrorKind::Refused | HostErrorKind::Overloaded);
                     if is_the_ways {
-                        let before = self.paused.lock().insert(way.kind(), Instant::now() + PAUSE);
-                        // Said once for as long as it goes on; with one way alone each order's failure says it.
-                        if before.is_none() && self.ways.len() > 1 {
-                            let (host, why) = (&self.settings.address, &error.why);
-                            tracing::warn!(host, way = %way.kind(), why, "a way to the host does not work; the next one is tried");
-                        }
+                        self.pause(&way, &error);
                     }
                     if !(is_the_ways && error.is_certain) {
                         return Err(error);
@@ -296,11 +303,38 @@ impl Host {
         Err(last.unwrap_or_else(|| self.no_way()))
     }
 
+    /// Leaves a way alone, where there is another one.
+    fn pause(&self, way: &Arc<Way>, error: &HostError) {
+        if self.ways.len() < 2 {
+            return;
+        }
+        // Who does not answer would cost every call in the turn after a pause all its patience; who refuses a login does
+        // so at once, and shall not be asked again and again.
+        let pause = match error.kind {
+            HostErrorKind::Unreachable => Pause::UntilItWorks,
+            _ => Pause::Until(Instant::now() + PAUSE),
+        };
+        let before = self.paused.lock().insert(way.kind(), pause);
+        if before.is_none() {
+            // Said once for as long as it goes on.
+            let (host, why) = (&self.settings.address, &error.why);
+            tracing::warn!(host, way = %way.kind(), why, "a way to the host does not work; the next one is tried");
+        }
+        if pause == Pause::UntilItWorks && before != Some(Pause::UntilItWorks) {
+            let host = self.settings.address.clone();
+            tokio::spawn(try_until_it_works(host, Arc::downgrade(way), Arc::downgrade(&self.paused)));
+        }
+    }
+
     /// Those that are not paused, then, for want of them, those that are.
     fn ways_in_turn(&self) -> Vec<Arc<Way>> {
         let now = Instant::now();
+        let is_on = |pause: &Pause| match pause {
+            Pause::Until(until) => *until > now,
+            Pause::UntilItWorks => true,
+        };
         let paused: Vec<WayKind> =
-            self.paused.lock().iter().filter(|(_, until)| **until > now).map(|(kind, _)| *kind).collect();
+            self.paused.lock().iter().filter(|(_, pause)| is_on(pause)).map(|(kind, _)| *kind).collect();
         let all_paused = self.ways.iter().all(|way| paused.contains(&way.kind()));
         self.ways.iter().filter(|way| all_paused || !paused.contains(&way.kind())).cloned().collect()
     }
@@ -328,6 +362,29 @@ impl Host {
                     }
                 }
             ),
+        }
+    }
+}
+
+/// Tries a way that is left alone, for as long as somebody has it.
+async fn try_until_it_works(host: String, way: Weak<Way>, paused: Weak<Pauses>) {
+    loop {
+        sleep(PAUSE).await;
+        let Some(way) = way.upgrade() else { return };
+        let result = of_way!(&*way, way => way.probe().await);
+        let Some(paused) = paused.upgrade() else { return };
+        match result {
+            Ok(_) => {
+                paused.lock().remove(&way.kind());
+                tracing::info!(host, way = %way.kind(), "a way to the host works again");
+                return;
+            }
+            // It is asked no more than the calls that come would ask it.
+            Err(error) if error.kind == HostErrorKind::Auth || error.kind == HostErrorKind::KeyChanged => {
+                paused.lock().insert(way.kind(), Pause::Until(Instant::now() + PAUSE));
+                return;
+            }
+            Err(_) => {}
         }
     }
 }

@@ -48,7 +48,18 @@ fn word(effect: &OfficeEffect) -> String {
 
 impl Office {
     fn place(kind: OfficeKind) -> Self {
-        let (machine, effects) = OfficeMachine::place(moment(0.0), office(kind));
+        Self::of(office(kind))
+    }
+
+    /// A call that may last an hour.
+    fn long() -> Self {
+        let mut record = office(OfficeKind::Call);
+        record.request.max_duration = 3600;
+        Self::of(record)
+    }
+
+    fn of(record: CallRecord) -> Self {
+        let (machine, effects) = OfficeMachine::place(moment(0.0), record);
         Office { machine, now: 0.0, last: effects.iter().map(word).collect() }
     }
 
@@ -384,7 +395,7 @@ fn what_was_missed_may_have_been_an_answer() {
 /// Another way lost its connection while the order waited for this one: that must not end a call that is seen.
 #[test]
 fn a_loss_of_sight_before_the_order_was_taken_ends_nothing_later() {
-    let mut office = Office::place(OfficeKind::Call);
+    let mut office = Office::long();
     office.feed(OfficeInput::IntentStored);
     office.at(0.5).feed(OfficeInput::Blind { why: "AMI is silent".into() });
     // The order is slow: the look that was due has nobody to ask.
@@ -400,7 +411,9 @@ fn a_loss_of_sight_before_the_order_was_taken_ends_nothing_later() {
 /// over for that.
 #[test]
 fn a_refused_hangup_is_asked_for_less_and_less_often() {
-    let mut office = Office::taken(OfficeKind::Call, true);
+    let mut office = Office::long();
+    office.feed(OfficeInput::IntentStored);
+    office.feed(OfficeInput::Taken { way: WayKind::Ami, linked_id: None, detailed: true });
     office.picked_up().phone(Seen::Up).at(10.0).feed(HANGUP).expects(&["store(answered)", "hangup"]);
     let mut asked = vec![10.0];
     office.feed(OfficeInput::HangupFailed { why: "Permission denied".into() }).expects(&["store(answered)"]);

@@ -176,9 +176,9 @@ async fn post_call(
     peer: Option<Inserted<Peer>>,
     language: Language,
     headers: HeaderMap,
-    body: Result<JsonBody<Value>, ApiError>,
+    body: Body,
 ) -> Result<Response, OfficeError> {
-    let given = Given::of_body(body?.0, &headers)?;
+    let given = Given::of_body(body, &headers)?;
     call(state, given, peer, language, headers).await
 }
 
@@ -222,11 +222,13 @@ async fn post_monitor(
     peer: Option<Inserted<Peer>>,
     language: Language,
     headers: HeaderMap,
-    body: Result<JsonBody<Value>, ApiError>,
+    body: Body,
 ) -> Result<Response, OfficeError> {
-    let given = Given::of_body(body?.0, &headers)?;
+    let given = Given::of_body(body, &headers)?;
     listen(state, given, peer, language, headers).await
 }
+
+type Body = Result<JsonBody<Map<String, Value>>, ApiError>;
 
 /// The parameters as they came.
 struct Given {
@@ -244,10 +246,13 @@ impl Given {
         Self::with_header(Place::Query, values, headers)
     }
 
-    fn of_body(body: Value, headers: &HeaderMap) -> Result<Self, OfficeError> {
+    fn of_body(body: Body, headers: &HeaderMap) -> Result<Self, OfficeError> {
         let mut values = match body {
-            Value::Object(values) => values,
-            other => return Err(OfficeError::Faults(Faults::no_object(other))),
+            Ok(JsonBody(values)) => values,
+            Err(ApiError::InvalidField { field: None, .. }) => {
+                return Err(OfficeError::Faults(Faults::no_object()));
+            }
+            Err(other) => return Err(other.into()),
         };
         // What need not be there may be null.
         values.retain(|name, value| {

@@ -10,7 +10,7 @@ use super::{Command, ConsoleError};
 pub fn ordered(command: &Command, answer: &str) -> Result<(), ConsoleError> {
     match answer.trim().is_empty() {
         true => Ok(()),
-        false => Err(ConsoleError::refused(&command.to_string(), answer)),
+        false => Err(ConsoleError::refused(&command.told(), answer)),
     }
 }
 
@@ -26,23 +26,26 @@ pub fn hangup_answer(command: &Command, answer: &str) -> Result<HangupAnswer, Co
     match answer.trim() {
         text if text.starts_with("Requested Hangup on channel") => Ok(HangupAnswer::Requested),
         text if text.ends_with("is not a known channel") => Ok(HangupAnswer::NoSuchChannel),
-        text => Err(ConsoleError::refused(&command.to_string(), text)),
+        text => Err(ConsoleError::refused(&command.told(), text)),
     }
 }
 
 /// `22.10.1+dfsg+~cs6.17.60671434-1`: as the package calls itself.
 pub fn version(answer: &str) -> Result<String, ConsoleError> {
     let word = answer.trim().strip_prefix("Asterisk ").and_then(|rest| rest.split_whitespace().next());
-    word.map(str::to_owned).ok_or_else(|| ConsoleError::refused(&Command::Version.to_string(), answer))
+    word.map(str::to_owned).ok_or_else(|| ConsoleError::refused(&Command::Version.told(), answer))
 }
 
 /// Since the start of that Asterisk.
 pub fn uptime(answer: &str) -> Result<Duration, ConsoleError> {
     let line = answer.lines().find_map(|line| line.strip_prefix("System uptime: "));
     let seconds = line.and_then(|line| line.trim().parse().ok());
-    let refused = || ConsoleError::refused(&Command::Uptime.to_string(), answer);
+    let refused = || ConsoleError::refused(&Command::Uptime.told(), answer);
     seconds.map(Duration::from_secs).ok_or_else(refused)
 }
+
+/// The exit statuses of a command that a shell could not run, and that of an `asterisk -rx` that reached no Asterisk.
+pub(super) const NOT_RUN: [u32; 3] = [1, 126, 127];
 
 /// The answer of an `asterisk -rx` that was run elsewhere, from what its process left. `status` is its exit
 /// status, `None` when a signal ended it.
@@ -57,10 +60,14 @@ pub fn of_exec(
     stderr: &[u8],
 ) -> Result<String, ConsoleError> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let what = command.to_string();
+    let what = command.told();
     match (status, signal) {
         (Some(0), _) => Ok(text(stdout)),
         (Some(141), _) | (None, Some("PIPE")) => Err(ConsoleError::Full),
+        // 137, say, of one that was killed after Asterisk had heard it.
+        (Some(status), _) if command.acts() && !NOT_RUN.contains(&status) => {
+            Err(lost(what, format!("`asterisk -rx` ended with status {status}"), true))
+        }
         (Some(_), _) => {
             // A missing configuration is told before the reason.
             let (out, err) = (text(stdout), text(stderr));

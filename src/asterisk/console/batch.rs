@@ -52,7 +52,7 @@ impl Batch {
                     Some(line) => format!("the output ended early, with `{}`", line.escape_debug()),
                     None => "the output ended early".to_owned(),
                 };
-                return Err(lost(acting.unwrap_or(command).to_string(), why, acting.is_some()));
+                return Err(lost(acting.unwrap_or(command).told(), why, acting.is_some()));
             };
             answers.push(of_exec(command, Some(status), None, answer.as_bytes(), stderr)?);
             rest = after;

@@ -103,7 +103,7 @@ impl Channels {
                 Some(channel) => channels.list.push(channel),
                 // A refusal is one line; no channel's line has so few fields.
                 None if !line.contains('!') => {
-                    return Err(ConsoleError::refused(&Command::Channels.to_string(), line));
+                    return Err(ConsoleError::refused(&Command::Channels.told(), line));
                 }
                 None => channels.unread += 1,
             }

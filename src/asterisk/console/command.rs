@@ -48,6 +48,18 @@ pub struct SpyTarget {
 
 impl Command {
     /// Whether it can do something, so that it must not be repeated when its answer was lost.
+    /// Its name for errors, which go to logs: without numbers, and without channels, which are named after them.
+    pub fn told(&self) -> String {
+        match self {
+            Command::Dial { extension, context, .. } => {
+                format!("channel originate LOCAL/{extension}@{context} application Dial")
+            }
+            Command::Channel(_) => "core show channel".to_owned(),
+            Command::Hangup(_) => "channel request hangup".to_owned(),
+            Command::Spy { .. } | Command::Channels | Command::Version | Command::Uptime => self.to_string(),
+        }
+    }
+
     pub fn acts(&self) -> bool {
         matches!(self, Command::Dial { .. } | Command::Spy { .. } | Command::Hangup(_))
     }

@@ -23,7 +23,7 @@ impl ChannelDetails {
         if answer.trim_end().ends_with("is not a known channel") {
             return Ok(None);
         }
-        let refused = || ConsoleError::refused(&Command::Channel(name.clone()).to_string(), answer);
+        let refused = || ConsoleError::refused(&Command::Channel(name.clone()).told(), answer);
         // What stands under the first of its name is Asterisk's own; what dialplans and phones write comes after.
         let field = |key: &str| {
             let value =

@@ -6,9 +6,12 @@
 //!
 //! [`Command::Channel`]: super::Command::Channel
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Channel, ChannelDetails, ChannelName, ChannelState, Channels, UniqueId};
+
+/// So many answers about channels that may be gone are kept at least.
+const KEPT: usize = 64;
 
 /// The channels of one originate.
 #[derive(Debug, Clone)]
@@ -95,6 +98,14 @@ impl Family {
         let half = channel.name.local().filter(|half| ours && half.near);
         if half.is_some_and(|half| self.number.as_deref() == Some(half.extension)) && self.border.is_none() {
             self.border = details.and_then(|details| details.unique_id.sequence());
+        }
+    }
+
+    /// What was asked about channels of others that are gone is of no more use: on a busy host there are many a talk.
+    pub fn forget_gone(&mut self, now: &Channels) {
+        if self.asked.len() > now.list.len() + KEPT {
+            let there: HashSet<&UniqueId> = now.list.iter().map(|channel| &channel.unique_id).collect();
+            self.asked.retain(|id, ours| *ours || there.contains(id));
         }
     }
 

@@ -8,11 +8,10 @@
 use rand::Rng;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::{Command, ConsoleError, LONGEST_ANSWER, answer::lost};
-
-/// The shell's exit statuses of a command that it could not run, and that of an `asterisk -rx` that reached no
-/// Asterisk.
-const NOT_RUN: [u32; 3] = [1, 126, 127];
+use super::{
+    Command, ConsoleError, LONGEST_ANSWER,
+    answer::{NOT_RUN, lost},
+};
 
 /// What begins such a shell, and how its stream is to be read.
 #[derive(Debug, Clone)]
@@ -83,7 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shell<S> {
     pub async fn run_all(&mut self, commands: &[Command]) -> Result<Vec<String>, ConsoleError> {
         let acting = commands.iter().position(Command::acts);
         let acts = acting.is_some();
-        let what = || commands.get(acting.unwrap_or(0)).map(Command::to_string).unwrap_or_default();
+        let what = || commands.get(acting.unwrap_or(0)).map(Command::told).unwrap_or_default();
         if self.broken {
             return Err(lost(what(), "an earlier command was given up".to_owned(), false));
         }

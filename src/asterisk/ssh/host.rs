@@ -119,6 +119,11 @@ impl SshHost {
         self.0.link.state()
     }
 
+    /// Commands that could begin at once.
+    pub fn free_commands(&self) -> usize {
+        self.0.link.free_commands()
+    }
+
     pub fn figures(&self) -> SshFigures {
         let inside = self.0.most - self.0.entered.available_permits();
         let (commands_running, sockets_open) = self.0.link.in_use();

@@ -142,7 +142,9 @@ impl Link {
                 return Ok(Look::Wait(outcome.clone()));
             }
             Now::Closed => return Err(SshError::Closed { host: self.label.clone() }),
-            Now::Connecting { .. } | Now::Never | Now::Unused { .. } | Now::Down { .. } => {}
+            // Its task died without a word, as a probe perhaps: nobody else will say how it went.
+            Now::Connecting { .. } => phase.breaker.probe_now(Instant::now()),
+            Now::Never | Now::Unused { .. } | Now::Down { .. } => {}
         }
         if phase.refused_at.is_some_and(|stamp| stamp != self.target.known_hosts.stamp()) {
             phase.refused_at = None;
@@ -259,6 +261,14 @@ impl Link {
     }
 
     /// Commands and sockets that are open in the present connection.
+    /// Commands that could begin at once; as many as may be where there is no connection.
+    pub(super) fn free_commands(&self) -> usize {
+        match &self.phase.lock().now {
+            Now::Up(connection) => connection.commands.size().saturating_sub(connection.commands.taken()),
+            _ => self.target.limits.commands_at_once,
+        }
+    }
+
     pub(super) fn in_use(&self) -> (usize, usize) {
         match &self.phase.lock().now {
             Now::Up(connection) => (connection.commands.taken(), connection.sockets.taken()),

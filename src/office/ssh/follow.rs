@@ -169,6 +169,11 @@ impl Followed {
         }
     }
 
+    /// Its first channel is still to be told from others'.
+    pub fn is_sought(&self) -> bool {
+        matches!(self.root, Root::ToBeFound)
+    }
+
     pub fn is_there(&self, channels: &Channels) -> bool {
         match &self.root {
             Root::Known(family) => !family.look(channels).gone,
@@ -186,7 +191,8 @@ impl Followed {
 
     /// What has changed since the last look.
     fn compare(&mut self, channels: &Channels) -> Vec<OfficeInput> {
-        let Root::Known(family) = &self.root else { return Vec::new() };
+        let Root::Known(family) = &mut self.root else { return Vec::new() };
+        family.forget_gone(channels);
         let look = family.look(channels);
         let mut inputs = Vec::new();
         let mut now = BTreeMap::new();

@@ -101,8 +101,18 @@ impl KeptShell {
         });
     }
 
-    /// Opens one behind a command that had to do without.
+    /// Ends one that nobody uses: somebody has no session.
+    pub fn make_room(&self) {
+        if let Ok(mut kept) = self.shell.try_lock() {
+            *kept = None;
+        }
+    }
+
+    /// Opens one behind a command that had to do without, if that leaves a session for others.
     pub fn open(&self, host: &SshHost) {
+        if host.free_commands() < 2 {
+            return;
+        }
         if self.refused_at.lock().is_some_and(|at| at.elapsed() < REFUSED) {
             return;
         }

@@ -1,7 +1,10 @@
 //! Carries commands to a host's console: over one connection to its socket, kept open and used in turn, or by
 //! processes where there is no way to the socket.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 use parking_lot::Mutex;
 use tokio::{sync::Mutex as AsyncMutex, time::timeout};
@@ -10,7 +13,7 @@ use super::kept::KeptShell;
 use crate::{
     asterisk::{
         console::{Batch, Command, Console, ConsoleError},
-        ssh::{Exit, Fate, SshError, SshHost, SshStream},
+        ssh::{Exit, Fate, Output, SshError, SshHost, SshStream},
     },
     call::{Extension, WayKind},
     office::{
@@ -18,6 +21,9 @@ use crate::{
         settings::COMMAND,
     },
 };
+
+/// A command that has no turn after so long looks for room.
+const CROWDED: Duration = Duration::from_millis(200);
 
 /// A socket that was refused is not asked for again for so long.
 const NO_SOCKET: Duration = Duration::from_secs(5);
@@ -107,13 +113,20 @@ impl Line {
     pub async fn run_by_socket(&self, commands: Vec<Command>) -> Option<Result<Vec<String>, HostError>> {
         let path = self.socket.as_deref().filter(|_| self.is_by_socket())?;
         let acts = commands.iter().any(Command::acts);
-        match timeout(COMMAND, self.by_socket(path, &commands)).await {
+        let is_sent = AtomicBool::new(false);
+        match timeout(COMMAND, self.by_socket(path, &commands, &is_sent)).await {
             Ok(result) => result,
-            Err(_) => Some(Err(late(&self.host, acts))),
+            // One that still waited for its turn was never sent.
+            Err(_) => Some(Err(late(&self.host, acts && is_sent.load(Ordering::Relaxed)))),
         }
     }
 
-    async fn by_socket(&self, path: &str, commands: &[Command]) -> Option<Result<Vec<String>, HostError>> {
+    async fn by_socket(
+        &self,
+        path: &str,
+        commands: &[Command],
+        is_sent: &AtomicBool,
+    ) -> Option<Result<Vec<String>, HostError>> {
         let mut console = self.console.lock().await;
         let mut is_fresh = false;
         loop {
@@ -129,13 +142,14 @@ impl Line {
                     }
                 }
             };
+            is_sent.store(true, Ordering::Relaxed);
             match open.run_all(commands).await {
                 Ok(answers) => {
                     *console = Some(open);
                     return Some(Ok(answers));
                 }
                 // The connection of before was to an Asterisk that is gone.
-                Err(ConsoleError::NoEffect { .. }) if !is_fresh => {}
+                Err(ConsoleError::NoEffect { .. }) if !is_fresh => is_sent.store(false, Ordering::Relaxed),
                 Err(error) => return Some(Err(of_console(&error))),
             }
         }
@@ -180,9 +194,26 @@ impl Line {
         answers
     }
 
+    /// Runs a command in a session of its own. Where none is free, the shells that nobody uses make room.
+    async fn exec(&self, command: &str, acts: bool) -> Result<Output, HostError> {
+        let run = self.host.exec(command);
+        tokio::pin!(run);
+        let output = loop {
+            match timeout(CROWDED, &mut run).await {
+                Ok(result) => break result.map_err(|error| of_ssh(&error))?,
+                Err(_) if self.host.free_commands() == 0 => {
+                    self.orders.make_room();
+                    self.looks.make_room();
+                }
+                Err(_) => {}
+            }
+        };
+        if output.truncated { Err(cut_off(&self.host, acts)) } else { Ok(output) }
+    }
+
     async fn run_by_itself(&self, commands: Vec<Command>) -> Result<Vec<String>, HostError> {
         if let [command] = commands.as_slice() {
-            let output = self.host.exec(&command.shell()).await.map_err(|error| of_ssh(&error))?;
+            let output = self.exec(&command.shell(), command.acts()).await?;
             let (status, signal) = match &output.exit {
                 Exit::Code(code) => (Some(*code), None),
                 Exit::Signal(name) => (None, Some(name.as_str())),
@@ -192,9 +223,21 @@ impl Line {
                 crate::asterisk::console::of_exec(command, status, signal, &output.stdout, &output.stderr);
             return answer.map(|answer| vec![answer]).map_err(|error| of_console(&error));
         }
+        let acts = commands.iter().any(Command::acts);
         let batch = Batch::new(commands);
-        let output = self.host.exec(&batch.shell()).await.map_err(|error| of_ssh(&error))?;
+        let output = self.exec(&batch.shell(), acts).await?;
         batch.answers(&output.stdout, &output.stderr).map_err(|error| of_console(&error))
+    }
+}
+
+/// Part of a command's output is as good as none: in a list of channels those that are missing would be gone.
+fn cut_off(host: &SshHost, acts: bool) -> HostError {
+    HostError {
+        kind: HostErrorKind::Unreachable,
+        way: Some(WayKind::Ssh),
+        is_certain: !acts,
+        words: "Connection lost".to_owned(),
+        why: format!("the output of a command at {} came only in part", host.label()),
     }
 }
 

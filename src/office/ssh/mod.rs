@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     asterisk::{
-        console::{Channels, Command, Context, SpyTarget, ordered, version},
+        console::{Channels, Command, Context, SpyTarget, hangup_answer, ordered, version},
         ssh::{KnownHosts, SshAuth, SshHost, SshLimits, SshTarget},
     },
     call::{CallId, Extension, WayKind},
@@ -136,7 +136,10 @@ impl SshWay {
         };
         // None are there when it is not known, or not any more: a look tells.
         for name in names {
-            inner.line.run(vec![Command::Hangup(name)]).await?;
+            let hangup = Command::Hangup(name);
+            let answers = inner.line.run(vec![hangup.clone()]).await?;
+            hangup_answer(&hangup, answers.first().map_or("", String::as_str))
+                .map_err(|error| refused(&error))?;
         }
         Ok(())
     }
@@ -147,7 +150,10 @@ impl SshWay {
         inner.check()?;
         let channels = inner.channels().await?;
         if let Some(followed) = inner.followed.lock().get(&order.call) {
-            return Ok(followed.is_there(&channels));
+            return match followed.is_sought() {
+                true => Err(inner.line.not_told(&order.extension)),
+                false => Ok(followed.is_there(&channels)),
+            };
         }
         let _alone = match order.linked_id {
             Some(_) => None,
@@ -246,7 +252,14 @@ impl Inner {
 
     /// Nobody else orders from this extension, or has yet to find the channel of an order.
     async fn alone(&self, extension: &Extension) -> Result<OwnedMutexGuard<()>, HostError> {
-        let gate = self.gates.lock().entry(extension.clone()).or_default().clone();
+        let gate = {
+            let mut gates = self.gates.lock();
+            // A client may name any extension: those that nobody waits at are not kept.
+            if gates.len() >= GATES && !gates.contains_key(extension) {
+                gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+            }
+            gates.entry(extension.clone()).or_default().clone()
+        };
         timeout(TURN, gate.lock_owned()).await.map_err(|_| self.line.too_long(extension, TURN))
     }
 
@@ -287,6 +300,9 @@ fn context(order: &Order) -> Result<Context, HostError> {
 fn refused(error: &crate::asterisk::console::ConsoleError) -> HostError {
     line::of_console(error)
 }
+
+/// More extensions than this are looked through for those that nobody orders from.
+const GATES: usize = 1024;
 
 /// How long an order waits for those of its extension before it, which take milliseconds where nothing hangs.
 const TURN: Duration = CONNECT;

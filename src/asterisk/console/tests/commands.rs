@@ -91,6 +91,8 @@ fn what_an_exec_left_tells_whether_asterisk_heard_it() {
     assert_eq!(exec(None, Some("PIPE"), "", ""), Err(ConsoleError::Full));
     assert_eq!(exec(Some(141), None, "", ""), Err(ConsoleError::Full));
     assert!(exec(None, Some("KILL"), "", "").is_err_and(|error| error.may_have_acted()));
+    // A shell that stands between says it so.
+    assert!(exec(Some(137), None, "", "Killed\n").is_err_and(|error| error.may_have_acted()));
     assert!(exec(None, None, "", "").is_err_and(|error| error.may_have_acted()));
     let look = of_exec(&Command::Channels, None, Some("KILL"), b"", b"");
     assert!(look.is_err_and(|error| !error.may_have_acted()));
