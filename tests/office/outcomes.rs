@@ -1,6 +1,8 @@
 //! How calls end that nobody talked in: what the phones do, and what the record says of it. AMI and ARI tell why;
 //! over SSH there is nothing to be seen of that, and nothing is claimed.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::join_all;
 
 use crate::{
@@ -78,6 +80,26 @@ async fn what_the_extension_does(way: Way) {
     }
     desk.does("answer").await;
     assert_eq!(number.arrivals().await, 0, "the number was dialed without the extension");
+}
+
+/// sshd may be left with one session at a time: nobody keeps it from the others.
+#[tokio::test]
+async fn with_one_session_at_a_time() {
+    let (desk, _bot, client) = ready(Way::Exec, &[("office.ssh_commands", "1")]).await;
+    let began = Instant::now();
+    let numbers = ["0200", "0200", "0486"].map(|digits| desk.number(digits));
+    for number in &numbers[..2] {
+        let call = client.place_answered(&desk.name, number).await.id();
+        client.hang_up(&call).await;
+        client.until_ended(&call).await;
+        desk.until_free().await;
+    }
+    client.place_and_wait(&desk.name, &numbers[2]).await;
+    // One that had to wait for its turn in vain would have taken 15 s alone.
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
+    for number in &numbers {
+        assert_eq!(number.arrivals().await, 1);
+    }
 }
 
 async fn what_the_number_does(way: Way) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt, future::join_all};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_tungstenite::{
@@ -247,6 +247,109 @@ async fn events_of_a_call_are_streamed_to_its_end() {
     }
     assert_eq!(end(&one.call(&call).await), "completed hung_up callee answered - 16");
     first.until_free().await;
+}
+
+#[tokio::test]
+async fn an_id_that_is_none_and_a_body_that_is_no_object_are_faults() {
+    let ([first, _second], bot, [one, _two]) = two().await;
+    for path in ["", "/timeline", "/events"] {
+        let answer = one.get(&format!("/api/calls/abc{path}")).await;
+        let fault = &answer.json()["detail"][0];
+        assert_eq!(answer.status, 422, "{}", answer.text);
+        assert_eq!((&fault["type"], &fault["loc"]), (&json!("uuid_parsing"), &json!(["path", "id"])));
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
+    for body in [json!([]), json!("x"), json!(null), json!(7)] {
+        let answer = one.post("/api/makecallexternal", body.clone()).await;
+        let fault = &answer.json()["detail"][0];
+        assert_eq!((answer.status, &fault["loc"]), (422, &json!(["body"])), "{body}: {}", answer.text);
+    }
+    // What need not be there may be null.
+    let http = reqwest::Client::new();
+    let number = first.number("0486");
+    let body = json!({
+        "code": first.name, "phone": number.name, "clientId": null, "wait": null, "wait_timeout": null,
+    });
+    let order = http.post(format!("{}/api/makecallexternal", bot.url)).bearer_auth(&one.secret).json(&body);
+    let answer: Value = order.send().await.expect("an answer").json().await.expect("JSON");
+    one.until_ended(answer["call_id"].as_str().unwrap_or_else(|| panic!("{answer}"))).await;
+    first.until_free().await;
+
+    // Each is counted as it was answered.
+    let metrics = bot.main.get("/metrics").await;
+    let metrics = metrics.body.as_str().expect("a text");
+    let counted = |status| {
+        let labels = format!(r#"{{enterprise="0001",kind="read",status="{status}"}}"#);
+        metrics.lines().any(|line| line.contains("office") && line.contains(&labels))
+    };
+    assert!(counted(422) && counted(200), "{metrics}");
+}
+
+/// Requests that wait hold a connection each: 64 of an enterprise, and the next is told so before it calls anybody.
+#[tokio::test]
+async fn an_enterprise_has_so_many_requests_that_wait() {
+    let ([first, second], _bot, [one, two]) = two().await;
+    first.does("ring").await;
+    let numbers: Vec<_> = (0..65).map(|_| first.number("0200")).collect();
+    let wait = [("wait", "ended"), ("wait_timeout", "6")];
+    let waiting = join_all(numbers[..64].iter().map(|number| one.make_call(&first.name, number, &wait)));
+    let others = async {
+        until("all of them ring", SOON, async || {
+            let count = listed(&one, "?status=dialing&limit=100").await.len();
+            if count == 64 { Ok(()) } else { Err(count) }
+        })
+        .await;
+        let refused = one.make_call(&first.name, &numbers[64], &wait).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (429, Some("1")), "{}", refused.text);
+        assert_eq!(listed(&one, "?limit=100").await.len(), 64, "nobody was called for it");
+        two.place_and_wait(&second.name, &second.number("0486")).await;
+    };
+    let (answers, ()) = tokio::join!(waiting, others);
+    for answer in answers {
+        assert_eq!(
+            (answer.status, answer.header("x-wait-timed-out")),
+            (200, Some("true")),
+            "{}",
+            answer.text
+        );
+        one.hang_up(&answer.call_id()).await;
+    }
+    first.until_free().await;
+    second.until_free().await;
+}
+
+/// An enterprise that goes another way from now on: of its former connection nothing stays.
+#[tokio::test]
+async fn a_host_that_is_not_an_enterprises_any_more_is_left() {
+    let lab = Lab::shared().await;
+    let desk = lab.desk().await;
+    let mut bot = Bot::stopped(&lab, desk.office, Way::Ari, &[]);
+    let secret = "8".repeat(32);
+    bot.has_enterprises(
+        &[&["0801", "one", lab.office(desk.office, "IP"), "--secret-file", "one"]],
+        &[("one", &secret)],
+    );
+    bot.launch();
+    bot.until_live().await;
+    let client = bot.client_with(&secret);
+    let first = client.place_answered(&desk.name, &desk.number("0200")).await.id();
+    let apps = async || lab.run("cli", &[desk.office, "ari show apps"]).await;
+    let own = format!("office_{}_", std::process::id());
+    assert!(apps().await.contains(&own), "{}", apps().await);
+
+    bot.changes_enterprise("0801", &["--way", "ami"]);
+    let second = client.place_answered(&desk.name, &desk.number("0200")).await;
+    assert_eq!(second.field("office")["way"], "ami");
+    // The call that went this way is followed to its end.
+    client.hang_up(&first).await;
+    assert_eq!(end(&client.until_ended(&first).await), "completed hung_up api answered - 16");
+    until("the connection is gone", SOON, async || {
+        let apps = apps().await;
+        if apps.contains(&own) { Err(apps) } else { Ok(()) }
+    })
+    .await;
+    client.hang_up(&second.id()).await;
+    desk.until_free().await;
 }
 
 /// Streams that go on for as long as a call does: 64 of an enterprise, and another enterprise has its own.

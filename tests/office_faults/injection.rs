@@ -143,6 +143,10 @@ fn in_parameters(firm: &Firm, which: impl Fn(&str) -> bool, attempts: &mut Vec<A
                 if *parameter == "wait_timeout" && value.as_u64().is_some_and(|number| number <= 600) {
                     continue;
                 }
+                // What need not be there may be null.
+                if ["wait", "wait_timeout"].contains(parameter) && value.is_null() {
+                    continue;
+                }
                 let pairs = right.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text)));
                 let mut body: Map<String, Value> = pairs.collect();
                 body.insert((*parameter).to_owned(), value.clone());

@@ -51,10 +51,15 @@ async fn in_the_middle_of_calls() {
     }
 
     let mut live = live(&site, &by_sql.secret).await;
+    let stream = format!("{}/api/calls/{}/events?clientId={}", site.url, ids[0], by_sql.secret);
+    let stream = reqwest::get(stream).await.expect("a stream");
     // Nobody tells the bot of this.
     let number = &by_sql.number;
     lab.sql(&format!("UPDATE enterprises SET active = false WHERE number = '{number}'")).await;
     until_refused(&site, &by_sql.secret, Instant::now()).await;
+    // The call goes on, and is told to this secret no longer.
+    let told = tokio::time::timeout(SOON, stream.text()).await.expect("the stream ends").expect("a text");
+    assert!(told.contains("answered") && !told.contains("event: end"), "{told}");
     let since = Instant::now();
     order(&site, &["disable", &by_order.number]).await;
     until_refused(&site, &by_order.secret, since).await;
