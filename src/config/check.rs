@@ -130,7 +130,11 @@ fn ari(r: &mut Reader<'_>, offices: bool) -> Ari {
     });
     let is_needed = !username.is_empty() || !offices;
     if username.is_empty() && is_needed && r.problems.len() == before {
-        r.problem("ari.username", "must be set: the name of a user section in Asterisk's ari.conf");
+        r.problem(
+            "ari.username",
+            "must be set: the name of a user section in Asterisk's ari.conf; a bot for enterprises alone has [office] \
+             in place of [ari]",
+        );
     }
     let expected =
         "an address such as \"http://127.0.0.1:8088\" (http or https, without user, password or query)";

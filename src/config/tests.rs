@@ -66,7 +66,8 @@ fn the_defaults_alone_say_what_must_be_set() {
     assert_eq!(
         load(None, &[]).unwrap_err().to_string(),
         "the configuration can't be used:\n  \
-         `ari.username`: must be set: the name of a user section in Asterisk's ari.conf\n  \
+         `ari.username`: must be set: the name of a user section in Asterisk's ari.conf; a bot for enterprises alone has [office] in \
+         place of [ari]\n  \
          `ari.password`: must be set, or `ari.password_file`: the password of that ari.conf user"
     );
 }
