@@ -250,11 +250,11 @@ impl Inner {
                     tokio::spawn(self.clone().order(order, reply.take()));
                 }
             }
-            OfficeEffect::Hangup => self.ask(machine, |host, order| async move {
+            OfficeEffect::Hangup => self.ask(machine, Of::Call, |host, order| async move {
                 let failed = host.hang_up(&order).await.err();
                 failed.map(|error| OfficeInput::HangupFailed { why: error.why })
             }),
-            OfficeEffect::Look => self.ask(machine, |host, order| async move {
+            OfficeEffect::Look => self.ask(machine, Of::Enterprise, |host, order| async move {
                 Some(match host.look(&order).await {
                     Ok(true) => OfficeInput::Found,
                     Ok(false) => OfficeInput::NotFound,
@@ -321,7 +321,7 @@ impl Inner {
     }
 
     /// Asks the host of a call something, beside the call's task.
-    fn ask<F, A>(self: &Arc<Self>, machine: &OfficeMachine, question: F)
+    fn ask<F, A>(self: &Arc<Self>, machine: &OfficeMachine, of: Of, question: F)
     where
         F: FnOnce(Arc<Host>, Order) -> A + Send + 'static,
         A: Future<Output = Option<OfficeInput>> + Send,
@@ -333,7 +333,7 @@ impl Inner {
         let inner = self.clone();
         tokio::spawn(async move {
             let call = order.call;
-            let input = match inner.host_of(&order, &number, &address).await {
+            let input = match inner.host_of(&order, of, &number, &address).await {
                 Ok(host) => question(host, order).await,
                 Err(why) => Some(OfficeInput::LookFailed { why }),
             };
@@ -348,9 +348,23 @@ impl Inner {
 
     /// The host that has the call; after a restart the directory must tell how to reach it. Another host than the
     /// call's knows nothing of it, and would say that it is over.
-    async fn host_of(&self, order: &Order, enterprise: &str, address: &str) -> Result<Arc<Host>, String> {
+    async fn host_of(
+        &self,
+        order: &Order,
+        of: Of,
+        enterprise: &str,
+        address: &str,
+    ) -> Result<Arc<Host>, String> {
         if let Some(host) = self.hosts.of_call(order.call) {
-            return Ok(host);
+            let current = self.hosts.current(enterprise).filter(|current| {
+                of == Of::Enterprise
+                    && !Arc::ptr_eq(current, &host)
+                    && current.settings().address == host.settings().address
+            });
+            let Some(current) = current else { return Ok(host) };
+            host.forget(order.call);
+            self.hosts.remember(order.call, &current);
+            return Ok(current);
         }
         let found = self.directory.by_number(enterprise).await.map_err(|error| error.to_string())?;
         let enterprise = found.ok_or_else(|| format!("there is no enterprise {enterprise} any more"))?;
@@ -383,6 +397,16 @@ impl Inner {
             }
         }
     }
+}
+
+/// Whose host is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// The one that the call was placed by.
+    Call,
+    /// The enterprise's as its row is now: by what the row said before, the host may not be reached any more, and over
+    /// ARI the two would take the application from each other.
+    Enterprise,
 }
 
 fn gone() -> HostError {

@@ -92,6 +92,11 @@ impl Hosts {
         host
     }
 
+    /// The host of the enterprise with this number, as its row was when it was last asked for.
+    pub fn current(&self, number: &str) -> Option<Arc<Host>> {
+        self.current.lock().get(number).cloned()
+    }
+
     pub fn remember(&self, call: CallId, host: &Arc<Host>) {
         self.of_calls.lock().insert(call, host.clone());
     }

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt, future::join_all};
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{Message, client::IntoClientRequest},
@@ -349,6 +353,49 @@ async fn a_host_that_is_not_an_enterprises_any_more_is_left() {
     })
     .await;
     client.hang_up(&second.id()).await;
+    desk.until_free().await;
+}
+
+/// The row changes in the middle of a call, and both connections work: the one of before would take the application
+/// back again and again. Its call goes on by the new one.
+#[tokio::test]
+async fn a_calls_host_is_reached_by_another_port_from_now_on() {
+    let lab = Lab::shared().await;
+    let desk = lab.desk().await;
+    let host = lab.office(desk.office, "IP");
+    let other = TcpListener::bind((host, 0)).await.expect("a port of the host");
+    let port = other.local_addr().expect("it is bound").port().to_string();
+    let asterisk = format!("{host}:{}", lab.office(desk.office, "HTTP"));
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = other.accept().await {
+            let mut server = TcpStream::connect(&asterisk).await.expect("Asterisk listens");
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    let mut bot = Bot::stopped(&lab, desk.office, Way::Ari, &[]);
+    let secret = "9".repeat(32);
+    bot.has_enterprises(&[&["0901", "one", host, "--secret-file", "one"]], &[("one", &secret)]);
+    bot.launch();
+    bot.until_live().await;
+    let client = bot.client_with(&secret);
+    let numbers = [(); 2].map(|()| desk.number("0200"));
+    let first = client.place_answered(&desk.name, &numbers[0]).await.id();
+    bot.changes_enterprise("0901", &["--ari-port", &port]);
+    let second = client.place_answered(&desk.name, &numbers[1]).await.id();
+
+    let taken = "another program took the application";
+    until("the call of before is found by the new way", SOON, async || {
+        let story = client.story(&first).await;
+        if story.contains(taken) { Ok(()) } else { Err(story) }
+    })
+    .await;
+    for (call, number) in [(&first, &numbers[0]), (&second, &numbers[1])] {
+        assert_eq!(client.call(call).await.status(), "answered");
+        number.hang_up().await;
+        assert_eq!(end(&client.until_ended(call).await), "completed hung_up callee answered - 16");
+    }
+    // Neither took it from the other for good.
+    assert!(!client.story(&second).await.contains(taken), "{}", client.story(&second).await);
     desk.until_free().await;
 }
 
