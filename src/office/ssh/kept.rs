@@ -12,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::line::{late, of_console};
+use super::error::{late, of_console};
 use crate::{
     asterisk::{
         console::{Command, ConsoleError, Shell, ShellStart},

@@ -9,11 +9,14 @@ use std::{
 use parking_lot::Mutex;
 use tokio::{sync::Mutex as AsyncMutex, time::timeout};
 
-use super::kept::KeptShell;
+use super::{
+    error::{cut_off, late, of_console, of_ssh},
+    kept::KeptShell,
+};
 use crate::{
     asterisk::{
         console::{Batch, Command, Console, ConsoleError},
-        ssh::{Exit, Fate, Output, SshError, SshHost, SshStream},
+        ssh::{Exit, Output, SshError, SshHost, SshStream},
     },
     call::{Extension, WayKind},
     office::{
@@ -227,69 +230,5 @@ impl Line {
         let batch = Batch::new(commands);
         let output = self.exec(&batch.shell(), acts).await?;
         batch.answers(&output.stdout, &output.stderr).map_err(|error| of_console(&error))
-    }
-}
-
-/// Part of a command's output is as good as none: in a list of channels those that are missing would be gone.
-fn cut_off(host: &SshHost, acts: bool) -> HostError {
-    HostError {
-        kind: HostErrorKind::Unreachable,
-        way: Some(WayKind::Ssh),
-        is_certain: !acts,
-        words: "Connection lost".to_owned(),
-        why: format!("the output of a command at {} came only in part", host.label()),
-    }
-}
-
-/// Asterisk, or the host, stands still.
-pub(super) fn late(host: &SshHost, acts: bool) -> HostError {
-    HostError {
-        kind: HostErrorKind::Unreachable,
-        way: Some(WayKind::Ssh),
-        is_certain: !acts,
-        words: "Command timeout".to_owned(),
-        why: format!(
-            "{} did not answer on Asterisk's console within {COMMAND:?}; see whether that Asterisk stands still",
-            host.label()
-        ),
-    }
-}
-
-pub(super) fn of_ssh(error: &SshError) -> HostError {
-    let kind = match error {
-        SshError::Denied { .. } => HostErrorKind::Auth,
-        error if error.is_host_key() => HostErrorKind::KeyChanged,
-        SshError::Paused { cause, .. } => of_ssh(cause).kind,
-        SshError::Busy { .. } | SshError::QueueTimeout { .. } => HostErrorKind::Overloaded,
-        SshError::CommandRefused { .. } | SshError::ChannelRefused { .. } => HostErrorKind::Refused,
-        _ => HostErrorKind::Unreachable,
-    };
-    HostError {
-        kind,
-        way: Some(WayKind::Ssh),
-        is_certain: error.fate() == Fate::NotSent,
-        words: error.seed_text().to_owned(),
-        why: error.to_string(),
-    }
-}
-
-pub(super) fn of_console(error: &ConsoleError) -> HostError {
-    let words = match error {
-        ConsoleError::Refused { said, .. } => said.clone(),
-        ConsoleError::Full => "Asterisk's console takes no more connections".to_owned(),
-        ConsoleError::Connect { .. } => "Unable to connect to Asterisk's console".to_owned(),
-        ConsoleError::NoEffect { .. } | ConsoleError::Uncertain { .. } => "Connection lost".to_owned(),
-    };
-    let kind = match error {
-        ConsoleError::Refused { .. } if !error.is_asterisk_away() => HostErrorKind::Refused,
-        ConsoleError::Full => HostErrorKind::Overloaded,
-        _ => HostErrorKind::Unreachable,
-    };
-    HostError {
-        kind,
-        way: Some(WayKind::Ssh),
-        is_certain: !error.may_have_acted(),
-        words,
-        why: error.to_string(),
     }
 }

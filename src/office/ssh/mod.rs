@@ -3,6 +3,7 @@
 //! The host tells nothing by itself, so it is asked again and again while it has calls of ours (`follow`). What is
 //! seen so are channels: who rings, who is up. Why one is gone is not to be seen, and not claimed.
 
+mod error;
 mod follow;
 mod kept;
 mod line;
@@ -34,6 +35,7 @@ use crate::{
     },
     call::{CallId, Extension, WayKind},
 };
+use error::of_console;
 use follow::{Followed, Found, Root};
 use line::Line;
 
@@ -139,7 +141,7 @@ impl SshWay {
             let hangup = Command::Hangup(name);
             let answers = inner.line.run(vec![hangup.clone()]).await?;
             hangup_answer(&hangup, answers.first().map_or("", String::as_str))
-                .map_err(|error| refused(&error))?;
+                .map_err(|error| of_console(&error))?;
         }
         Ok(())
     }
@@ -181,7 +183,8 @@ impl SshWay {
     pub async fn probe(&self) -> Result<String, HostError> {
         self.0.check()?;
         let answers = self.0.line.run(vec![Command::Version]).await?;
-        let version = version(answers.first().map_or("", String::as_str)).map_err(|error| refused(&error))?;
+        let version =
+            version(answers.first().map_or("", String::as_str)).map_err(|error| of_console(&error))?;
         let by = if self.0.line.is_by_socket() { "by the console's socket" } else { "by `asterisk -rx`" };
         Ok(format!("Asterisk {version}, {by}"))
     }
@@ -217,7 +220,7 @@ impl Inner {
         let answers = self.line.run(vec![Command::Channels]).await;
         let seen = answers.and_then(|answers| {
             let channels = Channels::parse(answers.first().map_or("", String::as_str));
-            channels.map(Arc::new).map_err(|error| refused(&error))
+            channels.map(Arc::new).map_err(|error| of_console(&error))
         });
         *last = Some(LastLook { begun, seen: seen.clone() });
         seen
@@ -232,7 +235,7 @@ impl Inner {
             if let Some(answers) = self.line.run_by_socket(commands).await {
                 let answers = answers?;
                 let text = |at: usize| answers.get(at).map_or("", String::as_str);
-                ordered(&command, text(1)).map_err(|error| refused(&error))?;
+                ordered(&command, text(1)).map_err(|error| of_console(&error))?;
                 let both = Channels::parse(text(0)).ok().zip(Channels::parse(text(2)).ok());
                 let own = self.own_roots();
                 let root = both.and_then(|(before, after)| Root::between(order, &before, &after, &own));
@@ -241,7 +244,7 @@ impl Inner {
         }
         // A process for each command: the client is not kept waiting for more than the order.
         let answers = self.line.run(vec![command.clone()]).await?;
-        ordered(&command, answers.first().map_or("", String::as_str)).map_err(|error| refused(&error))?;
+        ordered(&command, answers.first().map_or("", String::as_str)).map_err(|error| of_console(&error))?;
         Ok(Root::ToBeFound)
     }
 
@@ -294,11 +297,6 @@ fn context(order: &Order) -> Result<Context, HostError> {
         words: "the context's name can't be used".to_owned(),
         why: error.to_string(),
     })
-}
-
-/// What Asterisk said no to.
-fn refused(error: &crate::asterisk::console::ConsoleError) -> HostError {
-    line::of_console(error)
 }
 
 /// More extensions than this are looked through for those that nobody orders from.
