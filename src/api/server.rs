@@ -69,9 +69,16 @@ pub async fn run(listener: TcpListener, app: Router, bounds: Bounds, shutdown: C
     http.timer(TokioTimer::new()).header_read_timeout(head_timeout);
 
     let accept_all = async {
+        let mut is_full = false;
         loop {
-            if slots.available_permits() == 0 {
-                warn!(most, "all connections are in use; new ones wait (http.max_connections)");
+            // Told once, until there is some room again: under a load that keeps it full each slot is taken at once.
+            match slots.available_permits() {
+                0 if !is_full => {
+                    is_full = true;
+                    warn!(most, "all connections are in use; new ones wait (http.max_connections)");
+                }
+                free if free > most / 10 => is_full = false,
+                _ => {}
             }
             let slot = slots.clone().acquire_owned().await.expect("it is never closed");
             let (stream, peer) = match listener.accept().await {

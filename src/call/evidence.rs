@@ -49,6 +49,8 @@ pub struct Evidence {
     pub forwarded: bool,
     /// Who asked for the end first, and why.
     pub hangup: Option<(EndedBy, Reason)>,
+    /// When that was asked, events were being lost: it may have been answered already.
+    pub asked_blind: bool,
     /// The far side ended the leg before anybody here asked for it.
     pub far_first: bool,
     /// The dialplan tried to dial the trunk, and Asterisk could not even create its channel.
@@ -57,7 +59,7 @@ pub struct Evidence {
     pub far_gone: bool,
     /// Whether the originate was carried out is not known.
     pub uncertain: bool,
-    /// Events were lost, and Asterisk was not asked yet what it has: it may have rung unseen.
+    /// Events are lost, or were, and Asterisk was not asked yet what it has: it may have rung unseen.
     pub blind: bool,
     /// Asterisk itself said that it did not carry it out.
     pub refused: bool,
@@ -256,12 +258,13 @@ impl Evidence {
             // Our half was answered by something that is not the trunk.
             return self.end_without_trunk();
         }
+        // It was not seen again since the loss: it may have been answered, or over, long before its end was asked for.
+        let unseen = if ended_by == EndedBy::Limit { self.blind } else { self.asked_blind };
+        if self.lost && unseen {
+            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+        }
         if ended_by != EndedBy::Limit {
             return (Status::Canceled, reason, ended_by);
-        }
-        if self.lost && self.blind {
-            // It was not seen again since the loss: it may have been answered, or over, long before the time was.
-            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         if self.rang() {
             return (Status::NoAnswer, reason, ended_by);

@@ -38,7 +38,14 @@ pub struct Found {
     pub near_in_stasis: bool,
     pub far: bool,
     pub trunk: Option<FoundTrunk>,
-    /// The sound that was being played is still playing.
+    /// The sound that was asked for, if one was.
+    pub playback: Option<FoundPlayback>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundPlayback {
+    pub id: String,
+    /// It has not ended.
     pub playing: bool,
 }
 

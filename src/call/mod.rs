@@ -26,7 +26,7 @@ pub use effect::{Effect, Originate};
 pub use evidence::{Causes, Evidence, Report};
 pub use fact::{AriRequest, Fact, words};
 pub use hint::hint;
-pub use input::{ChannelState, DialStatus, Found, FoundTrunk, Half, Input, OriginateFailure};
+pub use input::{ChannelState, DialStatus, Found, FoundPlayback, FoundTrunk, Half, Input, OriginateFailure};
 pub use machine::{Limits, Machine};
 pub use metadata::Metadata;
 pub use number::{NumberError, PhoneNumber};

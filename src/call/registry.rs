@@ -24,8 +24,9 @@ impl Registry {
         self.trunks.insert(trunk_channel, call);
     }
 
-    pub fn forget(&mut self, trunk_channel: &str) {
-        self.trunks.remove(trunk_channel);
+    /// The call has ended: none of its trunk channels is known any more, of which a dialplan may have dialed several.
+    pub fn forget(&mut self, call: CallId) {
+        self.trunks.retain(|_, of| *of != call);
     }
 
     pub fn role(&self, channel: &str) -> Option<(CallId, ChannelRole)> {
@@ -66,7 +67,9 @@ mod tests {
         assert_eq!(registry.role(&call.far_channel()), Some((call, ChannelRole::Half(Half::Far))));
         assert_eq!(registry.role("1700000000.7"), Some((call, ChannelRole::Trunk)));
         assert_eq!(registry.role("1700000000.8"), None);
-        registry.forget("1700000000.7");
-        assert_eq!(registry.role("1700000000.7"), None);
+        // A dialplan may dial more than one leg.
+        registry.watch("1700000000.9".into(), call);
+        registry.forget(call);
+        assert!(registry.is_empty());
     }
 }

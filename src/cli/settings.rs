@@ -30,6 +30,7 @@ pub(super) fn settings(config: &Config) -> Settings {
             },
         },
         scenarios: scenarios(&config.scenarios),
+        default_scenario: config.scenario.default.clone(),
         stop_timeout: config.service.stop_timeout,
         mask_numbers: config.log.mask_numbers,
     }

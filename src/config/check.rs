@@ -238,8 +238,8 @@ fn store(r: &mut Reader<'_>) -> Store {
         let file = text.strip_prefix("sqlite:")?.trim_start_matches('/');
         (!file.is_empty()).then(|| text.to_owned())
     });
-    if url.contains(":memory:") {
-        r.warning("store.url", "calls are kept in memory: all are forgotten when the bot stops");
+    if [":memory:", "mode=memory", "mode=ro"].iter().any(|word| url.contains(word)) {
+        r.problem("store.url", "a store in memory or read-only would lose calls; give it a file");
     }
     Store { url, keep_days: r.whole("store.keep_days", 0..=36_500, "days") }
 }

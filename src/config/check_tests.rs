@@ -106,6 +106,7 @@ fn bad_values_are_told_with_their_line_and_what_is_expected() {
             "'postgres://x'",
             r#"expected an SQLite database, as in "sqlite:///var/lib/novofon-bot/bot.db", found "postgres://x""#,
         ),
+        ("store.url", "'sqlite::memory:'", "a store in memory or read-only would lose calls; give it a file"),
         (
             "store.url",
             "'sqlite://'",
@@ -302,10 +303,6 @@ fn the_unwise_is_warned_about() {
         (
             lines("dial.allow", "['+']"),
             "`dial.allow`: \"+\" allows every number of the world, the expensive ones too",
-        ),
-        (
-            lines("store.url", "'sqlite::memory:'"),
-            "`store.url`: calls are kept in memory: all are forgotten when the bot stops",
         ),
         (
             lines("scenarios.b.steps", "[{ hangup = true }, { wait = 1 }]"),

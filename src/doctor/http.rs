@@ -83,14 +83,14 @@ impl Server {
     }
 
     pub async fn get_within(&self, path: &str, patience: Duration) -> Result<Reply, String> {
-        self.send(self.request(Method::GET, path).timeout(patience)).await
+        self.send(self.request(Method::GET, path).timeout(patience)).await.map_err(|none| none.why)
     }
 
     pub async fn delete(&self, path: &str) -> Result<Reply, String> {
-        self.send(self.request(Method::DELETE, path).timeout(PATIENCE)).await
+        self.send(self.request(Method::DELETE, path).timeout(PATIENCE)).await.map_err(|none| none.why)
     }
 
-    pub async fn post(&self, path: &str, body: &Value, patience: Duration) -> Result<Reply, String> {
+    pub async fn post(&self, path: &str, body: &Value, patience: Duration) -> Result<Reply, NoReply> {
         self.send(self.request(Method::POST, path).json(body).timeout(patience)).await
     }
 
@@ -104,8 +104,11 @@ impl Server {
         }
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Reply, String> {
-        let told = |error: reqwest::Error| chain(&error.without_url());
+    async fn send(&self, request: RequestBuilder) -> Result<Reply, NoReply> {
+        let told = |error: reqwest::Error| NoReply {
+            was_sent: !error.is_connect() && !error.is_builder(),
+            why: chain(&error.without_url()),
+        };
         let mut response = request.send().await.map_err(told)?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let server = header(header::SERVER).unwrap_or_default().to_owned();
@@ -116,13 +119,21 @@ impl Server {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(told)? {
             if body.len() + chunk.len() > LONGEST_ANSWER {
-                return Err(format!("its answer is longer than {LONGEST_ANSWER} bytes"));
+                let why = format!("its answer is longer than {LONGEST_ANSWER} bytes");
+                return Err(NoReply { why, was_sent: true });
             }
             body.extend_from_slice(&chunk);
         }
         let json: Option<Value> = serde_json::from_slice(&body).ok();
         Ok(Reply { status, server, date, is_json: json.is_some(), json: json.unwrap_or_default() })
     }
+}
+
+/// Why there is no answer.
+pub struct NoReply {
+    pub why: String,
+    /// The request may have arrived.
+    pub was_sent: bool,
 }
 
 /// An error with its causes: reqwest's own text alone says nothing.

@@ -3,7 +3,7 @@
 //! Pure but for the clock that it is handed.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     time::Duration,
 };
 
@@ -15,13 +15,23 @@ const SLACK: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub struct Admission {
-    waiting: VecDeque<CallId>,
+    /// By the order in which they came.
+    waiting: BTreeMap<u64, CallId>,
+    places: HashMap<CallId, u64>,
+    came: u64,
     /// When the rate allows the next call (the generic cell rate algorithm).
     next_at: Duration,
-    /// When each number may be called again.
-    numbers: HashMap<DialString, Duration>,
+    numbers: HashMap<DialString, Gap>,
     /// So many numbers may gather before the old ones among them are looked for.
     numbers_bound: usize,
+}
+
+/// When a number may be called again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Gap {
+    /// A call to it waits in the queue, and the gap begins when that is dialed.
+    Waits,
+    Until(Duration),
 }
 
 /// Numbers that are kept without looking for old ones.
@@ -30,7 +40,9 @@ const NUMBERS_BOUND: usize = 1024;
 impl Admission {
     pub fn new() -> Self {
         Admission {
-            waiting: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            places: HashMap::new(),
+            came: 0,
             next_at: Duration::ZERO,
             numbers: HashMap::new(),
             numbers_bound: NUMBERS_BOUND,
@@ -38,16 +50,24 @@ impl Admission {
     }
 
     pub fn push(&mut self, call: CallId) {
-        self.waiting.push_back(call);
+        self.waiting.insert(self.came, call);
+        self.places.insert(call, self.came);
+        self.came += 1;
     }
 
-    /// Calls in the queue; those that were ended while they waited are still counted until their turn.
+    /// Calls in the queue.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
-    pub fn remove(&mut self, call: CallId) {
-        self.waiting.retain(|waiting| *waiting != call);
+    /// It ended while it waited: it keeps no call to its number away.
+    pub fn remove(&mut self, call: CallId, number: &DialString) {
+        if let Some(place) = self.places.remove(&call) {
+            self.waiting.remove(&place);
+        }
+        if self.numbers.get(number) == Some(&Gap::Waits) {
+            self.numbers.remove(number);
+        }
     }
 
     /// The next call, if the rate allows one now.
@@ -55,7 +75,8 @@ impl Admission {
         if self.next_at > now {
             return None;
         }
-        let call = self.waiting.pop_front()?;
+        let (_, call) = self.waiting.pop_first()?;
+        self.places.remove(&call);
         self.next_at = self.next_at.max(now.saturating_sub(SLACK)) + interval(calls_per_second);
         Some(call)
     }
@@ -70,24 +91,30 @@ impl Admission {
         (!self.waiting.is_empty()).then_some(self.next_at)
     }
 
-    /// How long a call to this number must wait yet.
-    pub fn too_soon(&self, number: &DialString, now: Duration) -> Option<Duration> {
-        let left = self.numbers.get(number)?.saturating_sub(now);
+    /// How long a call to this number must wait yet; `gap`, at least, while another one is in the queue.
+    pub fn too_soon(&self, number: &DialString, now: Duration, gap: Duration) -> Option<Duration> {
+        let left = match self.numbers.get(number)? {
+            Gap::Waits => gap,
+            Gap::Until(at) => at.saturating_sub(now),
+        };
         (!left.is_zero()).then_some(left)
     }
 
-    /// A call to this number was accepted; the next one may come at that time.
-    pub fn may_call_at(&mut self, number: DialString, at: Duration, now: Duration) {
-        self.numbers.insert(number, at);
-        if self.numbers.len() > self.numbers_bound {
-            self.numbers.retain(|_, at| *at > now);
-            self.numbers_bound = NUMBERS_BOUND.max(2 * self.numbers.len());
-        }
+    /// A call to this number waits for its turn.
+    pub fn waits(&mut self, number: DialString) {
+        self.numbers.insert(number, Gap::Waits);
     }
 
-    /// The call was not accepted after all.
-    pub fn not_called(&mut self, number: &DialString) {
-        self.numbers.remove(number);
+    /// A call to this number is dialed; the next one may come at that time.
+    pub fn may_call_at(&mut self, number: DialString, at: Duration, now: Duration) {
+        self.numbers.insert(number, Gap::Until(at));
+        if self.numbers.len() > self.numbers_bound {
+            self.numbers.retain(|_, gap| match gap {
+                Gap::Waits => true,
+                Gap::Until(at) => *at > now,
+            });
+            self.numbers_bound = NUMBERS_BOUND.max(2 * self.numbers.len());
+        }
     }
 }
 
@@ -152,12 +179,22 @@ mod tests {
         let number: DialString = "+79522675444".parse().expect("E.164");
         let mut admission = Admission::new();
         let seconds = Duration::from_secs;
-        assert_eq!(admission.too_soon(&number, Duration::ZERO), None);
-        admission.may_call_at(number.clone(), seconds(70), Duration::ZERO);
-        assert_eq!(admission.too_soon(&number, seconds(30)), Some(seconds(40)));
-        assert_eq!(admission.too_soon(&number, seconds(70)), None);
-        admission.not_called(&number);
-        assert_eq!(admission.too_soon(&number, seconds(30)), None);
+        let gap = seconds(60);
+        assert_eq!(admission.too_soon(&number, Duration::ZERO, gap), None);
+        // However long it waits: the gap is one between two dialings.
+        admission.push(call(1));
+        admission.waits(number.clone());
+        assert_eq!(admission.too_soon(&number, seconds(3000), gap), Some(gap));
+        admission.may_call_at(number.clone(), seconds(3070), seconds(3010));
+        assert_eq!(admission.too_soon(&number, seconds(3030), gap), Some(seconds(40)));
+        assert_eq!(admission.too_soon(&number, seconds(3070), gap), None);
+        // One that ended in the queue called nobody; and one that was dialed keeps its gap when it ends.
+        admission.waits(number.clone());
+        admission.remove(call(1), &number);
+        assert_eq!((admission.too_soon(&number, seconds(30), gap), admission.waiting()), (None, 0));
+        admission.may_call_at(number.clone(), seconds(90), seconds(30));
+        admission.remove(call(2), &number);
+        assert_eq!(admission.too_soon(&number, seconds(30), gap), Some(gap));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
         ari::{Event, Link},
         translate::Translator,
     },
-    call::{CallId, Input, Machine},
+    call::{CallId, Input},
 };
 
 /// Asterisk that is stopping is gone within 15 s; longer, and the stop was called off.
@@ -29,17 +29,20 @@ impl Runner {
                 self.event(*event);
                 self.event_at = None;
             }
-            Link::Up { asterisk_version, .. } => {
+            Link::Up { asterisk_version, generation } => {
                 tracing::info!(version = asterisk_version, "connected to Asterisk");
                 self.ari = AriState::Up { version: asterisk_version };
-                self.metrics.ari_reconnects.inc();
+                if generation > 1 {
+                    self.metrics.ari_reconnects.inc();
+                }
                 self.held_until = None;
                 self.asterisk_back();
             }
             Link::Down { reason } => {
                 tracing::warn!(reason, "Asterisk is away; calls wait, and it is tried again and again");
                 self.ari = AriState::Down { reason, since: Utc::now() };
-                for call in self.waiting_calls() {
+                let calls: Vec<CallId> = self.machines.keys().copied().collect();
+                for call in calls {
                     self.feed(call, Input::AsteriskLost);
                 }
             }
@@ -103,9 +106,5 @@ impl Runner {
         let search = lookups.iter().any(|lookup| lookup.trunk.is_none());
         let known = self.registry.trunks().filter(|_| search).map(str::to_owned).collect();
         self.line.look(lookups, known);
-    }
-
-    fn waiting_calls(&self) -> Vec<CallId> {
-        self.machines.values().filter(|m| m.is_waiting()).map(Machine::id).collect()
     }
 }

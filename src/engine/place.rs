@@ -53,9 +53,8 @@ impl Runner {
             request.caller_id.clone_from(&self.settings.trunk.caller_id);
         }
         let id = CallId(Uuid::now_v7());
-        let gap = self.settings.dial.min_gap;
-        if !gap.is_zero() {
-            self.admission.may_call_at(request.phone.clone(), now.mono + gap, now.mono);
+        if !self.settings.dial.min_gap.is_zero() {
+            self.admission.waits(request.phone.clone());
         }
         if let Some(key) = idempotency {
             let IdempotencyKey { scope, key, fingerprint } = key;
@@ -87,7 +86,7 @@ impl Runner {
         let Some(scenario) = self.settings.scenarios.get(&request.scenario) else {
             return Err(PlaceError::NoScenario(request.scenario.clone()));
         };
-        if let Some(left) = self.admission.too_soon(&request.phone, now) {
+        if let Some(left) = self.admission.too_soon(&request.phone, now, dial.min_gap) {
             return Err(PlaceError::TooSoon(left));
         }
         if let Some(reason) = self.store.refuses() {
@@ -101,10 +100,6 @@ impl Runner {
 
     /// The client was told that its call was not accepted: it must never be dialed.
     pub(super) fn withdraw(&mut self, call: CallId) {
-        if let Some(machine) = self.machines.get(&call) {
-            let number = machine.record().request.phone.clone();
-            self.admission.not_called(&number);
-        }
         self.feed(call, Input::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable });
     }
 
@@ -139,6 +134,11 @@ impl Runner {
                 return;
             };
             self.live.insert(call);
+            let gap = self.settings.dial.min_gap;
+            if let Some(machine) = self.machines.get(&call).filter(|_| !gap.is_zero()) {
+                let number = machine.record().request.phone.clone();
+                self.admission.may_call_at(number, now.mono + gap, now.mono);
+            }
             self.feed(call, Input::Admitted);
         }
     }
@@ -186,7 +186,8 @@ impl Runner {
     /// the next start goes on with them.
     pub(super) fn is_done(&self) -> bool {
         self.stopping.is_some_and(|since| {
-            (self.live.is_empty() && self.placing.is_empty())
+            // The last ends are told to those who wait for them when they are on disk.
+            (self.live.is_empty() && self.placing.is_empty() && self.written.is_empty())
                 || self.now().mono >= since + self.settings.stop_timeout + STOP_MARGIN
         })
     }

@@ -190,11 +190,9 @@ impl Runner {
     fn ended(&mut self, call: CallId) {
         if let Some(machine) = self.machines.remove(&call) {
             let record = machine.record();
-            if let Some(trunk) = &record.trunk_channel {
-                self.registry.forget(trunk);
-            }
+            self.registry.forget(call);
             if !self.live.remove(&call) {
-                self.admission.remove(call);
+                self.admission.remove(call, &record.request.phone);
             }
             if let Some(reason) = record.reason {
                 self.metrics.call_ended(record.status, reason);
@@ -208,6 +206,7 @@ impl Runner {
             Notice::Committed(calls) => calls.into_iter().for_each(|call| self.committed(call)),
             Notice::Refused(refused) => {
                 let call = refused.call_id;
+                self.written.remove(&call);
                 if let Some(reply) = self.placing.remove(&call) {
                     let _ = reply.send(Err(PlaceError::Store(refused.reason)));
                 }

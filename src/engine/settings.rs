@@ -9,6 +9,8 @@ pub struct Settings {
     pub trunk: Trunk,
     pub dial: Dial,
     pub scenarios: BTreeMap<String, Scenario>,
+    /// The one of them for calls of a former run whose own is gone.
+    pub default_scenario: String,
     /// How long live calls may go on after a stop was asked for.
     pub stop_timeout: Duration,
     /// Numbers are shown without their middle in the log.

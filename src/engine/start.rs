@@ -30,6 +30,7 @@ use crate::{
     },
     call::{CallRecord, DialString, Machine, Registry, Status},
     metrics::Metrics,
+    scenario::Scenario,
     store::{Notice, Store, StoreError},
 };
 
@@ -134,16 +135,20 @@ impl Runner {
         for record in open {
             let id = record.id;
             let queued = record.status == Status::Queued;
-            let scenario = self.settings.scenarios.get(&record.request.scenario).cloned().unwrap_or_default();
+            let scenario = self.scenario_of(&record);
             self.published.write().insert(id, watch::Sender::new(Arc::new(record.clone())));
             if record.office.is_some() {
                 // An office's call is not dialed here: `office` looks for it at its host.
                 continue;
             }
+            let number = record.request.phone.clone();
             let (machine, effects) =
                 Machine::restore(now, record, &scenario, self.settings.dial.limits, false);
             self.machines.insert(id, machine);
             if queued {
+                if !self.settings.dial.min_gap.is_zero() {
+                    self.admission.waits(number);
+                }
                 self.admission.push(id);
             } else {
                 self.live.insert(id);
@@ -155,5 +160,17 @@ impl Runner {
             let ago = (now.wall - at).to_std().unwrap_or_default();
             self.admission.may_call_at(number, now.mono + gap.saturating_sub(ago), now.mono);
         }
+    }
+
+    /// What a call of the former run says. A scenario that is gone from the configuration meanwhile is no reason to hang
+    /// up on people without a word.
+    fn scenario_of(&self, record: &CallRecord) -> Scenario {
+        let scenarios = &self.settings.scenarios;
+        let own = scenarios.get(&record.request.scenario);
+        if own.is_none() && record.office.is_none() {
+            let (scenario, default) = (&*record.request.scenario, &*self.settings.default_scenario);
+            tracing::warn!(call = %record.id, scenario, default, "the scenario of a call is not there any more; the default one is taken");
+        }
+        own.or_else(|| scenarios.get(&self.settings.default_scenario)).cloned().unwrap_or_default()
     }
 }

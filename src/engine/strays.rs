@@ -64,6 +64,8 @@ impl Strays {
 
     async fn hang_up(&self, call: CallId) {
         match self.store.call(call).await {
+            // It has come to life since its channel was seen.
+            Ok(Some(record)) if !record.status.is_terminal() => return,
             Ok(Some(_)) => {}
             Ok(None) => {
                 return tracing::warn!(%call, app = self.app, "a channel in our application is not ours: does another program use the name?");

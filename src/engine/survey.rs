@@ -8,7 +8,7 @@ use crate::{
         ari::{Ari, AriError, Channel},
         translate::{Translator, channel_state},
     },
-    call::{CallId, ChannelState, Found, FoundTrunk},
+    call::{CallId, ChannelState, Found, FoundPlayback, FoundTrunk},
 };
 
 /// One call to look for.
@@ -54,8 +54,9 @@ pub(super) async fn survey(
         if found.near.is_some() {
             subscribe(ari, &lookup.call, &found).await;
         }
-        if let Some(playback) = lookup.playback {
-            found.playing = ari.playback(&playback).await?.is_some();
+        if let Some(id) = lookup.playback {
+            let playing = ari.playback(&id).await?.is_some();
+            found.playback = Some(FoundPlayback { id, playing });
         }
         answers.push((lookup.call, found));
     }

@@ -11,6 +11,7 @@ use std::{
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{StoreError, open};
+use crate::call::Status;
 
 /// A backup that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub async fn backup(url: &str, target: &Path) -> Result<Backup, StoreError> {
         .execute(&mut db)
         .await
         .map_err(|e| failed(target, &e.to_string(), "see the space on its disk"))?;
+    open_queued(&part.path).await.map_err(|e| failed(target, &e.to_string(), "try again"))?;
     let calls = checked(&part.path).await.map_err(|e| failed(target, &e.to_string(), "try again"))?;
     let bytes =
         part.publish(target).map_err(|e| failed(target, &e.to_string(), "see the space on its disk"))?;
@@ -81,6 +83,18 @@ impl Drop for Part {
         // Its content has its real name by now, or is not wanted.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Calls that waited in the queue when the copy was made have most likely been dialed since. A bot that is given the copy
+/// must not dial them again: it finds them as dialed, and looks for them in Asterisk.
+async fn open_queued(copy: &Path) -> Result<(), sqlx::Error> {
+    let mut db = SqliteConnectOptions::new().filename(copy).connect().await?;
+    sqlx::query("UPDATE calls SET status = ?1, kind = ?1 || '//', dialed_at = created_at WHERE status = ?2")
+        .bind(Status::Dialing.as_str())
+        .bind(Status::Queued.as_str())
+        .execute(&mut db)
+        .await?;
+    db.close().await
 }
 
 /// How many calls are in the copy, which must be sound.

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::{Store, StoreError, micros, moment};
-use crate::call::CallId;
+use crate::call::{CallId, Reason, Status};
 
 /// How long a key stands for its call.
 pub const LIFE: TimeDelta = TimeDelta::hours(24);
@@ -33,7 +33,7 @@ impl Store {
         )
         .bind(scope)
         .bind(key)
-        .bind(micros(Utc::now() - LIFE))
+        .bind(micros(self.inner.shared.clock.now() - LIFE))
         .fetch_optional(&self.inner.readers)
         .await
         .map_err(StoreError::read("an idempotency key"))?;
@@ -55,9 +55,9 @@ impl Store {
     }
 }
 
-/// Writes the key; one that has outlived its time gives way. A living one of another call stands, and no
-/// row is affected.
-pub(super) fn push_insert(query: &mut QueryBuilder<Sqlite>, row: &IdempotencyRow) {
+/// Writes the key; one that has outlived its time (`now`) gives way, and that of a call whose client was told that the
+/// store did not take it. A living one of another call stands, and no row is affected.
+pub(super) fn push_insert(query: &mut QueryBuilder<Sqlite>, row: &IdempotencyRow, now: DateTime<Utc>) {
     query.push("INSERT INTO idempotency (scope, key, fingerprint, call_id, created_at) VALUES (");
     let mut values = query.separated(", ");
     values.push_bind(row.scope.clone());
@@ -68,9 +68,13 @@ pub(super) fn push_insert(query: &mut QueryBuilder<Sqlite>, row: &IdempotencyRow
     query.push(
         ") ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, \
          call_id = excluded.call_id, created_at = excluded.created_at \
-         WHERE idempotency.call_id = excluded.call_id OR idempotency.created_at <= excluded.created_at - ",
+         WHERE idempotency.call_id = excluded.call_id OR idempotency.created_at <= ",
     );
-    query.push_bind(LIFE.num_microseconds().expect("24 hours fit"));
+    query.push_bind(micros(now - LIFE));
+    // A disk that stood still writes both in one go, the withdrawn one first: the repetition is the call then.
+    query.push(" OR EXISTS (SELECT 1 FROM calls WHERE id = idempotency.call_id AND status = ");
+    query.push_bind(Status::Canceled.as_str());
+    query.push(" AND reason = ").push_bind(Reason::StoreUnavailable.as_str()).push(")");
 }
 
 /// Removes some of the expired keys; true when there may be more.

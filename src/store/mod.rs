@@ -7,6 +7,7 @@
 
 mod backup;
 mod calls;
+mod clock;
 mod counts;
 mod error;
 mod file;
@@ -28,9 +29,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -39,6 +42,7 @@ use tokio::{
 };
 
 use crate::call::{CallId, CallRecord, Entry};
+use clock::SteadyClock;
 use error::BadValue;
 use writer::{Job, Writer};
 
@@ -128,15 +132,37 @@ struct Inner {
     shared: Arc<Shared>,
 }
 
-/// The writer's counters.
+/// What the writer shows.
 #[derive(Default)]
 struct Shared {
+    clock: SteadyClock,
+    /// Since when it waits for the disk.
+    working_since: Mutex<Option<(Instant, DateTime<Utc>)>>,
     backlog: Counter,
     commits: Counter,
     transactions: Counter,
     retries: Counter,
     refused: Counter,
 }
+
+impl Shared {
+    /// The disk is asked for something, until this is dropped.
+    fn at_work(self: &Arc<Self>) -> AtWork {
+        *self.working_since.lock() = Some((Instant::now(), Utc::now()));
+        AtWork(self.clone())
+    }
+}
+
+struct AtWork(Arc<Shared>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        *self.0.working_since.lock() = None;
+    }
+}
+
+/// A disk that has not answered for so long is away, though it says nothing: a network's that hangs, a dying one.
+const SILENT: Duration = Duration::from_secs(5);
 
 /// So many commits may wait for the disk before no new call is taken.
 const MAX_BACKLOG: u64 = 20_000;
@@ -199,7 +225,14 @@ impl Store {
         if self.inner.health.has_changed().is_err() {
             return Health::Away { reason: "the store is closed".to_owned(), since: Utc::now() };
         }
-        self.inner.health.borrow().clone()
+        let health = self.inner.health.borrow().clone();
+        match (health, *self.inner.shared.working_since.lock()) {
+            (Health::Ok, Some((begun, since))) if begun.elapsed() > SILENT => {
+                let reason = format!("the disk has not answered for {} s", begun.elapsed().as_secs());
+                Health::Away { reason, since }
+            }
+            (health, _) => health,
+        }
     }
 
     /// Every change of the health. Its end means that the writer is gone.

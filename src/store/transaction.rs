@@ -1,5 +1,6 @@
 //! One transaction: the calls, their new entries and their keys, as few hand-overs to SQLite as can be.
 
+use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use sqlx::{Executor, QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteQueryResult};
 use tracing::warn;
@@ -12,20 +13,21 @@ use crate::call::{CallId, CallRecord, Entry};
 const TOGETHER: usize = 8;
 
 /// Writes all in one transaction and gives the number of the first entry, which is asked for when it is
-/// not known.
+/// not known. `now`: by which keys have outlived their time.
 pub(super) async fn write(
     db: &mut SqliteConnection,
     commits: &[Commit],
     first_seq: Option<i64>,
+    now: DateTime<Utc>,
 ) -> Result<i64, sqlx::Error> {
     let first_seq = match first_seq {
         Some(seq) => seq,
         None => timeline::last_seq(db).await? + 1,
     };
     let written = if commits.len() <= TOGETHER {
-        write_together(db, commits, first_seq).await
+        write_together(db, commits, first_seq, now).await
     } else {
-        write_in_turn(db, commits, first_seq).await
+        write_in_turn(db, commits, first_seq, now).await
     };
     if written.is_err() {
         // Where there is no transaction to undo, that is an error too; the first one tells what is wrong.
@@ -40,11 +42,12 @@ async fn write_together(
     db: &mut SqliteConnection,
     commits: &[Commit],
     first_seq: i64,
+    now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let mut script = QueryBuilder::<Sqlite>::new("BEGIN IMMEDIATE; ");
     let steps = steps(commits, first_seq);
     for step in &steps {
-        step.push(&mut script);
+        step.push(&mut script, now);
         script.push("; ");
     }
     script.push("COMMIT");
@@ -62,11 +65,12 @@ async fn write_in_turn(
     db: &mut SqliteConnection,
     commits: &[Commit],
     first_seq: i64,
+    now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *db).await?;
     for step in steps(commits, first_seq) {
         let mut query = QueryBuilder::<Sqlite>::new("");
-        step.push(&mut query);
+        step.push(&mut query, now);
         step.done(&query.build().execute(&mut *db).await?);
     }
     sqlx::raw_sql("COMMIT").execute(db).await?;
@@ -100,11 +104,11 @@ fn steps(commits: &[Commit], mut seq: i64) -> Vec<Step<'_>> {
 }
 
 impl Step<'_> {
-    fn push(&self, query: &mut QueryBuilder<Sqlite>) {
+    fn push(&self, query: &mut QueryBuilder<Sqlite>, now: DateTime<Utc>) {
         match self {
             Step::Calls(records) => calls::push_upsert(query, records),
             Step::Entries(first, entries) => timeline::push_append(query, *first, entries),
-            Step::Key(key) => idempotency::push_insert(query, key),
+            Step::Key(key) => idempotency::push_insert(query, key, now),
         }
     }
 

@@ -155,10 +155,13 @@ impl Writer {
         let mut pause = FIRST_PAUSE;
         loop {
             let first_seq = self.next_seq.take();
+            let now = self.shared.clock.now();
+            let at_work = self.shared.at_work();
             let result = match self.connection().await {
-                Ok(db) => transaction::write(db, commits, first_seq).await,
+                Ok(db) => transaction::write(db, commits, first_seq, now).await,
                 Err(e) => Err(e),
             };
+            drop(at_work);
             let error = match result {
                 Ok(first_seq) => {
                     let entries: usize = commits.iter().map(|commit| commit.entries.len()).sum();
@@ -236,10 +239,12 @@ impl Writer {
     }
 
     async fn delete(&mut self, id: CallId) -> Result<Deleted, sqlx::Error> {
+        let at_work = self.shared.at_work();
         let deleted = match self.connection().await {
             Ok(db) => delete(db, id).await,
             Err(e) => Err(e),
         };
+        drop(at_work);
         if deleted.as_ref().is_err_and(|e| !is_locked(e)) {
             self.connection = None;
         }
@@ -249,9 +254,11 @@ impl Writer {
     async fn purge(&mut self) {
         let keep = (self.keep_days > 0).then(|| TimeDelta::days(self.keep_days.into()));
         let mut next = PURGE_EVERY;
+        let now = self.shared.clock.now();
+        let at_work = self.shared.at_work();
         let purged = match self.connection().await {
             Ok(db) => {
-                let purged = retention::purge(db, Utc::now(), keep).await;
+                let purged = retention::purge(db, now, keep).await;
                 // Nothing waits to be written, or this would not run: what was away was the file alone.
                 self.found();
                 purged
@@ -263,6 +270,7 @@ impl Writer {
                 Err(e)
             }
         };
+        drop(at_work);
         match purged {
             Ok(true) => next = PURGE_AGAIN,
             Ok(false) => {}

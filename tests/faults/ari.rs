@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use serde_json::json;
 
 use crate::{
     judge::{ANSWERS, BUSY, DECLINES, MIX, RINGS_AND_ANSWERS, assert_all_true},
@@ -165,15 +164,21 @@ async fn rubbish_for_everything(way: (&str, &str)) {
         let states = ["trying", "ringing", "early_media", "answered"];
         for (call, reached) in live.iter().zip(states) {
             let call = bot.call(&call.id()).await;
-            let status = if reached == "answered" { "completed" } else { "canceled" };
-            assert_eq!(
-                json!([call.status(), call.text("reason"), call.text("ended_by")]),
-                json!([status, "hung_up", "api"]),
-                "{rubbish:?}: {call:?}"
-            );
+            let end = format!("{} {} {}", call.status(), call.text("reason"), call.text("ended_by"));
+            let ends: &[&str] = match reached {
+                "answered" => &["completed hung_up api"],
+                // The hang-up may come before the cut is noticed, or after: then it may have been answered unseen.
+                _ => &["canceled hung_up api", "unknown outcome_lost unknown"],
+            };
+            assert!(ends.contains(&&*end), "{rubbish:?}: {end}: {call:?}");
         }
     }
-    let ends = ["canceled hung_up api", "completed hung_up api answered", "failed asterisk_refused pbx none"];
+    let ends = [
+        "canceled hung_up api",
+        "unknown outcome_lost unknown",
+        "completed hung_up api answered",
+        "failed asterisk_refused pbx none",
+    ];
     assert_all_true(&bot, &bot.calls().await, &[&ends[..], &AWAY].concat()).await;
     until_nothing_left(&lab, &bot).await;
     before.assert_back(&bot).await;

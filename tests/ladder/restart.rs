@@ -1,8 +1,8 @@
 //! A call that a former run of the bot left open. It is never dialed again once an intent was stored.
 
-use novofon_bot::call::{CallRecord, ChannelState, Found, Input, Status};
+use novofon_bot::call::{CallRecord, ChannelState, Input, Status};
 
-use crate::support::{Ladder, found, moment, nothing_found, record, trunk};
+use crate::support::{Ladder, found, found_sound, hangup_by_api, moment, nothing_found, record, trunk};
 
 fn left_in(status: Status) -> CallRecord {
     let mut call = record();
@@ -68,6 +68,14 @@ fn a_ring_time_out_of_a_call_that_was_gone_is_unknown() {
     call.at(1053.2).give(nothing_found());
     call.ends("unknown outcome_lost unknown");
 
+    // Nor that it was canceled before an answer, when somebody asks for its end meanwhile.
+    let mut call = Ladder::restore(left_in(Status::Ringing));
+    call.at(1010.0).give(hangup_by_api());
+    call.at(1020.0).give(Input::AsteriskBack);
+    call.give(nothing_found());
+    call.at(1022.2).give(nothing_found());
+    call.ends("unknown outcome_lost unknown");
+
     // One that was found rang on.
     let mut call = Ladder::restore(left_in(Status::Ringing));
     call.at(1050.5).give(Input::AsteriskBack);
@@ -91,21 +99,21 @@ fn a_scenario_goes_on_where_it_stood() {
     let mut left = left_in(Status::Answered);
     left.scenario_steps = 1;
     let mut call = Ladder::restore(left.clone());
-    let still = Found { playing: true, ..found(ChannelState::Up, ChannelState::Up) };
-    call.give(Input::Found(still)).expect(&[]);
     let playback = format!("{}-1", call.machine.id());
-    call.give(Input::PlaybackFinished { playback, ok: true }).expect(&["store(answered)"]);
+    call.give(Input::Found(found_sound(&playback, true))).expect(&[]);
+    call.give(Input::PlaybackFinished { playback: playback.clone(), ok: true }).expect(&["store(answered)"]);
     call.at(1001.1).expect(&["store(answered)", "play(sound:bye)"]);
 
     // The sound ended while nobody listened.
     let mut call = Ladder::restore(left.clone());
-    call.give(Input::Found(found(ChannelState::Up, ChannelState::Up))).expect(&["store(answered)"]);
+    call.give(Input::Found(found_sound(&playback, false))).expect(&["store(answered)"]);
     call.at(1001.1).expect(&["store(answered)", "play(sound:bye)"]);
 
     // The last step, or one that the scenario does not have any more.
     left.scenario_steps = 9;
     let mut call = Ladder::restore(left);
-    call.give(Input::Found(found(ChannelState::Up, ChannelState::Up))).expect(&["store(answered)", "hangup"]);
+    let last = call.machine.playback().expect("the last sound may be playing yet").to_owned();
+    call.give(Input::Found(found_sound(&last, false))).expect(&["store(answered)", "hangup"]);
 }
 
 #[test]

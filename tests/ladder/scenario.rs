@@ -2,7 +2,7 @@
 
 use novofon_bot::call::{ChannelState, Input};
 
-use crate::support::{Ladder, found, hangup_by_api};
+use crate::support::{Ladder, found, found_sound, hangup_by_api};
 
 fn playback(call: &Ladder, n: usize) -> String {
     format!("{}-{n}", call.machine.id())
@@ -69,16 +69,30 @@ fn an_end_told_twice_is_one_step() {
 fn a_sound_whose_end_was_not_heard() {
     let mut call = Ladder::answered();
     call.at(60.1).expect(&["look"]);
-    call.give(Input::Found(found(ChannelState::Up, ChannelState::Up))).expect(&["store(answered)"]);
+    let greeting = playback(&call, 1);
+    call.give(Input::Found(found_sound(&greeting, false))).expect(&["store(answered)"]);
     call.at(61.2).expect(&["store(answered)", "play(sound:bye)"]);
+    // Another look was under way when it ended, and tells late of the one that had been playing.
+    call.give(Input::Found(found_sound(&greeting, false))).expect(&[]);
+    let bye = finished(&call, 3, true);
+    call.give(bye).expect(&["store(answered)", "hangup"]);
+}
+
+/// A look that was asked for before the answer comes back when the greeting plays: it knew of no sound.
+#[test]
+fn a_late_look_does_not_cut_a_sound_off() {
+    let mut call = Ladder::answered();
+    call.give(Input::Found(found(ChannelState::Up, ChannelState::Up))).expect(&[]);
+    let end = finished(&call, 1, true);
+    call.at(5.0).give(end).expect(&["store(answered)"]);
 }
 
 #[test]
 fn a_long_sound_is_asked_after_again_and_again() {
     let mut call = Ladder::answered();
     call.at(60.1).expect(&["look"]);
-    let still = novofon_bot::call::Found { playing: true, ..found(ChannelState::Up, ChannelState::Up) };
-    call.give(Input::Found(still)).expect(&[]);
+    let greeting = playback(&call, 1);
+    call.give(Input::Found(found_sound(&greeting, true))).expect(&[]);
     call.at(119.5).expect(&[]);
 }
 

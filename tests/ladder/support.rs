@@ -153,12 +153,19 @@ pub fn nothing_found() -> Input {
     Input::Found(Found::default())
 }
 
+/// All of the call is there, and the sound that was asked for plays, or has ended.
+pub fn found_sound(playback: &str, playing: bool) -> Found {
+    let up = novofon_bot::call::ChannelState::Up;
+    let playback = Some(novofon_bot::call::FoundPlayback { id: playback.to_owned(), playing });
+    Found { playback, ..found(up, up) }
+}
+
 pub fn found(near: novofon_bot::call::ChannelState, trunk: novofon_bot::call::ChannelState) -> Found {
     Found {
         near: Some(near),
         near_in_stasis: near == novofon_bot::call::ChannelState::Up,
         far: true,
         trunk: Some(FoundTrunk { channel: "1790000000.1".into(), state: trunk, sip_call_id: None }),
-        playing: false,
+        playback: None,
     }
 }

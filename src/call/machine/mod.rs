@@ -58,6 +58,7 @@ pub struct Machine {
     answered_since: Option<Duration>,
     /// Looks at Asterisk that found nothing of this call, in a row.
     misses: u8,
+    missed_at: Option<Duration>,
     /// Asterisk was asked for a trunk leg that nobody has told of.
     trunk_looked_for: bool,
     /// A request to Asterisk failed and was written down; the next failures are not.
@@ -156,6 +157,7 @@ impl Machine {
             ringing_since: None,
             answered_since: None,
             misses: 0,
+            missed_at: None,
             trunk_looked_for: false,
             failure_noted: false,
             entries: Vec::new(),
@@ -180,11 +182,6 @@ impl Machine {
 
     pub fn has_ended(&self) -> bool {
         self.phase == Phase::Ended
-    }
-
-    /// Nothing was sent to Asterisk yet, and it may wait for that.
-    pub fn is_waiting(&self) -> bool {
-        matches!(self.phase, Phase::Waiting | Phase::Unsent)
     }
 
     /// The earliest deadline; until the end there always is one.

@@ -35,8 +35,12 @@ impl Machine {
     }
 
     pub(super) fn asterisk_lost(&mut self, now: Moment) {
-        if self.phase == Phase::Waiting {
-            self.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
+        match self.phase {
+            Phase::Waiting => {
+                self.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
+            }
+            Phase::Originating | Phase::Placed => self.evidence.blind = true,
+            Phase::Storing | Phase::Unsent | Phase::Ended => {}
         }
     }
 
@@ -201,6 +205,7 @@ impl Machine {
     pub(super) fn ask_for_end(&mut self, now: Moment, by: EndedBy, reason: Reason) {
         if self.evidence.hangup.is_none() {
             self.evidence.hangup = Some((by, reason));
+            self.evidence.asked_blind = self.evidence.blind;
             self.record.hangup_by = Some(by);
             self.record.hangup_reason = Some(reason);
             self.dirty = true;
@@ -258,8 +263,9 @@ impl Machine {
         if self.phase == Phase::Originating {
             self.phase = Phase::Placed;
         }
-        // Before the trunk leg, whose answer may begin a sound that this look could not find yet.
-        self.playback_seen(now, found.playing);
+        if let Some(playback) = found.playback {
+            self.playback_seen(now, &playback.id, playback.playing);
+        }
         if let Some(trunk) = found.trunk {
             self.trunk_created(now, trunk.channel, trunk.sip_call_id);
             self.trunk_state(now, trunk.state);
@@ -286,7 +292,14 @@ impl Machine {
             // The answer to the originate is still due, and will tell.
             return;
         }
+        if let Some(at) =
+            self.missed_at.map(|at| at + CHECK_AFTER).filter(|at| self.misses > 0 && *at > now.mono)
+        {
+            // Two looks at once, as after a reconnect, are one.
+            return self.timers.arm(Timer::Check, at);
+        }
         self.misses = self.misses.saturating_add(1);
+        self.missed_at = Some(now.mono);
         if self.misses < LOOKS {
             self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
             return;

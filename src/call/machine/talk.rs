@@ -100,13 +100,15 @@ impl Machine {
     }
 
     /// Asterisk was asked for the playback. One that is not there any more has ended while nobody
-    /// listened to its events.
-    pub(super) fn playback_seen(&mut self, now: Moment, playing: bool) {
-        if playing && self.playing.is_some() {
-            return self.timers.arm(Timer::Playback, now.mono + PLAYBACK_CHECK);
+    /// listened to its events. The answer may be late, and about an earlier one than plays now.
+    pub(super) fn playback_seen(&mut self, now: Moment, playback: &str, is_playing: bool) {
+        if is_playing {
+            if self.playing.as_ref().is_some_and(|playing| playing.id == playback) {
+                self.timers.arm(Timer::Playback, now.mono + PLAYBACK_CHECK);
+            }
+            return;
         }
-        let Some(playing) = self.playing.take() else { return };
-        self.timers.disarm(Timer::Playback);
+        let Some(playing) = self.take_playing(playback) else { return };
         self.note(now, Fact::SoundEnded { media: playing.media });
         self.next_step(now);
     }

@@ -27,7 +27,8 @@ pub async fn check(patient: &Patient, trunk: &Facts, number: &str) -> Finding {
     let Some(api) = &patient.daemon else { return unplaced("no HTTP client") };
     let reply = match api.post("api/calls/initiate", &body, Duration::from_secs(WAIT + 15)).await {
         Ok(reply) => reply,
-        Err(why) => return unplaced(&why),
+        Err(none) if none.was_sent => return uncertain(&none.why),
+        Err(none) => return unplaced(&none.why),
     };
     if reply.status == 401 {
         return Finding::fail(
@@ -38,6 +39,9 @@ pub async fn check(patient: &Patient, trunk: &Facts, number: &str) -> Finding {
                 "задайте NOVOFON_BOT_API_KEY или --api-key-file"
             ),
         );
+    }
+    if reply.status == 503 && reply.json["code"] == "timed_out" {
+        return uncertain(&reply.message_of_problem());
     }
     if reply.status != 201 {
         return unplaced(&format!("HTTP {}: {}", reply.status, reply.message_of_problem()));
@@ -71,6 +75,17 @@ pub async fn check(patient: &Patient, trunk: &Facts, number: &str) -> Finding {
         }
         _ => Finding::fail(ID, seen, remedy(reason, trunk)),
     }
+}
+
+fn uncertain(why: &str) -> Finding {
+    Finding::fail(
+        ID,
+        say!("it is not known whether it was placed: {why}", "неизвестно, был ли он сделан: {why}"),
+        say!(
+            "see whether the daemon runs, and look at `novofon-bot calls` before you try again",
+            "проверьте, работает ли демон, и прежде чем повторять, посмотрите `novofon-bot calls`"
+        ),
+    )
 }
 
 fn unplaced(why: &str) -> Finding {

@@ -166,6 +166,24 @@ async fn what_can_never_be_written_holds_up_nobody() {
 }
 
 /// What is written to a file that no start would find is not on disk, whatever SQLite says.
+/// A network's disk that hangs says nothing, and gives no error either.
+#[tokio::test]
+async fn a_disk_that_does_not_answer_is_away() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    tokio::time::pause();
+    let at_work = store.inner.shared.at_work();
+    assert_eq!(store.health(), Health::Ok);
+    tokio::time::advance(SILENT + Duration::from_secs(1)).await;
+    let Health::Away { reason, .. } = store.health() else { panic!("{:?}", store.health()) };
+    assert_eq!(
+        (reason.as_str(), store.refuses()),
+        ("the disk has not answered for 6 s", Some(reason.clone()))
+    );
+    drop(at_work);
+    assert_eq!((store.health(), store.refuses()), (Health::Ok, None));
+}
+
 #[tokio::test]
 async fn a_removed_or_replaced_file_takes_no_call_until_it_is_back() {
     let fixture = Fixture::new().await;

@@ -125,6 +125,24 @@ async fn a_backup_of_a_running_store_is_a_working_store() {
     assert_eq!(restored.integrity_check().await.expect("it is checked"), [""; 0]);
 }
 
+/// What waited when the copy was made has been dialed since: a bot that starts with the copy must not do so again.
+#[tokio::test]
+async fn a_backup_has_no_call_that_waits_to_be_dialed() {
+    let f = Fixture::new().await;
+    let queued = call(1, phone(1));
+    stored(&f.store, &queued).await;
+    let copies = tempfile::tempdir().expect("a folder");
+    let copy = copies.path().join("copy.db");
+    backup(&url(&f.folder), &copy).await.expect("a backup");
+    let (restored, _notices) = open(&format!("sqlite://{}", copy.display())).await;
+    let open = restored.open_calls().await.expect("a list");
+    let [left] = open.as_slice() else { panic!("one call: {open:?}") };
+    assert_eq!((left.id, left.status, left.dialed_at), (queued.id, Status::Dialing, Some(queued.created_at)));
+    assert_eq!(restored.integrity_check().await.expect("it is checked"), [""; 0]);
+    // The original waits on.
+    assert_eq!(f.store.call(queued.id).await.expect("read").expect("there").status, Status::Queued);
+}
+
 #[tokio::test]
 async fn a_backup_never_replaces_a_file_and_leaves_no_part() {
     let f = Fixture::new().await;

@@ -164,6 +164,33 @@ async fn a_key_lives_for_a_day_and_survives_a_restart() {
     assert_eq!(store.idempotency("crm", "old").await.expect("read"), Some(again), "an old one gives way");
 }
 
+/// The client of the first was told that the store did not take it, and came again with the same key; the disk writes
+/// both at once when it comes back. The key must stand for the one that is dialed.
+#[tokio::test]
+async fn the_key_of_a_withdrawn_call_is_its_repetitions() {
+    for together in [true, false] {
+        let fixture = Fixture::new().await;
+        let store = &fixture.store;
+        let [withdrawn, repeated] = [call(1, phone(1)), call(2, phone(1))];
+        let rows = [&withdrawn, &repeated].map(|call| key("order", call.id, Utc::now()));
+        let end = ended(withdrawn.clone(), Status::Canceled, Reason::StoreUnavailable, EndedBy::Bot);
+        let mut commits = vec![commit(&withdrawn, &[]), commit(&end, &[]), commit(&repeated, &[])];
+        commits[0].idempotency = Some(rows[0].clone());
+        commits[2].idempotency = Some(rows[1].clone());
+        if together {
+            let written: Vec<_> = commits.into_iter().map(|commit| submit(store, commit)).collect();
+            for written in written {
+                assert!(written.await);
+            }
+        } else {
+            for commit in commits {
+                assert!(submit(store, commit).await);
+            }
+        }
+        assert_eq!(store.idempotency("crm", "order").await.expect("read"), Some(rows[1].clone()));
+    }
+}
+
 #[tokio::test]
 async fn expired_keys_are_removed_in_steps() {
     let fixture = Fixture::new().await;
@@ -172,7 +199,7 @@ async fn expired_keys_are_removed_in_steps() {
     for n in 0..300 {
         let row = key(&n.to_string(), CallId(Uuid::now_v7()), start() + TimeDelta::seconds(n));
         let mut query = sqlx::QueryBuilder::new("");
-        idempotency::push_insert(&mut query, &row);
+        idempotency::push_insert(&mut query, &row, row.created_at);
         query.build().execute(&mut db).await.expect("inserted");
     }
     let now = start() + idempotency::LIFE + TimeDelta::seconds(289);
