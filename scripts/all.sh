@@ -10,16 +10,16 @@ HERE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 . "$HERE/lib/service.sh"
 
 usage() {
-  t "Использование: ./all.sh start|stop|restart|status
+  t "Использование: $0 start|stop|restart|status
 
 Все сервисы сразу. Это один процесс novofon-bot с двумя API: основным (http.listen) и API для предприятий
 (office.listen; если задан office.database). Код выхода status: 0 — всё работает, 3 — не работает, 1 — что-то не
-отвечает. Переменные окружения — те же, что у asterisk.sh (./asterisk.sh --help).
-" "Usage: ./all.sh start|stop|restart|status
+отвечает. Переменные окружения — те же, что у asterisk.sh (${0%/*}/asterisk.sh --help).
+" "Usage: $0 start|stop|restart|status
 
 All services at once. That is one process, novofon-bot, with two APIs: the main one (http.listen) and the one for
 enterprises (office.listen, where office.database is set). Exit status of status: 0 all runs, 3 it doesn't run, 1
-something does not answer. The environment's variables are those of asterisk.sh (./asterisk.sh --help).
+something does not answer. The environment's variables are those of asterisk.sh (${0%/*}/asterisk.sh --help).
 "
 }
 
@@ -41,7 +41,7 @@ show_api() { # RUSSIAN ENGLISH URL TEST
 status() {
   local pid
   if ! pid=$(service_pid); then
-    printf '✗ %s\n' "$(t "novofon-bot не работает: ./all.sh start" "novofon-bot does not run: ./all.sh start")"
+    printf '✗ %s\n' "$(t "novofon-bot не работает: $0 start" "novofon-bot does not run: $0 start")"
     return "$NOT_RUNNING"
   fi
   good "novofon-bot работает (pid $pid)" "novofon-bot runs (pid $pid)"

@@ -10,7 +10,7 @@ HERE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 . "$HERE/lib/service.sh"
 
 usage() {
-  t "Использование: ./asterisk.sh start|stop|restart|status|logs|test
+  t "Использование: $0 start|stop|restart|status|logs|test
 
   start     запустить и дождаться, пока /health ответит; запущенный остаётся как есть
   stop      остановить и дождаться конца: разговоры предприятий на их хостах продолжаются, звонки самого бота
@@ -28,7 +28,7 @@ asterisk_service.log лежит рядом с базой звонков (store.u
   NOVOFON_BOT_CONFIG     настройки (/etc/novofon-bot/config.toml); если заданы, systemd не используется
   NOVOFON_BOT            программа
   ASTERISK_SERVICE_LOG   журнал процесса
-" "Usage: ./asterisk.sh start|stop|restart|status|logs|test
+" "Usage: $0 start|stop|restart|status|logs|test
 
   start     start it and wait until /health answers; one that runs stays as it is
   stop      stop it and wait for its end: talks of enterprises go on at their hosts, the bot's own calls get
@@ -52,13 +52,13 @@ main one too (all.sh).
 status() {
   local pid answer why
   if ! pid=$(service_pid); then
-    printf '✗ %s\n' "$(t "не работает: ./asterisk.sh start" "it does not run: ./asterisk.sh start")"
+    printf '✗ %s\n' "$(t "не работает: $0 start" "it does not run: $0 start")"
     return "$NOT_RUNNING"
   fi
   need_office
   if ! office_answers; then
-    bad "процесс есть (pid $pid), но $OFFICE_API/health не отвечает: ./asterisk.sh logs" \
-      "there is a process (pid $pid), but $OFFICE_API/health does not answer: ./asterisk.sh logs"
+    bad "процесс есть (pid $pid), но $OFFICE_API/health не отвечает: $0 logs" \
+      "there is a process (pid $pid), but $OFFICE_API/health does not answer: $0 logs"
     return 1
   fi
   good "работает (pid $pid): $OFFICE_API" "it runs (pid $pid): $OFFICE_API"

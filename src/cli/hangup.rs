@@ -16,6 +16,7 @@ The daemon answers at once; the end shows in `novofon-bot show ID` when it has c
 #[derive(Debug, Args)]
 pub struct HangupArgs {
     /// The call's id
+    #[arg(value_parser = super::call_id)]
     id: Uuid,
     #[command(flatten)]
     connect: ConnectArgs,

@@ -33,8 +33,14 @@ use std::{io, path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 use failure::Failure;
 use text::Text;
+use uuid::Uuid;
 
 use crate::lang::Lang;
+
+/// An id as an argument.
+fn call_id(text: &str) -> Result<Uuid, &'static str> {
+    text.parse().map_err(|_| "expected a whole id, as `novofon-bot calls` shows it")
+}
 
 /// Places phone calls through Asterisk and says truthfully what became of them.
 #[derive(Debug, Parser)]

@@ -29,7 +29,7 @@ impl Office {
         let Some(office) = &config.office else { return Ok(Office(None)) };
         let listener = TcpListener::bind(office.listen)
             .await
-            .with_context(|| format!("can't listen on {} (office.listen)", office.listen))?;
+            .with_context(|| super::serve::cannot_listen(office.listen, "office.listen"))?;
         let directory = Directory::open(office::directory_config(office)).await?;
         let stop = CancellationToken::new();
         tokio::spawn(watch_database(directory.clone(), metrics.clone(), stop.clone()));
@@ -69,6 +69,6 @@ async fn watch_database(directory: Directory, metrics: Arc<Metrics>, stop: Cance
             _ = tick.tick() => {}
         }
         let is_up = matches!(directory.state(), DirectoryState::Connected { .. });
-        metrics.office.database_up.set(is_up.into());
+        metrics.office.database_is_up(is_up);
     }
 }

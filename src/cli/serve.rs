@@ -1,7 +1,7 @@
 //! `novofon-bot serve`: the daemon. Joins the configuration, the store, the engine and the API, and
 //! takes them down in the right order.
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::{
@@ -43,6 +43,12 @@ pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
     result.map(|()| ExitCode::SUCCESS)
 }
 
+pub(super) fn cannot_listen(address: SocketAddr, key: &str) -> String {
+    format!(
+        "can't listen on {address}; `ss -tlnp` tells whether another program does, and `{key}` gives another address"
+    )
+}
+
 async fn serve(config: Config, path: Option<&Path>) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let mut hangups = signal(SignalKind::hangup())?;
@@ -52,7 +58,7 @@ async fn serve(config: Config, path: Option<&Path>) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new());
     let listener = TcpListener::bind(config.http.listen)
         .await
-        .with_context(|| format!("can't listen on {} (http.listen)", config.http.listen))?;
+        .with_context(|| cannot_listen(config.http.listen, "http.listen"))?;
     let engine =
         engine::start(settings(&config), target(&config), store.clone(), durable, metrics.clone()).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %config.http.listen, "ready");

@@ -23,6 +23,7 @@ Examples:
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// The call's id
+    #[arg(value_parser = super::call_id)]
     id: Uuid,
     /// One JSON object: {"call": ..., "timeline": [...]}
     #[arg(long)]

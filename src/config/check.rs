@@ -133,7 +133,7 @@ fn ari(r: &mut Reader<'_>, offices: bool) -> Ari {
         r.problem(
             "ari.username",
             "must be set: the name of a user section in Asterisk's ari.conf; a bot for enterprises alone has [office] \
-             in place of [ari]",
+             with its `database` in place of [ari]",
         );
     }
     let expected =

@@ -68,6 +68,12 @@ impl ConfigErrors {
         if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
     }
 
+    /// These, and one more.
+    pub(super) fn and(mut self, problem: Problem) -> Self {
+        self.0.push(problem);
+        self
+    }
+
     /// At least one.
     pub fn problems(&self) -> &[Problem] {
         &self.0

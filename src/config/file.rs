@@ -52,13 +52,24 @@ pub(super) fn checked(text: &str, path: &Path, schema: &Schema) -> Result<(Table
 /// secret.
 pub(super) fn parse(text: &str) -> Result<(Table, Lines), (Option<usize>, String)> {
     let line = |span: Range<usize>| 1 + text.bytes().take(span.start).filter(|&byte| byte == b'\n').count();
-    let error = |error: toml::de::Error| (error.span().map(line), error.message().trim().replace('\n', ", "));
+    let error = |error: toml::de::Error| (error.span().map(line), told(error.message()));
     let tree = DeTable::parse(text).map_err(error)?;
     let mut lines = Lines::new();
     walk(tree.get_ref(), "", &mut |path, span| {
         lines.insert(path, line(span));
     });
     Ok((toml::from_str(text).map_err(error)?, lines))
+}
+
+/// The parser's words, without what was found. It takes a word without quotes for the beginning of `nan` or of a number.
+fn told(message: &str) -> String {
+    let message = message.trim().replace('\n', ", ");
+    let of_no_quotes =
+        ["invalid float", "invalid integer", "invalid boolean", "string values must be quoted"];
+    match of_no_quotes.iter().any(|words| message.contains(words)) {
+        true => format!("{message}; a text must stand in quotes, as in key = \"text\""),
+        false => message,
+    }
 }
 
 fn walk(table: &DeTable<'_>, path: &str, found: &mut impl FnMut(String, Range<usize>)) {

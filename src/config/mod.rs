@@ -201,7 +201,14 @@ impl Config {
         problems.extend_from_slice(&environment.problems);
         ConfigErrors::check(problems)?;
         let layers = Layers::new(schema, file, environment);
-        let (config, warnings) = check::check(&layers)?;
+        let (config, warnings) = check::check(&layers).map_err(|errors| match &path {
+            Some(_) => errors,
+            None => errors.and(Problem::of_file(
+                default_path,
+                None,
+                "there is no such file, and no other was named; see --config".to_owned(),
+            )),
+        })?;
         Ok(Loaded { config, warnings, source_path: path, effective_toml: show::effective(&layers) })
     }
 }

@@ -66,9 +66,10 @@ fn the_defaults_alone_say_what_must_be_set() {
     assert_eq!(
         load(None, &[]).unwrap_err().to_string(),
         "the configuration can't be used:\n  \
-         `ari.username`: must be set: the name of a user section in Asterisk's ari.conf; a bot for enterprises alone has [office] in \
-         place of [ari]\n  \
-         `ari.password`: must be set, or `ari.password_file`: the password of that ari.conf user"
+         `ari.username`: must be set: the name of a user section in Asterisk's ari.conf; a bot for enterprises alone has [office] \
+         with its `database` in place of [ari]\n  \
+         `ari.password`: must be set, or `ari.password_file`: the password of that ari.conf user\n  \
+         /nonexistent/novofon-bot.toml: there is no such file, and no other was named; see --config"
     );
 }
 

@@ -15,7 +15,7 @@ pub enum DirectoryError {
 
     /// Whether an unknown secret is anybody's can't be told; a known enterprise has outlived its grace.
     #[error(
-        "the enterprises' database is away since {}: {why}; it is tried again every second",
+        "the enterprises' database is away since {}: {why}",
         since.to_rfc3339_opts(SecondsFormat::Secs, true)
     )]
     Away { since: DateTime<Utc>, why: String },

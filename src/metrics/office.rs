@@ -57,7 +57,8 @@ pub struct OfficeMetrics {
     requests: Family<RequestLabels, Counter>,
     refused: Family<RefusedLabels, Counter>,
     /// 1 while the enterprises' database can be asked.
-    pub database_up: Gauge,
+    /// There is none before it was asked: a bot without offices has no such database.
+    database_up: Family<Vec<(String, String)>, Gauge>,
 }
 
 impl Default for OfficeMetrics {
@@ -69,7 +70,7 @@ impl Default for OfficeMetrics {
             intents: seconds(),
             requests: Family::default(),
             refused: Family::default(),
-            database_up: Gauge::default(),
+            database_up: Family::default(),
         }
     }
 }
@@ -135,6 +136,10 @@ impl OfficeMetrics {
 
     pub fn request(&self, enterprise: &str, kind: &'static str, status: u16) {
         self.requests.get_or_create(&RequestLabels { enterprise: enterprise.to_owned(), kind, status }).inc();
+    }
+
+    pub fn database_is_up(&self, is_up: bool) {
+        self.database_up.get_or_create(&Vec::new()).set(is_up.into());
     }
 
     pub fn refused(&self, why: &'static str) {
