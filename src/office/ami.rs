@@ -163,7 +163,10 @@ impl AmiWay {
         let rows = ami.channels().await.map_err(|error| self.error(ami, &error))?;
         let id = order.call.near_channel();
         let device = order.device();
-        let of_call = rows.iter().filter(|row| row.channel.linkedid == id || row.channel.uniqueid == id);
+        // A monitoring by ARI has a channel that snoops on the target's: it is nobody's phone.
+        let is_leg = |row: &&ChannelRow| !row.channel.name.starts_with("Snoop/");
+        let of_call = (rows.iter().filter(is_leg))
+            .filter(|row| row.channel.linkedid == id || row.channel.uniqueid == id);
         let standing: Vec<Standing> = of_call
             .map(|row| Standing {
                 channel: ChannelRef { id: row.channel.uniqueid.clone(), name: row.channel.name.clone() },
@@ -219,6 +222,10 @@ impl AmiWay {
         self.shared.unheard.lock().remove(&call);
         self.shared.holds.lock().remove(&call);
         self.shared.orders.lock().retain(|_, of| *of != call);
+    }
+
+    pub fn leave(&self, call: CallId) {
+        self.forget(call);
     }
 
     fn ami(&self) -> Result<&Ami, HostError> {

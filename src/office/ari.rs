@@ -39,6 +39,9 @@ const EVENTS: [&str; 6] = [
     "Dial",
 ];
 
+/// So many channels are asked for the call that they are of.
+const ASKED: usize = 16;
+
 pub(super) struct AriWay {
     target: Result<AriTarget, String>,
     /// Made when it is needed first.
@@ -130,6 +133,7 @@ impl AriWay {
         }
         let mut own = self.shared.tracker.lock().known(order.call);
         own.extend([order.call.near_channel(), order.call.far_channel()]);
+        own.extend(self.ringing(&ari, order, &channels, &bridges).await?);
         add_those_beside(&mut own, &channels, &bridges);
         let device = order.device();
         let standing: Vec<Standing> = channels
@@ -151,6 +155,35 @@ impl AriWay {
             self.shared.inboxes.put(order.call, input);
         }
         Ok(true)
+    }
+
+    /// A phone of this call that is in no bridge yet, because it rings: the host tells whose it is when it is asked.
+    async fn ringing(
+        &self,
+        ari: &Ari,
+        order: &Order,
+        channels: &[Channel],
+        bridges: &[Bridge],
+    ) -> Result<Vec<String>, HostError> {
+        let near = order.call.near_channel();
+        let is_alone =
+            |channel: &&Channel| !bridges.iter().any(|bridge| bridge.channels.contains(&channel.id));
+        let is_phone =
+            |channel: &&Channel| !channel.name.starts_with("Local/") && !channel.name.starts_with("Snoop/");
+        let device = order.device();
+        let mut alone: Vec<&Channel> = channels.iter().filter(is_phone).filter(is_alone).collect();
+        // The extension's own first.
+        alone.sort_by_key(|channel| !is_of(channel, &device));
+        let mut own = Vec::new();
+        if channels.iter().any(|channel| channel.id == near) {
+            for channel in alone.into_iter().take(ASKED) {
+                let linked = ari.channel_variable(&channel.id, "CHANNEL(linkedid)").await;
+                if linked.map_err(|error| self.error(&error))?.as_deref() == Some(&near) {
+                    own.push(channel.id.clone());
+                }
+            }
+        }
+        Ok(own)
     }
 
     pub async fn calls_of(&self, device: &str) -> Result<Vec<Busy>, HostError> {
@@ -183,6 +216,12 @@ impl AriWay {
             .and_then(|target| Ari::without_events(target).map_err(|error| unfit(error.to_string())))?;
         let version = ari.info().await.map_err(|error| self.error(&error))?;
         Ok(format!("Asterisk {version}"))
+    }
+
+    /// The call goes on, by another connection.
+    pub fn leave(&self, call: CallId) {
+        self.shared.tracker.lock().forget(call);
+        self.shared.listeners.leave(call);
     }
 
     pub fn forget(&self, call: CallId) {

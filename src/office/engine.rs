@@ -362,7 +362,7 @@ impl Inner {
                     && current.settings().address == host.settings().address
             });
             let Some(current) = current else { return Ok(host) };
-            host.forget(order.call);
+            host.leave(order.call, &current);
             self.hosts.remember(order.call, &current);
             return Ok(current);
         }

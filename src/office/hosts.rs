@@ -10,7 +10,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::time::sleep;
+use tokio::{sync::Semaphore, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -82,8 +82,10 @@ impl Hosts {
         {
             return host.clone();
         }
-        let beside: Vec<_> =
-            current.values().filter(|host| host.settings.address == settings.address).cloned().collect();
+        // Those that only calls of before have, too: what they are connected with is not connected with twice.
+        let mut beside: Vec<_> = current.values().cloned().collect();
+        beside.extend(self.of_calls.lock().values().cloned());
+        beside.retain(|host| host.settings.address == settings.address);
         let same = beside.iter().find(|host| host.settings == settings).cloned();
         let host = same.unwrap_or_else(|| {
             Arc::new(Host::new(settings, &beside, &self.known_hosts, &self.inboxes, &self.stop))
@@ -116,11 +118,16 @@ impl Hosts {
 /// One host.
 pub struct Host {
     settings: HostSettings,
+    /// All that are set up, the best first; orders go by those that the settings want.
     ways: Vec<Arc<Way>>,
     paused: Arc<Pauses>,
     /// Which way each call went.
     taken_by: Mutex<HashMap<CallId, WayKind>>,
+    looks: Semaphore,
 }
+
+/// Calls of a host that are looked for at once.
+const LOOKS: usize = 8;
 
 /// Which ways are left alone, and until when.
 type Pauses = Mutex<HashMap<WayKind, Pause>>;
@@ -169,28 +176,33 @@ impl Host {
         inboxes: &Inboxes,
         stop: &CancellationToken,
     ) -> Self {
-        let wanted = |kind| matches!(settings.way, WayChoice::Auto) || settings.way == WayChoice::Only(kind);
         let beside = |kind, is_same: fn(&HostSettings, &HostSettings) -> bool| {
             let mut alike = beside.iter().filter(|host| is_same(&host.settings, &settings));
             alike.find_map(|host| host.ways.iter().find(|way| way.kind() == kind).cloned())
         };
         let mut ways = Vec::new();
-        if let Some(login) = settings.ari.as_ref().filter(|_| wanted(WayKind::Ari)) {
+        if let Some(login) = &settings.ari {
             let new = || AriWay::new(&settings, login, inboxes.clone(), stop.clone());
             let shared = beside(WayKind::Ari, |one, other| one.ari == other.ari);
             ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ari(Box::new(new())))));
         }
-        if let Some(login) = settings.ami.as_ref().filter(|_| wanted(WayKind::Ami)) {
+        if let Some(login) = &settings.ami {
             let new = || AmiWay::new(&settings, login, inboxes.clone(), stop.clone());
             let shared = beside(WayKind::Ami, |one, other| one.ami == other.ami);
             ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ami(new()))));
         }
-        if let Some(ssh) = settings.ssh.as_ref().filter(|_| wanted(WayKind::Ssh)) {
+        if let Some(ssh) = &settings.ssh {
             let new = || SshWay::new(&settings, ssh, known_hosts.clone(), inboxes.clone(), stop.clone());
             let shared = beside(WayKind::Ssh, |one, other| one.ssh == other.ssh);
             ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ssh(new()))));
         }
-        Host { settings, ways, paused: Arc::default(), taken_by: Mutex::default() }
+        Host {
+            settings,
+            ways,
+            paused: Arc::default(),
+            taken_by: Mutex::default(),
+            looks: Semaphore::new(LOOKS),
+        }
     }
 
     pub fn settings(&self) -> &HostSettings {
@@ -218,20 +230,25 @@ impl Host {
     }
 
     pub(super) async fn hang_up(&self, order: &Order) -> Result<(), HostError> {
-        let known = self.way_of(order);
         let hang_up = |way: Arc<Way>| async move { of_way!(&*way, way => way.hang_up(order).await) };
-        match self.ways.iter().find(|way| Some(way.kind()) == known) {
-            Some(way) => hang_up(way.clone()).await,
+        match self.way_of(order) {
+            Some(kind) => hang_up(self.way(kind)?.clone()).await,
             None => self.first_that_works(hang_up).await,
         }
     }
 
     /// Whether the host has this call; from now on it is followed.
     pub(super) async fn look(&self, order: &Order) -> Result<bool, HostError> {
-        let known = self.way_of(order);
-        // Of an order of a former run it may not be known which way it went: it is nowhere only if no way has it.
+        // After a restart with many calls: a host, and the database behind, is not asked for all of them at once.
+        let _turn = self.looks.acquire().await.expect("it is never closed");
+        let ways = match self.way_of(order) {
+            // What another way does not see is not over for that.
+            Some(kind) => std::slice::from_ref(self.way(kind)?),
+            // Of an order of a former run it may not be known which way it went: it is nowhere only if no way has it.
+            None => &self.ways,
+        };
         let mut answer = Ok(false);
-        for way in self.ways.iter().filter(|way| known.is_none_or(|known| way.kind() == known)) {
+        for way in ways {
             match of_way!(&**way, way => way.look(order).await) {
                 Ok(true) => {
                     self.taken_by.lock().insert(order.call, way.kind());
@@ -256,7 +273,7 @@ impl Host {
     /// Tries every way that is set up.
     pub async fn probe(&self) -> Vec<Probe> {
         let mut probes = Vec::new();
-        for way in &self.ways {
+        for way in self.ways.iter().filter(|way| self.is_wanted(way.kind())) {
             let begun = Instant::now();
             let result = of_way!(&**way, way => way.probe().await);
             probes.push(Probe { way: way.kind(), took: begun.elapsed(), result });
@@ -275,10 +292,34 @@ impl Host {
         }
     }
 
-    /// The way that took the call, as far as it is known and still set up.
+    /// The call is another host's from now on, which is reached at the same address: it goes on.
+    pub(super) fn leave(&self, call: CallId, to: &Host) {
+        self.taken_by.lock().remove(&call);
+        for way in self.ways.iter().filter(|way| !to.ways.iter().any(|other| Arc::ptr_eq(way, other))) {
+            of_way!(&**way, way => way.leave(call));
+        }
+    }
+
+    /// The way that took the call, as far as it is known.
     fn way_of(&self, order: &Order) -> Option<WayKind> {
-        let kind = self.taken_by.lock().get(&order.call).copied().or(order.way);
-        kind.filter(|kind| self.ways.iter().any(|way| way.kind() == *kind))
+        self.taken_by.lock().get(&order.call).copied().or(order.way)
+    }
+
+    fn way(&self, kind: WayKind) -> Result<&Arc<Way>, HostError> {
+        self.ways.iter().find(|way| way.kind() == kind).ok_or_else(|| HostError {
+            kind: HostErrorKind::NoWay,
+            way: Some(kind),
+            is_certain: true,
+            words: "no way to the host is set up".to_owned(),
+            why: format!(
+                "the call went by {kind}, which is not set up any more for {}; set it up again, and the call is found",
+                self.settings.address
+            ),
+        })
+    }
+
+    fn is_wanted(&self, kind: WayKind) -> bool {
+        matches!(self.settings.way, WayChoice::Auto) || self.settings.way == WayChoice::Only(kind)
     }
 
     async fn first_that_works<T, F: Future<Output = Result<T, HostError>>>(
@@ -310,7 +351,7 @@ impl Host {
 
     /// Leaves a way alone, where there is another one.
     fn pause(&self, way: &Arc<Way>, error: &HostError) {
-        if self.ways.len() < 2 {
+        if self.ways.iter().filter(|way| self.is_wanted(way.kind())).count() < 2 {
             return;
         }
         // Who does not answer would cost every call in the turn after a pause all its patience; who refuses a login does
@@ -340,8 +381,9 @@ impl Host {
         };
         let paused: Vec<WayKind> =
             self.paused.lock().iter().filter(|(_, pause)| is_on(pause)).map(|(kind, _)| *kind).collect();
-        let all_paused = self.ways.iter().all(|way| paused.contains(&way.kind()));
-        self.ways.iter().filter(|way| all_paused || !paused.contains(&way.kind())).cloned().collect()
+        let wanted = || self.ways.iter().filter(|way| self.is_wanted(way.kind()));
+        let all_paused = wanted().all(|way| paused.contains(&way.kind()));
+        wanted().filter(|way| all_paused || !paused.contains(&way.kind())).cloned().collect()
     }
 
     fn no_way(&self) -> HostError {

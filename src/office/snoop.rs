@@ -34,6 +34,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Within so long a channel that was made is in the application, also on a busy host.
 const ENTERS: Duration = Duration::from_secs(5);
 
+/// What is left is taken away for so long; after that the next connection does it.
+const CLEAN_UP: Duration = Duration::from_secs(600);
+
 /// Errors in a row are told of when there are so many: one may be a phone that was put down meanwhile.
 const MANY: u32 = 5;
 
@@ -60,6 +63,8 @@ struct Listener {
     wanted: Wanted,
     signals: Arc<Signals>,
     gone: CancellationToken,
+    /// Another connection goes on with it.
+    left: CancellationToken,
     /// Whether it has picked up.
     listens: bool,
 }
@@ -120,6 +125,7 @@ impl Listeners {
             wanted,
             signals: Arc::default(),
             gone: CancellationToken::new(),
+            left: CancellationToken::new(),
             listens: false,
         });
         listener.signals.clone()
@@ -129,6 +135,13 @@ impl Listeners {
     pub fn forget(&self, call: CallId) {
         if let Some(listener) = self.all.lock().remove(&call) {
             listener.gone.cancel();
+        }
+    }
+
+    /// Another connection goes on with it: what is heard stays as it is.
+    pub fn leave(&self, call: CallId) {
+        if let Some(listener) = self.all.lock().remove(&call) {
+            listener.left.cancel();
         }
     }
 
@@ -199,6 +212,13 @@ impl Listeners {
     pub fn resume(&self, ari: &Ari, call: CallId, wanted: Wanted, channels: &[Channel]) {
         let near = call.near_channel();
         let Some(listener) = channels.iter().find(|channel| channel.id == near) else { return };
+        let far = channels.iter().find(|channel| channel.id == call.far_channel());
+        if listener.state == "Down" && far.is_some_and(|far| far.dialplan.app_name.is_empty()) {
+            // A run before was killed between the two steps: nobody was called, and nobody will be.
+            let (ari, closed) = (ari.clone(), self.closed.clone());
+            tokio::spawn(async move { closed.run_until_cancelled(clean_up(&ari, call)).await });
+            return;
+        }
         self.expect(call, wanted);
         if listener.state == "Up" {
             self.listen(ari, call);
@@ -214,8 +234,17 @@ impl Listeners {
             return;
         }
         let ears = Ears { ari: ari.clone(), call, wanted: listener.wanted.clone() };
-        let (signals, gone, closed) = (listener.signals.clone(), listener.gone.clone(), self.closed.clone());
-        tokio::spawn(async move { closed.run_until_cancelled(ears.listen(&signals, &gone)).await });
+        let Listener { signals, gone, left, .. } = listener;
+        let (signals, gone, left, closed) =
+            (signals.clone(), gone.clone(), left.clone(), self.closed.clone());
+        tokio::spawn(async move {
+            let listens = left.run_until_cancelled(ears.listen(&signals, &gone));
+            closed.run_until_cancelled(listens).await;
+            if gone.is_cancelled() {
+                // Also when the last call of a host that is no enterprise's any more ends, and the way with it.
+                let _ = timeout(CLEAN_UP, clean_up(&ears.ari, ears.call)).await;
+            }
+        });
     }
 }
 
@@ -281,7 +310,6 @@ impl Ears {
                 () = gone.cancelled() => {}
             }
         }
-        clean_up(&self.ari, self.call).await;
     }
 
     /// Goes by what the host shows, not by what was heard of it: events may be missed.

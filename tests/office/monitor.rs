@@ -98,6 +98,40 @@ pub async fn until_nobody_snoops(lab: &Lab, target: &Desk, id: &str) {
     .await;
 }
 
+/// The row changes in the middle of a monitoring by ARI, and its connection breaks: it goes on. It goes another way from
+/// then on, and ends: nothing of it stays on the target's call, though nobody needs ARI any more.
+#[tokio::test]
+async fn the_row_changes_in_the_middle() {
+    let lab = Lab::shared().await;
+    let [target, listener] = lab.two_desks().await;
+    let mut bot = Bot::stopped(&lab, target.office, Way::Ari, &[]);
+    let secret = "b".repeat(32);
+    let host = lab.office(target.office, "IP");
+    bot.has_enterprises(&[&["0b00", "row", host, "--secret-file", "secret"]], &[("secret", &secret)]);
+    bot.launch();
+    bot.until_live().await;
+    let client = bot.client_with(&secret);
+    let number = target.number("0200");
+    let talk = client.place_answered(&target.name, &number).await.id();
+    let spy = client.monitor("09", &target.name, &listener.name, &[("wait", "answered")]).await.call_id();
+    until_all_hear(&[(&listener, &[target.tone(), EXTERNAL_TONE])]).await;
+    for change in [["--context", "inoffice"], ["--ssh-port", "5060"], ["--way", "ami"]] {
+        bot.changes_enterprise("0b00", &change);
+        // The row is read with a request, and each call is looked for when the connection is there again.
+        client.get(&format!("/api/extensions/{}/calls", target.name)).await;
+        lab.run("ari-drop", &[target.office]).await;
+        until_all_hear(&[(&listener, &[target.tone(), EXTERNAL_TONE])]).await;
+        assert_eq!(client.call(&spy).await.status(), "answered", "{change:?}: {}", client.story(&spy).await);
+    }
+    client.hang_up(&talk).await;
+    client.until_ended(&talk).await;
+    client.hang_up(&spy).await;
+    assert_eq!(end(&client.until_ended(&spy).await), "completed hung_up api answered - 16");
+    listener.until_free().await;
+    target.until_free().await;
+    until_nobody_snoops(&lab, &target, &spy).await;
+}
+
 /// The number of the office's enterprise.
 fn client_number(desk: &Desk) -> &'static str {
     if desk.office == "june" { "0367" } else { "0368" }

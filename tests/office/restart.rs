@@ -173,6 +173,35 @@ async fn killed_while_somebody_listens(way: Way) {
     target.until_free().await;
 }
 
+/// The enterprise goes another way when the bot is there again: its calls of before are known by the way that they went.
+async fn the_way_changed_while_the_bot_was_away(way: Way) {
+    let lab = Lab::shared().await;
+    let [desk, listener] = lab.two_desks().await;
+    let mut bot = Bot::stopped(&lab, desk.office, way, &[]);
+    let secret = "5".repeat(32);
+    let host = lab.office(desk.office, "IP");
+    bot.has_enterprises(&[&["0500", "mover", host, "--secret-file", "secret"]], &[("secret", &secret)]);
+    bot.changes_enterprise("0500", &["--way", way.setting()]);
+    bot.launch();
+    bot.until_live().await;
+    let client = bot.client_with(&secret);
+    let number = desk.number("0200");
+    let call = client.place_answered(&desk.name, &number).await.id();
+    let spy = client.monitor("09", &desk.name, &listener.name, &[("wait", "answered")]).await.call_id();
+    bot.kill();
+    bot.changes_enterprise("0500", &["--way", if way.setting() == "ssh" { "ari" } else { "ssh" }]);
+    bot.launch();
+    bot.until_live().await;
+    for id in [&spy, &call] {
+        assert_eq!(client.hang_up(id).await.status, 200);
+        assert_end(&client, id, "completed hung_up api answered").await;
+    }
+    listener.until_free().await;
+    desk.until_free().await;
+    number.until_free().await;
+    until_nobody_snoops(&lab, &desk, &spy).await;
+}
+
 /// The enterprise has another host when the bot is there again: that one knows nothing of the call, and is not asked.
 #[tokio::test]
 async fn the_enterprise_moved_while_the_bot_was_away() {
@@ -219,5 +248,6 @@ by_each_way!(
     killed_before_the_number_was_dialed,
     killed_before_the_listener_picked_up,
     picked_up_while_the_bot_was_away,
+    the_way_changed_while_the_bot_was_away,
     killed_while_somebody_listens
 );

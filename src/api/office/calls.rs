@@ -1,8 +1,6 @@
 //! An enterprise's own calls: the list, one call with its timeline and events, its hang-up, and what an extension
 //! is doing now.
 
-use std::time::Duration;
-
 use axum::{
     Json,
     body::Body,
@@ -19,7 +17,7 @@ use uuid::Uuid;
 use super::{
     OfficeState,
     fastapi::{Faults, OfficeError, Place},
-    guard::{Asking, AskingOn},
+    guard::{Asking, AskingOn, SECRET_CHECK},
 };
 use crate::{
     api::{
@@ -59,9 +57,6 @@ pub struct ActiveCall {
     #[schema(required)]
     pub call_id: Option<Uuid>,
 }
-
-/// A stream whose secret is revoked ends within so long.
-const SECRET_CHECK: Duration = Duration::from_secs(1);
 
 pub fn routes() -> OpenApiRouter<OfficeState> {
     OpenApiRouter::new()

@@ -3,6 +3,7 @@
 use std::{
     net::IpAddr,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use axum::{
@@ -34,6 +35,9 @@ impl FromRequestParts<OfficeState> for Asking {
         Ok(Asking(enterprise))
     }
 }
+
+/// What goes on by a secret that is revoked ends within so long.
+pub const SECRET_CHECK: Duration = Duration::from_secs(1);
 
 /// One that asks for what goes on for as long as its secret is good.
 pub struct AskingOn(pub Arc<Enterprise>, pub Secret);

@@ -17,7 +17,11 @@ use tokio::{sync::broadcast::error::RecvError, time::timeout};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{OfficeState, fastapi::OfficeError, guard::AskingOn};
+use super::{
+    OfficeState,
+    fastapi::OfficeError,
+    guard::{AskingOn, SECRET_CHECK},
+};
 use crate::{
     api::{ApiError, CallView, EventView, extract::Language},
     call::CallRecord,
@@ -97,6 +101,7 @@ async fn follow(state: &OfficeState, mut socket: WebSocket, asking: &AskingOn, l
         return End::ClientGone;
     }
     let mut ping = tokio::time::interval(PING);
+    let mut secret = tokio::time::interval(SECRET_CHECK);
     let mut unanswered = 0;
     loop {
         tokio::select! {
@@ -125,10 +130,12 @@ async fn follow(state: &OfficeState, mut socket: WebSocket, asking: &AskingOn, l
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return End::ClientGone,
                 Some(Ok(_)) => unanswered = 0,
             },
-            _ = ping.tick() => {
+            _ = secret.tick() => {
                 if !asking.is_good(state).await {
                     return revoke(socket).await;
                 }
+            }
+            _ = ping.tick() => {
                 unanswered += 1;
                 let sent = timeout(SEND, socket.send(Message::Ping("".into()))).await;
                 if unanswered > 2 || !matches!(sent, Ok(Ok(()))) {

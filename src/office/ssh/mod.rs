@@ -189,6 +189,10 @@ impl SshWay {
         Ok(format!("Asterisk {version}, {by}"))
     }
 
+    pub fn leave(&self, call: CallId) {
+        self.forget(call);
+    }
+
     pub fn forget(&self, call: CallId) {
         self.0.followed.lock().remove(&call);
     }
