@@ -129,7 +129,10 @@ impl AriWay {
         let bridges = ari.bridges().await.map_err(|error| self.error(&error))?;
         if let What::Listen { target, mode } = &order.what {
             let wanted = Wanted { device: order.technology.device(target), mode: *mode };
-            self.shared.listeners.resume(&ari, order.call, wanted, &channels);
+            if !self.shared.listeners.resume(&ari, order.call, wanted, &channels) {
+                self.shared.tracker.lock().found_none(order.call);
+                return Ok(false);
+            }
         }
         let mut own = self.shared.tracker.lock().known(order.call);
         own.extend([order.call.near_channel(), order.call.far_channel()]);

@@ -538,6 +538,27 @@ mod tests {
         }
     }
 
+    /// A listener's channel that was made and never dialed is hung up while it is looked for.
+    #[test]
+    fn halves_that_go_around_the_answer_are_the_end() {
+        let gone = |channel: ChannelRef| Heard::Gone { channel, cause: None, sip: None };
+        let standing =
+            |channel: ChannelRef| Standing { channel, is_desk: false, is_ringing: false, is_up: false };
+        for before in 0..=2 {
+            let mut tracker = Tracker::default();
+            tracker.seek(ID);
+            let mut told = Vec::new();
+            for half in [far(), near()].into_iter().take(before) {
+                told.extend(words(tracker.hear(gone(half))));
+            }
+            told.extend(words(Some((ID, tracker.resync(ID, &[standing(near()), standing(far())])))));
+            for half in [far(), near()].into_iter().skip(before) {
+                told.extend(words(tracker.hear(gone(half))));
+            }
+            assert_eq!(told, ["Over"], "{before} before");
+        }
+    }
+
     #[test]
     fn what_is_told_too_early_is_not_lost() {
         let mut tracker = Tracker::default();

@@ -208,22 +208,23 @@ impl Listeners {
         false
     }
 
-    /// A monitoring of a former run, or of which events were missed.
-    pub fn resume(&self, ari: &Ari, call: CallId, wanted: Wanted, channels: &[Channel]) {
+    /// A monitoring of a former run, or of which events were missed. False: nobody was called, and nobody will be.
+    pub fn resume(&self, ari: &Ari, call: CallId, wanted: Wanted, channels: &[Channel]) -> bool {
         let near = call.near_channel();
-        let Some(listener) = channels.iter().find(|channel| channel.id == near) else { return };
+        let Some(listener) = channels.iter().find(|channel| channel.id == near) else { return true };
         let far = channels.iter().find(|channel| channel.id == call.far_channel());
         if listener.state == "Down" && far.is_some_and(|far| far.dialplan.app_name.is_empty()) {
-            // A run before was killed between the two steps: nobody was called, and nobody will be.
+            // A run before was killed between the two steps.
             let (ari, closed) = (ari.clone(), self.closed.clone());
             tokio::spawn(async move { closed.run_until_cancelled(clean_up(&ari, call)).await });
-            return;
+            return false;
         }
         self.expect(call, wanted);
         if listener.state == "Up" {
             self.listen(ari, call);
         }
         self.look_at(call);
+        true
     }
 
     /// The listener has picked up; it is no matter how often that is told.
