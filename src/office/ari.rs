@@ -45,7 +45,7 @@ const ASKED: usize = 16;
 pub(super) struct AriWay {
     target: Result<AriTarget, String>,
     /// Made when it is needed first.
-    ari: Mutex<Option<Ari>>,
+    ari: Mutex<Option<(Ari, DropGuard)>>,
     shared: Arc<Shared>,
     /// Ends the connection with this way.
     closed: DropGuard,
@@ -221,6 +221,13 @@ impl AriWay {
         Ok(format!("Asterisk {version}"))
     }
 
+    /// No order goes this way any more: its connection ends with the last call that it is for.
+    pub fn rest(&self) {
+        if self.shared.tracker.lock().is_idle() {
+            *self.ari.lock() = None;
+        }
+    }
+
     /// The call goes on, by another connection.
     pub fn leave(&self, call: CallId) {
         self.shared.tracker.lock().forget(call);
@@ -260,16 +267,17 @@ impl AriWay {
 
     fn client(&self) -> Result<Ari, HostError> {
         let mut ari = self.ari.lock();
-        if let Some(ari) = &*ari {
+        if let Some((ari, _)) = &*ari {
             return Ok(ari.clone());
         }
         let target = self.target()?;
         let allowed_events = EVENTS.iter().map(|kind| (*kind).to_owned()).collect();
         let subscriptions = Subscriptions { endpoint: None, allowed_events };
-        let (client, links) = ari::connect(target, subscriptions, self.closed.token().clone())
-            .map_err(|error| unfit(error.to_string()))?;
+        let closed = self.closed.token().child_token();
+        let (client, links) =
+            ari::connect(target, subscriptions, closed.clone()).map_err(|error| unfit(error.to_string()))?;
         tokio::spawn(self.shared.clone().listen(client.clone(), links));
-        *ari = Some(client.clone());
+        *ari = Some((client.clone(), closed.drop_guard()));
         Ok(client)
     }
 

@@ -138,6 +138,11 @@ impl Tracker {
         self.calls.get(&call).is_some_and(|tracked| !tracked.is_heard && !tracked.is_missed)
     }
 
+    /// No call is followed.
+    pub fn is_idle(&self) -> bool {
+        self.calls.is_empty()
+    }
+
     /// From now on something may be missed: of these calls.
     pub fn lose_sight(&mut self) -> Vec<CallId> {
         for tracked in self.calls.values_mut() {

@@ -90,7 +90,10 @@ impl Hosts {
         let host = same.unwrap_or_else(|| {
             Arc::new(Host::new(settings, &beside, &self.known_hosts, &self.inboxes, &self.stop))
         });
-        current.insert(enterprise.number.to_string(), host.clone());
+        drop(beside);
+        // The one of before goes with this, if no call has it.
+        drop(current.insert(enterprise.number.to_string(), host.clone()));
+        host.rest();
         host
     }
 
@@ -109,8 +112,12 @@ impl Hosts {
 
     /// The call has ended.
     pub fn forget(&self, call: CallId) {
-        if let Some(host) = self.of_calls.lock().remove(&call) {
-            host.forget(call);
+        let Some(host) = self.of_calls.lock().remove(&call) else { return };
+        host.forget(call);
+        let address = host.settings.address.clone();
+        drop(host);
+        for host in self.current.lock().values().filter(|host| host.settings.address == address) {
+            host.rest();
         }
     }
 }
@@ -289,6 +296,18 @@ impl Host {
         self.taken_by.lock().remove(&call);
         for way in &self.ways {
             of_way!(&**way, way => way.forget(call));
+        }
+    }
+
+    /// Ends the connections that orders do not need any more; AMI and SSH end theirs by themselves.
+    fn rest(&self) {
+        for way in self.ways.iter().filter(|way| !self.is_wanted(way.kind())) {
+            // One that another enterprise has too may be in use just now.
+            if let Way::Ari(ari) = &**way
+                && Arc::strong_count(way) == 1
+            {
+                ari.rest();
+            }
         }
     }
 
