@@ -2,7 +2,7 @@
 //! comes into its inbox and carries out its wishes.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
@@ -34,6 +34,9 @@ use crate::{
 
 /// How long a client waits for the disk. Then the call is withdrawn: nothing will be ordered.
 const STORE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often it is seen to connections that nobody needs any more.
+const REST: Duration = Duration::from_secs(5);
 
 /// The machines' time at the start, so that what a former run did lies before it.
 const BEFORE_START: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -108,6 +111,7 @@ pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle
     let inner =
         Inner { directory, store, metrics, mask_numbers, hosts, inboxes, started: Instant::now(), stop };
     let handle = OfficeHandle(Arc::new(inner));
+    tokio::spawn(rest(Arc::downgrade(&handle.0)));
     for record in open.into_iter().filter(|record| record.office.is_some()) {
         let id = record.id;
         let inbox = handle.0.inboxes.open(id);
@@ -115,6 +119,14 @@ pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle
         tokio::spawn(handle.0.clone().run(machine, effects, inbox, None));
     }
     Ok(handle)
+}
+
+async fn rest(inner: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(REST).await;
+        let Some(inner) = inner.upgrade().filter(|inner| !inner.stop.is_cancelled()) else { return };
+        inner.hosts.rest();
+    }
 }
 
 impl OfficeHandle {

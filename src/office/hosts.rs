@@ -90,11 +90,15 @@ impl Hosts {
         let host = same.unwrap_or_else(|| {
             Arc::new(Host::new(settings, &beside, &self.known_hosts, &self.inboxes, &self.stop))
         });
-        drop(beside);
-        // The one of before goes with this, if no call has it.
-        drop(current.insert(enterprise.number.to_string(), host.clone()));
-        host.rest();
+        current.insert(enterprise.number.to_string(), host.clone());
         host
+    }
+
+    /// Ends the connections that nobody needs any more; to be asked for from time to time.
+    pub fn rest(&self) {
+        for host in self.current.lock().values() {
+            host.rest();
+        }
     }
 
     /// The host of the enterprise with this number, as its row was when it was last asked for.
@@ -112,12 +116,8 @@ impl Hosts {
 
     /// The call has ended.
     pub fn forget(&self, call: CallId) {
-        let Some(host) = self.of_calls.lock().remove(&call) else { return };
-        host.forget(call);
-        let address = host.settings.address.clone();
-        drop(host);
-        for host in self.current.lock().values().filter(|host| host.settings.address == address) {
-            host.rest();
+        if let Some(host) = self.of_calls.lock().remove(&call) {
+            host.forget(call);
         }
     }
 }
