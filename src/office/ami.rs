@@ -15,7 +15,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     error::{HostError, HostErrorKind},
-    events::{ChannelRef, Dial, Heard, Standing, Tracker},
+    events::Tracker,
+    heard::{ChannelRef, Dial, Heard, Standing},
     inbox::Inboxes,
     order::{Order, What},
     settings::{COMMAND, CONNECT, HostSettings, Login},

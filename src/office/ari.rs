@@ -11,7 +11,8 @@ use url::Url;
 
 use super::{
     error::{HostError, HostErrorKind},
-    events::{ChannelRef, Dial, Heard, Standing, Tracker, pair},
+    events::{Tracker, pair},
+    heard::{ChannelRef, Dial, Heard, Standing},
     inbox::Inboxes,
     order::{Order, What},
     settings::{COMMAND, CONNECT, HostSettings, Login},

@@ -6,68 +6,14 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use super::heard::{ChannelRef, Dial, Heard, Standing};
 use crate::call::{
     CallId,
     office::{Leg, OfficeInput, Seen, Sight},
 };
 
-/// A channel as an event names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChannelRef {
-    pub id: String,
-    pub name: String,
-}
-
 /// So much of it is kept; most is of calls of others.
 const EARLY: usize = 256;
-
-/// What a host told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
-    /// A channel was made. AMI tells it of every one.
-    Created(ChannelRef),
-    /// One channel dials another.
-    Dial {
-        caller: ChannelRef,
-        peer: ChannelRef,
-        dial: Dial,
-    },
-    Ringing(ChannelRef),
-    Up(ChannelRef),
-    /// The far side of the channel ended it; with its SIP status, where it is told.
-    HungUp {
-        channel: ChannelRef,
-        sip: Option<u16>,
-    },
-    /// Somebody at the PBX asked for its end.
-    HungUpHere(ChannelRef),
-    /// With a SIP status, which is the far side's only if that asked for the end: else Asterisk made it up.
-    Gone {
-        channel: ChannelRef,
-        cause: Option<u16>,
-        sip: Option<u16>,
-    },
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Dial {
-    Begin,
-    Ringing,
-    Progress,
-    Answer,
-    /// With Asterisk's word.
-    Ended(String),
-}
-
-/// A channel of a call as it stands, seen in a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    pub channel: ChannelRef,
-    /// It is the extension's phone, by its name.
-    pub is_desk: bool,
-    pub is_ringing: bool,
-    pub is_up: bool,
-}
 
 /// The calls of one host and the channels that are known to be theirs.
 #[derive(Debug, Default)]

@@ -246,7 +246,7 @@ impl Host {
 
     /// Whether the host has this call; from now on it is followed.
     pub(super) async fn look(&self, order: &Order) -> Result<bool, HostError> {
-        // After a restart with many calls: a host, and the database behind, is not asked for all of them at once.
+        // After a restart with many calls a host is not asked for all of them at once.
         let _turn = self.looks.acquire().await.expect("it is never closed");
         let ways = match self.way_of(order) {
             // What another way does not see is not over for that.

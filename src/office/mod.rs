@@ -9,6 +9,7 @@ mod ari;
 mod engine;
 mod error;
 mod events;
+mod heard;
 mod hosts;
 mod inbox;
 mod order;

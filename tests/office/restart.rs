@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{
     monitor::until_nobody_snoops,
     support::{
-        Bot, Client, Lab, SOON, Way, by_each_way,
+        Bot, Call, Client, Desk, Lab, SOON, Way, by_each_way,
         desk::{EXTERNAL_TONE, until_all_hear},
         end, until,
     },
@@ -86,14 +86,19 @@ async fn killed_before_the_number_was_dialed(way: Way) {
     number.until_free().await;
 }
 
+/// A phone that talks, and one beside it that may listen.
+async fn a_talk(lab: &Lab, way: Way) -> ([Desk; 2], Bot, Client, Call) {
+    let desks = lab.two_desks().await;
+    let bot = Bot::start(lab, desks[0].office, way, &[]).await;
+    let client = bot.client(desks[0].office);
+    let talk = client.place_answered(&desks[0].name, &desks[0].number("0200")).await;
+    (desks, bot, client, talk)
+}
+
 /// The listener's phone rings when the bot is killed: whoever picks it up listens, and it ends when it is asked to.
 async fn killed_before_the_listener_picked_up(way: Way) {
     let lab = Lab::shared().await;
-    let [target, listener] = lab.two_desks().await;
-    let mut bot = Bot::start(&lab, target.office, way, &[]).await;
-    let client = bot.client(target.office);
-    let number = target.number("0200");
-    let talk = client.place_answered(&target.name, &number).await;
+    let ([target, listener], mut bot, client, talk) = a_talk(&lab, way).await;
     listener.does("answer 5000").await;
     let id = client.monitor("09", &target.name, &listener.name, &[]).await.call_id();
     listener.until_rings().await;
@@ -112,11 +117,7 @@ async fn killed_before_the_listener_picked_up(way: Way) {
 /// The listener's phone is picked up while the bot is away: it stays, and listens as soon as the bot is back.
 async fn picked_up_while_the_bot_was_away(way: Way) {
     let lab = Lab::shared().await;
-    let [target, listener] = lab.two_desks().await;
-    let mut bot = Bot::start(&lab, target.office, way, &[]).await;
-    let client = bot.client(target.office);
-    let number = target.number("0200");
-    let talk = client.place_answered(&target.name, &number).await;
+    let ([target, listener], mut bot, client, talk) = a_talk(&lab, way).await;
     let before = listener.arrivals().await;
     listener.does("answer 2000").await;
     let id = client.monitor("09", &target.name, &listener.name, &[]).await.call_id();
