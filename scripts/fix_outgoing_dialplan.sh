@@ -80,7 +80,8 @@ choose_trunk() {
   say "$(t "Транк" "Trunk"): $TRUNK ($from)"
 }
 
-has_endpoint() { asterisk_cli "pjsip show endpoint $1" | grep -q "^ *Endpoint: *$1[/ ]"; }
+# All of the answer is read: a grep that ends at the first match breaks the console's pipe, and that counts as a no.
+has_endpoint() { asterisk_cli "pjsip show endpoint $1" | grep "^ *Endpoint: *$1[/ ]" >/dev/null; }
 
 # The file that has [outgoing]: extensions.conf, or one that it includes; else extensions.conf.
 choose_file() {
