@@ -297,17 +297,36 @@ class Front(asyncio.DatagramProtocol):
             loop.call_later(float(words[1]), self.final, t, int(words[2]), " ".join(words[3:]))
         elif words[0] == "late-answer":
             t["last"] = self.reply(msg, 180, "Ringing", tag=t["tag"], extra=[self.contact()])
+        elif words[0] == "answer":
+            self.answer(t, *words[1:])
+
+    def answer(self, t, after, ahead, sound, *expires):
+        """A 200 whose SDP is of our choice: seconds until then, 180 or 183 before it or "-", the SDP, Session-Expires."""
+        if ahead != "-":
+            body = self.sdp("alaw") if ahead == "183" else b""
+            extra = [self.contact()] + (["Content-Type: application/sdp"] if body else [])
+            text = "Session Progress" if ahead == "183" else "Ringing"
+            t["last"] = self.reply(t["msg"], int(ahead), text, tag=t["tag"], extra=extra, body=body)
+        extra = ["Require: timer", "Session-Expires: %s;refresher=uas" % expires[0]] if expires else []
+        asyncio.get_running_loop().call_later(float(after), self.final, t, 200, "OK", self.sdp(sound), extra)
+
+    def sdp(self, sound):
+        if sound == "none":
+            return b""
+        kinds = {"alaw": "8 0\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000", "g729": "18\r\na=rtpmap:18 G729/8000"}
+        return ("v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\n"
+                "m=audio 9 RTP/AVP {1}\r\n").format(self.me[0], kinds[sound]).encode()
 
     def contact(self):
         return "Contact: <sip:carrier@%s:%d>" % self.me
 
-    def final(self, t, code, text, body=b""):
+    def final(self, t, code, text, body=b"", more=()):
         if t["final"]:
             return
         t["final"] = code
-        extra = []
+        extra = list(more)
         if code == 200:
-            extra = [self.contact(), "Content-Type: application/sdp"]
+            extra += [self.contact()] + (["Content-Type: application/sdp"] if body else [])
         elif 300 <= code < 400:
             extra = ["Contact: <sip:+%s0201@%s:%d>" % (PREFIX, *self.me)]
         t["last"] = self.reply(t["msg"], code, text, tag=t["tag"], extra=extra, body=body)
@@ -338,9 +357,7 @@ class Front(asyncio.DatagramProtocol):
         self.reply(msg, 200, "OK", tag=t["tag"])
         if t["how"] == "late-answer":
             # the callee picked up while our CANCEL was on its way
-            sdp = ("v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\n"
-                   "m=audio {1} RTP/AVP 8 0\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n")
-            self.final(t, 200, "OK", sdp.format(self.me[0], 9).encode())
+            self.final(t, 200, "OK", self.sdp("alaw"))
         else:
             self.final(t, 487, TEXT[487])
 

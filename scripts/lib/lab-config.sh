@@ -142,7 +142,52 @@ write_pbx() {
   cp "$etc/pjsip_novofon.good" "$etc/pjsip_novofon.conf"
   ship extensions_outgoing.conf -e "s/:+79675558164)/:$CALLER_ID)/" >"$etc/extensions_outgoing.good"
   cp "$etc/extensions_outgoing.good" "$etc/extensions_outgoing.conf"
-  echo '#include extensions_outgoing.conf' >"$etc/extensions.conf"
+  { echo '#include extensions_outgoing.conf'; several_legs; } >"$etc/extensions.conf"
+  reserve_trunk >>"$etc/pjsip.conf"
+}
+
+# Dialplans that dial more than once, for trunk.context: +79AAAABBBB0 is +7900555AAAA, then or beside it +7900555BBBB.
+several_legs() {
+  local name dial
+  while IFS='|' read -r name dial; do
+    printf '[%s]\nexten => _+79XXXXXXXXX,1,NoOp()\n' "$name"
+    sed -e "s/ & /\n/g; s/FIRST/PJSIP\/+7900555\${EXTEN:3:4}/g; s/SECOND/PJSIP\/+7900555\${EXTEN:7:4}/g" <<<"$dial" | sed 's/^/ same => n,/'
+    printf ' same => n,Hangup()\nexten => h,1,Goto(outgoing,h,1)\n'
+  done <<'TABLE'
+lab-again|Dial(FIRST@novofon,,i) & Dial(SECOND@novofon,,i)
+lab-reserve|Dial(FIRST@novofon,,i) & Dial(SECOND@reserve,,i)
+lab-fork|Dial(FIRST@novofon&SECOND@reserve,,i)
+lab-lcr|Dial(Local/${EXTEN}@lab-again,,i)
+lab-lcr-reserve|Dial(Local/${EXTEN}@lab-reserve,,i)
+lab-announce|Dial(FIRST@novofon,,i) & Playback(tt-weasels,noanswer) & Hangup(17)
+TABLE
+}
+
+# A second way to the carrier.
+reserve_trunk() {
+  cat <<CONF
+[reserve]
+type = auth
+auth_type = userpass
+username = $TRUNK_LOGIN
+password = $TRUNK_PASSWORD
+
+[reserve]
+type = aor
+contact = sip:$CARRIER_IP:$CARRIER_SIP
+
+[reserve]
+type = endpoint
+context = reserve-in
+disallow = all
+allow = alaw,ulaw
+aors = reserve
+outbound_auth = reserve
+from_user = $TRUNK_LOGIN
+direct_media = no
+media_address = $PBX_IP
+bind_rtp_to_media_address = yes
+CONF
 }
 
 write_carrier() {

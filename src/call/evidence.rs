@@ -7,15 +7,8 @@
 use super::{
     EndedBy, Outcome, Reached, Reason, Status,
     cause::{self, CarrierStatus},
+    leg::Causes,
 };
-
-/// Q.850 cause and SIP status that Asterisk put on the trunk channel. The SIP status is absent
-/// before Asterisk's late-2025 releases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Causes {
-    pub cause: Option<u16>,
-    pub tech_cause: Option<u16>,
-}
 
 /// What our `[outgoing]` said when its `Dial` was over.
 #[derive(Debug, Clone, PartialEq, Eq)]

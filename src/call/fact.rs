@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{EndedBy, Outcome, Reason, Source, Status, WayKind, office::Leg};
+use super::{EndedBy, Outcome, Reason, Source, Status, WayKind, leg::Role};
 
 /// Serialized as `{"event": word, "data": values}`; words and fields are the API's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,32 +102,32 @@ pub enum Fact {
         why: String,
     },
     LegCreated {
-        leg: Leg,
+        leg: Role,
         channel: String,
     },
     LegRinging {
-        leg: Leg,
+        leg: Role,
     },
     LegEarlyMedia {
-        leg: Leg,
+        leg: Role,
     },
     LegUp {
-        leg: Leg,
+        leg: Role,
     },
     /// That side put the phone down.
     LegHungUp {
-        leg: Leg,
+        leg: Role,
     },
     /// Somebody at the PBX ended the leg.
     LegHungUpHere {
-        leg: Leg,
+        leg: Role,
     },
     LegDialEnded {
-        leg: Leg,
+        leg: Role,
         dialstatus: String,
     },
     LegGone {
-        leg: Leg,
+        leg: Role,
         cause: Option<u16>,
         tech_cause: Option<u16>,
     },
@@ -336,11 +336,12 @@ impl Fact {
     }
 }
 
-fn side(leg: Leg) -> &'static str {
+fn side(leg: Role) -> &'static str {
     match leg {
-        Leg::Desk => "the extension's phone",
-        Leg::Phone => "the number",
-        Leg::Listener => "the listener's phone",
+        Role::Desk => "the extension's phone",
+        Role::Phone => "the number",
+        Role::Listener => "the listener's phone",
+        Role::Trunk => "the trunk leg",
     }
 }
 

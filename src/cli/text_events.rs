@@ -8,7 +8,7 @@ use super::{
     wire::{Clean, Entry, Word},
 };
 use crate::{
-    call::{AriRequest, EndedBy, Fact, Leg, Reason, words},
+    call::{AriRequest, EndedBy, Fact, Reason, Role, words},
     lang::Lang,
 };
 
@@ -127,11 +127,12 @@ impl Text {
     }
 }
 
-fn side(leg: Leg) -> &'static str {
+fn side(leg: Role) -> &'static str {
     match leg {
-        Leg::Desk => "внутренний телефон",
-        Leg::Phone => "номер",
-        Leg::Listener => "телефон слушающего",
+        Role::Desk => "внутренний телефон",
+        Role::Phone => "номер",
+        Role::Listener => "телефон слушающего",
+        Role::Trunk => "нога транка",
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Machine, Phase};
 use crate::call::{
     ChannelState, DialStatus, Effect, EndedBy, Fact, Half, Moment, Reason, Report, Timer,
-    cause::CarrierStatus, evidence::Causes,
+    cause::CarrierStatus, leg::Causes,
 };
 
 /// After the trunk leg's end, the other witnesses follow within milliseconds (measured); a second

@@ -93,7 +93,7 @@ impl OfficeEvidence {
         }
         match leg {
             Leg::Desk | Leg::Listener => self.desk.see(channel, seen),
-            Leg::Phone => self.phone.see(channel, seen),
+            Leg::Phone | Leg::Trunk => self.phone.see(channel, seen),
         }
     }
 
@@ -176,7 +176,7 @@ impl OfficeEvidence {
         let (ended_by, reason) = match (self.hangup, self.hung_up_first) {
             (Some(asked), _) => asked,
             (None, Some(Leg::Desk | Leg::Listener)) => (EndedBy::Extension, Reason::HungUp),
-            (None, Some(Leg::Phone)) => (EndedBy::Callee, Reason::HungUp),
+            (None, Some(Leg::Phone | Leg::Trunk)) => (EndedBy::Callee, Reason::HungUp),
             (None, None) if self.hung_up_here => (EndedBy::Pbx, Reason::HungUp),
             // It is over; who put the phone down was not seen.
             (None, None) => (EndedBy::Unknown, Reason::HungUp),

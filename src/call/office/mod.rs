@@ -18,9 +18,10 @@ use utoipa::ToSchema;
 
 use super::Extension;
 
+pub use super::leg::Role as Leg;
 pub use evidence::{LegEvidence, OfficeEvidence};
 pub use machine::{OfficeEffect, OfficeInput, OfficeMachine};
-pub use sight::{HostFailure, Leg, Seen, Sight};
+pub use sight::{HostFailure, Seen, Sight};
 
 /// What makes a call an office's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,28 +1,6 @@
 //! What can be seen of an office's call at its host, by whatever way.
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
-use crate::call::Reason;
-
-/// One side of an office's call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Leg {
-    /// The phone of the extension that calls.
-    Desk,
-    /// The number's.
-    Phone,
-    /// The phone of the extension that listens: the one leg of a monitoring.
-    Listener,
-}
-
-impl Leg {
-    /// Whether states and outcomes are said of it.
-    pub fn is_main(self) -> bool {
-        self != Leg::Desk
-    }
-}
+use crate::call::{Reason, Role};
 
 /// What a leg was seen to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +26,7 @@ pub enum Seen {
 /// One thing that was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sight {
-    pub leg: Leg,
+    pub leg: Role,
     /// Name of the channel, as `PJSIP/150-0000002a`.
     pub channel: String,
     pub seen: Seen,
