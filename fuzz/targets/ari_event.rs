@@ -6,7 +6,7 @@ use std::fmt;
 
 use libfuzzer_sys::fuzz_target;
 use novofon_bot_fuzz::asterisk::{ari::Event, translate::Translator};
-use novofon_bot_fuzz::call::{CallId, ChannelRole, Input, Registry};
+use novofon_bot_fuzz::call::{CallId, ChannelRole, Input, Registry, TrunkSeen};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -87,7 +87,7 @@ fn translate(event: Event) {
             is_playback || roles.iter().any(|(of, _)| of == call),
             "{input:?} is of no channel of {call}"
         );
-        assert_eq!(is_end, matches!(input, Input::TrunkDestroyed { .. } | Input::HalfDestroyed { .. }));
+        assert_eq!(is_end, matches!(input, Input::Trunk { seen: TrunkSeen::Destroyed(_), .. } | Input::HalfDestroyed { .. }));
     }
 }
 

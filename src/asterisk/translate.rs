@@ -4,10 +4,15 @@
 //! else becomes nothing.
 
 use super::ari::{ChannelUserevent, Dial, Event, Playback};
-use crate::call::{CallId, ChannelRole, ChannelState, DialStatus, Half, Input, Registry};
+use crate::call::{
+    CallId, Causes, ChannelRole, ChannelState, DialStep, Half, Input, LegReport, Registry, TrunkSeen,
+};
 
 /// The name of the UserEvent in our `[outgoing]`.
 pub const REPORT_EVENT: &str = "NovofonOutcome";
+
+/// The same for each of several legs, before it.
+pub const LEG_REPORT_EVENT: &str = "NovofonLeg";
 
 /// The types of events that are of use here: 10 to 12 a call instead of 49 (measured on 22.10).
 pub const EVENTS: [&str; 9] = [
@@ -66,28 +71,31 @@ impl Translator {
         };
         match event {
             Event::Dial(dial) => self.dial(*dial, registry),
-            Event::ChannelUserevent(event) => one(report(event, registry)),
+            Event::ChannelUserevent(event) => one(report(&event, registry)),
             Event::StasisStart(start) => one(match registry.role(&start.channel.id) {
                 Some((call, ChannelRole::Half(Half::Near))) => Some((call, Input::Entered)),
                 _ => None,
             }),
             Event::ChannelStateChange(change) => one(trunk(&change.channel.id)
                 .zip(channel_state(&change.channel.state))
-                .map(|(call, state)| (call, Input::TrunkState(state)))),
-            Event::ChannelHangupRequest(request) => one(trunk(&request.channel.id).map(|call| {
-                let by_far_side =
-                    Input::TrunkHangup { cause: word(request.cause), tech_cause: word(request.tech_cause) };
+                .map(|(call, state)| (call, of_trunk(change.channel.id, TrunkSeen::State(state))))),
+            Event::ChannelHangupRequest(request) => one(match registry.role(&request.channel.id) {
                 // The cause of a soft one is no cause but Asterisk's own flag of who asked.
-                (call, if request.soft == Some(true) { Input::TrunkHungUpHere } else { by_far_side })
-            })),
+                Some((call, ChannelRole::Trunk)) if request.soft == Some(true) => {
+                    Some((call, of_trunk(request.channel.id, TrunkSeen::HungUpHere)))
+                }
+                Some((call, ChannelRole::Trunk)) => {
+                    let causes = Causes { cause: word(request.cause), tech_cause: word(request.tech_cause) };
+                    Some((call, of_trunk(request.channel.id, TrunkSeen::Hangup(causes))))
+                }
+                Some((call, ChannelRole::Half(_))) => Some((call, Input::HalfLeaving)),
+                None => None,
+            }),
             Event::ChannelDestroyed(gone) => one(match registry.role(&gone.channel.id) {
-                Some((call, ChannelRole::Trunk)) => Some((
-                    call,
-                    Input::TrunkDestroyed {
-                        cause: word(Some(gone.cause)),
-                        tech_cause: word(gone.tech_cause),
-                    },
-                )),
+                Some((call, ChannelRole::Trunk)) => {
+                    let causes = Causes { cause: word(Some(gone.cause)), tech_cause: word(gone.tech_cause) };
+                    Some((call, of_trunk(gone.channel.id, TrunkSeen::Destroyed(causes))))
+                }
                 Some((call, ChannelRole::Half(half))) => {
                     Some((call, Input::HalfDestroyed { half, cause: word(Some(gone.cause)) }))
                 }
@@ -102,33 +110,46 @@ impl Translator {
         }
     }
 
-    /// The trunk channel is known by the dial of our far half, whose id we chose.
+    /// The trunk channels are known by the dials of our far half, whose id we chose. Whatever endpoint it dials, that is
+    /// the way out; only what is behind a Local channel is told of by nobody.
     fn dial(&self, dial: Dial, registry: &Registry) -> Vec<(CallId, Input)> {
         let Some(caller) = &dial.caller else { return Vec::new() };
         let Some((call, ChannelRole::Half(Half::Far))) = registry.role(&caller.id) else { return Vec::new() };
-        if !self.is_trunk(&dial.peer.name) {
-            return Vec::new();
+        let step = match dial.dialstatus.as_str() {
+            "" => None,
+            "RINGING" => Some(DialStep::Ringing),
+            "PROGRESS" => Some(DialStep::Progress),
+            "ANSWER" => Some(DialStep::Answer),
+            // A step on the way, not an end.
+            "PROCEEDING" => None,
+            ended => Some(DialStep::Ended(ended.to_owned())),
+        };
+        if dial.peer.name.starts_with("Local/") {
+            return step.map(|step| (call, Input::LocalDialed(step))).into_iter().collect();
         }
-        let mut inputs = Vec::with_capacity(2);
+        let channel = dial.peer.id;
+        let mut seen = Vec::with_capacity(2);
         let sip_call_id = dial.peer.protocol_id.filter(|id| !id.is_empty());
-        inputs.push((call, Input::TrunkCreated { channel: dial.peer.id, sip_call_id }));
+        seen.push(TrunkSeen::Created { name: Some(dial.peer.name), sip_call_id });
         let to = dial.forward.filter(|to| !to.is_empty());
         if dial.forwarded.is_some() || to.is_some() {
             let followed = dial.forwarded.is_some();
-            inputs.push((call, Input::Redirected { to: to.unwrap_or_default(), followed }));
+            seen.push(TrunkSeen::Redirected { to: to.unwrap_or_default(), followed });
         }
-        let status = match dial.dialstatus.as_str() {
-            "" => None,
-            "RINGING" => Some(DialStatus::Ringing),
-            "PROGRESS" => Some(DialStatus::Progress),
-            "ANSWER" => Some(DialStatus::Answer),
-            // A step on the way, not an end.
-            "PROCEEDING" => None,
-            ended => Some(DialStatus::Ended(ended.to_owned())),
-        };
-        inputs.extend(status.map(|status| (call, Input::TrunkDial(status))));
-        inputs
+        seen.extend(step.map(TrunkSeen::Dial));
+        seen.into_iter().map(|seen| (call, of_trunk(channel.clone(), seen))).collect()
     }
+
+    /// The leg whose words a report has, by the name of its channel.
+    pub fn reported_leg(event: &Event) -> Option<&str> {
+        let Event::ChannelUserevent(event) = event else { return None };
+        let is_ours = [REPORT_EVENT, LEG_REPORT_EVENT].contains(&event.eventname.as_str());
+        event.userevent.get("key").map(|key| key.trim()).filter(|key| is_ours && !key.is_empty())
+    }
+}
+
+fn of_trunk(channel: String, seen: TrunkSeen) -> Input {
+    Input::Trunk { channel, seen }
 }
 
 /// State of a channel by ARI's word; `None` for those that say nothing of a call's progress.
@@ -140,18 +161,22 @@ pub fn channel_state(word: &str) -> Option<ChannelState> {
     }
 }
 
-fn report(event: ChannelUserevent, registry: &Registry) -> Option<(CallId, Input)> {
-    if event.eventname != REPORT_EVENT {
+fn report(event: &ChannelUserevent, registry: &Registry) -> Option<(CallId, Input)> {
+    let is_leg = event.eventname == LEG_REPORT_EVENT;
+    if !is_leg && event.eventname != REPORT_EVENT {
         return None;
     }
-    let (call, ChannelRole::Half(Half::Far)) = registry.role(&event.channel?.id)? else { return None };
+    let (call, ChannelRole::Half(Half::Far)) = registry.role(&event.channel.as_ref()?.id)? else {
+        return None;
+    };
     let value = |key: &str| event.userevent.get(key).map(|v| v.trim()).filter(|v| !v.is_empty());
-    let input = Input::Reported {
-        dialstatus: value("dialstatus").unwrap_or_default().to_owned(),
+    let words = LegReport {
+        key: value("key").map(str::to_owned),
         carrier: value("tech").and_then(|line| line.parse().ok()),
         cause: value("ast").and_then(|cause| cause.parse().ok()),
     };
-    Some((call, input))
+    let dialstatus = value("dialstatus").unwrap_or_default().to_owned();
+    Some((call, if is_leg { Input::LegReported(words) } else { Input::Reported { dialstatus, words } }))
 }
 
 /// Our playbacks are called `<call>-<step>`.

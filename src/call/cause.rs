@@ -75,6 +75,9 @@ pub fn of_sip(code: u16, rang: bool) -> Meaning {
         486 | 600 => BUSY,
         603 | 607 => DECLINED,
         408 | 480 if rang => NO_ANSWER,
+        // Whoever asks the evidence has left out the 487 that confirms our own CANCEL: this one is the carrier's
+        // way to say that its time for ringing is over.
+        487 if rang => NO_ANSWER,
         408 | 480 => UNAVAILABLE,
         401 | 407 => failed(Reason::TrunkAuthFailed),
         403 => failed(Reason::CarrierForbidden),

@@ -23,7 +23,7 @@ pub enum Effect {
         intent: bool,
     },
     Originate(Originate),
-    /// Hang up our half; Asterisk cancels the trunk leg with it.
+    /// Hang up our half, and Asterisk cancels the trunk leg with it; or a trunk leg that was taken from our half.
     Hangup {
         channel: String,
     },
@@ -36,9 +36,11 @@ pub enum Effect {
     Look {
         playback: Option<String>,
     },
-    /// From now on this channel's events belong to this call.
+    /// From now on this channel's events belong to this call. With the name of a channel that is not of the
+    /// trunk's endpoint, Asterisk must be asked to tell of it.
     Watch {
         trunk_channel: String,
+        name: Option<String>,
     },
     /// The call has ended: free its slot.
     Ended,

@@ -1,55 +1,57 @@
-//! The evidence about one call's trunk leg, and the one function that concludes an end from it.
+//! The evidence about one call's trunk legs, and the one function that concludes an end from it.
 //!
 //! Which source is believed when they differ is decided here and nowhere else. The rule: the
 //! carrier's own words first (our dialplan's report, then what the trunk channel carried when the
 //! far side ended it), then who asked for the end, then what is missing.
 
+use std::borrow::Cow;
+
 use super::{
     EndedBy, Outcome, Reached, Reason, Status,
     cause::{self, CarrierStatus},
-    leg::Causes,
+    leg::{Leg, Legs},
 };
 
-/// What our `[outgoing]` said when its `Dial` was over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    pub dialstatus: String,
+/// What our `[outgoing]` said of one leg.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LegReport {
+    /// Name of the leg's channel; `None` when the carrier said nothing on any, or a dialplan of one's own left it out.
+    pub key: Option<String>,
     /// The carrier's last status line; `None` when it never said anything.
     pub carrier: Option<CarrierStatus>,
     pub cause: Option<u16>,
 }
 
+/// What our `[outgoing]` said when it was over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Of the last `Dial`.
+    pub dialstatus: String,
+    pub words: LegReport,
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evidence {
-    /// A trunk leg was created.
-    pub trunk: bool,
-    pub rang: bool,
-    pub early_media: bool,
-    /// The trunk leg was up.
-    pub up: bool,
+    /// The trunk legs that the dialplan dialed.
+    pub legs: Legs,
+    /// The dialplan dialed a Local channel: there may be legs that nobody has told of.
+    pub behind_local: bool,
     /// Our half entered Stasis: the dialplan answered, which alone proves nothing.
     pub entered: bool,
-    /// The far side ended the trunk leg.
-    pub far_hangup: Option<Causes>,
-    /// The trunk leg was hung up at the PBX, and not by us.
-    pub pbx_hangup: bool,
-    /// The trunk channel is gone.
-    pub destroyed: Option<Causes>,
     pub report: Option<Report>,
-    /// The far side's 408 came when an INVITE without any answer times out (RFC 3261, timer B: 32 s).
-    pub at_timer_b: bool,
-    /// A 3xx sent the call to another channel.
-    pub forwarded: bool,
+    /// What the dialplan said of each of several legs.
+    pub leg_reports: Vec<LegReport>,
     /// Who asked for the end first, and why.
     pub hangup: Option<(EndedBy, Reason)>,
     /// When that was asked, events were being lost: it may have been answered already.
     pub asked_blind: bool,
-    /// The far side ended the leg before anybody here asked for it.
-    pub far_first: bool,
-    /// The dialplan tried to dial the trunk, and Asterisk could not even create its channel.
-    pub no_route: bool,
     pub near_gone: bool,
     pub far_gone: bool,
+    /// Q.850 cause of our far half: `Dial` hands it on from the leg that decided, and puts 3 there when Asterisk could
+    /// not even create a trunk channel.
+    pub far_cause: Option<u16>,
+    /// The same of our near half.
+    pub near_cause: Option<u16>,
     /// Whether the originate was carried out is not known.
     pub uncertain: bool,
     /// Events are lost, or were, and Asterisk was not asked yet what it has: it may have rung unseen.
@@ -62,191 +64,267 @@ pub struct Evidence {
     pub unreachable: bool,
 }
 
+/// Q.850 cause 3, no route to destination: what our halves end with when `Dial` ran and could not make a trunk
+/// channel. With no dialplan at all it is 0 (measured on 22.10).
+const NO_ROUTE: u16 = 3;
+
+/// Q.850 cause 58, bearer capability not available: what Asterisk puts on a leg whose SDP it can't use.
+const NO_CODEC: u16 = 58;
+
+/// The deciding leg, with the words that are certainly its own.
+struct Decisive<'a> {
+    leg: &'a Leg,
+    report: Option<Cow<'a, LegReport>>,
+    /// Of its `Dial`; empty when that is not known.
+    dialstatus: &'a str,
+}
+
 impl Evidence {
-    pub fn rang(&self) -> bool {
-        self.rang || self.early_media
+    /// A trunk leg was up.
+    pub fn is_up(&self) -> bool {
+        self.legs.iter().any(|leg| leg.up)
     }
 
-    /// The furthest point that is proven.
+    /// The furthest point that is proven, of any leg.
     pub fn reached(&self) -> Reached {
-        if self.up {
+        let any = |what: fn(&Leg) -> bool| self.legs.iter().any(what);
+        if any(|leg| leg.up) {
             Reached::Answered
-        } else if self.early_media {
+        } else if any(|leg| leg.early_media) {
             Reached::EarlyMedia
-        } else if self.rang {
+        } else if any(|leg| leg.rang) {
             Reached::Ringing
-        } else if self.heard() {
+        } else if self.reported_words() || any(|leg| leg.forwarded) || self.is_refused_by_carrier() {
+            // The carrier answered something, if only "100 Trying", or where else to go.
             Reached::Trying
-        } else if self.trunk {
+        } else if any(|_| true) {
             Reached::Sent
         } else {
             Reached::None
         }
     }
 
-    /// The carrier answered something, if only "100 Trying", or where else to go.
-    fn heard(&self) -> bool {
-        let reported = self.report.as_ref().is_some_and(|report| report.carrier.is_some());
-        reported || self.forwarded || self.refusal().is_some()
+    fn is_refused_by_carrier(&self) -> bool {
+        self.decisive().is_some_and(|decisive| decisive.refusal().is_some())
     }
 
-    /// The status with which the far side ended the trunk leg, as Asterisk put it on the channel. A
-    /// hang-up request on the trunk channel comes only from there: the status of a channel that
-    /// Asterisk itself gave up is Asterisk's invention (480, 487 or 408), and is on its end alone.
-    fn refusal_on_channel(&self) -> Option<CarrierStatus> {
-        let code = self.far_hangup?.tech_cause.filter(|code| *code >= 300)?;
-        // Without the dialplan's report, a 408 just when SIP's timer B runs out is not the carrier's.
-        let invented = code == 408 && self.report.is_none() && self.at_timer_b;
-        (!invented).then(|| CarrierStatus { code, text: String::new() })
+    fn reported_words(&self) -> bool {
+        let report = self.report.iter().map(|report| &report.words);
+        report.chain(&self.leg_reports).any(|words| words.carrier.is_some())
     }
 
-    /// The carrier's refusal: its final status of 300 and above, where there is proof that it is the
-    /// carrier's and the last.
-    fn refusal(&self) -> Option<CarrierStatus> {
-        let Some(report) = &self.report else { return self.refusal_on_channel() };
-        let Some(said) = report.carrier.as_ref() else {
-            // Of a redirect the dialplan may know nothing yet (measured under load). Any other status
-            // without a word of the carrier's is Asterisk's own: its timer's 408, its transport's 503.
-            return self.refusal_on_channel().filter(|s| s.code < 400);
+    /// Whether several legs, or unseen ones, make it uncertain whose the words and causes are.
+    pub fn is_forked(&self) -> bool {
+        self.behind_local || self.legs.len() > 1
+    }
+
+    fn decisive(&self) -> Option<Decisive<'_>> {
+        let leg = self.legs.deciding()?;
+        let name = leg.name.as_deref();
+        let own = self.leg_reports.iter().find(|words| words.key.is_some() && words.key.as_deref() == name);
+        let report = own.map(Cow::Borrowed).or_else(|| {
+            let words = &self.report.as_ref()?.words;
+            let is_its_own = match (&words.key, name) {
+                (Some(key), Some(name)) => key == name,
+                // Nobody said anything on any leg.
+                (None, _) if words.carrier.is_none() => true,
+                _ => !self.is_forked(),
+            };
+            is_its_own.then_some(Cow::Borrowed(words))
+        });
+        let dialstatus = match (&self.report, &leg.dial_ended) {
+            (Some(report), _) if !self.is_forked() => report.dialstatus.as_str(),
+            (_, Some(dialstatus)) => dialstatus,
+            (Some(report), None) => &report.dialstatus,
+            (None, None) => "",
         };
-        match said.code {
-            // The challenge of digest authentication: usually not the last word, but after a 3xx or
-            // an early CANCEL the dialplan knows of nothing later (measured on 22.10).
-            401 | 407 => {
-                let on_channel = self.refusal_on_channel();
-                let rejected = self.far_hangup.and_then(|causes| causes.cause) == Some(21);
-                let unseen = self.far_hangup.is_none() && self.destroyed.is_none();
-                match on_channel {
-                    Some(last) if last.code != said.code => Some(last),
-                    Some(_) => Some(said.clone()),
-                    None if rejected => Some(said.clone()),
-                    None if unseen && report.dialstatus != "CANCEL" => Some(said.clone()),
-                    None => None,
-                }
-            }
-            300.. => Some(said.clone()),
-            _ => self.refusal_on_channel(),
-        }
+        Some(Decisive { leg, report: report.filter(|words| self.fits(words)), dialstatus })
     }
 
-    /// Q.850 cause of the trunk leg; 0 is Asterisk's word for none.
-    fn q850(&self) -> Option<u16> {
-        [
-            self.far_hangup.and_then(|c| c.cause),
-            self.destroyed.and_then(|c| c.cause),
-            self.report.as_ref().filter(|_| self.trunk).and_then(|r| r.cause),
-        ]
-        .into_iter()
-        .flatten()
-        // 16.28 under load puts 127, "interworking, unspecified", on a leg that was redirected, where it else has none.
-        .find(|cause| *cause != 0 && !(*cause == 127 && self.forwarded))
+    /// Where unseen legs may have had the last word, words that do not fit the cause of our own half are not those.
+    fn fits(&self, words: &LegReport) -> bool {
+        let Some(said) = words.carrier.as_ref().filter(|_| self.behind_local) else { return true };
+        let Some(cause) = self.far_cause.filter(|cause| ![0, 16].contains(cause)) else { return true };
+        let by_cause = cause::of_q850(cause, true);
+        !said.is_refusal()
+            || cause::of_sip(said.code, true).reason == by_cause.reason
+            || by_cause.reason == Reason::CarrierRefused
     }
 
     /// The end that this evidence proves.
     pub fn verdict(&self) -> Outcome {
-        let refusal = self.refusal();
-        let (status, reason, ended_by) = self.conclude(refusal.as_ref());
-        let answer = || self.report.as_ref()?.carrier.clone().filter(|s| (200..300).contains(&s.code));
-        let said = if self.up { answer() } else { refusal };
+        let decisive = self.decisive();
+        let refusal = decisive.as_ref().and_then(Decisive::refusal);
+        let (status, reason, ended_by) = self.conclude(decisive.as_ref(), refusal.as_ref());
+        let answer = decisive.as_ref().and_then(Decisive::answer);
+        let is_answer = self.is_up() || reason == Reason::CodecMismatch && refusal.is_none();
+        let said = if is_answer { answer.cloned() } else { refusal };
         Outcome {
             status,
             reason,
             ended_by,
             sip_code: said.as_ref().map(|s| s.code),
             sip_text: said.map(|s| s.text).filter(|text| !text.is_empty()),
-            q850_cause: self.q850(),
+            q850_cause: self.q850(decisive.as_ref()),
             reached: self.reached(),
         }
     }
 
-    fn conclude(&self, refusal: Option<&CarrierStatus>) -> (Status, Reason, EndedBy) {
-        if self.unreachable && self.destroyed.is_none() && self.report.is_none() {
+    /// Q.850 cause of the deciding leg; 0 is Asterisk's word for none.
+    fn q850(&self, decisive: Option<&Decisive<'_>>) -> Option<u16> {
+        let decisive = decisive?;
+        let leg = decisive.leg;
+        let own = [leg.far_hangup, leg.destroyed].into_iter().flatten().filter_map(|causes| causes.cause);
+        let reported = decisive.report.as_ref().and_then(|report| report.cause);
+        // Of a leg on another endpoint Asterisk may have told no more than that its `Dial` is over.
+        let is_over = leg.is_told || leg.dial_ended.is_some();
+        let handed_on = self.far_cause.filter(|_| leg.destroyed.is_none() && is_over);
+        let handed_on = handed_on.filter(|_| self.legs.decides_alone());
+        own.chain(reported)
+            .chain(handed_on)
+            // 16.28 under load puts 127, "interworking, unspecified", on a leg that was redirected, where it else has none.
+            .find(|cause| *cause != 0 && !(*cause == 127 && leg.forwarded))
+    }
+
+    fn conclude(
+        &self,
+        decisive: Option<&Decisive<'_>>,
+        refusal: Option<&CarrierStatus>,
+    ) -> (Status, Reason, EndedBy) {
+        let is_gone = decisive.is_some_and(|decisive| decisive.leg.destroyed.is_some());
+        if self.unreachable && !is_gone && self.report.is_none() {
             return (Status::Unknown, Reason::AsteriskUnreachable, EndedBy::Unknown);
         }
-        if self.up {
-            let (ended_by, reason) = self.end_of_talk();
+        let Some(decisive) = decisive else {
+            if self.reports_answer() {
+                // Its answer came by a leg that was never seen: what became of that one is not known.
+                return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+            }
+            if let Some((ended_by, reason)) = self.hangup {
+                return self.end_we_asked_for(None, ended_by, reason);
+            }
+            return self.end_without_trunk();
+        };
+        let leg = decisive.leg;
+        if leg.up {
+            let (ended_by, reason) = self.end_of_talk(decisive);
             return (Status::Completed, reason, ended_by);
         }
         // 487 is how a carrier confirms our own CANCEL: then it is not the reason.
         if let Some(refusal) = refusal.filter(|s| !(s.code == 487 && self.hangup.is_some())) {
-            let meaning = cause::of_sip(refusal.code, self.rang());
+            let meaning = cause::of_sip(refusal.code, leg.rang());
             if self.blind && cause::of_sip(refusal.code, true).status != meaning.status {
                 // Nobody picked up, or the phone is off: it depends on a ringing that nobody could see.
                 return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
             }
             return (meaning.status, meaning.reason, meaning.ended_by);
         }
-        if self.forwarded {
+        if leg.forwarded {
             return (Status::Failed, Reason::RedirectRefused, EndedBy::Carrier);
         }
-        if self.answered_unseen() {
+        if let Some(ended_by) = self.unusable_answer(decisive) {
+            return (Status::Failed, Reason::CodecMismatch, ended_by);
+        }
+        // The dialplan tells of an answer, by a leg that was never seen up.
+        if self.reports_answer() && self.report.as_ref().is_some_and(|report| report.dialstatus == "ANSWER") {
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         if let Some((ended_by, reason)) = self.hangup {
-            return self.end_we_asked_for(ended_by, reason);
+            return self.end_we_asked_for(Some(decisive), ended_by, reason);
         }
-        if !self.trunk {
-            return self.end_without_trunk();
-        }
-        if self.pbx_hangup {
+        if leg.hung_up_here {
             return (Status::Canceled, Reason::HungUp, EndedBy::Pbx);
         }
-        if let Some(report) = &self.report {
-            let reason = match (self.rang(), self.heard()) {
+        if let Some(report) = &decisive.report {
+            let reason = match (leg.rang(), report.carrier.is_some()) {
                 // The PBX itself gave up: Dial's own time-out, or an operator's hang-up.
                 (true, _) => return (Status::NoAnswer, Reason::RingTimeout, EndedBy::Pbx),
                 (false, true) => Reason::RingTimeout,
-                (false, false) if self.unsendable(report) => Reason::TrunkUnreachable,
+                (false, false) if self.unsendable(decisive) => Reason::TrunkUnreachable,
                 (false, false) => Reason::CarrierSilent,
             };
             return (Status::Failed, reason, EndedBy::Pbx);
         }
+        self.end_by_cause(decisive)
+    }
+
+    /// Without the dialplan's words and with a cause alone, the cause is all there is.
+    fn end_by_cause(&self, decisive: &Decisive<'_>) -> (Status, Reason, EndedBy) {
+        let leg = decisive.leg;
+        let lost = (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+        let is_gone = !leg.is_alive() || (leg.dial_ended.is_some() && self.far_gone);
         // Where events were lost, an answer may be among them: then a bare end proves nothing.
-        let unseen = self.blind && self.far_hangup.is_none();
-        if self.lost || unseen || self.destroyed.is_none() {
-            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+        let unseen = self.blind && leg.far_hangup.is_none();
+        if self.lost || unseen || !is_gone {
+            return lost;
         }
-        if self.far_hangup.is_none() && self.rang() {
+        if leg.far_hangup.is_none() && leg.destroyed.is_some() && leg.rang() {
             // The far side did not end it, and nobody asked: Dial's own time-out in the dialplan.
             return (Status::NoAnswer, Reason::RingTimeout, EndedBy::Pbx);
         }
-        match self.q850() {
-            // Without our dialplan's report and with a cause alone, the cause is all there is.
-            Some(cause) => {
-                let meaning = cause::of_q850(cause, self.rang());
-                if self.blind && cause::of_q850(cause, true).status != meaning.status {
-                    return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
-                }
-                let ended_by = if self.far_hangup.is_some() { meaning.ended_by } else { EndedBy::Unknown };
-                (meaning.status, meaning.reason, ended_by)
-            }
-            None => (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown),
+        let Some(cause) = self.q850(Some(decisive)) else { return lost };
+        let meaning = cause::of_q850(cause, leg.rang());
+        if self.blind && cause::of_q850(cause, true).status != meaning.status {
+            return lost;
+        }
+        let ended_by = if leg.far_hangup.is_some() { meaning.ended_by } else { EndedBy::Unknown };
+        (meaning.status, meaning.reason, ended_by)
+    }
+
+    /// The carrier answered with an SDP that can't be used, and Asterisk hung up: by whom it was ended, if it was so.
+    fn unusable_answer(&self, decisive: &Decisive<'_>) -> Option<EndedBy> {
+        let leg = decisive.leg;
+        if self.q850(Some(decisive)) != Some(NO_CODEC) {
+            return None;
+        }
+        // Asterisk's own 488 is on the end of the channel alone; the carrier's is on its request too (measured on 22.10).
+        let tech = |causes: Option<super::Causes>| causes.and_then(|causes| causes.tech_cause);
+        let is_own =
+            tech(leg.destroyed).is_some() && leg.far_hangup.is_some() && tech(leg.far_hangup).is_none();
+        match (decisive.answer(), is_own) {
+            (Some(_), _) | (None, true) => Some(EndedBy::Pbx),
+            // Before late-2025 releases nothing tells whether it was the carrier's 488 or our own.
+            (None, false) if decisive.report.is_none() && leg.far_hangup.is_some() => Some(EndedBy::Unknown),
+            _ => None,
         }
     }
 
     /// The trunk channel existed, but its INVITE could not be handed to the network.
-    fn unsendable(&self, report: &Report) -> bool {
+    fn unsendable(&self, decisive: &Decisive<'_>) -> bool {
         // CONGESTION without a word of the carrier's is Asterisk's own 503: the kernel had no way there (measured).
         // 18 is what SIP's own time-out leaves: that INVITE was sent, again and again.
-        ["CHANUNAVAIL", "CONGESTION"].contains(&report.dialstatus.as_str()) && self.q850() != Some(18)
+        ["CHANUNAVAIL", "CONGESTION"].contains(&decisive.dialstatus) && self.q850(Some(decisive)) != Some(18)
     }
 
-    fn end_of_talk(&self) -> (EndedBy, Reason) {
-        match (self.far_hangup, self.hangup) {
-            (Some(_), hangup) if self.far_first || hangup.is_none() => {
+    fn end_of_talk(&self, decisive: &Decisive<'_>) -> (EndedBy, Reason) {
+        let leg = decisive.leg;
+        match (leg.far_hangup, self.hangup) {
+            (Some(causes), hangup) if leg.far_first || hangup.is_none() => {
+                match causes.tech_cause.filter(|code| *code >= 400) {
+                    // A SIP status on a leg that is up is Asterisk's own reason for its own BYE (measured on 22.10):
+                    // 406 when the answer had no SDP of use, 408 when a session timer ran out.
+                    Some(406) => return (EndedBy::Pbx, Reason::CodecMismatch),
+                    Some(_) => return (EndedBy::Pbx, Reason::HungUp),
+                    None => {}
+                }
                 // 16 and 31 are normal clearing: a person hung up. Others are the network's.
-                let normal = matches!(self.q850(), None | Some(16 | 31));
+                let normal = matches!(self.q850(Some(decisive)), None | Some(16 | 31));
                 (if normal { EndedBy::Callee } else { EndedBy::Carrier }, Reason::HungUp)
             }
             (_, Some((ended_by, reason))) => (ended_by, reason),
-            (None, None) if self.pbx_hangup => (EndedBy::Pbx, Reason::HungUp),
-            (None, None) if self.lost || self.destroyed.is_none() => (EndedBy::Unknown, Reason::OutcomeLost),
+            (None, None) if leg.hung_up_here => (EndedBy::Pbx, Reason::HungUp),
+            (None, None) if self.lost || leg.destroyed.is_none() => (EndedBy::Unknown, Reason::OutcomeLost),
             _ => (EndedBy::Pbx, Reason::HungUp),
         }
     }
 
     /// Our own hang-up took effect before any answer and before any refusal.
-    fn end_we_asked_for(&self, ended_by: EndedBy, reason: Reason) -> (Status, Reason, EndedBy) {
+    fn end_we_asked_for(
+        &self,
+        decisive: Option<&Decisive<'_>>,
+        ended_by: EndedBy,
+        reason: Reason,
+    ) -> (Status, Reason, EndedBy) {
         if ended_by == EndedBy::Pbx {
             // Our half was answered by something that is not the trunk.
             return self.end_without_trunk();
@@ -259,34 +337,33 @@ impl Evidence {
         if ended_by != EndedBy::Limit {
             return (Status::Canceled, reason, ended_by);
         }
-        if self.rang() {
+        if decisive.is_some_and(|decisive| decisive.leg.rang()) {
             return (Status::NoAnswer, reason, ended_by);
         }
-        if self.lost || (self.uncertain && !self.trunk) {
+        if self.lost || (self.uncertain && decisive.is_none()) {
             // It may never have been dialed, or have ended otherwise while nobody could see it.
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
-        let silent = self.trunk && self.report.is_some() && !self.heard();
+        let silent = decisive.is_some_and(Decisive::is_silent);
         (Status::Failed, if silent { Reason::CarrierSilent } else { reason }, ended_by)
     }
 
-    /// The dialplan tells of an answer, by a leg that was never seen up.
-    fn answered_unseen(&self) -> bool {
-        self.carrier_answered() && self.report.as_ref().is_some_and(|report| report.dialstatus == "ANSWER")
-    }
-
-    fn carrier_answered(&self) -> bool {
-        let said = self.report.as_ref().and_then(|report| report.carrier.as_ref());
-        said.is_some_and(|status| (200..300).contains(&status.code))
+    /// The dialplan's words tell of an answer, on whatever leg.
+    fn reports_answer(&self) -> bool {
+        let words = self.report.iter().map(|report| &report.words).chain(&self.leg_reports);
+        words.filter_map(|words| words.carrier.as_ref()).any(|status| (200..300).contains(&status.code))
     }
 
     fn end_without_trunk(&self) -> (Status, Reason, EndedBy) {
-        if self.carrier_answered() {
-            // Its answer came by a leg that was never seen: what became of that one is not known.
+        if self.reports_answer() {
+            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+        }
+        if self.behind_local && self.report.is_none() {
+            // Whether the carrier was asked can't be seen.
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         let dialed = self.report.as_ref().is_some_and(|report| !report.dialstatus.is_empty());
-        if dialed || self.no_route {
+        if dialed || self.no_route() {
             // The dialplan ran its Dial, and no trunk leg came of it.
             return (Status::Failed, Reason::TrunkUnreachable, EndedBy::Pbx);
         }
@@ -298,4 +375,59 @@ impl Evidence {
         }
         (Status::Failed, Reason::DialplanMissing, EndedBy::Pbx)
     }
+
+    fn no_route(&self) -> bool {
+        self.far_cause == Some(NO_ROUTE) || self.near_cause == Some(NO_ROUTE)
+    }
+}
+
+impl Decisive<'_> {
+    /// The carrier's refusal: its final status of 300 and above, where there is proof that it is the
+    /// carrier's and the last.
+    fn refusal(&self) -> Option<CarrierStatus> {
+        let Some(report) = &self.report else { return on_channel(self.leg, false) };
+        let Some(said) = report.carrier.as_ref() else {
+            // Of a redirect the dialplan may know nothing yet (measured under load). Any other status
+            // without a word of the carrier's is Asterisk's own: its timer's 408, its transport's 503.
+            return on_channel(self.leg, true).filter(|s| s.code < 400);
+        };
+        match said.code {
+            // The challenge of digest authentication: usually not the last word, but after a 3xx or
+            // an early CANCEL the dialplan knows of nothing later (measured on 22.10).
+            401 | 407 => {
+                let rejected = self.leg.far_hangup.and_then(|causes| causes.cause) == Some(21);
+                let unseen = self.leg.far_hangup.is_none() && self.leg.destroyed.is_none();
+                match on_channel(self.leg, true) {
+                    Some(last) if last.code != said.code => Some(last),
+                    Some(_) => Some(said.clone()),
+                    None if rejected => Some(said.clone()),
+                    None if unseen && self.dialstatus != "CANCEL" => Some(said.clone()),
+                    None => None,
+                }
+            }
+            300.. => Some(said.clone()),
+            _ => on_channel(self.leg, true),
+        }
+    }
+
+    /// The carrier's 2xx.
+    fn answer(&self) -> Option<&CarrierStatus> {
+        self.report.as_ref()?.carrier.as_ref().filter(|said| (200..300).contains(&said.code))
+    }
+
+    /// Nothing at all came back from the carrier on this leg.
+    fn is_silent(&self) -> bool {
+        let heard = self.leg.forwarded || self.refusal().is_some();
+        self.report.as_ref().is_some_and(|report| report.carrier.is_none()) && !heard
+    }
+}
+
+/// The status with which the far side ended a leg that was not up, as Asterisk put it on the channel. A hang-up
+/// request on the trunk channel comes only from there: the status of a channel that Asterisk itself gave up is
+/// Asterisk's invention (480, 487 or 408), and is on its end alone.
+fn on_channel(leg: &Leg, is_reported: bool) -> Option<CarrierStatus> {
+    let code = leg.far_hangup?.tech_cause.filter(|code| *code >= 300 && !leg.up)?;
+    // Without the dialplan's report, a 408 just when SIP's timer B runs out is not the carrier's.
+    let invented = code == 408 && !is_reported && leg.at_timer_b;
+    (!invented).then(|| CarrierStatus { code, text: String::new() })
 }

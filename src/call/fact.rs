@@ -31,33 +31,58 @@ pub enum Fact {
         channel: String,
         sip_call_id: Option<String>,
     },
-    TrunkRinging,
-    TrunkEarlyMedia,
-    TrunkUp,
+    /// `channel`, here and below: name of the leg's channel, where the dialplan dialed several.
+    TrunkRinging {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
+    },
+    TrunkEarlyMedia {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
+    },
+    TrunkUp {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
+    },
     /// The far side ended the trunk leg. Q.850 cause, and the protocol's own (a SIP status).
     TrunkHangup {
         cause: Option<u16>,
         tech_cause: Option<u16>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
     },
     /// Somebody at the PBX ended the trunk leg.
-    TrunkHungUpHere,
+    TrunkHungUpHere {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
+    },
+    /// The answered trunk leg was taken away at the PBX (a transfer, a redirect, parking), and lives on.
+    TrunkTaken,
     TrunkDestroyed {
         cause: Option<u16>,
         tech_cause: Option<u16>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
     },
     DialEnded {
         dialstatus: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
     },
     Redirected {
         to: String,
         followed: bool,
     },
-    /// The dialplan's own report, after its `Dial`.
+    /// The dialplan's own report. `dialstatus`: of its last `Dial`; absent in a report of one leg of several.
+    /// `channel`: whose words they are.
     Report {
         sip_code: Option<u16>,
         sip_text: Option<String>,
         cause: Option<u16>,
-        dialstatus: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dialstatus: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
     },
     AnswerUnproven,
     RingTimeout {
@@ -165,14 +190,19 @@ impl Fact {
 
     /// The fact that a word and its values tell; `None` when they are no fact of this version's.
     pub fn read(event: &str, data: Option<&Value>) -> Option<Self> {
-        serde_json::from_value(json!({"event": event, "data": data})).ok()
+        let read = |data: Value| serde_json::from_value(json!({"event": event, "data": data})).ok();
+        // A fact whose values are all left out was written without any.
+        read(data.cloned().unwrap_or_default()).or_else(|| read(json!({})).filter(|_| data.is_none()))
     }
 
     /// Its word, and its values if it has any.
     pub fn parts(&self) -> (String, Option<Value>) {
         match serde_json::to_value(self).expect("a fact has plain fields") {
             Value::Object(mut fields) => match fields.remove("event") {
-                Some(Value::String(event)) => (event, fields.remove("data")),
+                Some(Value::String(event)) => {
+                    let data = fields.remove("data");
+                    (event, data.filter(|data| data.as_object().is_none_or(|values| !values.is_empty())))
+                }
                 _ => unreachable!("serde writes the tag as a text"),
             },
             _ => unreachable!("serde writes a tagged value as an object"),
@@ -183,9 +213,9 @@ impl Fact {
         match self {
             Fact::Accepted { .. } | Fact::HangupAsked { by: EndedBy::Api, .. } => Source::Api,
             Fact::IntentStored => Source::Store,
-            Fact::TrunkRinging
-            | Fact::TrunkEarlyMedia
-            | Fact::TrunkUp
+            Fact::TrunkRinging { .. }
+            | Fact::TrunkEarlyMedia { .. }
+            | Fact::TrunkUp { .. }
             | Fact::TrunkHangup { .. }
             | Fact::Redirected { .. } => Source::Sip,
             Fact::Report { .. } => Source::Dialplan,
@@ -205,7 +235,8 @@ impl Fact {
             | Fact::OriginateRefused { .. }
             | Fact::OriginateUncertain { .. }
             | Fact::TrunkCreated { .. }
-            | Fact::TrunkHungUpHere
+            | Fact::TrunkHungUpHere { .. }
+            | Fact::TrunkTaken
             | Fact::TrunkDestroyed { .. }
             | Fact::DialEnded { .. }
             | Fact::SoundPlayed { .. }
@@ -228,9 +259,9 @@ impl Fact {
         Some(match self {
             Fact::Accepted { .. } => Status::Queued,
             Fact::IntentStored => Status::Dialing,
-            Fact::TrunkRinging => Status::Ringing,
-            Fact::TrunkEarlyMedia => Status::EarlyMedia,
-            Fact::TrunkUp => Status::Answered,
+            Fact::TrunkRinging { .. } => Status::Ringing,
+            Fact::TrunkEarlyMedia { .. } => Status::EarlyMedia,
+            Fact::TrunkUp { .. } => Status::Answered,
             Fact::LegRinging { leg } if leg.is_main() => Status::Ringing,
             Fact::LegEarlyMedia { leg } if leg.is_main() => Status::EarlyMedia,
             Fact::LegUp { leg } if leg.is_main() => Status::Answered,
@@ -263,29 +294,38 @@ impl Fact {
             Fact::TrunkCreated { channel, .. } => {
                 format!("the trunk leg was created: channel {channel}, INVITE on its way")
             }
-            Fact::TrunkRinging => "the trunk leg rings".into(),
-            Fact::TrunkEarlyMedia => "the carrier sends audio before an answer".into(),
-            Fact::TrunkUp => "the trunk leg is up".into(),
-            Fact::TrunkHangup { cause, tech_cause } => {
-                format!("the far side ended the trunk leg ({})", causes(*cause, *tech_cause))
+            Fact::TrunkRinging { channel } => format!("the trunk leg{} rings", of(channel)),
+            Fact::TrunkEarlyMedia { channel } => {
+                format!("the carrier sends audio before an answer{}", on(channel))
             }
-            Fact::TrunkHungUpHere => {
-                "the trunk leg was hung up at the PBX: by an operator, or by Asterisk's own stop".into()
+            Fact::TrunkUp { channel } => format!("the trunk leg{} is up", of(channel)),
+            Fact::TrunkHangup { cause, tech_cause, channel } => {
+                format!("the far side ended the trunk leg{} ({})", of(channel), causes(*cause, *tech_cause))
             }
-            Fact::TrunkDestroyed { cause, tech_cause } => {
-                format!("the trunk channel is gone ({})", causes(*cause, *tech_cause))
+            Fact::TrunkHungUpHere { channel } => format!(
+                "the trunk leg{} was hung up at the PBX: by an operator, or by Asterisk's own stop",
+                of(channel)
+            ),
+            Fact::TrunkTaken => {
+                "the trunk leg was taken from the bot at the PBX (a transfer, a redirect, parking), and lives on".into()
             }
-            Fact::DialEnded { dialstatus } => format!("Dial ended without an answer: {dialstatus}"),
+            Fact::TrunkDestroyed { cause, tech_cause, channel } => {
+                format!("the trunk channel{} is gone ({})", of(channel), causes(*cause, *tech_cause))
+            }
+            Fact::DialEnded { dialstatus, channel } => {
+                format!("Dial{} ended without an answer: {dialstatus}", of(channel))
+            }
             Fact::Redirected { to, followed } => {
                 let end = if *followed { "and the dialplan followed it" } else { "which is refused" };
                 format!("the carrier redirected the call to {to}, {end}")
             }
-            Fact::Report { sip_code, sip_text, dialstatus, .. } => {
+            Fact::Report { sip_code, sip_text, dialstatus, channel, .. } => {
                 let said = match words(*sip_code, sip_text.as_deref()) {
                     Some(words) => format!("the carrier's last word was \"{words}\""),
                     None => "the carrier never said anything".into(),
                 };
-                format!("{said}; DIALSTATUS {dialstatus}")
+                let whole = dialstatus.as_ref().map(|word| format!("; DIALSTATUS {word}"));
+                format!("{said}{}{}", on(channel), whole.unwrap_or_default())
             }
             Fact::AnswerUnproven => {
                 "the dialplan answered by itself: no trunk leg is up, so nobody was reached".into()
@@ -336,6 +376,15 @@ impl Fact {
     }
 }
 
+/// Which of several legs.
+fn of(channel: &Option<String>) -> String {
+    channel.as_ref().map(|name| format!(" {name}")).unwrap_or_default()
+}
+
+fn on(channel: &Option<String>) -> String {
+    channel.as_ref().map(|name| format!(" on {name}")).unwrap_or_default()
+}
+
 fn side(leg: Role) -> &'static str {
     match leg {
         Role::Desk => "the extension's phone",
@@ -372,7 +421,7 @@ mod tests {
         for fact in [
             Fact::Accepted { from: Some("crm".into()) },
             Fact::IntentStored,
-            Fact::TrunkHangup { cause: Some(17), tech_cause: None },
+            Fact::TrunkHangup { cause: Some(17), tech_cause: None, channel: None },
             Fact::HangupAsked { by: EndedBy::Limit, reason: Reason::MaxDuration, seconds: Some(600) },
             Fact::RequestFailed { what: AriRequest::Hangup, why: "500".into() },
         ] {
@@ -383,9 +432,9 @@ mod tests {
 
     #[test]
     fn the_words_and_values_are_the_apis() {
-        let cause = Fact::TrunkDestroyed { cause: Some(21), tech_cause: Some(401) };
+        let cause = Fact::TrunkDestroyed { cause: Some(21), tech_cause: Some(401), channel: None };
         assert_eq!(cause.parts(), ("trunk_destroyed".into(), Some(json!({"cause": 21, "tech_cause": 401}))));
-        assert_eq!(Fact::TrunkUp.parts(), ("trunk_up".into(), None));
+        assert_eq!(Fact::TrunkUp { channel: None }.parts(), ("trunk_up".into(), None));
     }
 
     #[test]

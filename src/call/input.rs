@@ -1,6 +1,6 @@
 //! All that can happen to a call. Whatever the wire or the store says becomes one of these.
 
-use super::{AriRequest, EndedBy, Reason, Timer, cause::CarrierStatus};
+use super::{AriRequest, Causes, EndedBy, LegReport, Reason, Timer};
 
 /// One half of the Local channel that the originate creates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Half {
 
 /// What Asterisk's `Dial` event says of the trunk leg.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DialStatus {
+pub enum DialStep {
     Ringing,
     /// Early media (183 with audio).
     Progress,
@@ -37,7 +37,8 @@ pub struct Found {
     /// Our half runs the Stasis application.
     pub near_in_stasis: bool,
     pub far: bool,
-    pub trunk: Option<FoundTrunk>,
+    /// Its trunk legs that live.
+    pub trunks: Vec<FoundTrunk>,
     /// The sound that was asked for, if one was.
     pub playback: Option<FoundPlayback>,
 }
@@ -52,6 +53,7 @@ pub struct FoundPlayback {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundTrunk {
     pub channel: String,
+    pub name: String,
     pub state: ChannelState,
     pub sip_call_id: Option<String>,
 }
@@ -67,6 +69,30 @@ pub enum OriginateFailure {
     Uncertain(String),
 }
 
+/// What was seen of a trunk leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrunkSeen {
+    /// `Dial` named it, or a look found it.
+    Created {
+        name: Option<String>,
+        sip_call_id: Option<String>,
+    },
+    Dial(DialStep),
+    State(ChannelState),
+    /// The far side ended it: a final answer, or a BYE.
+    Hangup(Causes),
+    /// Somebody at the PBX ended it: an operator, another program, or Asterisk's own stop.
+    HungUpHere,
+    /// The channel is gone.
+    Destroyed(Causes),
+    /// The carrier redirected the call (3xx). `followed`: the dialplan went there, through a channel that is not
+    /// the trunk's own leg.
+    Redirected {
+        to: String,
+        followed: bool,
+    },
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// Asterisk is away, while the call waits in the queue; it is back, and what it told meanwhile is lost.
@@ -78,43 +104,29 @@ pub enum Input {
     IntentStored,
     Originated,
     OriginateFailed(OriginateFailure),
-    /// `Dial` named the trunk channel.
-    TrunkCreated {
+    /// Something was seen of a trunk leg. The dialplan may dial several.
+    Trunk {
+        /// Asterisk's id of the channel.
         channel: String,
-        sip_call_id: Option<String>,
+        seen: TrunkSeen,
     },
-    TrunkDial(DialStatus),
-    TrunkState(ChannelState),
-    /// The far side ended the trunk leg: a final answer, or a BYE.
-    TrunkHangup {
-        cause: Option<u16>,
-        tech_cause: Option<u16>,
-    },
-    /// Somebody at the PBX ended the trunk leg: an operator, another program, or Asterisk's own stop.
-    TrunkHungUpHere,
-    /// The trunk channel is gone.
-    TrunkDestroyed {
-        cause: Option<u16>,
-        tech_cause: Option<u16>,
-    },
+    /// The dialplan dialed a Local channel, behind which there are legs that no event ties to this call.
+    LocalDialed(DialStep),
     /// Our half entered Stasis.
     Entered,
+    /// One of our halves is being hung up, by whomever.
+    HalfLeaving,
     /// One of our halves is gone; the cause tells whether the dialplan found a route.
     HalfDestroyed {
         half: Half,
         cause: Option<u16>,
     },
-    /// Our `[outgoing]` reported the end of its `Dial`.
+    /// Our `[outgoing]` told what the carrier said on one of several legs.
+    LegReported(LegReport),
+    /// Our `[outgoing]` reported its end. The words are those of one leg.
     Reported {
         dialstatus: String,
-        carrier: Option<CarrierStatus>,
-        cause: Option<u16>,
-    },
-    /// The carrier redirected the call (3xx). `followed`: the dialplan went there, through a channel
-    /// that is not the trunk's own leg.
-    Redirected {
-        to: String,
-        followed: bool,
+        words: LegReport,
     },
     PlaybackStarted {
         playback: String,

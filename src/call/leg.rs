@@ -61,8 +61,12 @@ pub struct Leg {
     pub hung_up_here: bool,
     /// The channel is gone.
     pub destroyed: Option<Causes>,
+    /// A 3xx sent the call to another channel.
+    pub forwarded: bool,
     /// The far side's 408 came when an INVITE without any answer times out (RFC 3261, timer B: 32 s).
     pub at_timer_b: bool,
+    /// It is over, and known by the dialplan's words alone: no event told of it.
+    pub is_told: bool,
     /// Legs with the same number were dialed at once.
     dial: u32,
     /// Its place among the ends.
@@ -75,7 +79,7 @@ impl Leg {
     }
 
     pub fn is_alive(&self) -> bool {
-        self.destroyed.is_none()
+        self.destroyed.is_none() && !self.is_told
     }
 
     /// Another leg of the fork was picked up: how this one ended says nothing of the call.
@@ -85,7 +89,7 @@ impl Leg {
 
     /// `Dial` is done with it.
     fn is_over(&self) -> bool {
-        self.destroyed.is_some() || self.dial_ended.is_some()
+        !self.is_alive() || self.dial_ended.is_some()
     }
 
     /// The order of a fork: a leg that lives is further than one that has ended, where both came equally far.
@@ -104,6 +108,10 @@ pub struct Legs {
 impl Legs {
     pub fn is_empty(&self) -> bool {
         self.legs.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.legs.len()
     }
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Leg> {
@@ -129,6 +137,19 @@ impl Legs {
         let dial = if is_over { last + 1 } else { last };
         self.legs.push(Leg { channel: channel.to_owned(), dial, ..Leg::default() });
         self.legs.last_mut().expect("one was pushed")
+    }
+
+    /// Legs that only the dialplan's words tell of, by their names. A channel driver counts its channels, so their
+    /// names tell their order: `PJSIP/reserve-0000002b` came after `PJSIP/novofon-0000002a`.
+    pub fn learn<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        let mut names: Vec<_> = names.filter(|name| self.named(name).is_none()).collect();
+        names.sort_by_key(|name| name.rsplit_once('-').and_then(|(_, n)| u64::from_str_radix(n, 16).ok()));
+        names.dedup();
+        for name in names {
+            let leg = self.entry(name);
+            leg.name = Some(name.to_owned());
+            leg.is_told = true;
+        }
     }
 
     /// The channel is gone. False when that was known.
@@ -246,6 +267,16 @@ mod tests {
         let mut legs = Legs::default();
         legs.end("a", gone(26));
         assert_eq!(decides(&legs), "a");
+    }
+
+    #[test]
+    fn legs_that_only_the_dialplan_told_of_are_in_the_order_of_their_numbers() {
+        let mut legs = Legs::default();
+        legs.learn(["PJSIP/reserve-00000010", "PJSIP/novofon-0000000f"].into_iter());
+        assert_eq!(decides(&legs), "PJSIP/reserve-00000010");
+        legs.learn(["PJSIP/novofon-0000000f"].into_iter());
+        assert_eq!(legs.len(), 2);
+        assert_eq!(legs.alive().count(), 0);
     }
 
     #[test]

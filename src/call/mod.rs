@@ -24,10 +24,12 @@ mod timer;
 
 pub use dialed::{DialString, Extension, NotDialable};
 pub use effect::{Effect, Originate};
-pub use evidence::{Evidence, Report};
+pub use evidence::{Evidence, LegReport, Report};
 pub use fact::{AriRequest, Fact, words};
 pub use hint::hint;
-pub use input::{ChannelState, DialStatus, Found, FoundPlayback, FoundTrunk, Half, Input, OriginateFailure};
+pub use input::{
+    ChannelState, DialStep, Found, FoundPlayback, FoundTrunk, Half, Input, OriginateFailure, TrunkSeen,
+};
 pub use leg::{Causes, Role};
 pub use machine::{Limits, Machine};
 pub use metadata::Metadata;

@@ -30,7 +30,8 @@ pub enum Timer {
     Wait,
     /// A sound neither ended nor failed within the time it may take: Asterisk is asked.
     Playback,
-    /// The trunk leg is gone; the rest of the evidence did not come: the call ends with what there is.
+    /// The trunk leg is gone; the rest of the evidence did not come: the call ends with what there is, or Asterisk is
+    /// asked where the dialplan may dial another leg.
     Settle,
     /// A hang-up or an originate had no visible effect yet: Asterisk is asked about the channels. One that
     /// certainly did not leave is sent again.
@@ -59,6 +60,10 @@ impl Timers {
 
     pub fn clear(&mut self) {
         self.0.clear();
+    }
+
+    pub fn at(&self, timer: Timer) -> Option<Duration> {
+        self.0.get(&timer).copied()
     }
 
     pub fn is_armed(&self, timer: Timer) -> bool {

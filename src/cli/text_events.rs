@@ -32,25 +32,32 @@ impl Text {
             Fact::TrunkCreated { channel, .. } => {
                 format!("создано плечо к оператору: канал {channel}, INVITE отправляется")
             }
-            Fact::TrunkRinging => "у оператора идут гудки".into(),
-            Fact::TrunkEarlyMedia => "оператор передаёт звук до ответа".into(),
-            Fact::TrunkUp => "на стороне оператора ответили".into(),
-            Fact::TrunkHangup { cause, tech_cause } => {
-                format!("та сторона завершила плечо к оператору ({})", causes(cause, tech_cause))
+            Fact::TrunkRinging { channel } => format!("у оператора идут гудки{}", of(channel)),
+            Fact::TrunkEarlyMedia { channel } => format!("оператор передаёт звук до ответа{}", of(channel)),
+            Fact::TrunkUp { channel } => format!("на стороне оператора ответили{}", of(channel)),
+            Fact::TrunkHangup { cause, tech_cause, channel } => {
+                format!("та сторона завершила плечо к оператору{} ({})", of(channel), causes(cause, tech_cause))
             }
-            Fact::TrunkHungUpHere => {
-                "плечо к оператору завершили на самой АТС: администратор или остановка Asterisk".into()
+            Fact::TrunkHungUpHere { channel } => format!(
+                "плечо к оператору{} завершили на самой АТС: администратор или остановка Asterisk",
+                of(channel)
+            ),
+            Fact::TrunkTaken => {
+                "плечо к оператору забрали у бота на АТС (перевод, перенаправление, парковка), разговор продолжается".into()
             }
-            Fact::TrunkDestroyed { cause, tech_cause } => {
-                format!("канала к оператору больше нет ({})", causes(cause, tech_cause))
+            Fact::TrunkDestroyed { cause, tech_cause, channel } => {
+                format!("канала к оператору{} больше нет ({})", of(channel), causes(cause, tech_cause))
             }
-            Fact::DialEnded { dialstatus } => format!("Dial завершился без ответа: {dialstatus}"),
-            Fact::Report { sip_code, sip_text, dialstatus, .. } => {
+            Fact::DialEnded { dialstatus, channel } => {
+                format!("Dial{} завершился без ответа: {dialstatus}", of(channel))
+            }
+            Fact::Report { sip_code, sip_text, dialstatus, channel, .. } => {
                 let said = match words(sip_code, sip_text.as_deref()) {
                     Some(words) => format!("последнее слово оператора — «{words}»"),
                     None => "оператор так ничего и не ответил".into(),
                 };
-                format!("{said}; DIALSTATUS {dialstatus}")
+                let whole = dialstatus.map(|word| format!("; DIALSTATUS {word}")).unwrap_or_default();
+                format!("{said}{}{whole}", of(channel))
             }
             Fact::RingTimeout { seconds } => format!("никто не ответил за {seconds} с"),
             Fact::HangupAsked { by: EndedBy::Api, .. } => "клиент попросил завершить звонок".into(),
@@ -125,6 +132,11 @@ impl Text {
             }
         }
     }
+}
+
+/// Which of several legs.
+fn of(channel: Option<String>) -> String {
+    channel.map(|name| format!(" [{name}]")).unwrap_or_default()
 }
 
 fn side(leg: Role) -> &'static str {

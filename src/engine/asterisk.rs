@@ -10,7 +10,7 @@ use crate::{
         ari::{Event, Link},
         translate::Translator,
     },
-    call::{CallId, Input},
+    call::{CallId, Input, TrunkSeen},
 };
 
 /// Asterisk that is stopping is gone within 15 s; longer, and the stop was called off.
@@ -78,9 +78,23 @@ impl Runner {
             let channel = channel.to_owned();
             return self.early.keep(channel, event);
         }
+        self.name_early_leg(&event);
         for (call, input) in self.line.translator.inputs(event, &self.registry) {
             self.feed(call, input);
         }
+    }
+
+    /// The dialplan's report names a leg that no `Dial` event did, because it was dialed behind a Local channel: what was
+    /// kept of it is its call's.
+    fn name_early_leg(&mut self, event: &Event) {
+        let Event::ChannelUserevent(report) = event else { return };
+        let call = report.channel.as_ref().and_then(|channel| self.registry.role(&channel.id));
+        let Some((call, _)) = call else { return };
+        let Some(name) = Translator::reported_leg(event) else { return };
+        let Some(channel) = self.early.named(name).cloned() else { return };
+        let sip_call_id = channel.protocol_id.filter(|id| !id.is_empty());
+        let seen = TrunkSeen::Created { name: Some(channel.name), sip_call_id };
+        self.feed(call, Input::Trunk { channel: channel.id, seen });
     }
 
     /// Events since the loss are gone, so each call in progress is looked for.
@@ -93,7 +107,7 @@ impl Runner {
             let machine = self.machines.get(call)?;
             Some(Lookup {
                 call: *call,
-                trunk: machine.record().trunk_channel.clone(),
+                trunks: machine.trunks(),
                 playback: machine.playback().map(str::to_owned),
             })
         });
@@ -103,7 +117,7 @@ impl Runner {
     }
 
     pub(super) fn look(&self, lookups: Vec<Lookup>) {
-        let search = lookups.iter().any(|lookup| lookup.trunk.is_none());
+        let search = lookups.iter().any(|lookup| lookup.trunks.is_empty());
         let known = self.registry.trunks().filter(|_| search).map(str::to_owned).collect();
         self.line.look(lookups, known);
     }

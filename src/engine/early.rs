@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::asterisk::ari::Event;
+use crate::asterisk::ari::{Channel, Event};
 
 /// The trunk may carry calls of others, whose events nobody will ever ask for.
 const MOST: usize = 512;
@@ -20,6 +20,17 @@ impl Early {
             self.0.pop_front();
         }
         self.0.push_back((channel, event));
+    }
+
+    /// The channel of this name.
+    pub fn named(&self, name: &str) -> Option<&Channel> {
+        let channels = self.0.iter().filter_map(|(_, event)| match event {
+            Event::ChannelStateChange(event) => Some(&event.channel),
+            Event::ChannelHangupRequest(event) => Some(&event.channel),
+            Event::ChannelDestroyed(event) => Some(&event.channel),
+            _ => None,
+        });
+        channels.into_iter().find(|channel| channel.name == name)
     }
 
     /// What came of this channel, in its order.

@@ -93,6 +93,17 @@ impl Line {
         });
     }
 
+    /// From now on Asterisk tells of a channel that is not of the trunk's endpoint. Until then, and where it is gone
+    /// already, its `Dial` events are all that is seen of it.
+    pub fn subscribe(&self, call: CallId, channel: &str) {
+        let (ari, source) = (self.ari.clone(), format!("channel:{channel}"));
+        tokio::spawn(async move {
+            if let Err(error) = ari.subscribe(&source).await {
+                tracing::debug!(%call, source, %error, "could not subscribe to a leg");
+            }
+        });
+    }
+
     /// Asks what Asterisk has of these calls.
     pub fn look(&self, calls: Vec<Lookup>, known_trunks: HashSet<String>) {
         if calls.is_empty() {

@@ -169,11 +169,14 @@ impl Runner {
                 Effect::Hangup { channel } => self.line.hangup(call, channel),
                 Effect::Play { channel, playback, media } => self.line.play(call, channel, playback, media),
                 Effect::Look { playback } => {
-                    let trunk = self.machines.get(&call).and_then(|m| m.record().trunk_channel.clone());
-                    self.look(vec![Lookup { call, trunk, playback }]);
+                    let trunks = self.machines.get(&call).map(Machine::trunks).unwrap_or_default();
+                    self.look(vec![Lookup { call, trunks, playback }]);
                 }
-                Effect::Watch { trunk_channel } => {
-                    early = self.early.take(&trunk_channel);
+                Effect::Watch { trunk_channel, name } => {
+                    early.extend(self.early.take(&trunk_channel));
+                    if name.is_some_and(|name| !self.line.translator.is_trunk(&name)) {
+                        self.line.subscribe(call, &trunk_channel);
+                    }
                     self.registry.watch(trunk_channel, call);
                 }
                 Effect::Ended => self.ended(call),

@@ -15,8 +15,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Lookup {
     pub call: CallId,
-    /// Asterisk's id of its trunk channel, where it is known.
-    pub trunk: Option<String>,
+    /// Asterisk's ids of its trunk channels, as far as they are known.
+    pub trunks: Vec<String>,
     /// The sound that should be playing.
     pub playback: Option<String>,
 }
@@ -41,17 +41,18 @@ pub(super) async fn survey(
             found.near_in_stasis = near.dialplan.app_name == "Stasis";
         }
         found.far = confirmed(ari, &listed, &lookup.call.far_channel()).await?.is_some();
-        let trunk = lookup.trunk.or_else(|| trunks.get(&lookup.call).cloned());
-        if let Some(trunk) = trunk
-            && let Some(channel) = confirmed(ari, &listed, &trunk).await?
-        {
-            found.trunk = Some(FoundTrunk {
-                channel: channel.id,
-                state: channel_state(&channel.state).unwrap_or(ChannelState::Down),
-                sip_call_id: channel.protocol_id.filter(|id| !id.is_empty()),
-            });
+        let sought = trunks.get(&lookup.call).filter(|_| lookup.trunks.is_empty());
+        for trunk in lookup.trunks.iter().chain(sought.into_iter().flatten()) {
+            if let Some(channel) = confirmed(ari, &listed, trunk).await? {
+                found.trunks.push(FoundTrunk {
+                    channel: channel.id,
+                    name: channel.name,
+                    state: channel_state(&channel.state).unwrap_or(ChannelState::Down),
+                    sip_call_id: channel.protocol_id.filter(|id| !id.is_empty()),
+                });
+            }
         }
-        if found.near.is_some() {
+        if found.near.is_some() || !found.trunks.is_empty() {
             subscribe(ari, &lookup.call, &found).await;
         }
         if let Some(id) = lookup.playback {
@@ -64,26 +65,27 @@ pub(super) async fn survey(
 }
 
 /// The trunk channels whose call is not known, by their linked id: the id of the oldest channel of
-/// the call, which is our near half.
+/// the call, which is our near half. A dialplan may go out by another endpoint than the trunk's.
 async fn trunks_by_call(
     ari: &Ari,
     translator: &Translator,
     listed: &HashMap<String, Channel>,
     calls: &[Lookup],
     known: &HashSet<String>,
-) -> Result<HashMap<CallId, String>, AriError> {
-    let mut trunks = HashMap::new();
-    if calls.iter().all(|lookup| lookup.trunk.is_some()) {
+) -> Result<HashMap<CallId, Vec<String>>, AriError> {
+    let mut trunks = HashMap::<CallId, Vec<String>>::new();
+    if calls.iter().all(|lookup| !lookup.trunks.is_empty()) {
         return Ok(trunks);
     }
     for channel in listed.values() {
-        if known.contains(&channel.id) || !translator.is_trunk(&channel.name) {
+        let may_be_ours = translator.is_trunk(&channel.name) || !channel.name.starts_with("Local/");
+        if known.contains(&channel.id) || !may_be_ours {
             continue;
         }
         if let Some(linked) = ari.channel_variable(&channel.id, "CHANNEL(linkedid)").await?
             && let Ok(call) = linked.parse()
         {
-            trunks.insert(call, channel.id.clone());
+            trunks.entry(call).or_default().push(channel.id.clone());
         }
     }
     Ok(trunks)
@@ -99,8 +101,9 @@ async fn confirmed(
 
 /// Asterisk forgets an application's subscriptions to channels with its socket.
 async fn subscribe(ari: &Ari, call: &CallId, found: &Found) {
-    let trunk = found.trunk.iter().map(|trunk| trunk.channel.clone());
-    for channel in [call.near_channel(), call.far_channel()].into_iter().chain(trunk) {
+    let halves = found.near.is_some().then(|| [call.near_channel(), call.far_channel()]);
+    let trunks = found.trunks.iter().map(|trunk| trunk.channel.clone());
+    for channel in halves.into_iter().flatten().chain(trunks) {
         if let Err(error) = ari.subscribe(&format!("channel:{channel}")).await {
             tracing::debug!(%call, channel, %error, "could not subscribe to a channel again");
         }

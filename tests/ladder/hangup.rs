@@ -1,8 +1,8 @@
 //! Hang-ups that go wrong on their way.
 
-use novofon_bot::call::{AriRequest, ChannelState, EndedBy, Input, Reason};
+use novofon_bot::call::{AriRequest, Causes, ChannelState, EndedBy, Input, Reason, TrunkSeen};
 
-use crate::support::{Ladder, found, hangup_by_api, nothing_found, trunk};
+use crate::support::{Ladder, found, hangup_by_api, leg, nothing_found, trunk};
 
 #[test]
 fn the_first_to_ask_ends_the_call() {
@@ -15,7 +15,7 @@ fn the_first_to_ask_ends_the_call() {
 #[test]
 fn the_callee_was_faster() {
     let mut call = Ladder::answered();
-    call.give(Input::TrunkHangup { cause: Some(16), tech_cause: None });
+    call.give(leg(TrunkSeen::Hangup(Causes { cause: Some(16), tech_cause: None })));
     call.give(hangup_by_api());
     call.trunk_and_halves_gone().ends("completed hung_up callee");
 }
@@ -24,13 +24,13 @@ fn the_callee_was_faster() {
 #[test]
 fn hung_up_at_the_pbx() {
     let mut call = Ladder::answered();
-    call.give(Input::TrunkHungUpHere);
+    call.give(leg(TrunkSeen::HungUpHere));
     call.trunk_and_halves_gone().ends("completed hung_up pbx");
 
     let mut call = Ladder::dialed();
     call.give(trunk());
-    call.give(Input::TrunkState(ChannelState::Ringing));
-    call.give(Input::TrunkHungUpHere);
+    call.give(leg(TrunkSeen::State(ChannelState::Ringing)));
+    call.give(leg(TrunkSeen::HungUpHere));
     call.trunk_and_halves_gone().ends("canceled hung_up pbx");
 }
 
@@ -64,7 +64,7 @@ fn an_answer_after_our_hang_up_is_still_an_answer() {
     let mut call = Ladder::dialed();
     call.give(trunk());
     call.give(hangup_by_api());
-    call.give(Input::TrunkState(ChannelState::Up)).expect(&["store(answered)"]);
+    call.give(leg(TrunkSeen::State(ChannelState::Up))).expect(&["store(answered)"]);
     call.trunk_and_halves_gone().ends("completed hung_up api");
 }
 

@@ -1,14 +1,14 @@
 //! Our own time-outs, and answers that nobody proves.
 
-use novofon_bot::call::{ChannelState, DialStatus, Half, Input, Reason};
+use novofon_bot::call::{Causes, ChannelState, DialStep, Half, Input, LegReport, Reason, TrunkSeen};
 
-use crate::support::{Ladder, trunk};
+use crate::support::{Ladder, leg, trunk};
 
 #[test]
 fn it_rang_until_our_time_was_over() {
     let mut call = Ladder::dialed();
     call.give(trunk());
-    call.at(1.0).give(Input::TrunkDial(DialStatus::Ringing)).expect(&["store(ringing)"]);
+    call.at(1.0).give(leg(TrunkSeen::Dial(DialStep::Ringing))).expect(&["store(ringing)"]);
     call.at(30.5).expect(&["store(ringing)", "hangup"]);
     call.trunk_and_halves_gone().ends("no_answer ring_timeout limit");
     assert_eq!(call.machine.record().ring_seconds, Some(29.5));
@@ -29,7 +29,10 @@ fn our_time_was_over_and_the_dialplan_tells_of_an_answer() {
     let mut call = Ladder::dialed();
     call.at(30.1).expect(&["store(dialing)", "hangup"]);
     let carrier = "SIP 200 OK".parse().ok();
-    call.give(Input::Reported { dialstatus: "ANSWER".into(), carrier, cause: Some(16) });
+    call.give(Input::Reported {
+        dialstatus: "ANSWER".into(),
+        words: LegReport { key: None, carrier, cause: Some(16) },
+    });
     call.at(31.5).ends("unknown outcome_lost unknown");
 }
 
@@ -56,7 +59,9 @@ fn the_trunk_may_prove_it_a_moment_later() {
     let mut call = Ladder::dialed();
     call.give(trunk());
     call.give(Input::Entered);
-    call.at(0.1).give(Input::TrunkState(ChannelState::Up)).expect(&["store(answered)", "play(sound:hello)"]);
+    call.at(0.1)
+        .give(leg(TrunkSeen::State(ChannelState::Up)))
+        .expect(&["store(answered)", "play(sound:hello)"]);
     call.at(3.0).expect(&[]);
 }
 
@@ -77,8 +82,11 @@ fn a_redirect_that_the_dialplan_did_not_hear_of() {
     let ended_with = |sip: u16| {
         let mut call = Ladder::dialed();
         call.give(trunk());
-        call.give(Input::TrunkHangup { cause: Some(16), tech_cause: Some(sip) });
-        call.give(Input::Reported { dialstatus: "BUSY".into(), carrier: None, cause: None });
+        call.give(leg(TrunkSeen::Hangup(Causes { cause: Some(16), tech_cause: Some(sip) })));
+        call.give(Input::Reported {
+            dialstatus: "BUSY".into(),
+            words: LegReport { key: None, carrier: None, cause: None },
+        });
         call.trunk_and_halves_gone();
         (call.machine.record().reason, call.machine.record().sip_code)
     };

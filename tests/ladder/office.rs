@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use novofon_bot::call::{
-    CallRecord, EndedBy, Leg, MonitorMode, OfficeCall, OfficeKind, Reached, Reason, Status, Technology,
+    CallRecord, EndedBy, MonitorMode, OfficeCall, OfficeKind, Reached, Reason, Role, Status, Technology,
     WayKind,
     office::{HostFailure, OfficeEffect, OfficeInput, OfficeMachine, Seen, Sight},
 };
@@ -87,14 +87,14 @@ impl Office {
     }
 
     fn desk(&mut self, seen: Seen) -> &mut Self {
-        self.sight(Leg::Desk, "PJSIP/150-00000001", seen)
+        self.sight(Role::Desk, "PJSIP/150-00000001", seen)
     }
 
     fn phone(&mut self, seen: Seen) -> &mut Self {
-        self.sight(Leg::Phone, "PJSIP/trunk-00000002", seen)
+        self.sight(Role::Phone, "PJSIP/trunk-00000002", seen)
     }
 
-    fn sight(&mut self, leg: Leg, channel: &str, seen: Seen) -> &mut Self {
+    fn sight(&mut self, leg: Role, channel: &str, seen: Seen) -> &mut Self {
         self.feed(OfficeInput::Sight(Sight { leg, channel: channel.into(), seen }))
     }
 
@@ -442,7 +442,7 @@ fn a_hangup_waits_for_what_came_of_the_order() {
 }
 
 fn any_input() -> impl Strategy<Value = OfficeInput> {
-    let leg = prop_oneof![Just(Leg::Desk), Just(Leg::Phone)];
+    let leg = prop_oneof![Just(Role::Desk), Just(Role::Phone)];
     let seen = prop_oneof![
         Just(Seen::Created),
         Just(Seen::Ringing),

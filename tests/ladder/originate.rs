@@ -1,8 +1,8 @@
 //! What a failed originate means. Whether it was carried out decides: it is never sent again.
 
-use novofon_bot::call::{ChannelState, Input, OriginateFailure};
+use novofon_bot::call::{Causes, ChannelState, Input, OriginateFailure, TrunkSeen};
 
-use crate::support::{Ladder, found, hangup_by_api, nothing_found, trunk};
+use crate::support::{Ladder, found, hangup_by_api, leg, nothing_found, trunk};
 
 fn originating() -> Ladder {
     let mut call = Ladder::place(true);
@@ -90,7 +90,7 @@ fn broken_and_dialed_all_the_same() {
     call.give(broken());
     call.give(Input::Found(found(ChannelState::Down, ChannelState::Ringing)))
         .expect(&["store(ringing)", "watch"]);
-    call.give(Input::TrunkHangup { cause: Some(17), tech_cause: Some(486) });
+    call.give(leg(TrunkSeen::Hangup(Causes { cause: Some(17), tech_cause: Some(486) })));
     call.trunk_and_halves_gone().ends("busy busy callee");
 }
 
@@ -112,7 +112,7 @@ fn uncertain_and_found() {
     call.give(Input::Found(found(ChannelState::Down, ChannelState::Ringing)))
         .expect(&["store(ringing)", "watch"]);
     assert!(!call.machine.has_ended());
-    call.give(Input::TrunkHangup { cause: Some(17), tech_cause: Some(486) });
+    call.give(leg(TrunkSeen::Hangup(Causes { cause: Some(17), tech_cause: Some(486) })));
     call.trunk_and_halves_gone().ends("busy busy callee");
 }
 

@@ -1,8 +1,8 @@
 //! A call that a former run of the bot left open. It is never dialed again once an intent was stored.
 
-use novofon_bot::call::{CallRecord, ChannelState, Input, Status};
+use novofon_bot::call::{CallRecord, Causes, ChannelState, Input, Status, TrunkSeen};
 
-use crate::support::{Ladder, found, found_sound, hangup_by_api, moment, nothing_found, record, trunk};
+use crate::support::{Ladder, found, found_sound, hangup_by_api, leg, moment, nothing_found, record, trunk};
 
 fn left_in(status: Status) -> CallRecord {
     let mut call = record();
@@ -54,7 +54,7 @@ fn ringing_and_still_there_goes_on() {
     let mut call = Ladder::restore(left_in(Status::Ringing));
     call.expect(&["store(ringing)", "watch"]);
     call.give(Input::Found(found(ChannelState::Ringing, ChannelState::Ringing))).expect(&[]);
-    call.at(1002.0).give(Input::TrunkState(ChannelState::Up)).expect(&["store(answered)"]);
+    call.at(1002.0).give(leg(TrunkSeen::State(ChannelState::Up))).expect(&["store(answered)"]);
     call.give(Input::Entered).expect(&["store(answered)", "play(sound:hello)"]);
 }
 
@@ -127,7 +127,7 @@ fn answered_and_gone_is_completed_by_nobody_knows_whom() {
 #[test]
 fn refused_before_asterisk_could_tell_what_it_has() {
     let refused = |call: &mut Ladder| {
-        call.give(Input::TrunkHangup { cause: Some(19), tech_cause: Some(480) });
+        call.give(leg(TrunkSeen::Hangup(Causes { cause: Some(19), tech_cause: Some(480) })));
         call.trunk_and_halves_gone();
     };
     let mut call = Ladder::dialed();
@@ -161,7 +161,7 @@ fn gone_before_asterisk_could_tell_what_it_has() {
         let mut call = Ladder::dialed();
         call.give(trunk());
         if rang {
-            call.give(Input::TrunkState(ChannelState::Ringing));
+            call.give(leg(TrunkSeen::State(ChannelState::Ringing)));
         }
         call.give(Input::AsteriskBack);
         call.trunk_and_halves_gone().ends("unknown outcome_lost unknown");

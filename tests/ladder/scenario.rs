@@ -1,8 +1,8 @@
 //! What the bot plays, and what becomes of it.
 
-use novofon_bot::call::{ChannelState, Input};
+use novofon_bot::call::{Causes, ChannelState, Input, TrunkSeen};
 
-use crate::support::{Ladder, found, found_sound, hangup_by_api};
+use crate::support::{Ladder, found, found_sound, hangup_by_api, leg};
 
 fn playback(call: &Ladder, n: usize) -> String {
     format!("{}-{n}", call.machine.id())
@@ -16,7 +16,7 @@ fn finished(call: &Ladder, n: usize, ok: bool) -> Input {
 #[test]
 fn a_hang_up_in_the_middle_of_a_sound_is_no_fault_of_the_sound() {
     let mut call = Ladder::answered();
-    call.give(Input::TrunkHangup { cause: Some(16), tech_cause: None });
+    call.give(leg(TrunkSeen::Hangup(Causes { cause: Some(16), tech_cause: None })));
     call.give(finished(&call, 1, false));
     call.trunk_and_halves_gone();
     assert_eq!(call.machine.record().scenario_result.as_deref(), Some("interrupted"));
@@ -50,7 +50,7 @@ fn a_sound_that_is_missing_is_said_and_passed_over() {
 #[test]
 fn the_callee_hangs_up_in_the_middle() {
     let mut call = Ladder::answered();
-    call.give(Input::TrunkHangup { cause: Some(16), tech_cause: None });
+    call.give(leg(TrunkSeen::Hangup(Causes { cause: Some(16), tech_cause: None })));
     call.trunk_and_halves_gone().ends("completed hung_up callee");
     assert_eq!(call.machine.record().scenario_result.as_deref(), Some("interrupted"));
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta};
 use novofon_bot::{
     call::{
-        CallId, CallRecord, CallRequest, Effect, EndedBy, Found, FoundTrunk, Half, Input, Limits, Machine,
-        Moment, Reason,
+        CallId, CallRecord, CallRequest, Causes, Effect, EndedBy, Found, FoundTrunk, Half, Input, Limits,
+        Machine, Moment, Reason, TrunkSeen,
     },
     scenario::{Scenario, Step},
 };
@@ -89,7 +89,7 @@ impl Ladder {
     pub fn answered() -> Self {
         let mut ladder = Self::dialed();
         ladder.give(trunk());
-        ladder.give(Input::TrunkState(novofon_bot::call::ChannelState::Up));
+        ladder.give(leg(TrunkSeen::State(novofon_bot::call::ChannelState::Up)));
         ladder.give(Input::Entered);
         ladder
     }
@@ -136,13 +136,16 @@ impl Ladder {
 
     /// The evidence of a leg that is gone, all at once.
     pub fn trunk_and_halves_gone(&mut self) -> &mut Self {
-        self.give(Input::TrunkDestroyed { cause: Some(16), tech_cause: None });
+        self.give(leg(TrunkSeen::Destroyed(Causes { cause: Some(16), tech_cause: None })));
         self.give(Input::HalfDestroyed { half: Half::Far, cause: Some(16) })
     }
 }
 
 pub fn trunk() -> Input {
-    Input::TrunkCreated { channel: "1790000000.1".into(), sip_call_id: Some("abc@pbx".into()) }
+    leg_of(
+        "1790000000.1",
+        TrunkSeen::Created { name: Some(name("1790000000.1")), sip_call_id: Some("abc@pbx".into()) },
+    )
 }
 
 pub fn hangup_by_api() -> Input {
@@ -165,7 +168,29 @@ pub fn found(near: novofon_bot::call::ChannelState, trunk: novofon_bot::call::Ch
         near: Some(near),
         near_in_stasis: near == novofon_bot::call::ChannelState::Up,
         far: true,
-        trunk: Some(FoundTrunk { channel: "1790000000.1".into(), state: trunk, sip_call_id: None }),
+        trunks: vec![FoundTrunk {
+            channel: TRUNK.into(),
+            name: name(TRUNK),
+            state: trunk,
+            sip_call_id: None,
+        }],
         playback: None,
     }
+}
+
+/// The channel of the trunk leg.
+pub const TRUNK: &str = "1790000000.1";
+
+/// The name of a trunk channel.
+pub fn name(channel: &str) -> String {
+    format!("PJSIP/novofon-{channel}")
+}
+
+/// Something was seen of the trunk leg.
+pub fn leg(seen: TrunkSeen) -> Input {
+    leg_of(TRUNK, seen)
+}
+
+pub fn leg_of(channel: &str, seen: TrunkSeen) -> Input {
+    Input::Trunk { channel: channel.into(), seen }
 }

@@ -60,6 +60,21 @@ ringing_canceled               | canceled hung_up api ringing -
 early_media_canceled           | canceled hung_up api early_media -
 ringing_early_media_canceled   | canceled hung_up api early_media -
 late_answer_after_cancel       | canceled hung_up api ringing -
+unusable_answer                | failed codec_mismatch pbx ringing 200
+unusable_answer_at_once        | failed codec_mismatch pbx trying 200
+answer_without_sdp             | completed codec_mismatch pbx answered 200
+ring_487                       | no_answer no_answer carrier ringing 487
+session_timer_runs_out         | completed hung_up pbx answered 200
+legs_503_then_486              | busy busy callee trying 486
+legs_503_then_486_again        | busy busy callee trying 486
+legs_503_then_answer           | completed hung_up callee answered 200
+legs_fork_busy_and_answer      | completed hung_up callee answered 200
+legs_fork_ringing_and_answer   | completed hung_up callee answered 200
+legs_fork_ringing_and_busy     | canceled hung_up api ringing -
+legs_behind_local_503_then_486 | busy busy callee trying 486
+legs_behind_local_reserve_503_then_486 | busy busy callee trying 486
+announcement_after_486         | busy busy callee trying 486
+taken_at_the_pbx               | completed hung_up pbx answered 200
 ";
 
 /// The same with the seed's plain `[outgoing]`: what no witness told is not claimed.
@@ -118,13 +133,20 @@ ringing_canceled               | canceled hung_up api ringing -
 early_media_canceled           | canceled hung_up api early_media -
 ringing_early_media_canceled   | canceled hung_up api early_media -
 late_answer_after_cancel       | canceled hung_up api ringing -
+unusable_answer                | failed codec_mismatch pbx ringing -
+unusable_answer_at_once        | failed codec_mismatch pbx sent -
+answer_without_sdp             | completed codec_mismatch pbx answered -
+ring_487                       | no_answer no_answer carrier ringing 487
+session_timer_runs_out         | completed hung_up pbx answered -
 ";
 
-/// Where 16.28 tells less than 22: a redirect has no SIP status there. (And in that recording the hang-up
-/// came when it rang already.)
+/// Where 16.28 tells less than 22: a redirect has no SIP status there. A BYE that Asterisk sent by itself looks like the
+/// callee's. (And in one recording the hang-up came when it rang already.)
 const ON_16: &str = "
 code_302                       | failed redirect_refused carrier trying -
 canceled_at_dial               | canceled hung_up api ringing -
+answer_without_sdp             | completed hung_up callee answered 200
+session_timer_runs_out         | completed hung_up callee answered 200
 ";
 
 fn rows(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {

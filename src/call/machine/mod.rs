@@ -61,6 +61,10 @@ pub struct Machine {
     missed_at: Option<Duration>,
     /// Asterisk was asked for a trunk leg that nobody has told of.
     trunk_looked_for: bool,
+    /// The answered trunk leg lives on without our half.
+    taken: bool,
+    /// Our half is being hung up, or is gone.
+    leaving: bool,
     /// A request to Asterisk failed and was written down; the next failures are not.
     failure_noted: bool,
     entries: Vec<Entry>,
@@ -110,16 +114,19 @@ impl Machine {
         let record = &machine.record;
         let up = record.answered_at.is_some();
         machine.evidence = Evidence {
-            trunk: record.trunk_channel.is_some(),
-            rang: record.ringing_at.is_some(),
-            early_media: record.status == Status::EarlyMedia,
-            up,
             hangup: record.hangup_by.zip(record.hangup_reason),
             // The originate of the former run may or may not have left.
             uncertain: record.trunk_channel.is_none(),
             blind: true,
             ..Evidence::default()
         };
+        if let Some(channel) = &record.trunk_channel {
+            let leg = machine.evidence.legs.entry(channel);
+            leg.sip_call_id.clone_from(&record.sip_call_id);
+            leg.rang = record.ringing_at.is_some();
+            leg.early_media = record.status == Status::EarlyMedia;
+            leg.up = up;
+        }
         // The monotonic clock of the former run is gone; the wall clock tells what has passed.
         let passed_since = |at: DateTime<Utc>| (now.wall - at).to_std().unwrap_or_default();
         let passed = passed_since(record.answered_at.or(record.dialed_at).unwrap_or(record.created_at));
@@ -134,7 +141,8 @@ impl Machine {
             machine.answered_since = Some(now.mono.saturating_sub(passed));
         }
         machine.timers.arm(timer, now.mono + whole.saturating_sub(passed));
-        let watch = machine.record.trunk_channel.clone().map(|trunk_channel| Effect::Watch { trunk_channel });
+        let watch = machine.record.trunk_channel.clone();
+        let watch = watch.map(|trunk_channel| Effect::Watch { trunk_channel, name: None });
         machine.effects.extend(watch);
         machine.note(now, Fact::Restarted { dialed: true });
         if machine.evidence.hangup.is_some() {
@@ -159,6 +167,8 @@ impl Machine {
             misses: 0,
             missed_at: None,
             trunk_looked_for: false,
+            taken: false,
+            leaving: false,
             failure_noted: false,
             entries: Vec::new(),
             effects: Vec::new(),
@@ -178,6 +188,11 @@ impl Machine {
     /// The id of the sound that is being played.
     pub fn playback(&self) -> Option<&str> {
         self.playing.as_ref().map(|playing| playing.id.as_str())
+    }
+
+    /// The trunk legs that are not known to be gone, by Asterisk's ids of their channels.
+    pub fn trunks(&self) -> Vec<String> {
+        self.evidence.legs.alive().map(|leg| leg.channel.clone()).collect()
     }
 
     pub fn has_ended(&self) -> bool {
@@ -204,15 +219,12 @@ impl Machine {
             Input::Hangup { by, reason } => self.hangup(now, by, reason),
             Input::RequestFailed { what, why } => self.request_failed(now, what, why),
             Input::Found(found) => self.found(now, found),
-            Input::TrunkCreated { channel, sip_call_id } => self.trunk_created(now, channel, sip_call_id),
-            Input::TrunkDial(status) => self.trunk_dial(now, status),
-            Input::TrunkState(state) => self.trunk_state(now, state),
-            Input::TrunkHangup { cause, tech_cause } => self.trunk_hangup(now, cause, tech_cause),
-            Input::TrunkDestroyed { cause, tech_cause } => self.trunk_destroyed(now, cause, tech_cause),
-            Input::Redirected { to, followed } => self.redirected(now, to, followed),
-            Input::Reported { dialstatus, carrier, cause } => self.reported(now, dialstatus, carrier, cause),
-            Input::TrunkHungUpHere => self.trunk_hung_up_here(now),
+            Input::Trunk { channel, seen } => self.trunk(now, channel, seen),
+            Input::LocalDialed(step) => self.local_dialed(now, &step),
+            Input::LegReported(words) => self.leg_reported(now, words),
+            Input::Reported { dialstatus, words } => self.reported(now, dialstatus, words),
             Input::Entered => self.entered(now),
+            Input::HalfLeaving => self.leave_talk(),
             Input::HalfDestroyed { half, cause } => self.half_destroyed(now, half, cause),
             Input::PlaybackStarted { playback } => self.playback_started(now, &playback),
             Input::PlaybackFinished { playback, ok } => self.playback_finished(now, &playback, ok),
@@ -266,6 +278,7 @@ impl Machine {
         if !self.evidence.near_gone && !self.evidence.far_gone && self.evidence.report.is_none() {
             self.effects.push(Effect::Hangup { channel: self.record.id.near_channel() });
         }
+        self.point_at_deciding();
         let outcome = self.evidence.verdict();
         self.end(now, outcome);
     }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Machine, Phase};
+use super::{Machine, Phase, trunk::SETTLE};
 use crate::call::{
-    AriRequest, Effect, EndedBy, Fact, Found, Moment, Originate, OriginateFailure, Outcome, Reached, Reason,
-    Status, Timer,
+    AriRequest, Effect, EndedBy, Fact, Found, FoundTrunk, Moment, Originate, OriginateFailure, Outcome,
+    Reached, Reason, Status, Timer, TrunkSeen,
 };
 
 /// Asterisk ends an unanswered originate by itself this much after our own time-out, in case that
@@ -128,7 +128,7 @@ impl Machine {
         if self.phase != Phase::Originating {
             return;
         }
-        let seen = self.evidence.trunk || self.evidence.near_gone || self.evidence.far_gone;
+        let seen = !self.evidence.legs.is_empty() || self.evidence.near_gone || self.evidence.far_gone;
         match failure {
             OriginateFailure::NotSent(why) if !seen => {
                 // Asterisk went away between the decision to dial and the dialing: nothing was dialed, so it
@@ -175,7 +175,7 @@ impl Machine {
     }
 
     pub(super) fn ring_timeout(&mut self, now: Moment) {
-        if self.evidence.up {
+        if self.evidence.is_up() {
             return;
         }
         if self.phase == Phase::Unsent {
@@ -210,10 +210,14 @@ impl Machine {
             self.record.hangup_reason = Some(reason);
             self.dirty = true;
             self.timers.disarm(Timer::Wait);
+            if self.timers.is_armed(Timer::Settle) {
+                // What the dialplan has to say comes with the end of our halves.
+                self.timers.arm(Timer::Settle, now.mono + SETTLE);
+            }
         }
         // While the originate is unanswered there may be no channel to hang up yet, unless its
         // events were faster than the answer.
-        if self.phase == Phase::Placed || self.evidence.trunk {
+        if self.phase == Phase::Placed || !self.evidence.legs.is_empty() {
             self.send_hangup(now);
         } else {
             self.timers.arm_once(Timer::GiveUp, now.mono + GIVE_UP);
@@ -221,7 +225,12 @@ impl Machine {
     }
 
     pub(super) fn send_hangup(&mut self, now: Moment) {
-        self.effects.push(Effect::Hangup { channel: self.record.id.near_channel() });
+        if self.evidence.near_gone {
+            // The leg was taken from our half, and does not end with it.
+            self.effects.extend(self.trunks().into_iter().map(|channel| Effect::Hangup { channel }));
+        } else {
+            self.effects.push(Effect::Hangup { channel: self.record.id.near_channel() });
+        }
         self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
         self.timers.arm_once(Timer::GiveUp, now.mono + GIVE_UP);
     }
@@ -252,7 +261,7 @@ impl Machine {
             return;
         }
         self.failure_noted = false;
-        if found.near.is_none() && !found.far && found.trunk.is_none() {
+        if found.near.is_none() && !found.far && found.trunks.is_empty() {
             return self.found_nothing(now);
         }
         self.misses = 0;
@@ -266,10 +275,17 @@ impl Machine {
         if let Some(playback) = found.playback {
             self.playback_seen(now, &playback.id, playback.playing);
         }
-        if let Some(trunk) = found.trunk {
-            self.trunk_created(now, trunk.channel, trunk.sip_call_id);
-            self.trunk_state(now, trunk.state);
+        for FoundTrunk { channel, name, state, sip_call_id } in found.trunks {
+            self.trunk(now, channel.clone(), TrunkSeen::Created { name: Some(name), sip_call_id });
+            self.trunk(now, channel, TrunkSeen::State(state));
         }
+        if found.near.is_none() && self.evidence.is_up() {
+            // Our half was taken out, and the leg lives.
+            self.evidence.near_gone = true;
+            self.evidence.far_gone |= !found.far;
+            self.leave_talk();
+        }
+        self.trunk_lives_on(now);
         if found.near_in_stasis {
             self.entered(now);
         }
@@ -306,7 +322,8 @@ impl Machine {
         }
         self.evidence.near_gone = true;
         self.evidence.far_gone = true;
-        if self.evidence.destroyed.is_none() && self.evidence.report.is_none() {
+        let is_told = self.evidence.legs.deciding().is_some_and(|leg| !leg.is_alive());
+        if !is_told && (self.evidence.report.is_none() || self.taken) {
             self.evidence.lost = true;
         }
         if self.evidence.lost && !self.evidence.refused {

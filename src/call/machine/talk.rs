@@ -22,7 +22,7 @@ impl Machine {
     /// Starts once both are known: the callee is there (the trunk leg is up) and our half is in Stasis.
     pub(super) fn begin_scenario(&mut self, now: Moment) {
         let evidence = &self.evidence;
-        if evidence.up && evidence.entered && evidence.hangup.is_none() && !self.scenario.has_begun() {
+        if evidence.is_up() && evidence.entered && evidence.hangup.is_none() && !self.scenario.has_begun() {
             self.next_step(now);
         }
     }
@@ -49,7 +49,7 @@ impl Machine {
     }
 
     pub(super) fn next_step(&mut self, now: Moment) {
-        if !self.evidence.up || self.evidence.hangup.is_some() {
+        if !self.evidence.is_up() || self.evidence.hangup.is_some() || self.leaving {
             return;
         }
         let step = self.scenario.advance();
@@ -73,6 +73,15 @@ impl Machine {
                 self.hangup(now, EndedBy::Bot, Reason::ScenarioEnded);
             }
         }
+    }
+
+    /// Our half is being taken out of the talk: nobody hears it any more. The scenario stops where it is; it must not
+    /// come to its end and hang up a leg that talks to somebody else now.
+    pub(super) fn leave_talk(&mut self) {
+        self.leaving = true;
+        self.playing = None;
+        self.timers.disarm(Timer::Wait);
+        self.timers.disarm(Timer::Playback);
     }
 
     pub(super) fn playback_started(&mut self, now: Moment, playback: &str) {
@@ -122,8 +131,11 @@ impl Machine {
     /// A hang-up cuts a sound off, and Asterisk calls that a failure of the sound.
     fn is_being_hung_up(&self) -> bool {
         let evidence = &self.evidence;
-        let by_others = evidence.far_hangup.is_some() || evidence.destroyed.is_some() || evidence.pbx_hangup;
-        by_others || evidence.hangup.is_some()
+        let by_others = evidence
+            .legs
+            .deciding()
+            .is_some_and(|leg| leg.far_hangup.is_some() || !leg.is_alive() || leg.hung_up_here);
+        by_others || evidence.hangup.is_some() || self.leaving
     }
 
     fn sound_failed(&mut self, now: Moment, media: String, why: String) {

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use super::{Machine, Phase};
 use crate::call::{
-    ChannelState, DialStatus, Effect, EndedBy, Fact, Half, Moment, Reason, Report, Timer,
-    cause::CarrierStatus, leg::Causes,
+    Causes, ChannelState, DialStep, Effect, EndedBy, Fact, Half, LegReport, Moment, Reason, Report, Timer,
+    TrunkSeen, leg::Leg,
 };
 
 /// After the trunk leg's end, the other witnesses follow within milliseconds (measured); a second
 /// is for a machine under load.
-const SETTLE: Duration = Duration::from_secs(1);
+pub(super) const SETTLE: Duration = Duration::from_secs(1);
+
+/// A dialplan that goes on after its `Dial` tells its end by an event; this is how often Asterisk is asked besides.
+const DIALPLAN: Duration = Duration::from_secs(10);
 
 /// Our half may enter Stasis about a millisecond before the trunk leg's answer is told.
 const PROOF: Duration = Duration::from_secs(2);
@@ -18,81 +21,126 @@ const PROOF: Duration = Duration::from_secs(2);
 /// RFC 3261, section 17.1.1.2: 64 times T1 of 500 ms, less what the clocks may differ by.
 const TIMER_B: Duration = Duration::from_millis(31_500);
 
-/// Q.850 cause 3, no route to destination: what our halves end with when `Dial` ran and could not
-/// make a trunk channel. With no dialplan at all it is 0 (measured on 22.10).
-const NO_ROUTE: u16 = 3;
+/// A dialplan may dial as often as it likes; so many of its legs are kept.
+const MOST_REPORTS: usize = 32;
 
 impl Machine {
-    pub(super) fn trunk_created(&mut self, now: Moment, channel: String, sip_call_id: Option<String>) {
-        let known = self.record.trunk_channel.as_deref() == Some(channel.as_str());
-        if self.record.sip_call_id.is_none() && sip_call_id.is_some() {
-            self.record.sip_call_id = sip_call_id;
+    pub(super) fn trunk(&mut self, now: Moment, channel: String, seen: TrunkSeen) {
+        match seen {
+            TrunkSeen::Created { name, sip_call_id } => self.created(now, &channel, name, sip_call_id),
+            TrunkSeen::Dial(DialStep::Ringing) | TrunkSeen::State(ChannelState::Ringing) => {
+                self.ringing(now, &channel);
+            }
+            TrunkSeen::Dial(DialStep::Progress) => self.early_media(now, &channel),
+            TrunkSeen::Dial(DialStep::Answer) | TrunkSeen::State(ChannelState::Up) => self.up(now, &channel),
+            TrunkSeen::Dial(DialStep::Ended(dialstatus)) => self.dial_ended(now, &channel, dialstatus),
+            TrunkSeen::State(ChannelState::Down) => {}
+            TrunkSeen::Hangup(causes) => self.far_hangup(now, &channel, causes),
+            TrunkSeen::HungUpHere => self.hung_up_here(now, &channel),
+            TrunkSeen::Destroyed(causes) => self.destroyed(now, &channel, causes),
+            TrunkSeen::Redirected { to, followed } => self.redirected(now, &channel, to, followed),
+        }
+        self.point_at_deciding();
+    }
+
+    /// The record names the leg that decides: its channel for a restarted bot, its Call-ID for the carrier's support.
+    pub(super) fn point_at_deciding(&mut self) {
+        let Some(leg) = self.evidence.legs.deciding() else { return };
+        let is_same = self.record.trunk_channel.as_deref() == Some(&leg.channel);
+        if !is_same || (leg.sip_call_id.is_some() && self.record.sip_call_id != leg.sip_call_id) {
+            self.record.trunk_channel = Some(leg.channel.clone());
+            self.record.sip_call_id = leg.sip_call_id.clone();
             self.dirty = true;
         }
-        if known {
+    }
+
+    /// In a timeline of several legs each entry says of which it is.
+    fn which(&self, channel: &str) -> Option<String> {
+        let legs = &self.evidence.legs;
+        let leg = legs.get(channel).filter(|_| legs.len() > 1)?;
+        Some(leg.name.clone().unwrap_or_else(|| leg.channel.clone()))
+    }
+
+    fn created(&mut self, now: Moment, channel: &str, name: Option<String>, sip_call_id: Option<String>) {
+        let is_new = self.evidence.legs.get(channel).is_none();
+        let leg = self.evidence.legs.entry(channel);
+        if name.is_some() {
+            leg.name = name;
+        }
+        if sip_call_id.is_some() {
+            leg.sip_call_id = sip_call_id;
+        }
+        if !is_new {
             return;
         }
-        if self.evidence.destroyed.take().is_some() {
-            // The dialplan tries once more: how the call ends is told by this leg alone.
-            self.evidence.far_hangup = None;
-            self.timers.disarm(Timer::Settle);
-        }
-        self.evidence.trunk = true;
-        self.record.trunk_channel = Some(channel.clone());
-        let sip_call_id = self.record.sip_call_id.clone();
-        self.note(now, Fact::TrunkCreated { channel: channel.clone(), sip_call_id });
-        self.effects.push(Effect::Watch { trunk_channel: channel });
+        let (name, sip_call_id) = (leg.name.clone(), leg.sip_call_id.clone());
+        // The dialplan tries once more: how the call ends is told by this leg.
+        self.timers.disarm(Timer::Settle);
+        let shown = self.which(channel).unwrap_or_else(|| channel.to_owned());
+        self.note(now, Fact::TrunkCreated { channel: shown, sip_call_id });
+        self.effects.push(Effect::Watch { trunk_channel: channel.to_owned(), name });
     }
 
-    pub(super) fn trunk_dial(&mut self, now: Moment, status: DialStatus) {
-        match status {
-            DialStatus::Ringing => self.ringing(now),
-            DialStatus::Progress => self.early_media(now),
-            DialStatus::Answer => self.up(now),
-            DialStatus::Ended(dialstatus) => self.note(now, Fact::DialEnded { dialstatus }),
+    /// A Local channel in front of the trunk rings, sends sound or is up: whose legs those are, Asterisk tells when
+    /// it is asked.
+    pub(super) fn local_dialed(&mut self, now: Moment, step: &DialStep) {
+        self.evidence.behind_local = true;
+        let is_seen = self.evidence.legs.alive().next().is_some();
+        if !is_seen && !matches!(step, DialStep::Ended(_)) {
+            self.look(now);
         }
     }
 
-    pub(super) fn trunk_state(&mut self, now: Moment, state: ChannelState) {
-        match state {
-            ChannelState::Down => {}
-            ChannelState::Ringing => self.ringing(now),
-            ChannelState::Up => self.up(now),
+    fn dial_ended(&mut self, now: Moment, channel: &str, dialstatus: String) {
+        if self.evidence.legs.give_up(channel, &dialstatus) {
+            let channel = self.which(channel);
+            self.note(now, Fact::DialEnded { dialstatus, channel });
         }
     }
 
-    fn ringing(&mut self, now: Moment) {
-        if self.evidence.rang || self.evidence.up {
+    fn ringing(&mut self, now: Moment, channel: &str) {
+        let leg = self.evidence.legs.entry(channel);
+        if leg.rang || leg.up {
             return;
         }
-        self.evidence.rang = true;
+        leg.rang = true;
         self.ringing_since.get_or_insert(now.mono);
         self.record.ringing_at.get_or_insert(now.wall);
-        self.note(now, Fact::TrunkRinging);
+        let channel = self.which(channel);
+        self.note(now, Fact::TrunkRinging { channel });
     }
 
-    fn early_media(&mut self, now: Moment) {
-        if self.evidence.early_media || self.evidence.up {
+    fn early_media(&mut self, now: Moment, channel: &str) {
+        let leg = self.evidence.legs.entry(channel);
+        if leg.early_media || leg.up {
             return;
         }
-        self.evidence.early_media = true;
+        leg.early_media = true;
         self.ringing_since.get_or_insert(now.mono);
-        self.note(now, Fact::TrunkEarlyMedia);
+        let channel = self.which(channel);
+        self.note(now, Fact::TrunkEarlyMedia { channel });
     }
 
-    fn up(&mut self, now: Moment) {
-        if self.evidence.up {
+    fn up(&mut self, now: Moment, channel: &str) {
+        let is_first = !self.evidence.is_up();
+        let leg = self.evidence.legs.entry(channel);
+        if leg.up {
             return;
         }
-        self.evidence.up = true;
-        self.answered_since = Some(now.mono);
-        self.record.answered_at = Some(now.wall);
-        self.timers.disarm(Timer::Ring);
-        self.timers.disarm(Timer::Proof);
-        let longest = Duration::from_secs(self.record.request.max_duration.into());
-        self.timers.arm(Timer::MaxDuration, now.mono + longest);
-        self.note(now, Fact::TrunkUp);
-        self.begin_scenario(now);
+        leg.up = true;
+        let channel = self.which(channel);
+        if is_first {
+            self.answered_since = Some(now.mono);
+            self.record.answered_at = Some(now.wall);
+            self.timers.disarm(Timer::Ring);
+            self.timers.disarm(Timer::Proof);
+            let longest = Duration::from_secs(self.record.request.max_duration.into());
+            self.timers.arm(Timer::MaxDuration, now.mono + longest);
+        }
+        self.note(now, Fact::TrunkUp { channel });
+        if is_first {
+            self.begin_scenario(now);
+        }
     }
 
     pub(super) fn entered(&mut self, now: Moment) {
@@ -100,7 +148,7 @@ impl Machine {
             return;
         }
         self.evidence.entered = true;
-        if self.evidence.up {
+        if self.evidence.is_up() {
             self.begin_scenario(now);
         } else {
             self.timers.arm(Timer::Proof, now.mono + PROOF);
@@ -110,7 +158,7 @@ impl Machine {
     /// The dialplan answered our half, and no trunk leg is up: a voice mail, an announcement or a
     /// redirect into the PBX itself. That is no answer of the callee.
     pub(super) fn unproven(&mut self, now: Moment) {
-        if self.evidence.up || self.has_live_trunk() {
+        if self.evidence.is_up() || self.has_live_trunk() {
             // A dialplan that answers us first and then dials: the trunk leg tells, or the ring time-out.
             return;
         }
@@ -126,94 +174,157 @@ impl Machine {
     }
 
     fn has_live_trunk(&self) -> bool {
-        self.evidence.trunk && self.evidence.destroyed.is_none()
+        self.evidence.legs.alive().next().is_some()
     }
 
-    pub(super) fn trunk_hangup(&mut self, now: Moment, cause: Option<u16>, tech_cause: Option<u16>) {
-        if self.evidence.far_hangup.is_some() {
+    fn far_hangup(&mut self, now: Moment, channel: &str, causes: Causes) {
+        let is_asked = self.evidence.hangup.is_some();
+        let at_timer_b = self.dialed_since.is_some_and(|since| now.mono.saturating_sub(since) >= TIMER_B);
+        let leg = self.evidence.legs.entry(channel);
+        if leg.far_hangup.is_some() {
             return;
         }
-        self.evidence.far_hangup = Some(Causes { cause, tech_cause });
-        self.evidence.far_first = self.evidence.hangup.is_none();
-        self.evidence.at_timer_b =
-            self.dialed_since.is_some_and(|since| now.mono.saturating_sub(since) >= TIMER_B);
-        self.note(now, Fact::TrunkHangup { cause, tech_cause });
+        leg.far_hangup = Some(causes);
+        leg.far_first = !is_asked;
+        leg.at_timer_b = at_timer_b;
+        let Causes { cause, tech_cause } = causes;
+        let channel = self.which(channel);
+        self.note(now, Fact::TrunkHangup { cause, tech_cause, channel });
     }
 
-    pub(super) fn trunk_hung_up_here(&mut self, now: Moment) {
-        if self.evidence.pbx_hangup {
+    fn hung_up_here(&mut self, now: Moment, channel: &str) {
+        let leg = self.evidence.legs.entry(channel);
+        if leg.hung_up_here {
             return;
         }
-        self.evidence.pbx_hangup = true;
-        self.note(now, Fact::TrunkHungUpHere);
+        leg.hung_up_here = true;
+        let channel = self.which(channel);
+        self.note(now, Fact::TrunkHungUpHere { channel });
     }
 
-    pub(super) fn trunk_destroyed(&mut self, now: Moment, cause: Option<u16>, tech_cause: Option<u16>) {
-        if self.evidence.destroyed.is_some() {
+    fn destroyed(&mut self, now: Moment, channel: &str, causes: Causes) {
+        if !self.evidence.legs.end(channel, causes) {
             return;
         }
-        self.evidence.trunk = true;
-        self.evidence.destroyed = Some(Causes { cause, tech_cause });
-        self.note(now, Fact::TrunkDestroyed { cause, tech_cause });
-        self.timers.arm_once(Timer::Settle, now.mono + SETTLE);
+        let Causes { cause, tech_cause } = causes;
+        let channel = self.which(channel);
+        self.note(now, Fact::TrunkDestroyed { cause, tech_cause, channel });
+        let wait = if self.dialplan_runs() { DIALPLAN } else { SETTLE };
+        self.timers.arm_once(Timer::Settle, now.mono + wait);
     }
 
-    pub(super) fn redirected(&mut self, now: Moment, to: String, followed: bool) {
-        self.evidence.forwarded = true;
+    fn redirected(&mut self, now: Moment, channel: &str, to: String, followed: bool) {
+        self.evidence.legs.entry(channel).forwarded = true;
         self.note(now, Fact::Redirected { to, followed });
         if followed {
             self.ask_for_end(now, EndedBy::Bot, Reason::RedirectRefused);
         }
     }
 
-    pub(super) fn reported(
-        &mut self,
-        now: Moment,
-        dialstatus: String,
-        carrier: Option<CarrierStatus>,
-        cause: Option<u16>,
-    ) {
+    pub(super) fn leg_reported(&mut self, now: Moment, words: LegReport) {
+        if self.evidence.leg_reports.len() == MOST_REPORTS {
+            return;
+        }
+        self.note(now, fact(&words, None));
+        self.evidence.leg_reports.push(words);
+    }
+
+    pub(super) fn reported(&mut self, now: Moment, dialstatus: String, words: LegReport) {
         if self.evidence.report.is_some() {
             return;
         }
-        self.note(
-            now,
-            Fact::Report {
-                sip_code: carrier.as_ref().map(|status| status.code),
-                sip_text: carrier.as_ref().map(|status| status.text.clone()),
-                cause,
-                dialstatus: dialstatus.clone(),
-            },
-        );
-        self.evidence.report = Some(Report { dialstatus, carrier, cause });
-        self.timers.arm_once(Timer::Settle, now.mono + SETTLE);
+        self.note(now, fact(&words, Some(&dialstatus)));
+        let evidence = &mut self.evidence;
+        evidence.report = Some(Report { dialstatus, words });
+        if evidence.behind_local {
+            let words = evidence.leg_reports.iter().chain(evidence.report.iter().map(|report| &report.words));
+            evidence.legs.learn(words.filter_map(|words| words.key.as_deref()));
+            self.point_at_deciding();
+        }
+        self.settle_soon(now);
     }
 
     pub(super) fn half_destroyed(&mut self, now: Moment, half: Half, cause: Option<u16>) {
-        self.evidence.no_route |= cause == Some(NO_ROUTE);
         match half {
-            Half::Near => self.evidence.near_gone = true,
-            Half::Far => self.evidence.far_gone = true,
+            Half::Near => {
+                self.evidence.near_gone = true;
+                self.evidence.near_cause = cause;
+                self.leave_talk();
+            }
+            Half::Far => {
+                self.evidence.far_gone = true;
+                self.evidence.far_cause = cause;
+            }
         }
         if self.phase != Phase::Waiting {
+            self.settle_soon(now);
+        }
+    }
+
+    /// From here on the last witnesses have a second.
+    fn settle_soon(&mut self, now: Moment) {
+        if self.evidence.far_gone || self.evidence.report.is_some() {
+            let at = now.mono + SETTLE;
+            if self.timers.at(Timer::Settle).is_none_or(|armed| armed > at) {
+                self.timers.arm(Timer::Settle, at);
+            }
+        } else {
             self.timers.arm_once(Timer::Settle, now.mono + SETTLE);
         }
     }
 
-    /// The last witnesses did not come in time. A trunk leg whose end nobody has told may still live.
+    /// No leg is left, and our far half may dial another one, or play what it has to say.
+    fn dialplan_runs(&self) -> bool {
+        let evidence = &self.evidence;
+        let is_over = evidence.far_gone || evidence.report.is_some() || evidence.hangup.is_some();
+        !is_over && !evidence.is_up()
+    }
+
+    /// The last witnesses did not come in time. A trunk leg whose end nobody has told may still live, and a dialplan
+    /// that runs may dial another.
     pub(super) fn settle(&mut self, now: Moment) {
         let evidence = &self.evidence;
-        if evidence.trunk && evidence.destroyed.is_none() && evidence.report.is_none() {
+        let may_live = |leg: &Leg| leg.is_alive() && (leg.up || leg.dial_ended.is_none());
+        if self.dialplan_runs() {
+            self.timers.arm(Timer::Settle, now.mono + DIALPLAN);
+            self.look(now);
+        } else if evidence.legs.iter().any(|leg| leg.up && leg.is_alive())
+            || (evidence.report.is_none() && evidence.legs.iter().any(may_live))
+        {
             self.look(now);
         } else {
             self.conclude(now);
         }
     }
 
-    /// Whether all witnesses have spoken: the trunk leg is gone, and the dialplan has told what it
-    /// knows or can't any more.
+    /// Our half is gone while the trunk leg lives: it was transferred, parked or redirected at the PBX. It stays ours.
+    pub(super) fn trunk_lives_on(&mut self, now: Moment) {
+        if !self.taken && self.evidence.is_up() && self.evidence.near_gone && self.has_live_trunk() {
+            self.taken = true;
+            self.note(now, Fact::TrunkTaken);
+        }
+    }
+
+    /// Whether all witnesses have spoken: the deciding leg is gone and no other one is on its way, and the dialplan
+    /// has told what it knows or can't any more.
     pub(super) fn is_proven(&self) -> bool {
         let evidence = &self.evidence;
-        evidence.destroyed.is_some() && (evidence.report.is_some() || evidence.far_gone)
+        let Some(leg) = evidence.legs.deciding().filter(|leg| !leg.is_alive()) else { return false };
+        if !leg.up && evidence.is_forked() {
+            // The cause of our far half is one of the witnesses.
+            let is_over = |leg: &Leg| !leg.is_alive() || leg.dial_ended.is_some();
+            return evidence.far_gone && evidence.legs.iter().all(is_over);
+        }
+        evidence.report.is_some() || evidence.far_gone
+    }
+}
+
+fn fact(words: &LegReport, dialstatus: Option<&str>) -> Fact {
+    Fact::Report {
+        sip_code: words.carrier.as_ref().map(|status| status.code),
+        sip_text: words.carrier.as_ref().map(|status| status.text.clone()),
+        cause: words.cause,
+        dialstatus: dialstatus.map(str::to_owned),
+        channel: words.key.clone(),
     }
 }
