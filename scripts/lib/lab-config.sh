@@ -150,7 +150,7 @@ write_pbx() {
 several_legs() {
   local name dial
   while IFS='|' read -r name dial; do
-    printf '[%s]\nexten => _+79XXXXXXXXX,1,NoOp()\n' "$name"
+    printf '[%s]\nexten => _+79XXXXXXXXX,1,Set(CALLERID(num)=${IF($["${NOVOFON_CALLER_ID}" != ""]?${NOVOFON_CALLER_ID}:${CALLERID(num)})})\n' "$name"
     sed -e "s/ & /\n/g; s/FIRST/PJSIP\/+7900555\${EXTEN:3:4}/g; s/SECOND/PJSIP\/+7900555\${EXTEN:7:4}/g" <<<"$dial" | sed 's/^/ same => n,/'
     printf ' same => n,Hangup()\nexten => h,1,Goto(outgoing,h,1)\n'
   done <<'TABLE'
@@ -159,6 +159,7 @@ lab-reserve|Dial(FIRST@novofon,,i) & Dial(SECOND@reserve,,i)
 lab-fork|Dial(FIRST@novofon&SECOND@reserve,,i)
 lab-lcr|Dial(Local/${EXTEN}@lab-again,,i)
 lab-lcr-reserve|Dial(Local/${EXTEN}@lab-reserve,,i)
+lab-lcr-fork|Dial(Local/${EXTEN}@lab-fork,,i)
 lab-announce|Dial(FIRST@novofon,,i) & Playback(tt-weasels,noanswer) & Hangup(17)
 TABLE
 }
@@ -184,6 +185,7 @@ allow = alaw,ulaw
 aors = reserve
 outbound_auth = reserve
 from_user = $TRUNK_LOGIN
+send_pai = yes
 direct_media = no
 media_address = $PBX_IP
 bind_rtp_to_media_address = yes

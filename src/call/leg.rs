@@ -139,17 +139,25 @@ impl Legs {
         self.legs.last_mut().expect("one was pushed")
     }
 
-    /// Legs that only the dialplan's words tell of, by their names. A channel driver counts its channels, so their
-    /// names tell their order: `PJSIP/reserve-0000002b` came after `PJSIP/novofon-0000002a`.
+    /// Legs that only the dialplan's words tell of, by their names.
     pub fn learn<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
-        let mut names: Vec<_> = names.filter(|name| self.named(name).is_none()).collect();
-        names.sort_by_key(|name| name.rsplit_once('-').and_then(|(_, n)| u64::from_str_radix(n, 16).ok()));
-        names.dedup();
         for name in names {
-            let leg = self.entry(name);
-            leg.name = Some(name.to_owned());
-            leg.is_told = true;
+            if self.named(name).is_none() {
+                let leg = self.entry(name);
+                leg.name = Some(name.to_owned());
+                leg.is_told = true;
+            }
         }
+        self.order_by_number();
+    }
+
+    /// For legs that were not heard of in their order. A channel driver counts its channels:
+    /// `PJSIP/reserve-0000002b` was dialed after `PJSIP/novofon-0000002a`.
+    pub fn order_by_number(&mut self) {
+        self.legs.sort_by_key(|leg| {
+            let (_, number) = leg.name.as_deref()?.rsplit_once('-')?;
+            u64::from_str_radix(number, 16).ok()
+        });
     }
 
     /// The channel is gone. False when that was known.

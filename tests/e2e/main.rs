@@ -8,6 +8,7 @@ mod crash;
 mod crowd;
 mod doctor;
 mod hangup;
+mod legs;
 mod limits;
 mod outcomes;
 mod plain_outgoing;

@@ -38,6 +38,9 @@ const BY_THEMSELVES: &str = r#"
 0604 | failed number_invalid carrier trying 604 Does Not Exist Anywhere | 1  | report
 0488 | failed codec_mismatch carrier trying 488 Not Acceptable Here     | 58 | report
 0606 | failed codec_mismatch carrier trying 606 Not Acceptable          | 58 | report
+3180 | failed codec_mismatch pbx ringing 200 OK                         | 58 | trunk_ringing
+3200 | failed codec_mismatch pbx trying 200 OK                          | 58 | report
+1487 | no_answer no_answer carrier ringing 487 Request Terminated       | 127 | trunk_ringing
 0503 | failed carrier_overloaded carrier trying 503 Service Unavailable | 34 | report
 0500 | failed carrier_error carrier trying 500 Server Internal Error    | 38 | report
 0502 | failed carrier_error carrier trying 502 Bad Gateway              | 27 | report
@@ -87,6 +90,16 @@ const SILENT_TO_THE_END: &str = "
 ";
 
 const ON_ANSWER_HANG_UP: &str = "[{hangup=true}]";
+/// Asterisk goes up, finds nothing in the answer that it can use, and sends a BYE of its own.
+const ANSWER_WITHOUT_SDP: &str = "
+3000 | completed codec_mismatch pbx answered 200 OK | 16 | trunk_hangup
+";
+
+/// Where the channel tells no SIP status, that BYE looks like the callee's.
+const ANSWER_WITHOUT_SDP_NOR_STATUS: &str = "
+3000 | completed hung_up callee answered 200 OK | 16 | trunk_hangup
+";
+
 const STAY: &str = "[{wait=600}]";
 
 /// Places a call for each row, all at once, and looks at each end. A row `or` is another end that is as
@@ -148,6 +161,13 @@ async fn what_the_carrier_ends_is_told_in_its_own_words() {
 async fn the_far_side_that_hangs_up_is_named() {
     let bot = Bot::start(&Lab::shared(), &[("scenarios.default.steps", STAY)]).await;
     check(&bot, ON_THE_LINE, json!({}), Duration::from_secs(20)).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_asterisk_can_make_nothing_of_is_ended_by_asterisk() {
+    let bot = Bot::start(&Lab::shared(), &[("scenarios.default.steps", STAY)]).await;
+    let rows = if LABS.tells_sip_status { ANSWER_WITHOUT_SDP } else { ANSWER_WITHOUT_SDP_NOR_STATUS };
+    check(&bot, rows, json!({}), Duration::from_secs(20)).await;
 }
 
 #[tokio::test]

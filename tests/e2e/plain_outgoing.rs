@@ -24,6 +24,8 @@ const ROWS: &str = "
 0403 | failed carrier_forbidden carrier trying 403 | 21 | trunk_hangup
 0404 | failed number_invalid carrier trying 404   | 1  | trunk_hangup
 0488 | failed codec_mismatch carrier trying 488   | 58 | trunk_hangup
+3180 | failed codec_mismatch pbx ringing          | 58 | trunk_ringing
+1487 | no_answer no_answer carrier ringing 487    | 127 | trunk_ringing
 0503 | failed carrier_overloaded carrier trying 503 | 34 | trunk_hangup
 0500 | failed carrier_error carrier trying 500    | 38 | trunk_hangup
 0302 | failed redirect_refused carrier trying 302 | 23 | trunk_hangup
@@ -44,7 +46,9 @@ const ROWS_WITHOUT_STATUS: &str = "
 0401 | failed carrier_refused carrier sent        | 21 | trunk_hangup
 0403 | failed carrier_refused carrier sent        | 21 | trunk_hangup
 0404 | failed number_invalid carrier sent         | 1  | trunk_hangup
-0488 | failed codec_mismatch carrier sent         | 58 | trunk_hangup
+0488 | failed codec_mismatch unknown sent         | 58 | trunk_hangup
+3180 | failed codec_mismatch unknown ringing      | 58 | trunk_ringing
+1487 | failed carrier_refused carrier ringing     | 127 | trunk_ringing
 0503 | failed carrier_overloaded carrier sent     | 34 | trunk_hangup
 0500 | failed carrier_error carrier sent          | 38 | trunk_hangup
 0302 | failed carrier_refused carrier sent        | 127 | trunk_hangup

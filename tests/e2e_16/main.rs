@@ -9,6 +9,8 @@ mod crash;
 mod doctor;
 #[path = "../e2e/hangup.rs"]
 mod hangup;
+#[path = "../e2e/legs.rs"]
+mod legs;
 #[path = "../e2e/outcomes.rs"]
 mod outcomes;
 #[path = "../e2e/plain_outgoing.rs"]

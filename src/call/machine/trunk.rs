@@ -74,6 +74,9 @@ impl Machine {
             return;
         }
         let (name, sip_call_id) = (leg.name.clone(), leg.sip_call_id.clone());
+        if self.evidence.behind_local {
+            self.evidence.legs.order_by_number();
+        }
         // The dialplan tries once more: how the call ends is told by this leg.
         self.timers.disarm(Timer::Settle);
         let shown = self.which(channel).unwrap_or_else(|| channel.to_owned());
