@@ -307,9 +307,15 @@ impl Evidence {
                     Some(_) => return (EndedBy::Pbx, Reason::HungUp),
                     None => {}
                 }
-                // 16 and 31 are normal clearing: a person hung up. Others are the network's.
-                let normal = matches!(self.q850(Some(decisive)), None | Some(16 | 31));
-                (if normal { EndedBy::Callee } else { EndedBy::Carrier }, Reason::HungUp)
+                let ended_by = match self.q850(Some(decisive)) {
+                    // 16 and 31 are normal clearing: a person hung up.
+                    None | Some(16 | 31) => EndedBy::Callee,
+                    // "Interworking, unspecified": 16.28 may put it there for a BYE of its own too (measured).
+                    Some(127) => EndedBy::Unknown,
+                    // Others are the network's.
+                    Some(_) => EndedBy::Carrier,
+                };
+                (ended_by, Reason::HungUp)
             }
             (_, Some((ended_by, reason))) => (ended_by, reason),
             (None, None) if leg.hung_up_here => (EndedBy::Pbx, Reason::HungUp),

@@ -95,9 +95,10 @@ const ANSWER_WITHOUT_SDP: &str = "
 3000 | completed codec_mismatch pbx answered 200 OK | 16 | trunk_hangup
 ";
 
-/// Where the channel tells no SIP status, that BYE looks like the callee's.
+/// Where the channel tells no SIP status, that BYE looks like the callee's, or (under load) like nobody's.
 const ANSWER_WITHOUT_SDP_NOR_STATUS: &str = "
 3000 | completed hung_up callee answered 200 OK | 16 | trunk_hangup
+or   | completed hung_up unknown answered 200 OK | 127 | trunk_hangup
 ";
 
 const STAY: &str = "[{wait=600}]";
