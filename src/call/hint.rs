@@ -25,7 +25,7 @@ fn english(reason: Reason) -> &'static str {
         }
         Reason::NumberInvalid => "The carrier knows no such number: check its digits before calling again.",
         Reason::CodecMismatch => {
-            "The carrier accepts none of the offered codecs: allow alaw and ulaw on the trunk's endpoint in pjsip.conf."
+            "The carrier and Asterisk have no codec in common: allow alaw and ulaw on the trunk's endpoint in pjsip.conf."
         }
         Reason::CarrierOverloaded => {
             "The carrier has no free line at present: call again later, or lower `dial.calls_per_second` and \
@@ -136,7 +136,7 @@ fn russian(reason: Reason) -> &'static str {
             "Оператор не знает такого номера: проверьте цифры, прежде чем звонить снова."
         }
         Reason::CodecMismatch => {
-            "Оператору не подошёл ни один кодек: разрешите alaw и ulaw у endpoint транка в pjsip.conf."
+            "У оператора и Asterisk нет общего кодека: разрешите alaw и ulaw у endpoint транка в pjsip.conf."
         }
         Reason::CarrierOverloaded => {
             "У оператора сейчас нет свободных линий: позвоните позже или уменьшите `dial.calls_per_second` и \
