@@ -22,7 +22,7 @@ use crate::{
     asterisk::ssh::KnownHosts,
     call::{
         CallId, CallRecord, CallRequest, DialString, EndedBy, Extension, Moment, OfficeCall, OfficeKind,
-        Reason,
+        Reason, Status,
         office::{OfficeEffect, OfficeInput, OfficeMachine},
     },
     config,
@@ -30,6 +30,7 @@ use crate::{
     logging::mask,
     metrics::Metrics,
     store::{Commit, Store, StoreError},
+    trouble::Troubles,
 };
 
 /// How long a client waits for the disk. Then the call is withdrawn: nothing will be ordered.
@@ -90,6 +91,7 @@ struct Inner {
     store: Store,
     metrics: Arc<Metrics>,
     mask_numbers: bool,
+    troubles: Troubles,
     hosts: Hosts,
     inboxes: Inboxes,
     started: Instant,
@@ -109,7 +111,7 @@ pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle
     let hosts = Hosts::new(config, known_hosts, inboxes.clone(), stop.clone());
     let open = store.open_calls().await?;
     let inner =
-        Inner { directory, store, metrics, mask_numbers, hosts, inboxes, started: Instant::now(), stop };
+        Inner { directory, store, metrics, mask_numbers, troubles: Troubles::default(), hosts, inboxes, started: Instant::now(), stop };
     let handle = OfficeHandle(Arc::new(inner));
     tokio::spawn(rest(Arc::downgrade(&handle.0)));
     for record in open.into_iter().filter(|record| record.office.is_some()) {
@@ -407,6 +409,9 @@ impl Inner {
                     tracing::debug!(%call, enterprise = office.enterprise, %extension, %number, source, event = entry.event, "{}", entry.text)
                 }
             }
+        }
+        if entries.iter().any(|entry| entry.status.is_some_and(Status::is_terminal)) {
+            self.troubles.ended(record);
         }
     }
 }
