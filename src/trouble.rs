@@ -59,3 +59,63 @@ impl Troubles {
         tracing::warn!(enterprise, %reason, more, "more calls failed so within a minute");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io, sync::Mutex as StdMutex};
+
+    use chrono::Utc;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::call::{CallId, CallRequest};
+
+    fn ended(reason: Reason, enterprise: Option<&str>) -> CallRecord {
+        let request = CallRequest {
+            phone: "+79522675444".parse().expect("a number"),
+            caller_id: None,
+            scenario: "default".to_owned(),
+            ring_timeout: 60,
+            max_duration: 600,
+            custom_metadata: None,
+            requested_by: None,
+        };
+        let mut record = CallRecord::new(CallId(Uuid::now_v7()), request, Utc::now());
+        (record.reason, record.sip_code) = (Some(reason), Some(401));
+        record.office = enterprise.map(|number| {
+            let office = serde_json::json!({
+                "kind": "call", "enterprise": number, "enterprise_name": "june", "host": "127.0.0.1", "extension": "150",
+                "context": "inoffice", "technology": "PJSIP", "way": null, "linked_id": null, "client": null,
+            });
+            Box::new(serde_json::from_value(office).expect("an office's call"))
+        });
+        record
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_trunk_is_told_once_a_minute() {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        let log = tracing_subscriber::fmt().with_writer(StdMutex::new(writer)).with_ansi(false).finish();
+        let guard = tracing::subscriber::set_default(log);
+        let troubles = Troubles::default();
+        for _ in 0..500 {
+            troubles.ended(&ended(Reason::TrunkAuthFailed, None));
+            troubles.ended(&ended(Reason::Busy, None));
+        }
+        troubles.ended(&ended(Reason::HostAuthFailed, Some("0367")));
+        troubles.ended(&ended(Reason::HostAuthFailed, Some("0368")));
+        tokio::time::sleep(PAUSE * 2).await;
+        troubles.ended(&ended(Reason::TrunkAuthFailed, None));
+        drop((guard, troubles));
+        let text = io::read_to_string(reader).expect("UTF-8");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 5, "{text}");
+        assert!(lines.iter().all(|line| line.contains("WARN")), "{text}");
+        assert!(lines[0].contains("reason=trunk_auth_failed sip_code=401") && lines[0].contains("call="), "{text}");
+        assert!(lines[0].contains("outbound_auth"), "with what to do: {text}");
+        assert!(lines[1].contains("enterprise=\"0367\"") && lines[2].contains("enterprise=\"0368\""), "{text}");
+        assert!(lines[3].contains("reason=trunk_auth_failed more=499"), "{text}");
+        assert!(lines[4].contains("a call failed"), "{text}");
+        assert!(!text.contains("79522675444"), "{text}");
+    }
+}

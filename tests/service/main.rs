@@ -4,3 +4,4 @@
 mod daemon;
 mod notify;
 mod reload;
+mod start;
