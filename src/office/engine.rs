@@ -15,14 +15,14 @@ use super::{
     error::{HostError, HostErrorKind},
     hosts::{Host, Hosts},
     inbox::Inboxes,
-    order::Order,
+    order::{Order, What},
     way::Taken,
 };
 use crate::{
     asterisk::ssh::KnownHosts,
     call::{
         CallId, CallRecord, CallRequest, DialString, EndedBy, Extension, Moment, OfficeCall, OfficeKind,
-        Reason, Status,
+        Reason, Status, WayKind,
         office::{OfficeEffect, OfficeInput, OfficeMachine},
     },
     config,
@@ -306,6 +306,7 @@ impl Inner {
             Err(error) => (error.way, error.kind.as_str()),
         };
         self.metrics.office.order(&address, way, result, begun.elapsed());
+        self.tell_order(&order, &address, way, placed.is_ok());
         let (input, answer) = match placed {
             Ok((way, Taken { linked_id, detailed })) => {
                 (OfficeInput::Taken { way, linked_id, detailed }, Ok(call))
@@ -392,6 +393,22 @@ impl Inner {
         }
         self.hosts.remember(order.call, &host);
         Ok(host)
+    }
+
+    /// The older service's words, which its users look for in the log. It had SSH alone; the other ways say which.
+    fn tell_order(&self, order: &Order, host: &str, way: Option<WayKind>, is_taken: bool) {
+        let Some(way) = way else { return };
+        let (call, extension) = (order.call, &order.extension);
+        let other = match &order.what {
+            What::Dial(number) => mask(number.as_str(), self.mask_numbers),
+            What::Listen { target, .. } => target.to_string(),
+        };
+        let name = way.as_str().to_uppercase();
+        tracing::info!(%call, "{name} подключение к {host}: {extension} -> {other}");
+        let command = if way == WayKind::Ssh { "CLI" } else { &name };
+        if is_taken {
+            tracing::info!(%call, "{command} команда выполнена на {host}: {extension} -> {other}");
+        }
     }
 
     /// What an operator reads in `journalctl`: one line a state change.
