@@ -111,9 +111,15 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 5, "{text}");
         assert!(lines.iter().all(|line| line.contains("WARN")), "{text}");
-        assert!(lines[0].contains("reason=trunk_auth_failed sip_code=401") && lines[0].contains("call="), "{text}");
+        assert!(
+            lines[0].contains("reason=trunk_auth_failed sip_code=401") && lines[0].contains("call="),
+            "{text}"
+        );
         assert!(lines[0].contains("outbound_auth"), "with what to do: {text}");
-        assert!(lines[1].contains("enterprise=\"0367\"") && lines[2].contains("enterprise=\"0368\""), "{text}");
+        assert!(
+            lines[1].contains("enterprise=\"0367\"") && lines[2].contains("enterprise=\"0368\""),
+            "{text}"
+        );
         assert!(lines[3].contains("reason=trunk_auth_failed more=499"), "{text}");
         assert!(lines[4].contains("a call failed"), "{text}");
         assert!(!text.contains("79522675444"), "{text}");

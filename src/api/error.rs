@@ -86,7 +86,9 @@ pub enum ApiError {
         "without API keys only requests to this machine's own name are taken, and no other site's page may send them"
     )]
     ForeignSite,
-    #[error("without API keys only programs of this machine are served, and this request came through a proxy: {mark}")]
+    #[error(
+        "without API keys only programs of this machine are served, and this request came through a proxy: {mark}"
+    )]
     Forwarded { mark: Mark },
     #[error("this API key has used up its requests per minute")]
     RateLimited { retry_after: u64 },

@@ -123,9 +123,15 @@ mod tests {
 
     #[test]
     fn the_machines_own_names_are_taken() {
-        for host in
-            ["127.0.0.1", "127.0.0.1:8080", "127.8.0.9:1", "localhost", "LocalHost:8080", "[::1]:8080", "[::ffff:127.0.0.1]:1"]
-        {
+        for host in [
+            "127.0.0.1",
+            "127.0.0.1:8080",
+            "127.8.0.9:1",
+            "localhost",
+            "LocalHost:8080",
+            "[::1]:8080",
+            "[::ffff:127.0.0.1]:1",
+        ] {
             assert!(is_taken("/", &[("host", host)]), "{host}");
             assert!(is_taken("/", &[("host", host), ("origin", &format!("http://{host}"))]), "{host}");
         }

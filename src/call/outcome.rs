@@ -150,9 +150,7 @@ impl Reason {
                 | R::HostKeyChanged
                 | R::HostRefused
         );
-        at_the_carrier
-            || at_the_pbx
-            || matches!(self, R::QueueTimeout | R::StoreUnavailable | R::OutcomeLost)
+        at_the_carrier || at_the_pbx || matches!(self, R::QueueTimeout | R::StoreUnavailable | R::OutcomeLost)
     }
 }
 

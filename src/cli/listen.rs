@@ -66,7 +66,10 @@ mod tests {
     fn each_fault_says_what_to_do() {
         let address = "192.0.2.1:80".parse().expect("an address");
         for (kind, words) in [
-            (io::ErrorKind::PermissionDenied, ["AmbientCapabilities=CAP_NET_BIND_SERVICE", "PrivateUsers=no", "1023"]),
+            (
+                io::ErrorKind::PermissionDenied,
+                ["AmbientCapabilities=CAP_NET_BIND_SERVICE", "PrivateUsers=no", "1023"],
+            ),
             (io::ErrorKind::AddrInUse, ["ss -tlnp", "`http.listen`", ":80"]),
             (io::ErrorKind::AddrNotAvailable, ["ip addr", "192.0.2.1", "`http.listen`"]),
             (io::ErrorKind::OutOfMemory, ["192.0.2.1", "80", "`http.listen`"]),

@@ -56,7 +56,10 @@ fn tell_of_risks(config: &Config) {
     }
     for open in doctor::open_files(config) {
         let path = open.path.display();
-        tracing::warn!("others on this machine can read or write {path} (mode {:o}): chmod go-rwx {path}", open.mode);
+        tracing::warn!(
+            "others on this machine can read or write {path} (mode {:o}): chmod go-rwx {path}",
+            open.mode
+        );
     }
 }
 

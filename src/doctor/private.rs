@@ -40,7 +40,10 @@ pub fn open_files(config: &Config) -> Vec<Open> {
     }
     files.sort();
     files.dedup_by(|one, other| one.0 == other.0);
-    files.into_iter().filter_map(|(path, bits)| is_open(&path, bits).map(|mode| Open { path, mode })).collect()
+    files
+        .into_iter()
+        .filter_map(|(path, bits)| is_open(&path, bits).map(|mode| Open { path, mode }))
+        .collect()
 }
 
 /// The database and what lies beside it under its name: `-wal`, `-shm`, `.bak`, and other databases, which are copies.
@@ -100,16 +103,27 @@ mod tests {
 
     #[test]
     fn what_others_can_reach() {
-        let folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir().expect("a folder");
+        let folder =
+            tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir().expect("a folder");
         let config = config(folder.path());
-        let names =
-            ["bot.db", "bot.db-wal", "bot.db-shm", "bot.db.bak", "old.db", "enterprises.db", "known_hosts", "id_ed25519"];
+        let names = [
+            "bot.db",
+            "bot.db-wal",
+            "bot.db-shm",
+            "bot.db.bak",
+            "old.db",
+            "enterprises.db",
+            "known_hosts",
+            "id_ed25519",
+        ];
         for name in names.into_iter().chain(["novofon-bot.lock", "notes.txt"]) {
             fs::write(folder.path().join(name), "").expect("written");
             set(&folder.path().join(name), 0o600);
         }
         let found = || -> Vec<(String, u32)> {
-            let name = |open: Open| (open.path.file_name().expect("a name").to_string_lossy().into_owned(), open.mode);
+            let name = |open: Open| {
+                (open.path.file_name().expect("a name").to_string_lossy().into_owned(), open.mode)
+            };
             open_files(&config).into_iter().map(name).collect()
         };
         assert_eq!(found(), []);

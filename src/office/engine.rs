@@ -110,8 +110,17 @@ pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle
     let known_hosts = KnownHosts::new(&config.ssh_known_hosts);
     let hosts = Hosts::new(config, known_hosts, inboxes.clone(), stop.clone());
     let open = store.open_calls().await?;
-    let inner =
-        Inner { directory, store, metrics, mask_numbers, troubles: Troubles::default(), hosts, inboxes, started: Instant::now(), stop };
+    let inner = Inner {
+        directory,
+        store,
+        metrics,
+        mask_numbers,
+        troubles: Troubles::default(),
+        hosts,
+        inboxes,
+        started: Instant::now(),
+        stop,
+    };
     let handle = OfficeHandle(Arc::new(inner));
     tokio::spawn(rest(Arc::downgrade(&handle.0)));
     for record in open.into_iter().filter(|record| record.office.is_some()) {

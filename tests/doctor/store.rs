@@ -1,6 +1,10 @@
 //! The store's file.
 
-use std::{fs, os::unix::fs::{MetadataExt, PermissionsExt}, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    time::Duration,
+};
 
 use novofon_bot::store::Store;
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
@@ -119,7 +123,10 @@ fn files_that_others_may_read() {
     for (mode, expected) in [(0o644, "others on this machine can read or write"), (0o640, "calls.db (640)")] {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("set");
         let report = bench.doctor(&[]);
-        report.warns(&["private_files"]).says("private_files", expected).says("private_files", "chmod go-rwx");
+        report
+            .warns(&["private_files"])
+            .says("private_files", expected)
+            .says("private_files", "chmod go-rwx");
     }
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
     assert_eq!(bench.doctor(&[]).level("private_files"), "ok");

@@ -44,7 +44,8 @@ fn program() -> Command {
         assert!(set_up.success(), "scripts/offices setup");
     }
     let mut command = Command::new(unpacked);
-    let folders = ["lib", "usr/lib"].map(|lib| tools.join(lib).join("x86_64-linux-gnu").display().to_string());
+    let folders =
+        ["lib", "usr/lib"].map(|lib| tools.join(lib).join("x86_64-linux-gnu").display().to_string());
     command.env("LD_LIBRARY_PATH", folders.join(":"));
     command
 }
@@ -63,7 +64,17 @@ impl Nginx {
         );
         fs::write(at("openssl.cnf"), extensions).expect("written");
         let made = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "2",
+            ])
             .args(["-subj", &format!("/CN={NAME}"), "-config", &at("openssl.cnf")])
             .args(["-keyout", &at("tls.key"), "-out", &at("tls.pem")])
             .output()
@@ -203,7 +214,9 @@ async fn the_key_is_for_the_allow_list_alone() {
     }
 
     // An address that a client makes up is none.
-    for (name, value) in [("X-Forwarded-For", ALLOWED), ("X-Real-IP", ALLOWED), ("Forwarded", "for=127.0.0.77")] {
+    for (name, value) in
+        [("X-Forwarded-For", ALLOWED), ("X-Real-IP", ALLOWED), ("Forwarded", "for=127.0.0.77")]
+    {
         assert_eq!(status(other.place().header(name, value)).await, 401, "{name}");
     }
     // A page in a browser at an allowed address is not its program.
@@ -248,7 +261,10 @@ async fn nobody_gets_the_key_by_default() {
     // A bot that has lost its keys takes nothing from here.
     bot.reload("", "configuration read again");
     let refused = nginx.client(ALLOWED).place().send().await.expect("nginx answers");
-    assert_eq!((refused.status().as_u16(), json_of(refused).await["code"].clone()), (403, json!("forwarded")));
+    assert_eq!(
+        (refused.status().as_u16(), json_of(refused).await["code"].clone()),
+        (403, json!("forwarded"))
+    );
     drop(bot);
     let away = nginx.client(ALLOWED).place().send().await.expect("nginx answers");
     assert_eq!(away.headers()["content-type"], "application/problem+json");

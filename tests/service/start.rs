@@ -31,14 +31,21 @@ fn refused(starter: &[&str], listen: &str) -> [String; 2] {
 fn a_port_that_can_not_be_had() {
     // Root without the one right is refused as anybody else is; whoever is not root has no such right anyhow.
     let is_root = fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
-    let starter: &[&str] = if is_root { &["setpriv", "--bounding-set", "-net_bind_service"] } else { &["env"] };
+    let starter: &[&str] =
+        if is_root { &["setpriv", "--bounding-set", "-net_bind_service"] } else { &["env"] };
     let first_free = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").expect("it is told");
     if first_free.trim() == "1024" {
         let [english, russian] = refused(starter, "127.0.0.1:80");
         for text in [&english, &russian] {
-            assert!(text.contains("AmbientCapabilities=CAP_NET_BIND_SERVICE") && text.contains("1023"), "{text}");
+            assert!(
+                text.contains("AmbientCapabilities=CAP_NET_BIND_SERVICE") && text.contains("1023"),
+                "{text}"
+            );
         }
-        assert!(english.contains("can't listen on 127.0.0.1:80") && russian.contains("порт 80 на 127.0.0.1"), "{russian}");
+        assert!(
+            english.contains("can't listen on 127.0.0.1:80") && russian.contains("порт 80 на 127.0.0.1"),
+            "{russian}"
+        );
     }
 
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -49,7 +56,10 @@ fn a_port_that_can_not_be_had() {
 
     // An address of the documentation's, which nobody has.
     let [english, russian] = refused(&["env"], "192.0.2.1:18080");
-    assert!(english.contains("has no address 192.0.2.1") && russian.contains("нет адреса 192.0.2.1"), "{english}");
+    assert!(
+        english.contains("has no address 192.0.2.1") && russian.contains("нет адреса 192.0.2.1"),
+        "{english}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +82,8 @@ async fn a_bot_without_keys_says_so_and_tells_of_the_first_proxy() {
 
 #[test]
 fn an_open_store_is_told() {
-    let folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir().expect("a folder");
+    let folder =
+        tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir().expect("a folder");
     let file = |name: &str| folder.path().join(name);
     let url = format!("sqlite://{}", file("bot.db").display());
     let start = || {
@@ -89,7 +100,8 @@ fn an_open_store_is_told() {
     let log = start();
     for (name, mode) in [("bot.db", "644"), ("bot.db.bak", "640")] {
         let path = file(name).display().to_string();
-        let line = format!("others on this machine can read or write {path} (mode {mode}): chmod go-rwx {path}");
+        let line =
+            format!("others on this machine can read or write {path} (mode {mode}): chmod go-rwx {path}");
         assert!(log.lines().any(|told| told.contains("WARN") && told.ends_with(&line)), "{line}: {log}");
     }
 }

@@ -259,7 +259,10 @@ mod tests {
             assert_eq!(client("127.0.0.1", headers), expected, "{headers:?}");
         }
         // Whoever is no proxy of ours says nothing about others.
-        assert_eq!(client("198.51.100.9", &[(XFF, "203.0.113.66"), ("X-Real-IP", "203.0.113.66")]), "198.51.100.9");
+        assert_eq!(
+            client("198.51.100.9", &[(XFF, "203.0.113.66"), ("X-Real-IP", "203.0.113.66")]),
+            "198.51.100.9"
+        );
     }
 
     #[test]
@@ -283,7 +286,9 @@ mod tests {
     /// What is left of something that is no address may be invented as well.
     #[test]
     fn garbage_ends_the_list() {
-        for garbage in ["unknown", "_hidden", "1.2.3", "198.51.100.7:99999", "[::1", "198.51.100.7;x", "\u{e4}"] {
+        for garbage in
+            ["unknown", "_hidden", "1.2.3", "198.51.100.7:99999", "[::1", "198.51.100.7;x", "\u{e4}"]
+        {
             let one = format!("203.0.113.66, {garbage}");
             assert_eq!(client("127.0.0.1", &[(XFF, &one)]), "127.0.0.1", "{garbage}");
             assert_eq!(client("127.0.0.1", &[(XFF, &one), (XFF, "10.0.0.1")]), "10.0.0.1", "{garbage}");
@@ -296,7 +301,10 @@ mod tests {
     fn x_real_ip_counts_where_there_is_no_list() {
         assert_eq!(client("127.0.0.1", &[("X-Real-IP", "198.51.100.7")]), "198.51.100.7");
         assert_eq!(client("127.0.0.1", &[("X-Real-IP", "198.51.100.7"), (XFF, "10.0.0.1")]), "10.0.0.1");
-        assert_eq!(client("127.0.0.1", &[("X-Real-IP", "203.0.113.66"), ("X-Real-IP", "198.51.100.7")]), "127.0.0.1");
+        assert_eq!(
+            client("127.0.0.1", &[("X-Real-IP", "203.0.113.66"), ("X-Real-IP", "198.51.100.7")]),
+            "127.0.0.1"
+        );
         assert_eq!(client("127.0.0.1", &[("X-Real-IP", "nobody")]), "127.0.0.1");
         assert_eq!(client("127.0.0.1", &[]), "127.0.0.1");
     }

@@ -84,13 +84,18 @@ fn leading_to(folders: &[&Path], listen: SocketAddr) -> Vec<PathBuf> {
 /// Whether a line that is no comment has it, under one of the names that it is reached by.
 fn names(text: &str, listen: SocketAddr) -> bool {
     let port = listen.port();
-    let addresses =
-        [listen.to_string(), format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("[::1]:{port}")];
+    let addresses = [
+        listen.to_string(),
+        format!("127.0.0.1:{port}"),
+        format!("localhost:{port}"),
+        format!("[::1]:{port}"),
+    ];
     let has = |line: &str, address: &String| {
         line.match_indices(address.as_str()).any(|(at, _)| {
             let before = line[..at].chars().next_back();
             let after = line[at + address.len()..].chars().next();
-            !after.is_some_and(|c| c.is_ascii_digit()) && !before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '.')
+            !after.is_some_and(|c| c.is_ascii_digit())
+                && !before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '.')
         })
     };
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));

@@ -102,7 +102,9 @@ async fn raw(bot: &Bot, request: &str) -> String {
 fn placing(line: &str, headers: &str) -> String {
     let body = r#"{"phone":"+79522675444"}"#;
     let length = body.len();
-    format!("{line}\r\n{headers}Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+    format!(
+        "{line}\r\n{headers}Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
 }
 
 #[tokio::test]
@@ -128,7 +130,10 @@ async fn without_keys_nothing_is_taken_from_a_proxy() {
     // Debian's nginx with a bare proxy_pass.
     let bare = raw(&bot, &placing("POST /api/calls/initiate HTTP/1.0", &host)).await;
     assert!(bare.starts_with("HTTP/1.0 403 ") && bare.contains(r#""code":"forwarded""#), "{bare}");
-    assert!(bare.contains("/health/live") && bare.contains("HTTP/1.1"), "a health check learns what to do: {bare}");
+    assert!(
+        bare.contains("/health/live") && bare.contains("HTTP/1.1"),
+        "a health check learns what to do: {bare}"
+    );
     for (line, headers) in [
         ("POST /api/calls/initiate HTTP/1.1", ""),
         ("POST http://evil.example/api/calls/initiate HTTP/1.1", host.as_str()),
