@@ -193,8 +193,8 @@ fn api(patient: &Patient) -> Finding {
                     "API без ключей: звонить может любой пользователь и любая программа этой машины; что пришло через прокси, отклоняется"
                 ),
                 false => say!(
-                    "the API needs no key: every user and program of this machine can see all calls and end them",
-                    "API без ключей: видеть и завершать звонки может любой пользователь и любая программа этой машины"
+                    "the API needs no key: every user and program of this machine can see all calls and end them; what a proxy has brought is refused",
+                    "API без ключей: видеть и завершать звонки может любой пользователь и любая программа этой машины; что пришло через прокси, отклоняется"
                 ),
             },
             say!(
