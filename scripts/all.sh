@@ -10,12 +10,12 @@ HERE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 . "$HERE/lib/service.sh"
 
 usage() {
-  t "Использование: $0 start|stop|restart|status
+  t "Использование: $0 start|stop|restart|reload|status
 
 Все сервисы сразу. Это один процесс novofon-bot с двумя API: основным (http.listen) и API для предприятий
 (office.listen; если задан office.database). Код выхода status: 0 — всё работает, 3 — не работает, 1 — что-то не
 отвечает. Переменные окружения — те же, что у asterisk.sh (${0%/*}/asterisk.sh --help).
-" "Usage: $0 start|stop|restart|status
+" "Usage: $0 start|stop|restart|reload|status
 
 All services at once. That is one process, novofon-bot, with two APIs: the main one (http.listen) and the one for
 enterprises (office.listen, where office.database is set). Exit status of status: 0 all runs, 3 it doesn't run, 1
@@ -49,7 +49,7 @@ status() {
 }
 
 case ${1:-} in
-  start | stop | restart | status) (($# == 1)) || { usage >&2; exit "$USAGE"; } ;;
+  start | stop | restart | reload | status) (($# == 1)) || { usage >&2; exit "$USAGE"; } ;;
   -h | --help | help) usage; exit ;;
   *) usage >&2; exit "$USAGE" ;;
 esac
@@ -58,5 +58,6 @@ case $1 in
   start) need_config; need_curl; start_service && show_apis ;;
   stop) stop_service ;;
   restart) need_config; need_curl; stop_service && start_service && show_apis ;;
+  reload) need_config; reload_service ;;
   status) need_sight; need_curl; status ;;
 esac

@@ -10,12 +10,13 @@ HERE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 . "$HERE/lib/service.sh"
 
 usage() {
-  t "Использование: $0 start|stop|restart|status|logs|test
+  t "Использование: $0 start|stop|restart|reload|status|logs|test
 
   start     запустить и дождаться, пока /health ответит; запущенный остаётся как есть
   stop      остановить и дождаться конца: разговоры предприятий на их хостах продолжаются, звонки самого бота
             получают service.stop_timeout секунд
   restart   stop и start
+  reload    перечитать настройки, не прерывая звонков
   status    что работает; код выхода 0 — работает, 3 — нет, 1 — работает, но не отвечает
   logs      последние строки журнала (в терминале — и дальше)
   test [URL]  проверить API, не звоня: локально или по адресу, например https://bot.example.org.
@@ -28,12 +29,13 @@ asterisk_service.log лежит рядом с базой звонков (store.u
   NOVOFON_BOT_CONFIG     настройки (/etc/novofon-bot/config.toml); если заданы, systemd не используется
   NOVOFON_BOT            программа
   ASTERISK_SERVICE_LOG   журнал процесса
-" "Usage: $0 start|stop|restart|status|logs|test
+" "Usage: $0 start|stop|restart|reload|status|logs|test
 
   start     start it and wait until /health answers; one that runs stays as it is
   stop      stop it and wait for its end: talks of enterprises go on at their hosts, the bot's own calls get
             service.stop_timeout seconds
   restart   stop and start
+  reload    read the configuration again; calls go on
   status    what runs; exit status 0 it runs, 3 it doesn't, 1 it runs and does not answer
   logs      the last lines of its log (on a terminal also what comes next)
   test [URL]  try the API without placing a call: here, or at an address such as https://bot.example.org.
@@ -127,7 +129,7 @@ test_service() {
 }
 
 case ${1:-} in
-  start | stop | restart | status | logs) (($# == 1)) || { usage >&2; exit "$USAGE"; } ;;
+  start | stop | restart | reload | status | logs) (($# == 1)) || { usage >&2; exit "$USAGE"; } ;;
   test) (($# <= 2)) || { usage >&2; exit "$USAGE"; } ;;
   -h | --help | help) usage; exit ;;
   *) usage >&2; exit "$USAGE" ;;
@@ -145,6 +147,7 @@ case $1 in
   start) need_config; need_office; need_curl; start_service ;;
   stop) stop_service ;;
   restart) need_config; need_office; need_curl; stop_service && start_service ;;
+  reload) need_config; reload_service ;;
   status) need_sight; need_curl; status ;;
   logs) show_logs ;;
   test) need_config; need_office; need_curl; test_service ;;

@@ -14,4 +14,6 @@ pub mod metrics;
 pub mod office;
 pub mod scenario;
 pub mod secret;
+pub mod seldom;
 pub mod store;
+pub mod trouble;

@@ -5,9 +5,9 @@ use std::{fs, path::Path};
 /// Each floor with its modules, the ground first. A module may use its own floor's modules only
 /// where `NEIGHBOURS` says so.
 const FLOORS: [&[&str]; 5] = [
-    &["lang", "scenario", "secret"],
+    &["lang", "scenario", "secret", "seldom"],
     &["call"],
-    &["asterisk", "enterprises", "store", "config", "logging", "metrics"],
+    &["asterisk", "enterprises", "store", "config", "logging", "metrics", "trouble"],
     &["engine", "office"],
     &["api", "doctor"],
 ];

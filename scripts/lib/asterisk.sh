@@ -54,3 +54,24 @@ bot_value() {
   variable=$(tr '[:lower:]' '[:upper:]' <<<"NOVOFON_BOT_${1}__$2")
   if [[ -n ${!variable+set} ]]; then printf '%s' "${!variable}"; else toml_value "$1" "$2"; fi
 }
+
+# The bots that run beside the service of systemd: "PID USER CONFIGURATION", one a line. Without root's rights only
+# one's own.
+running_bots() {
+  local folder pid unit='' arguments config n
+  ! command -v systemctl >/dev/null || unit=$(systemctl show --property MainPID --value novofon-bot.service 2>/dev/null || true)
+  for folder in /proc/[0-9]*; do
+    pid=${folder#/proc/}
+    [[ $pid != "$unit" && $(readlink "$folder/exe" 2>/dev/null) =~ /novofon-bot(\ \(deleted\))?$ ]] || continue
+    { mapfile -d '' -t arguments <"$folder/cmdline"; } 2>/dev/null || continue
+    [[ " ${arguments[*]} " == *' serve '* ]] || continue
+    config=$(tr '\0' '\n' 2>/dev/null <"$folder/environ" | sed -n 's/^NOVOFON_BOT_CONFIG=//p' | head -n 1) || true
+    for ((n = 1; n < ${#arguments[@]}; n++)); do
+      case ${arguments[n]} in
+        --config) config=${arguments[n + 1]:-} ;;
+        --config=*) config=${arguments[n]#*=} ;;
+      esac
+    done
+    printf '%s %s %s\n' "$pid" "$(stat -c %U "$folder" 2>/dev/null)" "${config:-/etc/novofon-bot/config.toml}"
+  done
+}

@@ -8,7 +8,7 @@ OWN_CONFIG=${NOVOFON_BOT_CONFIG:+yes}
 START_PATIENCE=60
 LINES_OF_LOG=100
 # Exit codes of the LSB, which service managers know.
-USAGE=2 NO_RIGHTS=4 NOT_INSTALLED=5 NOT_CONFIGURED=6 NOT_RUNNING=3
+USAGE=2 NO_RIGHTS=4 NOT_INSTALLED=5 NOT_CONFIGURED=6 NOT_RUNNING=3 NOTHING_RUNS=7
 
 good() { printf '✓ %s\n' "$(t "$1" "$2")"; }
 bad() { printf '✗ %s\n' "$(t "$1" "$2")" >&2; }
@@ -120,9 +120,14 @@ need_folder() {
     "no right to write to $FOLDER: run this with sudo, or as its owner"
 }
 
+# give FILE: what root makes here is the folder's owner's, who may run this next time
+give() { ((EUID != 0)) || chown --reference="$FOLDER" -- "$1" 2>/dev/null || true; }
+
 # Starting and stopping, one at a time.
 lock() {
-  exec 9>>"$FOLDER/novofon-bot.lock"
+  exec 9>>"$FOLDER/novofon-bot.lock" || die "$NO_RIGHTS" "нет прав на запись в $FOLDER/novofon-bot.lock: запустите через sudo" \
+    "no right to write $FOLDER/novofon-bot.lock: run this with sudo"
+  give "$FOLDER/novofon-bot.lock"
   flock -w 90 9 || die 1 "другой запуск или остановка ещё не закончились ($FOLDER/novofon-bot.lock)" \
     "another start or stop is still at it ($FOLDER/novofon-bot.lock)"
 }
@@ -204,12 +209,13 @@ start_process() {
   fi
   need_ports
   (umask 077 && : >>"$LOG") 2>/dev/null || die "$NO_RIGHTS" "нет прав на запись в журнал $LOG" "no right to write the log $LOG"
+  give "$LOG"
   (
     exec 9>&-
     umask 077
     # Before the program begins: a kill between the two loses nobody.
     pid=$BASHPID
-    printf '%s\n%s\n' "$pid" "$(birth_of "$pid")" >"$PID_FILE.new" && mv -f "$PID_FILE.new" "$PID_FILE"
+    printf '%s\n%s\n' "$pid" "$(birth_of "$pid")" >"$PID_FILE.new" && give "$PID_FILE.new" && mv -f "$PID_FILE.new" "$PID_FILE"
     exec setsid "$BOT" serve
   ) >>"$LOG" 2>&1 </dev/null &
   pid=$!
@@ -284,6 +290,40 @@ stop_unit() {
   good "остановлен" "stopped"
 }
 
+# The words of the bot's log that end a reload, good and bad.
+RELOADED='configuration read again'
+KEPT='the old one stays in force'
+
+# SIGHUP, and then what the bot says of it.
+reload_process() {
+  local pid before said='' until=$((SECONDS + 30))
+  pid=$(bot_pid) || die "$NOTHING_RUNS" "не работает: $0 start" "it does not run: $0 start"
+  before=$(stat -c %s "$LOG" 2>/dev/null || echo 0)
+  kill -HUP "$pid" 2>/dev/null || die "$NO_RIGHTS" "нет прав на процесс $pid: запустите через sudo" "no right to signal process $pid: run this with sudo"
+  until [[ $said == *"$RELOADED"* || $said == *"$KEPT"* ]]; do
+    [[ -n $(birth_of "$pid") ]] || die 1 "процесс $pid закончил работу: смотрите $LOG" "process $pid has ended: see $LOG"
+    ((SECONDS < until)) || die 1 "процесс $pid не ответил за 30 с: смотрите $LOG" "process $pid said nothing within 30 s: see $LOG"
+    sleep 0.1
+    said=$(tail -c "+$((before + 1))" "$LOG" 2>/dev/null)
+  done
+  tell_reload "$said"
+}
+
+reload_unit() {
+  local since
+  [[ $(systemctl is-active "$UNIT") == active ]] || die "$NOTHING_RUNS" "не работает: $0 start" "it does not run: $0 start"
+  since=$(date '+%Y-%m-%d %H:%M:%S')
+  # It returns when the new configuration holds, or the old one stays.
+  run_systemctl reload
+  tell_reload "$(journalctl --unit "$UNIT" --since "$since" --no-pager --output cat 2>/dev/null)"
+}
+
+tell_reload() { # LOG
+  grep -F -e "$RELOADED" -e "$KEPT" -e 'need a restart' <<<"$1" | sed -E 's/.*(configuration read again|the new configuration|these have changed)/  | \1/' | tail -n 5
+  [[ $1 != *"$KEPT"* ]] || die 1 "новые настройки не приняты, действуют старые" "the new configuration was not taken, the old one stays"
+  good "настройки перечитаны" "the configuration was read again"
+}
+
 # What every command begins with.
 look_around() {
   MODE=process IN_FORCE='' CONFIG_ERROR='' OFFICE_API=''
@@ -295,6 +335,7 @@ look_around() {
 }
 
 start_service() { if [[ $MODE == systemd ]]; then start_unit; else start_process; fi; }
+reload_service() { if [[ $MODE == systemd ]]; then reload_unit; else reload_process; fi; }
 stop_service() { if [[ $MODE == systemd ]]; then stop_unit; else stop_process; fi; }
 
 show_logs() {

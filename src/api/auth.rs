@@ -43,7 +43,7 @@ pub async fn guard(
     let client = {
         let config = state.config();
         let (client, rate) = if config.http.api_keys.is_empty() {
-            loopback::check(&request)?;
+            loopback::check(&request).inspect_err(|error| state.refusals.tell(error))?;
             (Client { name: None }, NonZeroU32::new(config.http.rate_limit))
         } else {
             let mut presented = presented(request.headers()).peekable();

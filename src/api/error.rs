@@ -12,6 +12,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::forwarded::Mark;
 use crate::{
     call::{CallId, NumberError, Status},
     engine::PlaceError,
@@ -85,6 +86,10 @@ pub enum ApiError {
         "without API keys only requests to this machine's own name are taken, and no other site's page may send them"
     )]
     ForeignSite,
+    #[error(
+        "without API keys only programs of this machine are served, and this request came through a proxy: {mark}"
+    )]
+    Forwarded { mark: Mark },
     #[error("this API key has used up its requests per minute")]
     RateLimited { retry_after: u64 },
     #[error("there is nothing at this path")]
@@ -152,6 +157,7 @@ impl ApiError {
             E::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body came too slowly"),
             E::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "unauthorized", "A valid API key is needed"),
             E::ForeignSite => (StatusCode::FORBIDDEN, "foreign_site", "The request is not from this machine"),
+            E::Forwarded { .. } => (StatusCode::FORBIDDEN, "forwarded", "The request came through a proxy"),
             E::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
             E::NotFound => (StatusCode::NOT_FOUND, "not_found", "Nothing here"),
             E::CallNotFound(_) => (StatusCode::NOT_FOUND, "call_not_found", "No such call"),
@@ -209,7 +215,16 @@ impl ApiError {
                 "Send `Authorization: Bearer KEY` or `X-API-Key: KEY` with one of the keys of `http.api_keys`."
             }
             E::ForeignSite => {
-                "Use http://127.0.0.1 or http://localhost; behind a proxy with a name of its own, set `http.api_keys`."
+                "Use http://127.0.0.1 or http://localhost; behind a proxy with a name of its own, or for a page of another \
+                 address or port, set `http.api_keys`."
+            }
+            E::Forwarded { mark: Mark::Header(_) } => {
+                "Set `http.api_keys`, and let the clients send a key, or let nginx add it for addresses of your \
+                 choice: asterisk-config/nginx-api.conf."
+            }
+            E::Forwarded { mark: Mark::Http10 } => {
+                "Behind a proxy set `http.api_keys` (asterisk-config/nginx-api.conf). A program or health check of this \
+                 machine: speak HTTP/1.1, send a key, or ask `/health/live` or `/health/ready`, which are for all."
             }
             E::RateLimited { .. } => "Wait, or raise the key's `rate_limit`.",
             E::NotFound => "See /docs for the paths there are.",

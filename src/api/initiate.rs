@@ -146,7 +146,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
             ("X-Wait-Timed-Out" = Option<String>, description = "`true` when the call had not come so far in time"),
         )),
         (status = 400, description = "`invalid_json`, `invalid_header`, `body_incomplete`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`destination_not_allowed`, `foreign_site`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`destination_not_allowed`, `foreign_site`, `forwarded`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`idempotency_key_reused`, `idempotency_in_progress`", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`body_timeout`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),

@@ -84,6 +84,9 @@ pub async fn observe(State(state): State<AppState>, request: Request, next: Next
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // The page to try the API is one click away from a call: no other site may lay it under the reader's mouse.
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'"));
 
     // A probe that says "not ready" again and again is no news.
     let is_probe = route.starts_with("/health");

@@ -1,40 +1,92 @@
-//! What a bot without keys takes from browsers: nothing but its own page.
+//! What a bot without keys takes: what programs of this machine ask, and its own page in a browser.
 //!
 //! A browser on this machine reaches loopback too, and asks there for whatever page it shows. A page of
-//! another site gives itself away by `Origin`; one whose name was pointed at 127.0.0.1 (DNS
-//! rebinding) counts as our own site there, and gives itself away by the name in `Host`.
+//! another site gives itself away by `Origin` and `Sec-Fetch-Site`; one whose name was pointed at 127.0.0.1 (DNS
+//! rebinding) counts as our own site there, and gives itself away by the name in `Host`. Another port of
+//! this machine is another site: anybody's program may serve a page there. What a proxy has brought
+//! ([`forwarded`]) may be anybody's.
 
-use std::net::IpAddr;
+use std::{
+    net::IpAddr,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use axum::{
     extract::Request,
     http::{
-        HeaderMap, Uri,
+        HeaderMap, Method, Uri,
         header::{self, HeaderName},
         uri::Authority,
     },
 };
 
-use super::error::ApiError;
+use super::{error::ApiError, forwarded};
 
-/// Refuses what a browser may have sent for another site. A request without `Host` (HTTP/1.0) is no
-/// browser's.
+/// Refuses what somebody may have sent who is not on this machine.
 pub fn check(request: &Request) -> Result<(), ApiError> {
+    if let Some(mark) = forwarded::mark(request) {
+        return Err(ApiError::Forwarded { mark });
+    }
     let headers = request.headers();
-    let named = request.uri().authority().is_none_or(is_loopback) && hosts_are_loopback(headers);
-    if named && origins_are_loopback(headers) { Ok(()) } else { Err(ApiError::ForeignSite) }
+    let named = request.uri().authority().is_none_or(is_loopback);
+    match named && is_asked_by_own_name(headers) && is_of_own_site(request.method(), headers) {
+        true => Ok(()),
+        false => Err(ApiError::ForeignSite),
+    }
 }
 
-fn hosts_are_loopback(headers: &HeaderMap) -> bool {
-    values(headers, header::HOST)
-        .all(|host| host.and_then(|h| h.parse().ok()).is_some_and(|h| is_loopback(&h)))
+/// Whether the log has been told of a refusal: an operator who has put a proxy before the bot looks there.
+#[derive(Default)]
+pub struct Refusals(AtomicBool);
+
+impl Refusals {
+    /// The first one since the start: the others have the same reason, and anybody can send thousands.
+    pub fn tell(&self, error: &ApiError) {
+        if let ApiError::Forwarded { mark } = error
+            && !self.0.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                "a request that came through a proxy was refused ({mark}), and so will all others be: without API keys \
+                 whoever reaches the proxy could place calls; set http.api_keys (asterisk-config/nginx-api.conf)"
+            );
+        }
+    }
 }
 
-fn origins_are_loopback(headers: &HeaderMap) -> bool {
-    values(headers, header::ORIGIN).all(|origin| {
-        let uri = origin.and_then(|origin| origin.parse::<Uri>().ok());
-        uri.is_some_and(|uri| uri.authority().is_some_and(is_loopback) && uri.scheme().is_some())
-    })
+/// HTTP/1.1 demands exactly one `Host`: whoever sends none, or two, hides what was asked for.
+fn is_asked_by_own_name(headers: &HeaderMap) -> bool {
+    let mut hosts = values(headers, header::HOST).map(|host| host?.parse().ok());
+    matches!((hosts.next(), hosts.next()), (Some(Some(host)), None) if is_loopback(&host))
+}
+
+fn is_of_own_site(method: &Method, headers: &HeaderMap) -> bool {
+    let host = values(headers, header::HOST).next().flatten().and_then(|host| host.parse().ok());
+    let is_own = |origin: Option<&str>| {
+        let origin = origin.and_then(|origin| origin.parse::<Uri>().ok());
+        // "null" has no authority.
+        origin.is_some_and(|origin| {
+            let same = |host: &Authority| origin.authority().is_some_and(|origin| is_same(origin, host));
+            // The bot speaks plain HTTP.
+            origin.scheme_str() == Some("http") && host.as_ref().is_some_and(same)
+        })
+    };
+    values(headers, header::ORIGIN).all(is_own) && is_fetched_by_own_site(method, headers)
+}
+
+/// Browsers say whose page a request is for, also where they send no `Origin` (an image, a link). A person
+/// who follows a link from elsewhere gets a page of his own: what it says, the other site does not see.
+fn is_fetched_by_own_site(method: &Method, headers: &HeaderMap) -> bool {
+    let has = |name: &str, value: &str| headers.get(name).is_some_and(|found| found == value);
+    let is_visit = matches!(*method, Method::GET | Method::HEAD)
+        && has("sec-fetch-mode", "navigate")
+        && has("sec-fetch-dest", "document");
+    let sites = headers.get_all("sec-fetch-site");
+    is_visit || sites.iter().all(|site| site == "same-origin" || site == "none")
+}
+
+fn is_same(one: &Authority, other: &Authority) -> bool {
+    let port = |authority: &Authority| authority.port_u16().unwrap_or(80);
+    one.host().eq_ignore_ascii_case(other.host()) && port(one) == port(other)
 }
 
 fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Option<&str>> {
@@ -44,30 +96,42 @@ fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Option<
 /// An address of loopback, or the one name that no DNS server is asked for.
 fn is_loopback(authority: &Authority) -> bool {
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+    // `user@127.0.0.1` is no name of ours.
+    let is_plain = !authority.as_str().contains('@');
+    let is_own = host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+    is_plain && is_own
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
+    use axum::{body::Body, http::Version};
 
     use super::*;
 
-    fn is_taken(uri: &str, headers: &[(&str, &str)]) -> bool {
-        let mut request = Request::builder().uri(uri);
+    fn answer(version: Version, method: &str, uri: &str, headers: &[(&str, &str)]) -> Result<(), ApiError> {
+        let mut request = Request::builder().version(version).method(method).uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        check(&request.body(Body::empty()).expect("a request")).is_ok()
+        check(&request.body(Body::empty()).expect("a request"))
+    }
+
+    fn is_taken(uri: &str, headers: &[(&str, &str)]) -> bool {
+        answer(Version::HTTP_11, "GET", uri, headers).is_ok()
     }
 
     #[test]
     fn the_machines_own_names_are_taken() {
-        assert!(is_taken("/", &[]));
-        for host in
-            ["127.0.0.1", "127.0.0.1:8080", "127.8.0.9:1", "localhost", "LocalHost:8080", "[::1]:8080"]
-        {
+        for host in [
+            "127.0.0.1",
+            "127.0.0.1:8080",
+            "127.8.0.9:1",
+            "localhost",
+            "LocalHost:8080",
+            "[::1]:8080",
+            "[::ffff:127.0.0.1]:1",
+        ] {
             assert!(is_taken("/", &[("host", host)]), "{host}");
             assert!(is_taken("/", &[("host", host), ("origin", &format!("http://{host}"))]), "{host}");
         }
@@ -79,9 +143,14 @@ mod tests {
         let bad = [
             "evil.example",
             "127.0.0.1.evil.example",
+            "127.evil.example",
             "localhost.evil",
             "localhost@evil",
+            "evil@localhost",
+            "localhost.",
             "10.0.0.1",
+            "0.0.0.0:8080",
+            "[::]:8080",
             "",
             "a b",
         ];
@@ -93,7 +162,69 @@ mod tests {
             );
         }
         assert!(!is_taken("/", &[("host", "127.0.0.1"), ("host", "evil.example")]));
-        assert!(!is_taken("/", &[("host", "127.0.0.1"), ("origin", "null")]));
+        assert!(!is_taken("/", &[("host", "127.0.0.1"), ("host", "127.0.0.1")]));
+        assert!(!is_taken("/", &[]), "a proxy may have taken it away");
+        assert!(!is_taken("http://127.0.0.1:8080/", &[]));
         assert!(!is_taken("http://evil.example/", &[("host", "127.0.0.1")]));
+    }
+
+    #[test]
+    fn another_port_is_another_site() {
+        let host = ("host", "localhost:8080");
+        assert!(is_taken("/", &[host, ("origin", "http://localhost:8080")]));
+        assert!(is_taken("/", &[("host", "localhost"), ("origin", "http://localhost:80")]));
+        for origin in [
+            "http://localhost:3000",
+            "http://localhost",
+            "https://localhost:8080",
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+            "chrome-extension://localhost:8080",
+            "null",
+            "",
+            "localhost:8080",
+        ] {
+            assert!(!is_taken("/", &[host, ("origin", origin)]), "{origin}");
+        }
+        assert!(!is_taken(
+            "/",
+            &[host, ("origin", "http://localhost:8080"), ("origin", "http://localhost:3000")]
+        ));
+    }
+
+    #[test]
+    fn the_browsers_word_for_whose_page_it_is() {
+        let asks = |method: &str, site: &'static str, mode: &'static str, dest: &'static str| {
+            let headers = [
+                ("host", "localhost:8080"),
+                ("sec-fetch-site", site),
+                ("sec-fetch-mode", mode),
+                ("sec-fetch-dest", dest),
+            ];
+            answer(Version::HTTP_11, method, "/api/calls", &headers).is_ok()
+        };
+        assert!(asks("GET", "same-origin", "cors", "empty"), "the page to try the API");
+        assert!(asks("GET", "none", "navigate", "document"), "typed by a person");
+        for site in ["same-site", "cross-site"] {
+            assert!(asks("GET", site, "navigate", "document"), "a link");
+            assert!(!asks("GET", site, "navigate", "iframe"));
+            assert!(!asks("GET", site, "no-cors", "image"));
+            assert!(!asks("POST", site, "navigate", "document"), "a form");
+            assert!(!asks("DELETE", site, "cors", "empty"));
+        }
+    }
+
+    #[test]
+    fn what_a_proxy_brought_is_refused_as_such() {
+        let host = ("host", "127.0.0.1:8080");
+        for (version, headers) in [
+            (Version::HTTP_10, &[host][..]),
+            (Version::HTTP_10, &[]),
+            (Version::HTTP_11, &[host, ("x-forwarded-for", "203.0.113.9")]),
+            (Version::HTTP_11, &[("host", "bot.example"), ("via", "1.1 squid")]),
+        ] {
+            let answer = answer(version, "GET", "/", headers);
+            assert!(matches!(answer, Err(ApiError::Forwarded { .. })), "{headers:?}: {answer:?}");
+        }
     }
 }

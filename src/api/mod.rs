@@ -9,6 +9,7 @@ mod calls;
 mod error;
 mod events;
 mod extract;
+mod forwarded;
 mod health;
 mod idempotency;
 mod impatient;
@@ -52,6 +53,7 @@ pub struct AppState {
     metrics: Arc<Metrics>,
     config: watch::Receiver<Arc<Config>>,
     limiters: Arc<auth::Limiters>,
+    refusals: Arc<loopback::Refusals>,
     in_progress: Arc<idempotency::InProgress>,
     streams: Arc<Semaphore>,
     /// `None` where there is no office API.
@@ -76,6 +78,7 @@ impl AppState {
             metrics,
             config,
             limiters: Arc::default(),
+            refusals: Arc::default(),
             in_progress: Arc::default(),
             streams: Arc::new(Semaphore::new(streams)),
             office: None,

@@ -64,7 +64,8 @@ pub fn describe_guard(document: &mut OpenApi) {
         });
         add(operation, "403", || {
             problem(
-                "`foreign_site`: there are no API keys, and the request names another machine or comes from another site's page",
+                "`foreign_site`: there are no API keys, and the request names another machine or comes from another site's \
+                 page; `forwarded`: there are none, and a proxy has brought it",
             )
         });
         add(operation, "429", || {

@@ -123,6 +123,37 @@ words! {
     }
 }
 
+impl Reason {
+    /// Whether somebody must mend something, or look something up: not an end that the callee or a phone's owner chose.
+    pub fn is_for_operator(self) -> bool {
+        use Reason as R;
+        let at_the_carrier = matches!(
+            self,
+            R::TrunkAuthFailed
+                | R::CarrierForbidden
+                | R::CodecMismatch
+                | R::CarrierOverloaded
+                | R::CarrierError
+                | R::CarrierRefused
+                | R::CarrierSilent
+                | R::RedirectRefused
+                | R::TrunkUnreachable
+        );
+        let at_the_pbx = matches!(
+            self,
+            R::DialplanMissing
+                | R::AsteriskUnreachable
+                | R::AsteriskRefused
+                | R::NumberNotDialed
+                | R::HostUnreachable
+                | R::HostAuthFailed
+                | R::HostKeyChanged
+                | R::HostRefused
+        );
+        at_the_carrier || at_the_pbx || matches!(self, R::QueueTimeout | R::StoreUnavailable | R::OutcomeLost)
+    }
+}
+
 /// How a call ended. Present on every call in a terminal state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {

@@ -13,6 +13,7 @@ mod enterprise;
 mod failure;
 mod follow;
 mod hangup;
+mod listen;
 mod office;
 mod output;
 mod reload;
@@ -99,7 +100,7 @@ pub struct ConfigArgs {
 pub fn run(cli: Cli) -> ExitCode {
     let text = Text(Lang::of_user(cli.lang, |name| std::env::var(name).ok()));
     match cli.command {
-        Command::Serve(args) => report(serve::run(&args), text),
+        Command::Serve(args) => report(serve::run(&args, text.0), text),
         Command::CheckConfig(args) => report(check_config::run(&args), text),
         Command::Backup(args) => report(backup::run(&args, text), text),
         Command::Call(args) => ask(text, call::run(args, text)),

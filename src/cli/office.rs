@@ -2,14 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+use super::listen::listen;
 use crate::{
     api::{self, AppState},
     config::Config,
     enterprises::{Directory, DirectoryState},
+    lang::Lang,
     metrics::Metrics,
     office::{self, OfficeHandle, Parts},
     store::Store,
@@ -25,11 +26,14 @@ struct Started {
 }
 
 impl Office {
-    pub async fn start(config: &Config, store: &Store, metrics: &Arc<Metrics>) -> anyhow::Result<Self> {
+    pub async fn start(
+        config: &Config,
+        store: &Store,
+        metrics: &Arc<Metrics>,
+        lang: Lang,
+    ) -> anyhow::Result<Self> {
         let Some(office) = &config.office else { return Ok(Office(None)) };
-        let listener = TcpListener::bind(office.listen)
-            .await
-            .with_context(|| super::serve::cannot_listen(office.listen, "office.listen"))?;
+        let listener = listen(office.listen, "office.listen", lang).await?;
         let directory = Directory::open(office::directory_config(office)).await?;
         let stop = CancellationToken::new();
         tokio::spawn(watch_database(directory.clone(), metrics.clone(), stop.clone()));

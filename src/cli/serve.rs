@@ -1,11 +1,10 @@
 //! `novofon-bot serve`: the daemon. Joins the configuration, the store, the engine and the API, and
 //! takes them down in the right order.
 
-use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::{
-    net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::{mpsc, watch},
     time::timeout,
@@ -14,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ConfigArgs,
+    listen::listen,
     office::Office,
     reload::InForce,
     settings::{settings, target},
@@ -22,7 +22,9 @@ use super::{
 use crate::{
     api,
     config::{Config, environment},
-    engine, logging,
+    doctor, engine,
+    lang::Lang,
+    logging,
     metrics::Metrics,
     store::Store,
 };
@@ -30,44 +32,55 @@ use crate::{
 /// How long a disk that refuses to write may hold up the stop.
 const STORE_GRACE: Duration = Duration::from_secs(10);
 
-pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &ConfigArgs, lang: Lang) -> anyhow::Result<ExitCode> {
     let loaded = Config::load(args.config.as_deref(), environment())?;
     logging::init(&loaded.config.log, |name| std::env::var(name).ok())?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(serve(loaded.config, args.config.as_deref()));
+    let result = runtime.block_on(serve(loaded.config, args.config.as_deref(), lang));
     // A request that a client never finishes must not hold up the stop.
     runtime.shutdown_background();
     result.map(|()| ExitCode::SUCCESS)
 }
 
-pub(super) fn cannot_listen(address: SocketAddr, key: &str) -> String {
-    format!(
-        "can't listen on {address}; `ss -tlnp` tells whether another program does, and `{key}` gives another address"
-    )
+/// What an operator must know who puts a proxy before the bot, or shares the machine.
+fn tell_of_risks(config: &Config) {
+    if config.http.api_keys.is_empty() {
+        tracing::warn!(
+            listen = %config.http.listen,
+            "there are no API keys: every program of this machine may place calls, and requests that come through a \
+             proxy are refused; set http.api_keys"
+        );
+    }
+    for open in doctor::open_files(config) {
+        let path = open.path.display();
+        tracing::warn!(
+            "others on this machine can read or write {path} (mode {:o}): chmod go-rwx {path}",
+            open.mode
+        );
+    }
 }
 
-async fn serve(config: Config, path: Option<&Path>) -> anyhow::Result<()> {
+async fn serve(config: Config, path: Option<&Path>, lang: Lang) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let mut hangups = signal(SignalKind::hangup())?;
     let (notices, durable) = mpsc::unbounded_channel();
     let (store, writer) = Store::open(&config.store.url, notices).await?;
     store.keep_days(config.store.keep_days);
     let metrics = Arc::new(Metrics::new());
-    let listener = TcpListener::bind(config.http.listen)
-        .await
-        .with_context(|| cannot_listen(config.http.listen, "http.listen"))?;
+    let listener = listen(config.http.listen, "http.listen", lang).await?;
     let engine =
         engine::start(settings(&config), target(&config), store.clone(), durable, metrics.clone()).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %config.http.listen, "ready");
+    tell_of_risks(&config);
 
     let shutdown = CancellationToken::new();
     let (sender, config) = watch::channel(Arc::new(config));
     let in_force = InForce { config: sender, engine: engine.handle.clone(), store: store.clone() };
     let state = api::AppState::new(engine.handle.clone(), store.clone(), metrics.clone(), config.clone());
-    let office = Office::start(&config.borrow().clone(), &store, &metrics).await?;
+    let office = Office::start(&config.borrow().clone(), &store, &metrics, lang).await?;
     let (state, office) = office.serve(state, &shutdown);
     let api = tokio::spawn(api::serve(listener, state, shutdown.clone()));
     let watchdog = tokio::spawn(systemd::feed_watchdog(engine.handle.clone()));

@@ -10,6 +10,7 @@ mod daemon;
 mod finding;
 mod http;
 mod patient;
+mod private;
 mod reading;
 mod render;
 
@@ -19,6 +20,7 @@ use chrono::Utc;
 
 pub use console::Console;
 pub use finding::{Finding, Level, Text};
+pub use private::{Open, open_files};
 pub use render::{is_sound, json, lines};
 
 use crate::{
@@ -73,6 +75,7 @@ pub async fn examine(inputs: Inputs) -> Examination {
     let call = inputs.call.clone();
     let mut patient = Patient::new(loaded.config, inputs).await;
     findings.extend(checks::store::check(&patient).await);
+    findings.push(checks::private::check(&patient));
     findings.extend(patient.console_fault.as_ref().map(|why| {
         Finding::warn(
             "console",

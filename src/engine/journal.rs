@@ -1,10 +1,12 @@
 //! What an operator reads in `journalctl`: one line a state change.
 
-use crate::call::{CallRecord, Entry};
+use crate::call::{CallRecord, Entry, Status};
 use crate::logging::mask;
+use crate::trouble::Troubles;
 
-/// Writes the new entries: those that changed the state at info, the rest at debug.
-pub(super) fn write(record: &CallRecord, entries: &[Entry], mask_numbers: bool) {
+/// Writes the new entries: those that changed the state at info, the rest at debug. An end that somebody must mend
+/// something for is told at warning too.
+pub(super) fn write(record: &CallRecord, entries: &[Entry], mask_numbers: bool, troubles: &Troubles) {
     for entry in entries {
         let number = mask(record.request.phone.as_str(), mask_numbers);
         let call = record.id;
@@ -15,5 +17,8 @@ pub(super) fn write(record: &CallRecord, entries: &[Entry], mask_numbers: bool) 
             }
             None => tracing::debug!(%call, %number, source, event = entry.event, "{}", entry.text),
         }
+    }
+    if entries.iter().any(|entry| entry.status.is_some_and(Status::is_terminal)) {
+        troubles.ended(record);
     }
 }

@@ -29,6 +29,7 @@ use crate::{
     call::{CallId, CallRecord, Effect, Input, Machine, Moment, OriginateFailure, Registry},
     metrics::Metrics,
     store::{Commit, Committed, IdempotencyRow, Notice, Store},
+    trouble::Troubles,
 };
 
 /// How long a client waits for the disk when it places a call. Then the call is withdrawn: it will
@@ -58,6 +59,7 @@ pub(super) struct Runner {
     pub line: Line,
     pub strays: Strays,
     pub metrics: Arc<Metrics>,
+    pub troubles: Troubles,
     pub started: Instant,
     pub machines: HashMap<CallId, Machine>,
     pub registry: Registry,
@@ -156,7 +158,7 @@ impl Runner {
                     if intent {
                         self.intents.insert(call);
                     }
-                    super::journal::write(&record, &entries, self.settings.mask_numbers);
+                    super::journal::write(&record, &entries, self.settings.mask_numbers, &self.troubles);
                     let event = self.event_at;
                     self.written.entry(call).or_insert_with(|| Written { submitted: Instant::now(), event });
                     let idempotency = self.keys.remove(&call);

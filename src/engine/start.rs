@@ -32,6 +32,7 @@ use crate::{
     metrics::Metrics,
     scenario::Scenario,
     store::{Notice, Store, StoreError},
+    trouble::Troubles,
 };
 
 /// Changes that a follower may be behind before it has to read the store.
@@ -99,6 +100,7 @@ pub async fn start(
         store,
         line: Line { ari, translator, inputs, metrics: metrics.clone() },
         metrics,
+        troubles: Troubles::default(),
         started: Instant::now(),
         machines: HashMap::new(),
         registry: Registry::default(),

@@ -15,14 +15,14 @@ use super::{
     error::{HostError, HostErrorKind},
     hosts::{Host, Hosts},
     inbox::Inboxes,
-    order::Order,
+    order::{Order, What},
     way::Taken,
 };
 use crate::{
     asterisk::ssh::KnownHosts,
     call::{
         CallId, CallRecord, CallRequest, DialString, EndedBy, Extension, Moment, OfficeCall, OfficeKind,
-        Reason,
+        Reason, Status, WayKind,
         office::{OfficeEffect, OfficeInput, OfficeMachine},
     },
     config,
@@ -30,6 +30,7 @@ use crate::{
     logging::mask,
     metrics::Metrics,
     store::{Commit, Store, StoreError},
+    trouble::Troubles,
 };
 
 /// How long a client waits for the disk. Then the call is withdrawn: nothing will be ordered.
@@ -90,6 +91,7 @@ struct Inner {
     store: Store,
     metrics: Arc<Metrics>,
     mask_numbers: bool,
+    troubles: Troubles,
     hosts: Hosts,
     inboxes: Inboxes,
     started: Instant,
@@ -108,8 +110,17 @@ pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle
     let known_hosts = KnownHosts::new(&config.ssh_known_hosts);
     let hosts = Hosts::new(config, known_hosts, inboxes.clone(), stop.clone());
     let open = store.open_calls().await?;
-    let inner =
-        Inner { directory, store, metrics, mask_numbers, hosts, inboxes, started: Instant::now(), stop };
+    let inner = Inner {
+        directory,
+        store,
+        metrics,
+        mask_numbers,
+        troubles: Troubles::default(),
+        hosts,
+        inboxes,
+        started: Instant::now(),
+        stop,
+    };
     let handle = OfficeHandle(Arc::new(inner));
     tokio::spawn(rest(Arc::downgrade(&handle.0)));
     for record in open.into_iter().filter(|record| record.office.is_some()) {
@@ -304,6 +315,7 @@ impl Inner {
             Err(error) => (error.way, error.kind.as_str()),
         };
         self.metrics.office.order(&address, way, result, begun.elapsed());
+        self.tell_order(&order, &address, way, placed.is_ok());
         let (input, answer) = match placed {
             Ok((way, Taken { linked_id, detailed })) => {
                 (OfficeInput::Taken { way, linked_id, detailed }, Ok(call))
@@ -392,6 +404,22 @@ impl Inner {
         Ok(host)
     }
 
+    /// The older service's words, which its users look for in the log. It had SSH alone; the other ways say which.
+    fn tell_order(&self, order: &Order, host: &str, way: Option<WayKind>, is_taken: bool) {
+        let Some(way) = way else { return };
+        let (call, extension) = (order.call, &order.extension);
+        let other = match &order.what {
+            What::Dial(number) => mask(number.as_str(), self.mask_numbers),
+            What::Listen { target, .. } => target.to_string(),
+        };
+        let name = way.as_str().to_uppercase();
+        tracing::info!(%call, "{name} подключение к {host}: {extension} -> {other}");
+        let command = if way == WayKind::Ssh { "CLI" } else { &name };
+        if is_taken {
+            tracing::info!(%call, "{command} команда выполнена на {host}: {extension} -> {other}");
+        }
+    }
+
     /// What an operator reads in `journalctl`: one line a state change.
     fn journal(&self, record: &CallRecord, entries: &[crate::call::Entry]) {
         let Some(office) = &record.office else { return };
@@ -407,6 +435,9 @@ impl Inner {
                     tracing::debug!(%call, enterprise = office.enterprise, %extension, %number, source, event = entry.event, "{}", entry.text)
                 }
             }
+        }
+        if entries.iter().any(|entry| entry.status.is_some_and(Status::is_terminal)) {
+            self.troubles.ended(record);
         }
     }
 }

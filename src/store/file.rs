@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, Metadata, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, fchown},
     path::{Path, PathBuf},
 };
 
@@ -33,8 +33,12 @@ impl StoreFile {
         }
         let mut options = OpenOptions::new();
         // For appending, so that missing rights are found before SQLite meets them.
+        let is_new = !path.exists();
         let handle = options.read(true).append(true).create(true).mode(0o600).open(path);
         let handle = handle.map_err(|e| fail(&e))?;
+        if is_new {
+            give_to_owner_of_folder(&handle, path).map_err(|e| fail(&e))?;
+        }
         match handle.try_lock() {
             Ok(()) => {
                 let metadata = handle.metadata().map_err(|e| fail(&e))?;
@@ -66,6 +70,20 @@ impl StoreFile {
             )),
             Err(e) => Err(e),
         }
+    }
+}
+
+/// Started by root once, by its own user ever after: what root makes must be that user's, who owns the folder. SQLite
+/// gives its -wal and -shm the owner of the database.
+fn give_to_owner_of_folder(made: &File, path: &Path) -> io::Result<()> {
+    if made.metadata()?.uid() != 0 {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let owner = fs::metadata(folder.unwrap_or(Path::new(".")))?;
+    match owner.uid() {
+        0 => Ok(()),
+        uid => fchown(made, Some(uid), Some(owner.gid())),
     }
 }
 

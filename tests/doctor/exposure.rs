@@ -78,5 +78,9 @@ fn the_api_on_a_public_address() {
     let report = bench.set("http.listen", "0.0.0.0:18080").doctor(&[]);
     report.warns(&["exposure_api"]).says("exposure_api", "keys and numbers cross the network in clear text");
     bench.set("http.listen", "127.0.0.1:18080").set("http.api_keys", "");
-    bench.doctor(&[]).warns(&["exposure_api"]).says("exposure_api", "needs no key");
+    bench
+        .doctor(&[])
+        .warns(&["exposure_api"])
+        .says("exposure_api", "needs no key")
+        .says("exposure_api", "a proxy");
 }

@@ -1,6 +1,10 @@
 //! The store's file.
 
-use std::{fs, os::unix::fs::MetadataExt, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    time::Duration,
+};
 
 use novofon_bot::store::Store;
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
@@ -106,4 +110,24 @@ fn a_file_of_another_user() {
     if std::os::unix::fs::chown(bench.path("bot.db"), Some(65534), None).is_ok() {
         bench.doctor(&[]).warns(&["store"]).says("store", "was the bot once started as root?");
     }
+}
+
+#[test]
+fn files_that_others_may_read() {
+    let mut bench = Bench::new();
+    let open =
+        tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir().expect("a folder");
+    let file = open.path().join("calls.db");
+    fs::write(&file, "").expect("written");
+    bench.set("store.url", &format!("sqlite://{}", file.display()));
+    for (mode, expected) in [(0o644, "others on this machine can read or write"), (0o640, "calls.db (640)")] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("set");
+        let report = bench.doctor(&[]);
+        report
+            .warns(&["private_files"])
+            .says("private_files", expected)
+            .says("private_files", "chmod go-rwx");
+    }
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
+    assert_eq!(bench.doctor(&[]).level("private_files"), "ok");
 }

@@ -29,6 +29,11 @@ async fn assert_refused(bot: &Bot) {
     assert_eq!(call.text("ringing_at"), "-");
     assert!(call.text("error_message").contains("401"), "{call:?}");
     assert_eq!(bot.reached(NUMBER), 0, "nothing gets past the password");
+    let log = bot.log_text();
+    let warned = log.lines().find(|line| line.contains("WARN") && line.contains("reason=trunk_auth_failed"));
+    let warned = warned.unwrap_or_else(|| panic!("no warning: {log}"));
+    assert!(warned.contains(&call.id()) && warned.contains("outbound_auth"), "{warned}");
+    assert!(log.lines().any(|line| line.contains("INFO") && line.contains("status=failed")), "{log}");
 }
 
 #[tokio::test]

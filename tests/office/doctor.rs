@@ -38,6 +38,7 @@ async fn offices_alone() {
         "exposure_office",
         "office_database",
         "office_hosts",
+        "private_files",
         "store",
         "store_space",
     ];

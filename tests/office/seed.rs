@@ -147,6 +147,21 @@ async fn the_example_requests_get_the_example_answers() {
         june.until_ended(&call).await;
         listener.until_free().await;
     }
+    // What those look for who know the older service's log, in its order.
+    let log = bot.log_text();
+    let mut rest = log.as_str();
+    for words in [
+        "Запрос на звонок: 150 -> +375296254070, clientId: d68409d6...".to_owned(),
+        "Клиент авторизован: june (0367)".to_owned(),
+        format!("SSH подключение к {host}: 150 -> +375296254070"),
+        format!("CLI команда выполнена на {host}: 150 -> +375296254070"),
+        "Запрос на мониторинг (подслушивание): 151 -> 150, clientId: d68409d6...".to_owned(),
+        "Клиент авторизован: june (0367)".to_owned(),
+        format!("SSH подключение к {host}: 151 -> 150"),
+        format!("CLI команда выполнена на {host}: 151 -> 150"),
+    ] {
+        rest = rest.split_once(&words).unwrap_or_else(|| panic!("no `{words}` after the others:\n{log}")).1;
+    }
 }
 
 #[tokio::test]

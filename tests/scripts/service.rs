@@ -317,3 +317,63 @@ fn all_says_what_is_set_up() {
     service.all("stop", 0, &["stopped"]);
     service.asterisk("status", 3, &[]);
 }
+
+#[test]
+fn a_reload_tells_what_the_bot_made_of_it() {
+    let service = Service::new();
+    service.asterisk("reload", 7, &["it does not run"]);
+    service.all("start", 0, &[]);
+    let pid = service.pid();
+    service.all("reload", 0, &["nothing to change", "✓ the configuration was read again"]);
+    service.append("[dial]\nmax_concurrent = 7\n");
+    service.asterisk("reload", 0, &["dial.max_concurrent", "→ 7", "✓ the configuration was read again"]);
+    service.append("max_queued = -1\n");
+    service.asterisk("reload", 6, &["dial.max_queued", "put the configuration right"]);
+    assert_eq!(service.pid(), pid, "it is the same process");
+    let log = fs::read_to_string(service.at("asterisk_service.log")).expect("the log");
+    assert_eq!(log.matches("configuration read again").count(), 2, "{log}");
+    service.all("stop", 0, &[]);
+}
+
+/// Only root can stage it: run by root once, then by the folder's owner.
+#[test]
+fn nothing_that_root_made_is_in_its_owners_way() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let service = Service::new();
+    let nobody = 65534;
+    if chown(service.folder.path(), Some(nobody), Some(nobody)).is_err() {
+        return;
+    }
+    service.asterisk("start", 0, &["started"]);
+    service.asterisk("stop", 0, &["stopped"]);
+    let made = fs::read_dir(service.folder.path()).expect("the folder");
+    let made = made.map(|entry| entry.expect("an entry").path());
+    // What the test itself put there is the test's.
+    let given = ["bot.toml", "out", "err", "enterprises.db", "config.toml"];
+    let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
+    let of_bot: Vec<PathBuf> = made.filter(|path| !given.contains(&name(path).as_str())).collect();
+    assert!(of_bot.len() >= 3, "{of_bot:?}");
+    for path in of_bot {
+        assert_eq!(fs::metadata(&path).expect("it is there").uid(), nobody, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_process_beside_systemd_is_found() {
+    let service = Service::new();
+    service.asterisk("start", 0, &[]);
+    let pid = service.pid().expect("it runs").to_string();
+    let lib = crate::support::root().join("scripts/lib/asterisk.sh");
+    let listed = || {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", "set -euo pipefail; . \"$1\"; running_bots", "-"]).arg(&lib);
+        let output = bash.output().expect("bash can be run");
+        assert!(output.status.success(), "{}", said(&output));
+        said(&output)
+    };
+    let config = service.config().display().to_string();
+    let is_ours = |line: &str| line.starts_with(&format!("{pid} ")) && line.ends_with(&config);
+    assert!(listed().lines().any(is_ours), "{}", listed());
+    service.asterisk("stop", 0, &[]);
+    assert!(!listed().lines().any(is_ours), "{}", listed());
+}

@@ -2,5 +2,7 @@
 //! and what it tells systemd. No Asterisk is needed: the bot waits for it.
 
 mod daemon;
+mod nginx;
 mod notify;
 mod reload;
+mod start;

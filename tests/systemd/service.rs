@@ -180,3 +180,33 @@ async fn started_tried_and_stopped_by_its_scripts() {
     assert_eq!(machine.service("ActiveState"), "inactive");
     expect("stop", "A=", 0, "it is stopped already");
 }
+
+/// What the error says to do is done, as it stands there.
+#[tokio::test]
+async fn port_80_is_refused_with_the_way_to_get_it() {
+    let lab = Lab::shared();
+    let machine = Machine::running(&lab, "").await;
+    // What its trunk refused is a warning, and what a callee does is none.
+    let refused = machine.api.place_and_wait(serde_json::json!({"phone": "+79005550403"}), SOON).await;
+    assert_eq!(refused.text("reason"), "carrier_forbidden");
+    let busy = machine.api.place_and_wait(serde_json::json!({"phone": "+79005550486"}), SOON).await;
+    machine.until_journal(&["-p", "warning"], "reason=carrier_forbidden").await;
+    let warnings = machine.journal(&["-p", "warning"]);
+    assert!(warnings.contains(&refused.id()) && warnings.contains("check the balance"), "{warnings}");
+    assert!(!warnings.contains(&busy.id()) && machine.journal(&[]).contains(&busy.id()), "{warnings}");
+    machine.run(&["/mnt/checkout/scripts/all.sh", "reload"]);
+
+    // An address of loopback that nobody else has.
+    machine.drop_in("listen", "Environment=NOVOFON_BOT_HTTP__LISTEN=127.93.14.15:80");
+    assert!(!machine.try_run(&["systemctl", "restart", "novofon-bot"]).status.success());
+    machine.until_journal(&[], "can't listen on 127.93.14.15:80").await;
+    let journal = machine.journal(&[]);
+    let told = journal.lines().find(|line| line.contains("can't listen on")).expect("it is told");
+    let rights: Vec<&str> = told.split_whitespace().filter(|word| word.contains('=')).collect();
+    let rights = &rights[..3];
+    assert_eq!(rights[0], "AmbientCapabilities=CAP_NET_BIND_SERVICE", "{told}");
+    machine.drop_in("port", &rights.join("\n"));
+    machine.run(&["systemctl", "restart", "novofon-bot"]);
+    let answer = reqwest::get("http://127.93.14.15:80/health/live").await.expect("it listens");
+    assert_eq!(answer.status(), 200);
+}

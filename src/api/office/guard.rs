@@ -1,7 +1,7 @@
 //! Whose request it is: the enterprise that a secret belongs to, and the address it came from.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -157,15 +157,35 @@ pub fn client_address(peer: Option<&Peer>, headers: &HeaderMap, config: &config:
     if !is_trusted(&peer) {
         return peer;
     }
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    // From the right: what stands left of an address that is not ours, its client may have invented.
-    let forwarded = text("x-forwarded-for").and_then(|list| {
-        list.rsplit(',')
-            .filter_map(|one| one.trim().parse::<IpAddr>().ok())
-            .find(|address| !is_trusted(address))
-    });
-    let real = || text("x-real-ip").and_then(|one| one.trim().parse().ok());
-    forwarded.or_else(real).unwrap_or(peer)
+    // All lines are one list (RFC 9110, 5.3): HAProxy and Apache add a line of their own below the client's.
+    let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+    let entries = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    let mut nearest = peer;
+    // From the right: what stands left of an address that is not ours, its client may have invented. So may what is no
+    // address: who wrote it is the last one that is known.
+    for entry in entries {
+        match address_of(entry) {
+            Some(address) if is_trusted(&address) => nearest = address,
+            Some(address) => return address,
+            None if entry.trim_ascii().is_empty() => {}
+            None => return nearest,
+        }
+    }
+    let mut real = headers.get_all("x-real-ip").iter();
+    match (lines.is_empty(), real.next(), real.next()) {
+        (true, Some(one), None) => address_of(one.as_bytes()).unwrap_or(peer),
+        _ => nearest,
+    }
+}
+
+/// An entry of `X-Forwarded-For`: an address, which some proxies write with its port, an IPv6 one in brackets, or all in
+/// quotes.
+fn address_of(entry: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(entry).ok()?.trim().trim_matches('"');
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse::<IpAddr>().ok();
+    let address = address.or_else(|| text.parse::<SocketAddr>().ok().map(|with_port| with_port.ip()))?;
+    Some(address.to_canonical())
 }
 
 #[cfg(test)]
@@ -201,5 +221,91 @@ mod tests {
         assert_eq!(of_headers(&headers).expect("a secret").expose(), "one");
         headers.insert(header::AUTHORIZATION, "bearer two".parse().expect("a header"));
         assert_eq!(of_headers(&headers).expect("a secret").expose(), "two");
+    }
+
+    /// The client behind a chain of proxies, of which 127.0.0.1 and 10.0.0.1 are ours.
+    fn client(peer: &str, headers: &[(&str, &str)]) -> String {
+        let config = crate::config::Config::load(
+            None,
+            [
+                ("NOVOFON_BOT_OFFICE__DATABASE".to_owned(), "sqlite:///nonexistent".to_owned()),
+                ("NOVOFON_BOT_OFFICE__TRUSTED_PROXIES".to_owned(), r#"["127.0.0.1", "10.0.0.1"]"#.to_owned()),
+            ]
+            .into_iter(),
+        );
+        let office = config.expect("a configuration").config.office.expect("an office");
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let name: header::HeaderName = name.parse().expect("a name");
+            map.append(name, header::HeaderValue::from_bytes(value.as_bytes()).expect("a value"));
+        }
+        let peer = Peer(format!("{peer}:40000").parse().expect("an address"));
+        client_address(Some(&peer), &map, &office).to_string()
+    }
+
+    const XFF: &str = "X-Forwarded-For";
+
+    #[test]
+    fn all_lines_count_from_the_right() {
+        for (headers, expected) in [
+            (&[(XFF, "203.0.113.66"), (XFF, "198.51.100.7")][..], "198.51.100.7"),
+            (&[(XFF, "203.0.113.66"), (XFF, "198.51.100.7, 10.0.0.1")], "198.51.100.7"),
+            (&[(XFF, "203.0.113.66, 198.51.100.7"), (XFF, "10.0.0.1")], "198.51.100.7"),
+            (&[(XFF, "203.0.113.66"), ("x-forwarded-for", "198.51.100.7"), (XFF, " ,, ")], "198.51.100.7"),
+            (&[(XFF, "198.51.100.7 , 10.0.0.1 ,127.0.0.1")], "198.51.100.7"),
+            // All of them ours: the farthest.
+            (&[(XFF, "10.0.0.1"), (XFF, "127.0.0.1")], "10.0.0.1"),
+        ] {
+            assert_eq!(client("127.0.0.1", headers), expected, "{headers:?}");
+        }
+        // Whoever is no proxy of ours says nothing about others.
+        assert_eq!(
+            client("198.51.100.9", &[(XFF, "203.0.113.66"), ("X-Real-IP", "203.0.113.66")]),
+            "198.51.100.9"
+        );
+    }
+
+    #[test]
+    fn ports_brackets_and_quotes() {
+        for (entry, expected) in [
+            ("198.51.100.7:4711", "198.51.100.7"),
+            ("\t198.51.100.7 ", "198.51.100.7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("[2001:db8::7]:4711", "2001:db8::7"),
+            ("\"[2001:db8::7]:4711\"", "2001:db8::7"),
+            ("::ffff:198.51.100.7", "198.51.100.7"),
+        ] {
+            assert_eq!(client("127.0.0.1", &[(XFF, &format!("203.0.113.66, {entry}"))]), expected, "{entry}");
+            // The same for one of ours, before its client.
+            let chain = format!("198.51.100.9, {entry}, [::ffff:10.0.0.1]:99, 127.0.0.1:1");
+            assert_eq!(client("127.0.0.1", &[(XFF, &chain)]), expected, "{chain}");
+        }
+    }
+
+    /// What is left of something that is no address may be invented as well.
+    #[test]
+    fn garbage_ends_the_list() {
+        for garbage in
+            ["unknown", "_hidden", "1.2.3", "198.51.100.7:99999", "[::1", "198.51.100.7;x", "\u{e4}"]
+        {
+            let one = format!("203.0.113.66, {garbage}");
+            assert_eq!(client("127.0.0.1", &[(XFF, &one)]), "127.0.0.1", "{garbage}");
+            assert_eq!(client("127.0.0.1", &[(XFF, &one), (XFF, "10.0.0.1")]), "10.0.0.1", "{garbage}");
+            let right = format!("{garbage}, 198.51.100.7");
+            assert_eq!(client("127.0.0.1", &[(XFF, &right)]), "198.51.100.7", "{garbage}");
+        }
+    }
+
+    #[test]
+    fn x_real_ip_counts_where_there_is_no_list() {
+        assert_eq!(client("127.0.0.1", &[("X-Real-IP", "198.51.100.7")]), "198.51.100.7");
+        assert_eq!(client("127.0.0.1", &[("X-Real-IP", "198.51.100.7"), (XFF, "10.0.0.1")]), "10.0.0.1");
+        assert_eq!(
+            client("127.0.0.1", &[("X-Real-IP", "203.0.113.66"), ("X-Real-IP", "198.51.100.7")]),
+            "127.0.0.1"
+        );
+        assert_eq!(client("127.0.0.1", &[("X-Real-IP", "nobody")]), "127.0.0.1");
+        assert_eq!(client("127.0.0.1", &[]), "127.0.0.1");
     }
 }

@@ -24,7 +24,7 @@ pub async fn check(patient: &Patient) -> Vec<Finding> {
 
 /// Who can reach the bot itself.
 pub fn of_bot(patient: &Patient) -> Vec<Finding> {
-    std::iter::once(api(patient)).chain(office(patient)).collect()
+    std::iter::once(api(patient)).chain(super::proxies::check(patient)).chain(office(patient)).collect()
 }
 
 /// All listeners of this machine's network; `None` where the kernel does not tell.
@@ -189,17 +189,17 @@ fn api(patient: &Patient) -> Finding {
             API,
             match patient.has_asterisk() {
                 true => say!(
-                    "the API needs no key: every user and program of this machine can place calls",
-                    "API без ключей: звонить может любой пользователь и любая программа этой машины"
+                    "the API needs no key: every user and program of this machine can place calls; what a proxy has brought is refused",
+                    "API без ключей: звонить может любой пользователь и любая программа этой машины; что пришло через прокси, отклоняется"
                 ),
                 false => say!(
-                    "the API needs no key: every user and program of this machine can see all calls and end them",
-                    "API без ключей: видеть и завершать звонки может любой пользователь и любая программа этой машины"
+                    "the API needs no key: every user and program of this machine can see all calls and end them; what a proxy has brought is refused",
+                    "API без ключей: видеть и завершать звонки может любой пользователь и любая программа этой машины; что пришло через прокси, отклоняется"
                 ),
             },
             say!(
-                "set http.api_keys unless the machine is all yours",
-                "задайте http.api_keys, если машина не только ваша"
+                "set http.api_keys unless the machine is all yours, and before a proxy leads to it",
+                "задайте http.api_keys, если машина не только ваша, и прежде чем ставить перед ботом прокси"
             ),
         ),
         (false, false) => Finding::ok(

@@ -11,6 +11,8 @@ pub mod modules;
 pub mod offices;
 pub mod outgoing;
 pub mod passwords;
+pub mod private;
+pub mod proxies;
 pub mod registration;
 pub mod rights;
 pub mod store;
