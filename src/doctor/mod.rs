@@ -99,6 +99,7 @@ async fn of_own_calls(patient: &mut Patient, call: Option<&str>) -> Vec<Finding>
     findings.extend(ari.findings);
     findings.extend(checks::modules::check(patient).await);
     findings.extend(checks::app::check(patient).await);
+    findings.extend(checks::duplicates::check(patient));
     let (trunk, trunk_facts) = checks::endpoint::check(patient).await;
     findings.extend(trunk);
     findings.extend(checks::registration::check(patient, &trunk_facts).await);
@@ -107,10 +108,13 @@ async fn of_own_calls(patient: &mut Patient, call: Option<&str>) -> Vec<Finding>
     findings.extend(checks::exposure::of_bot(patient));
     findings.extend(checks::passwords::check(patient));
     findings.extend(checks::rights::check(patient));
+    // The test call first: what it shows is newer than what the store has of yesterday.
+    let test_call = match call {
+        Some(number) => Some(checks::test_call::check(patient, &trunk_facts, number).await),
+        None => None,
+    };
     findings.extend(checks::calls::check(patient, &trunk_facts).await);
-    if let Some(number) = call {
-        findings.push(checks::test_call::check(patient, &trunk_facts, number).await);
-    }
+    findings.extend(test_call);
     findings
 }
 

@@ -1,6 +1,7 @@
 //! The trunk's endpoint: is it there, does it answer the carrier's challenge, is the carrier's host in
 //! reach, which codecs it offers.
 
+use super::duplicates::how_to_add;
 use crate::doctor::{
     finding::{Finding, say},
     http::encode,
@@ -44,10 +45,10 @@ pub async fn check(patient: &Patient) -> (Vec<Finding>, Facts) {
             let finding = Finding::fail(
                 ENDPOINT,
                 say!("Asterisk has no PJSIP endpoint `{name}`", "в Asterisk нет endpoint PJSIP `{name}`"),
-                say!(
-                    "add the section [{name}] with type = endpoint to pjsip.conf (asterisk-config/pjsip_novofon.conf), or correct `trunk.endpoint`; then: asterisk -rx 'module reload res_pjsip.so'",
-                    "добавьте в pjsip.conf секцию [{name}] с type = endpoint (asterisk-config/pjsip_novofon.conf) или исправьте `trunk.endpoint`; затем: asterisk -rx 'module reload res_pjsip.so'"
-                ),
+                how_to_add(patient, name, "endpoint").unwrap_or_else(|| say!(
+                    "add the section [{name}] with type = endpoint to pjsip.conf (asterisk-config/pjsip_novofon.conf, if no section of it is there yet: Asterisk drops a type of which a section stands twice), or correct `trunk.endpoint`; then: asterisk -rx 'module reload res_pjsip.so'",
+                    "добавьте в pjsip.conf секцию [{name}] с type = endpoint (asterisk-config/pjsip_novofon.conf, если ни одной его секции там ещё нет: тип, секция которого записана дважды, Asterisk отбрасывает) или исправьте `trunk.endpoint`; затем: asterisk -rx 'module reload res_pjsip.so'"
+                )),
             );
             return (vec![finding], Facts::default());
         }
@@ -98,8 +99,8 @@ async fn options(patient: &Patient, name: &str) -> Read {
     let Some(conf) = patient.conf("pjsip.conf") else { return Read::Unknown };
     let Some(section) = conf.object(name, "endpoint") else { return Read::Missing };
     let mut options = Options::default();
-    for (key, value) in &section.lines {
-        let key = key.to_ascii_lowercase();
+    for line in &section.lines {
+        let (key, value) = (line.key.to_ascii_lowercase(), &line.value);
         let known = options.0.entry(key.clone()).or_default();
         match key == "allow" && !known.is_empty() {
             true => *known = format!("{known},{value}"),
@@ -148,10 +149,10 @@ async fn auth(patient: &Patient, name: &str, options: &Options) -> Finding {
                     "`outbound_auth = {first}` names no section with type = auth",
                     "`outbound_auth = {first}` не указывает ни на одну секцию с type = auth"
                 ),
-                say!(
+                how_to_add(patient, first, "auth").unwrap_or_else(|| say!(
                     "add [{first}] with type = auth, username and password; then: {reload}",
                     "добавьте [{first}] с type = auth, username и password; затем: {reload}"
-                ),
+                )),
             );
         }
         // The answer holds the password: nothing of it is kept or shown.

@@ -1,9 +1,12 @@
 //! Passwords that everybody knows: the examples' own, and those of the handbooks.
 
-use crate::doctor::{
-    finding::{Finding, say},
-    patient::Patient,
-    reading::{conf::Conf, is_true},
+use crate::{
+    asterisk::files::{Conf, Section},
+    doctor::{
+        finding::{Finding, say},
+        patient::Patient,
+        reading::is_true,
+    },
 };
 
 const ID: &str = "passwords";
@@ -89,9 +92,9 @@ fn weak_in(
     conf: &Conf,
     key: &str,
     file: &str,
-    of_interest: impl Fn(&crate::doctor::reading::conf::Section) -> bool,
+    of_interest: impl Fn(&Section) -> bool,
 ) -> Vec<String> {
-    let weak = |section: &&crate::doctor::reading::conf::Section| {
+    let weak = |section: &&Section| {
         let user = section.value("username").unwrap_or(&section.name);
         section.value(key).is_some_and(|password| is_known(password, user))
     };
