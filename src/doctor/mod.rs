@@ -17,11 +17,13 @@ use std::path::PathBuf;
 
 use chrono::Utc;
 
+pub use checks::outgoing::{Expected as OutgoingExpected, sample as sample_number};
 pub use console::Console;
 pub use finding::{Finding, Level, Text};
 pub use render::{is_sound, json, lines};
 
 use crate::{
+    asterisk::files::{Conf, Context},
     config::{self, Config},
     secret::Secret,
 };
@@ -89,6 +91,32 @@ pub async fn examine(inputs: Inputs) -> Examination {
     });
     findings.extend(checks::offices::check(&patient).await);
     Examination { findings, secrets }
+}
+
+/// The way out by itself.
+#[derive(Debug, Clone, Default)]
+pub struct Outgoing {
+    /// The context and all that it includes, in the order in which Asterisk searches them; empty if there is none.
+    pub contexts: Vec<Context>,
+    pub findings: Vec<Finding>,
+}
+
+/// Looks at the way out alone: at what runs, if there is a console, else at the files.
+pub async fn look_at_outgoing(console: Option<&Console>, conf: Option<Conf>, expected: &OutgoingExpected) -> Outgoing {
+    let read = checks::outgoing::read(console, || conf, &expected.context).await;
+    let options = match (console, expected.endpoint.strip_prefix("PJSIP/")) {
+        (Some(console), Some(name)) => {
+            let shown = console.ask(&format!("pjsip show endpoint {name}")).await.unwrap_or_default();
+            reading::pjsip::Options::of_console(&shown)
+        }
+        _ => None,
+    };
+    let findings = checks::outgoing::judge(expected, &checks::endpoint::Facts { options }, &read);
+    let contexts = match read {
+        checks::outgoing::Read::Found(way) => way.contexts,
+        _ => Vec::new(),
+    };
+    Outgoing { contexts, findings }
 }
 
 /// All that the bot's own calls need.

@@ -109,6 +109,13 @@ impl Conf {
         Ok(conf)
     }
 
+    /// A text of our own, which includes nothing.
+    pub fn of_text(text: &str) -> Self {
+        let mut conf = Conf::default();
+        conf.take(Path::new("-"), text, Path::new("/nonexistent"), 0, 0);
+        conf
+    }
+
     pub fn section(&self, name: &str) -> Option<&Section> {
         self.sections_of(name).next()
     }

@@ -36,6 +36,11 @@ pub struct Context {
     pub switches: Vec<String>,
 }
 
+/// Whether an extension meets a number.
+pub fn meets(exten: &str, number: &str) -> bool {
+    matches(exten, number)
+}
+
 /// One Dial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dial {
