@@ -19,9 +19,10 @@ impl Comments {
     pub fn strip(&mut self, line: &str) -> String {
         let bytes = line.as_bytes();
         let mut kept = Vec::new();
-        let mut at = 0;
+        // What was looked at already: neither a backslash nor dashes count that stand before it.
+        let (mut at, mut from) = (0, 0);
         while let Some(&byte) = bytes.get(at) {
-            let before = &bytes[..at];
+            let before = &bytes[from..at];
             if byte != b';' {
                 if self.depth == 0 {
                     kept.push(byte);
@@ -40,6 +41,9 @@ impl Comments {
                 break;
             }
             at += 1;
+            if byte == b';' {
+                from = at;
+            }
         }
         String::from_utf8_lossy(&kept).trim().to_owned()
     }
