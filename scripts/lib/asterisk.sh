@@ -24,6 +24,7 @@ find_bot() {
     return
   fi
   for file in "$HERE/../target/release/novofon-bot" "$(command -v novofon-bot)" /usr/local/bin/novofon-bot \
+    "$HERE/../../../bin/novofon-bot" \
     "$HERE/../target/debug/novofon-bot" "$HERE/../novofon-bot"; do
     if [[ -n $file && -x $file && ! -d $file ]]; then
       BOT=$(readlink -f "$file")

@@ -102,7 +102,11 @@ pub struct Outgoing {
 }
 
 /// Looks at the way out alone: at what runs, if there is a console, else at the files.
-pub async fn look_at_outgoing(console: Option<&Console>, conf: Option<Conf>, expected: &OutgoingExpected) -> Outgoing {
+pub async fn look_at_outgoing(
+    console: Option<&Console>,
+    conf: Option<Conf>,
+    expected: &OutgoingExpected,
+) -> Outgoing {
     let read = checks::outgoing::read(console, || conf, &expected.context).await;
     let options = match (console, expected.endpoint.strip_prefix("PJSIP/")) {
         (Some(console), Some(name)) => {
@@ -136,12 +140,17 @@ async fn of_own_calls(patient: &mut Patient, call: Option<&str>) -> Vec<Finding>
     findings.extend(checks::exposure::of_bot(patient));
     findings.extend(checks::passwords::check(patient));
     findings.extend(checks::rights::check(patient));
-    // The test call first: what it shows is newer than what the store has of yesterday.
-    let test_call = match call {
-        Some(number) => Some(checks::test_call::check(patient, &trunk_facts, number).await),
-        None => None,
-    };
-    findings.extend(checks::calls::check(patient, &trunk_facts).await);
+    let mut last_calls = checks::calls::check(patient, &trunk_facts).await;
+    let mut test_call = None;
+    if let Some(number) = call {
+        let finding = checks::test_call::check(patient, &trunk_facts, number).await;
+        // It is newer than what the store had: yesterday's fault is over.
+        if finding.level == Level::Ok {
+            last_calls = checks::calls::check(patient, &trunk_facts).await;
+        }
+        test_call = Some(finding);
+    }
+    findings.extend(last_calls);
     findings.extend(test_call);
     findings
 }

@@ -125,7 +125,8 @@ fn what_stands_twice_is_named_without_the_program() {
     fs::create_dir(at("pjsip.d")).expect("a folder");
     let own = "[base](!)\ntype=endpoint\n[novofon]\ntype = auth\nusername = x\n[novofon](+)\npassword = y\n#include pjsip.d/*.conf\n";
     fs::write(at("pjsip.conf"), own).expect("written");
-    let ours = fs::read_to_string(crate::support::root().join("asterisk-config/pjsip_novofon.conf")).expect("ours");
+    let ours =
+        fs::read_to_string(crate::support::root().join("asterisk-config/pjsip_novofon.conf")).expect("ours");
     fs::write(at("pjsip.d/novofon.conf"), &ours).expect("written");
     let line = 1 + ours.lines().position(|line| line == "type = auth").expect("an auth") - 1;
     let run = || {

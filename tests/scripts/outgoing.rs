@@ -344,7 +344,8 @@ fn freepbxs_files_are_not_written_to() {
         pbx.script(FIX).arg("+74951234567").output().expect("the script can be run")
     };
     let written = run("");
-    let (in_custom, in_theirs) = (fs::read_to_string(&custom).expect("it"), fs::read_to_string(&theirs).expect("it"));
+    let (in_custom, in_theirs) =
+        (fs::read_to_string(&custom).expect("it"), fs::read_to_string(&theirs).expect("it"));
     write(&custom, b"; mine\n", 0o644);
     let refused = run("[outgoing]\nexten => _X.,1,Hangup()\n");
     let after = fs::read_to_string(&theirs).expect("it is there");
@@ -353,9 +354,17 @@ fn freepbxs_files_are_not_written_to() {
     assert!(written.status.success(), "{}", said(&written));
     assert_eq!(in_custom, format!("; mine\n\n[outgoing]\n{}", section("+74951234567")));
     assert_eq!(in_theirs, text);
-    assert!(!refused.status.success() && said(&refused).contains("not yours to change"), "{}", said(&refused));
+    assert!(
+        !refused.status.success() && said(&refused).contains("not yours to change"),
+        "{}",
+        said(&refused)
+    );
     assert_eq!(after, format!("{text}[outgoing]\nexten => _X.,1,Hangup()\n"));
-    assert!(!missing.status.success() && said(&missing).contains("extensions_custom.conf"), "{}", said(&missing));
+    assert!(
+        !missing.status.success() && said(&missing).contains("extensions_custom.conf"),
+        "{}",
+        said(&missing)
+    );
 }
 
 /// What runs, from which line of which file, and what is wrong with it.

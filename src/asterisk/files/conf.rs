@@ -132,7 +132,11 @@ impl Conf {
 
     /// The line that Asterisk calls `extensions.conf:12`.
     pub fn locate(&self, told: &str) -> Option<&Place> {
-        self.sections.iter().flat_map(|section| &section.lines).map(|line| &line.at).find(|at| at.told() == told)
+        self.sections
+            .iter()
+            .flat_map(|section| &section.lines)
+            .map(|line| &line.at)
+            .find(|at| at.told() == told)
     }
 
     /// Reads one file; gives how many lines Asterisk has counted after it.
@@ -158,7 +162,14 @@ impl Conf {
         counted + lines + usize::from(text.is_empty() || text.ends_with('\n'))
     }
 
-    fn take_line(&mut self, text: &str, at: Place, open: &mut Option<usize>, folder: &Path, depth: usize) -> End {
+    fn take_line(
+        &mut self,
+        text: &str,
+        at: Place,
+        open: &mut Option<usize>,
+        folder: &Path,
+        depth: usize,
+    ) -> End {
         match Line::of(text) {
             Line::Header(header) => match self.open(&header, at.clone()) {
                 Ok(index) => *open = Some(index),
@@ -190,9 +201,10 @@ impl Conf {
                 Some((key, value)) => section.values(key).any(|found| found == value),
                 None => true,
             };
-            let found = self.sections.iter().position(|section| {
-                section.name == header.name && !section.is_template && fits(section)
-            });
+            let found = self
+                .sections
+                .iter()
+                .position(|section| section.name == header.name && !section.is_template && fits(section));
             index = Some(found.ok_or_else(|| header.name.to_owned())?);
         }
         let mut inherited = Vec::new();
@@ -275,12 +287,18 @@ mod tests {
     #[test]
     fn sections_of_one_name_differ_by_type_and_templates_are_inherited() {
         let folder = folder(&[
-            ("pjsip.conf", "[trunk](!)\ntype=endpoint\nallow=alaw ; law\n#include pjsip.d/*.conf\n#tryinclude no.conf\n"),
+            (
+                "pjsip.conf",
+                "[trunk](!)\ntype=endpoint\nallow=alaw ; law\n#include pjsip.d/*.conf\n#tryinclude no.conf\n",
+            ),
             (
                 "pjsip.d/a.conf",
                 "[novofon](trunk)\nauth = novofon\r\n;-- auth = no\n more = no --;\n[novofon]\ntype => auth\npassword = a\\;b\n",
             ),
-            ("pjsip.d/b.conf", "[novofon](+type=auth)\nusername=u\n[novofon](+)\nfrom_user=f\n[novofon]\ntype=aor\n"),
+            (
+                "pjsip.d/b.conf",
+                "[novofon](+type=auth)\nusername=u\n[novofon](+)\nfrom_user=f\n[novofon]\ntype=aor\n",
+            ),
             ("pjsip.d/c.txt", "[stray]\n"),
         ]);
         let conf = Conf::read(folder.path(), "pjsip.conf").expect("read");
@@ -302,12 +320,19 @@ mod tests {
             ("extensions.conf", "[general]\n#include \"dp.d/*.conf\"\n[d]\nexten => 1,1,NoOp(d)\n"),
             ("dp.d/10-a.conf", "; one\n; two\n[a]\nexten => 1,1,NoOp(a)\n"),
             ("dp.d/20-b.conf", "[b]\nexten => 1,1,NoOp(b)\n"),
-            ("dp.d/30-c.conf", "[c]\nexten => 1,1,NoOp(c)\n#include \"dp2.d/x.conf\"\nexten => 2,1,NoOp(c2)\n"),
+            (
+                "dp.d/30-c.conf",
+                "[c]\nexten => 1,1,NoOp(c)\n#include \"dp2.d/x.conf\"\nexten => 2,1,NoOp(c2)\n",
+            ),
             ("dp2.d/x.conf", "[x]\nexten => 1,1,NoOp(x)\n"),
         ]);
         let conf = Conf::read(folder.path(), "extensions.conf").expect("read");
-        let told: Vec<String> = conf.sections.iter().flat_map(|s| &s.lines).map(|line| line.at.told()).collect();
-        assert_eq!(told, ["10-a.conf:4", "20-b.conf:7", "30-c.conf:10", "30-c.conf:12", "x.conf:2", "extensions.conf:4"]);
+        let told: Vec<String> =
+            conf.sections.iter().flat_map(|s| &s.lines).map(|line| line.at.told()).collect();
+        assert_eq!(
+            told,
+            ["10-a.conf:4", "20-b.conf:7", "30-c.conf:10", "30-c.conf:12", "x.conf:2", "extensions.conf:4"]
+        );
         let place = conf.locate("30-c.conf:12").expect("it is there");
         assert_eq!(place.line, 4);
     }
@@ -315,7 +340,10 @@ mod tests {
     #[test]
     fn what_makes_asterisk_drop_a_part_is_told() {
         let folder = folder(&[
-            ("a.conf", "[x]\n#include broken.conf\n#include nothing.conf\n#include none/*.conf\ny=1\n;-- open\n"),
+            (
+                "a.conf",
+                "[x]\n#include broken.conf\n#include nothing.conf\n#include none/*.conf\ny=1\n;-- open\n",
+            ),
             ("broken.conf", "[z]\n[t](!)\n[t](+)\n[lost]\n"),
         ]);
         let conf = Conf::read(folder.path(), "a.conf").expect("read");

@@ -166,9 +166,8 @@ impl Context {
 
     /// Whether it tells the bot the carrier's own words.
     pub fn reports(&self) -> bool {
-        let is_it = |step: &Step| {
-            step.is("UserEvent") && step.data.trim_start().starts_with("NovofonOutcome")
-        };
+        let is_it =
+            |step: &Step| step.is("UserEvent") && step.data.trim_start().starts_with("NovofonOutcome");
         self.steps.iter().any(is_it)
     }
 
@@ -176,8 +175,7 @@ impl Context {
     pub fn caller_id_for(&self, number: &str) -> Vec<String> {
         let expression = |step: &&Step| {
             let (name, value) = step.data.split_once('=')?;
-            let is_it = step.is("Set")
-                && name.trim().to_ascii_uppercase().starts_with("CALLERID(");
+            let is_it = step.is("Set") && name.trim().to_ascii_uppercase().starts_with("CALLERID(");
             is_it.then(|| value.trim().to_owned())
         };
         self.steps_for(number).iter().filter_map(expression).collect()
@@ -233,8 +231,19 @@ fn dial(step: &Step) -> Option<Dial> {
 
 /// Applications that run what stands elsewhere, or dial in a way of their own.
 const ELSEWHERE: [&str; 13] = [
-    "AGI", "EAGI", "DeadAGI", "AsyncAGI", "Gosub", "GosubIf", "Macro", "MacroIf", "MacroExclusive", "Queue",
-    "RetryDial", "FollowMe", "Stasis",
+    "AGI",
+    "EAGI",
+    "DeadAGI",
+    "AsyncAGI",
+    "Gosub",
+    "GosubIf",
+    "Macro",
+    "MacroIf",
+    "MacroExclusive",
+    "Queue",
+    "RetryDial",
+    "FollowMe",
+    "Stasis",
 ];
 
 fn leads_elsewhere(step: &Step) -> bool {

@@ -45,8 +45,15 @@ pub fn replace(
     if comments.are_open() {
         return Err(EditError::OpenComment);
     }
-    let end: &[u8] = if read.first().is_some_and(|line| line.bytes.ends_with(b"\r\n")) { b"\r\n" } else { b"\n" };
-    let mut edit = Edit { out: Vec::with_capacity(file.len() + lines.len()), held: Vec::new(), end, written: false, lines };
+    let end: &[u8] =
+        if read.first().is_some_and(|line| line.bytes.ends_with(b"\r\n")) { b"\r\n" } else { b"\n" };
+    let mut edit = Edit {
+        out: Vec::with_capacity(file.len() + lines.len()),
+        held: Vec::new(),
+        end,
+        written: false,
+        lines,
+    };
     let is_ours = |bytes: &[u8]| {
         let text = text_of(bytes);
         let text = text.trim();
@@ -185,7 +192,9 @@ mod tests {
     #[test]
     fn own_extensions_stay_and_ours_are_replaced() {
         let own = "exten => _8X.,1,NoOp(mine)\n same => n,Hangup()\n";
-        let file = format!("[a]\nx=1\n[out]\ninclude => b\n{own}; old\nexten=>_X.,1,NoOp()\nsame=>n,Hangup\n\n[next]\n");
+        let file = format!(
+            "[a]\nx=1\n[out]\ninclude => b\n{own}; old\nexten=>_X.,1,NoOp()\nsame=>n,Hangup\n\n[next]\n"
+        );
         let expected = format!("[a]\nx=1\n[out]\ninclude => b\n{own}; old\n{OURS}\n[next]\n");
         assert_eq!(edited(&file), expected);
         assert_eq!(edited(&expected), expected, "a second time changes nothing");
@@ -195,7 +204,10 @@ mod tests {
     fn a_context_without_extensions_or_none_at_all() {
         assert_eq!(edited("[out]\n; note\n\n[b]\n"), format!("[out]\n{OURS}; note\n\n[b]\n"));
         assert_eq!(edited("[a]"), format!("[a]\n\n[out]\n{OURS}"));
-        assert_eq!(edited("[out](!)\nexten => _X.,1,A()\n"), format!("[out](!)\nexten => _X.,1,A()\n\n[out]\n{OURS}"));
+        assert_eq!(
+            edited("[out](!)\nexten => _X.,1,A()\n"),
+            format!("[out](!)\nexten => _X.,1,A()\n\n[out]\n{OURS}")
+        );
         assert_eq!(edited("[a]\r\n"), format!("[a]\r\n\r\n[out]\r\n{}", OURS.replace('\n', "\r\n")));
         assert_eq!(replace(b"[a]\n;-- x\n", "out", OURS, |_| true), Err(EditError::OpenComment));
     }

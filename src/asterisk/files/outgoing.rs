@@ -3,7 +3,8 @@
 
 use super::dialplan::{Context, number_in};
 
-const SHIPPED: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/asterisk-config/extensions_outgoing.conf"));
+const SHIPPED: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/asterisk-config/extensions_outgoing.conf"));
 
 /// The context's name in that file.
 pub const CONTEXT: &str = "outgoing";
@@ -60,7 +61,9 @@ mod tests {
 
     #[test]
     fn what_goes_into_a_dialplan() {
-        assert!(is_number("+79675558164") && is_number("101") && !is_number("+7 967") && !is_number("1)\nexten"));
+        assert!(
+            is_number("+79675558164") && is_number("101") && !is_number("+7 967") && !is_number("1)\nexten")
+        );
         assert!(is_trunk("novofon-2.a") && !is_trunk("a b") && !is_trunk("a&PJSIP/1@b") && !is_trunk(""));
     }
 }

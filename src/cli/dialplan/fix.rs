@@ -70,7 +70,8 @@ pub(super) async fn run(args: &FixArgs, lang: Lang) -> anyhow::Result<ExitCode> 
     }
     let trunk = choose_trunk(args, &settings, &before, &console, lang).await?;
     let ours = outgoing::lines(&number, &trunk);
-    let wanted = Context::of_conf(&Conf::of_text(&format!("[{context}]\n{ours}")), context).unwrap_or_default();
+    let wanted =
+        Context::of_conf(&Conf::of_text(&format!("[{context}]\n{ours}")), context).unwrap_or_default();
     let own = own_extensions(&before, &wanted, args, lang)?;
     let is_replaced = |exten: &str| args.replace_own || is_of(&wanted, exten);
 
@@ -94,7 +95,11 @@ pub(super) async fn run(args: &FixArgs, lang: Lang) -> anyhow::Result<ExitCode> 
         return Ok(ExitCode::SUCCESS);
     }
     if !args.yes && !asked(lang)? {
-        return refuse(say!(lang, "not confirmed: nothing was changed (--yes writes without asking)", "не подтверждено: ничего не изменено (--yes — писать без вопроса)"));
+        return refuse(say!(
+            lang,
+            "not confirmed: nothing was changed (--yes writes without asking)",
+            "не подтверждено: ничего не изменено (--yes — писать без вопроса)"
+        ));
     }
     let backup = backup_path(&etc, &target.old.path);
     write(&target, &written, &backup, &console, &etc, context, &wanted, lang).await?;
@@ -132,7 +137,11 @@ async fn unchanged(
         return Ok(ExitCode::SUCCESS);
     }
     if args.dry_run {
-        line(&say!(lang, "the file is right; Asterisk would read it anew", "файл верен; Asterisk перечитал бы его"))?;
+        line(&say!(
+            lang,
+            "the file is right; Asterisk would read it anew",
+            "файл верен; Asterisk перечитал бы его"
+        ))?;
         return Ok(ExitCode::SUCCESS);
     }
     let _ = console.ask("dialplan reload").await;
@@ -158,7 +167,12 @@ async fn unchanged(
 }
 
 /// The number and whether it is only the example's.
-fn choose_number(args: &FixArgs, settings: &Trunk, before: &Context, lang: Lang) -> anyhow::Result<(String, bool)> {
+fn choose_number(
+    args: &FixArgs,
+    settings: &Trunk,
+    before: &Context,
+    lang: Lang,
+) -> anyhow::Result<(String, bool)> {
     let (text, from) = if let Some(given) = args.caller_id.as_deref().filter(|text| !text.is_empty()) {
         (given.to_owned(), say!(lang, "the argument", "из аргумента"))
     } else if let Some(configured) = &settings.caller_id {
@@ -169,7 +183,10 @@ fn choose_number(args: &FixArgs, settings: &Trunk, before: &Context, lang: Lang)
         (outgoing::EXAMPLE_NUMBER.to_owned(), say!(lang, "the default", "по умолчанию"))
     };
     // A name around it ("Bot" <+7...>) is not for the dialplan.
-    let bare = text.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or(text.as_str(), |(number, _)| number);
+    let bare = text
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'))
+        .map_or(text.as_str(), |(number, _)| number);
     let number: String = bare.chars().filter(|c| !matches!(c, ' ' | '(' | ')' | '-')).collect();
     let example = outgoing::EXAMPLE_NUMBER;
     if !outgoing::is_number(&number) {
@@ -256,8 +273,11 @@ fn own_extensions<'a>(
         let pattern = exten.strip_prefix('_').unwrap_or(exten);
         pattern.starts_with('+') || crate::asterisk::files::dialplan::meets(exten, &sample_number("+7"))
     };
-    let mut taking: Vec<String> =
-        own.iter().filter(|step| takes(&step.exten)).map(|step| format!("{} ({})", step.exten, step.at)).collect();
+    let mut taking: Vec<String> = own
+        .iter()
+        .filter(|step| takes(&step.exten))
+        .map(|step| format!("{} ({})", step.exten, step.at))
+        .collect();
     taking.dedup_by_key(|text| text.split(' ').next().unwrap_or_default().to_owned());
     if taking.is_empty() {
         return Ok(own);
@@ -278,7 +298,13 @@ fn same_steps(before: &Context, wanted: &Context) -> bool {
     ours(before) == ours(wanted)
 }
 
-fn show_diff(target: &Target, written: &[u8], own: &[&Step], removes: bool, lang: Lang) -> std::io::Result<()> {
+fn show_diff(
+    target: &Target,
+    written: &[u8],
+    own: &[&Step],
+    removes: bool,
+    lang: Lang,
+) -> std::io::Result<()> {
     let (old, new) = (String::from_utf8_lossy(&target.old.bytes), String::from_utf8_lossy(written));
     let diff = similar::TextDiff::from_lines(old.as_ref(), new.as_ref());
     let name = target.file.display().to_string();
@@ -396,7 +422,10 @@ async fn in_force(console: &Console, etc: &Path, context: &str, wanted: &Context
         return InForce::Yes;
     }
     let lacks = |of: &[(String, String)], other: &[(String, String)], sign: char| -> Vec<String> {
-        of.iter().filter(|step| !other.contains(step)).map(|(exten, call)| format!("{sign} {exten} {call}")).collect()
+        of.iter()
+            .filter(|step| !other.contains(step))
+            .map(|(exten, call)| format!("{sign} {exten} {call}"))
+            .collect()
     };
     let mut difference = lacks(&files, &runs, '<');
     difference.extend(lacks(&runs, &files, '>'));

@@ -99,7 +99,11 @@ impl AsteriskArgs {
         };
         match console {
             Some(console) => Ok(console),
-            None => refuse(say!(lang, "--cli: expected a program and its arguments", "--cli: нужна программа и её аргументы")),
+            None => refuse(say!(
+                lang,
+                "--cli: expected a program and its arguments",
+                "--cli: нужна программа и её аргументы"
+            )),
         }
     }
 

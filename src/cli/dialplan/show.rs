@@ -34,7 +34,11 @@ pub(super) async fn run(args: &AsteriskArgs, lang: Lang) -> anyhow::Result<ExitC
     let looked = doctor::look_at_outgoing(runs.then_some(&console), conf.clone(), &expected).await;
     line(&match runs {
         true => say!(lang, "[{name}] as Asterisk has it now:", "[{name}], как сейчас в Asterisk:"),
-        false => say!(lang, "Asterisk does not answer; [{name}] as the files have it:", "Asterisk не отвечает; [{name}] по файлам:"),
+        false => say!(
+            lang,
+            "Asterisk does not answer; [{name}] as the files have it:",
+            "Asterisk не отвечает; [{name}] по файлам:"
+        ),
     })?;
     let steps: Vec<_> = looked.contexts.iter().flat_map(|context| &context.steps).collect();
     let mut last = "";
@@ -63,12 +67,28 @@ pub(super) async fn run(args: &AsteriskArgs, lang: Lang) -> anyhow::Result<ExitC
 /// What makes Asterisk drop a file, or a part of it.
 pub(super) fn words(fault: &Fault, lang: Lang) -> String {
     match fault {
-        Fault::Header(at) => say!(lang, "{at}: a section's header is never closed: Asterisk reads no further", "{at}: заголовок секции не закрыт: дальше Asterisk не читает"),
-        Fault::Missing(at, name) => say!(lang, "{at}: `#include {name}`, and there is no such file, or it can't be read: Asterisk refuses the whole dialplan", "{at}: `#include {name}`, а такого файла нет или он не читается: Asterisk отвергает весь dialplan"),
-        Fault::Parent(at, name) => say!(lang, "{at}: there is no section [{name}] above: Asterisk reads no further", "{at}: секции [{name}] выше нет: дальше Asterisk не читает"),
+        Fault::Header(at) => say!(
+            lang,
+            "{at}: a section's header is never closed: Asterisk reads no further",
+            "{at}: заголовок секции не закрыт: дальше Asterisk не читает"
+        ),
+        Fault::Missing(at, name) => say!(
+            lang,
+            "{at}: `#include {name}`, and there is no such file, or it can't be read: Asterisk refuses the whole dialplan",
+            "{at}: `#include {name}`, а такого файла нет или он не читается: Asterisk отвергает весь dialplan"
+        ),
+        Fault::Parent(at, name) => say!(
+            lang,
+            "{at}: there is no section [{name}] above: Asterisk reads no further",
+            "{at}: секции [{name}] выше нет: дальше Asterisk не читает"
+        ),
         Fault::Comment(path) => {
             let path = path.display();
-            say!(lang, "{path} has a comment ';--' that is never closed: close it ('--;')", "в {path} не закрыт комментарий «;--»: закройте его («--;»)")
+            say!(
+                lang,
+                "{path} has a comment ';--' that is never closed: close it ('--;')",
+                "в {path} не закрыт комментарий «;--»: закройте его («--;»)"
+            )
         }
     }
 }

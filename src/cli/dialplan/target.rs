@@ -31,7 +31,11 @@ pub(super) fn top(etc: &Path, lang: Lang) -> anyhow::Result<Conf> {
             "there is no {file}; another folder is given as ASTERISK_ETC=/folder",
             "нет файла {file}. Другая папка задаётся так: ASTERISK_ETC=/папка"
         )),
-        Err(error) => refuse(say!(lang, "no right to read {file} ({error}): run this with sudo", "{file} не читается ({error}): запустите через sudo")),
+        Err(error) => refuse(say!(
+            lang,
+            "no right to read {file} ({error}): run this with sudo",
+            "{file} не читается ({error}): запустите через sudo"
+        )),
     }
 }
 
@@ -41,7 +45,8 @@ pub(super) fn choose(etc: &Path, read: &Conf, context: &str, lang: Lang) -> anyh
     let file = own.unwrap_or_else(|| etc.join(TOP));
     let Some(whose) = owner(&file)? else { return open(file, lang) };
     let custom = etc.join(CUSTOM);
-    let is_included = read.files.contains(&custom) || conf::named(etc, CUSTOM).iter().any(|f| read.files.contains(f));
+    let is_included =
+        read.files.contains(&custom) || conf::named(etc, CUSTOM).iter().any(|f| read.files.contains(f));
     if !is_there && is_included && owner(&custom)?.is_none() {
         return open(custom, lang);
     }
@@ -75,7 +80,13 @@ fn open(file: PathBuf, lang: Lang) -> anyhow::Result<Target> {
     let named = file.display();
     let old = match Old::read(&file) {
         Ok(old) => old,
-        Err(error) => return refuse(say!(lang, "no right to read {named} ({error}): run this with sudo", "{named} не читается ({error}): запустите через sudo")),
+        Err(error) => {
+            return refuse(say!(
+                lang,
+                "no right to read {named} ({error}): run this with sudo",
+                "{named} не читается ({error}): запустите через sudo"
+            ));
+        }
     };
     let real = old.path.display();
     if !is_trusted_link(&file)? {

@@ -14,8 +14,14 @@ pub fn check(patient: &Patient) -> Vec<Finding> {
     let Some(conf) = patient.conf("pjsip.conf") else {
         return vec![Finding::skipped(
             ID,
-            say!("only pjsip.conf itself tells, and it can't be read", "видно только в самом pjsip.conf, а он не читается"),
-            say!("give --etc DIR (ASTERISK_ETC), and the right to read it", "задайте --etc ПАПКА (ASTERISK_ETC) и право её читать"),
+            say!(
+                "only pjsip.conf itself tells, and it can't be read",
+                "видно только в самом pjsip.conf, а он не читается"
+            ),
+            say!(
+                "give --etc DIR (ASTERISK_ETC), and the right to read it",
+                "задайте --etc ПАПКА (ASTERISK_ETC) и право её читать"
+            ),
         )];
     };
     judge(&conf)
@@ -43,7 +49,10 @@ fn judge(conf: &Conf) -> Vec<Finding> {
         })
         .collect();
     if found.is_empty() {
-        return vec![Finding::ok(ID, say!("no object stands twice in pjsip.conf", "в pjsip.conf ничего не записано дважды"))];
+        return vec![Finding::ok(
+            ID,
+            say!("no object stands twice in pjsip.conf", "в pjsip.conf ничего не записано дважды"),
+        )];
     }
     found
 }

@@ -1,6 +1,8 @@
 //! The trunk's endpoint: is it there, does it answer the carrier's challenge, is the carrier's host in
 //! reach, which codecs it offers.
 
+use chrono::{DateTime, Utc};
+
 use super::duplicates::how_to_add;
 use crate::doctor::{
     finding::{Finding, say},
@@ -149,10 +151,12 @@ async fn auth(patient: &Patient, name: &str, options: &Options) -> Finding {
                     "`outbound_auth = {first}` names no section with type = auth",
                     "`outbound_auth = {first}` не указывает ни на одну секцию с type = auth"
                 ),
-                how_to_add(patient, first, "auth").unwrap_or_else(|| say!(
-                    "add [{first}] with type = auth, username and password; then: {reload}",
-                    "добавьте [{first}] с type = auth, username и password; затем: {reload}"
-                )),
+                how_to_add(patient, first, "auth").unwrap_or_else(|| {
+                    say!(
+                        "add [{first}] with type = auth, username and password; then: {reload}",
+                        "добавьте [{first}] с type = auth, username и password; затем: {reload}"
+                    )
+                }),
             );
         }
         // The answer holds the password: nothing of it is kept or shown.
@@ -218,6 +222,40 @@ async fn contact(patient: &Patient, name: &str, options: &Options) -> Finding {
             ),
         );
     }
+    // Until the first OPTIONS, at a random moment of its first minute, an endpoint is "offline", and calls work.
+    let is_unasked = |status: &str| status.starts_with("NonQual") || status == "Unknown";
+    let unasked = match (state.as_deref(), ours.is_empty()) {
+        (Some("online"), _) => false,
+        (_, false) => ours.iter().all(|contact| is_unasked(&contact.status)),
+        (Some("offline"), true) => is_first_due(patient, aors.first().copied().unwrap_or(name)).await,
+        (_, true) => false,
+    };
+    if unasked && ours.is_empty() {
+        return Finding::skipped(
+            CONTACT,
+            say!(
+                "Asterisk shows it as offline, and was started or reloaded so shortly ago that it may not have asked the carrier's host yet",
+                "Asterisk показывает offline, но запущен или перечитан так недавно, что мог ещё не опросить сервер оператора"
+            ),
+            say!(
+                "give --cli, or run doctor again in a minute",
+                "задайте --cli или запустите doctor ещё раз через минуту"
+            ),
+        );
+    }
+    if unasked {
+        return Finding::skipped(
+            CONTACT,
+            say!(
+                "the carrier's host was not asked yet{list}: Asterisk's first OPTIONS is still due; calls work meanwhile",
+                "сервер оператора ещё не опрошен{list}: первый OPTIONS от Asterisk ещё впереди; звонить уже можно"
+            ),
+            say!(
+                "run doctor again in a minute (qualify_frequency of the section with type = aor says how often it asks)",
+                "запустите doctor ещё раз через минуту (как часто он спрашивает, говорит qualify_frequency в секции с type = aor)"
+            ),
+        );
+    }
     match state.as_deref() {
         Some("offline") => Finding::fail(
             CONTACT,
@@ -269,6 +307,21 @@ async fn contact(patient: &Patient, name: &str, options: &Options) -> Finding {
             say!("mend ARI, or give --cli", "почините ARI или задайте --cli"),
         ),
     }
+}
+
+/// Whether Asterisk runs for so short a time that its first OPTIONS may still be due.
+async fn is_first_due(patient: &Patient, aor: &str) -> bool {
+    let path = format!("asterisk/config/dynamic/res_pjsip/aor/{}", encode(aor));
+    let aor = patient.ask_ari(&path).await.and_then(|reply| Options::of_ari(&reply.json));
+    let every: i64 = aor.and_then(|aor| aor.text("qualify_frequency").parse().ok()).unwrap_or(0);
+    let info = patient.ask_ari("asterisk/info?only=status").await;
+    let since = |field: &str| {
+        let text = info.as_ref()?.json["status"][field].as_str()?;
+        DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.3f%z").ok()
+    };
+    let Some(since) = since("startup_time").max(since("last_reload_time")) else { return false };
+    // The clock of the two is the same machine's, or nearly so; an answer may take three seconds.
+    Utc::now().signed_duration_since(since).num_seconds() < every + 3
 }
 
 fn codecs(options: &Options) -> Finding {

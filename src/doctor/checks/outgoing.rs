@@ -4,10 +4,7 @@
 
 use super::endpoint::Facts;
 use crate::{
-    asterisk::files::{
-        Conf, Context, Dial, Step,
-        dialplan::{number_in},
-    },
+    asterisk::files::{Conf, Context, Dial, Step, dialplan::number_in},
     doctor::{
         console::Console,
         finding::{Finding, Text, say},
@@ -37,7 +34,8 @@ pub struct Expected {
 
 impl Expected {
     fn of(patient: &Patient) -> Self {
-        let prefix = patient.config.dial.allow.iter().find(|prefix| prefix.len() > 1).map_or("+7", String::as_str);
+        let prefix =
+            patient.config.dial.allow.iter().find(|prefix| prefix.len() > 1).map_or("+7", String::as_str);
         let trunk = &patient.config.trunk;
         Expected {
             context: trunk.context.clone(),
@@ -169,10 +167,8 @@ fn dials(expected: &str, context: &Context, number: &str) -> Vec<Finding> {
             ),
         )];
     }
-    let mut findings: Vec<Finding> = unclear
-        .into_iter()
-        .map(|seen| Finding::skipped(DIALS, seen, only_a_call()))
-        .collect();
+    let mut findings: Vec<Finding> =
+        unclear.into_iter().map(|seen| Finding::skipped(DIALS, seen, only_a_call())).collect();
     if let ([(_, dial)], true) = (dials.as_slice(), findings.is_empty()) {
         let target = &dial.target;
         findings.push(match dial.endpoint() {

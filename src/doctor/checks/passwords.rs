@@ -88,12 +88,7 @@ pub fn is_known(password: &str, user: &str) -> bool {
     KNOWN.contains(&small.as_str()) || is_placeholder(password) || small == user.to_lowercase()
 }
 
-fn weak_in(
-    conf: &Conf,
-    key: &str,
-    file: &str,
-    of_interest: impl Fn(&Section) -> bool,
-) -> Vec<String> {
+fn weak_in(conf: &Conf, key: &str, file: &str, of_interest: impl Fn(&Section) -> bool) -> Vec<String> {
     let weak = |section: &&Section| {
         let user = section.value("username").unwrap_or(&section.name);
         section.value(key).is_some_and(|password| is_known(password, user))
