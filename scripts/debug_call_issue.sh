@@ -7,7 +7,6 @@ set -uo pipefail
 HERE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck source=lib/asterisk.sh
 . "$HERE/lib/asterisk.sh"
-BOT=${NOVOFON_BOT:-novofon-bot}
 LINES_OF_LOG=40
 
 usage() {
@@ -99,8 +98,47 @@ show_asterisk() {
   fi
 }
 
+# The files that Asterisk reads for pjsip.conf, each once.
+pjsip_files() {
+  local queue=("$ASTERISK_ETC/pjsip.conf") seen='' file pattern found
+  while ((${#queue[@]})); do
+    file=${queue[0]} queue=("${queue[@]:1}")
+    [[ -f $file && -r $file && $seen != *$'\n'"$file"$'\n'* ]] || continue
+    seen+=$'\n'$file$'\n'
+    printf '%s\n' "$file"
+    while IFS= read -r pattern; do
+      [[ $pattern == /* ]] || pattern=$ASTERISK_ETC/$pattern
+      while IFS= read -r found; do queue+=("$found"); done < <(compgen -G "${pattern// /\\ }" || true)
+    done < <(sed -n 's/\r$//; s/^[ \t]*#\(try\)\{0,1\}include[ \t]\{1,\}["<]\{0,1\}\([^">;]*\).*/\2/p' "$file" | sed 's/[ \t]*$//')
+  done
+}
+
+# The objects of pjsip.conf: "type|name|file:line" of each section that is no template and no addition.
+pjsip_objects() {
+  local files
+  mapfile -t files < <(pjsip_files)
+  ((${#files[@]})) || return 0
+  awk -f "$HERE/lib/pjsip.awk" "${files[@]}"
+}
+
+# Works without the program too: what stands twice takes every trunk and phone away at the next restart.
+show_duplicates() {
+  local objects twice key places
+  objects=$(pjsip_objects)
+  twice=$(cut -d '|' -f 1,2 <<<"$objects" | sort | uniq -d)
+  while IFS= read -r key; do
+    [[ -n $key ]] || continue
+    places=$(grep -F "$key|" <<<"$objects" | awk -F '|' -v key="$key" '($1 "|" $2) == key { printf "%s%s", sep, $3; sep = ", " }')
+    bad "[${key#*|}] с type = ${key%%|*} записана в pjsip.conf дважды: $places. После перезапуска Asterisk не возьмёт ни одной секции ${key%%|*}, и у телефонов тоже. Оставьте одну" \
+      "[${key#*|}] with type = ${key%%|*} stands twice in pjsip.conf: $places. After a restart Asterisk takes no ${key%%|*} at all, the phones' neither. Keep one of them"
+  done <<<"$twice"
+}
+
+# What a name has in the files already.
+objects_of() { pjsip_objects | awk -F '|' -v name="$1" '$2 == name { printf "%stype = %s (%s)", sep, $1, $3; sep = ", " }'; }
+
 show_trunk() {
-  local endpoint shown
+  local endpoint shown there
   endpoint=$(bot_value trunk endpoint)
   endpoint=${endpoint#*/}
   endpoint=${endpoint:-novofon}
@@ -108,8 +146,14 @@ show_trunk() {
   asterisk_cli 'pjsip show endpoints' | sed -n '/^ Endpoint:  [^<]/,$p'
   shown=$(asterisk_cli "pjsip show endpoint $endpoint")
   if [[ $shown != *"Endpoint:  $endpoint"* ]]; then
-    bad "endpoint $endpoint нет в pjsip.conf: см. asterisk-config/pjsip_novofon.conf" \
-      "there is no endpoint $endpoint in pjsip.conf: see asterisk-config/pjsip_novofon.conf"
+    there=$(objects_of "$endpoint")
+    if [[ -n $there ]]; then
+      bad "в Asterisk нет endpoint $endpoint, а в файлах уже есть: $there. Добавьте только недостающее (образец — asterisk-config/pjsip_novofon.conf), вторую секцию того же типа не добавляйте" \
+        "Asterisk has no endpoint $endpoint, and the files have already: $there. Add only what is missing (as in asterisk-config/pjsip_novofon.conf), no second section of a type"
+    else
+      bad "endpoint $endpoint нет в pjsip.conf: см. asterisk-config/pjsip_novofon.conf" \
+        "there is no endpoint $endpoint in pjsip.conf: see asterisk-config/pjsip_novofon.conf"
+    fi
   elif [[ $shown != *OutAuth:* ]]; then
     bad "у endpoint $endpoint нет outbound_auth: на 401 оператора никто не ответит. Замените auth на outbound_auth" \
       "endpoint $endpoint has no outbound_auth: nobody answers the carrier's 401. Replace auth by outbound_auth"
@@ -193,10 +237,11 @@ show_logs() {
 
 run_doctor() {
   title "novofon-bot doctor" "novofon-bot doctor"
-  if has "$BOT" && "$BOT" doctor --help >/dev/null 2>&1; then
-    "$BOT" doctor 2>&1 || BAD=1
+  if find_bot && "$BOT" doctor --help >/dev/null 2>&1; then
+    NOVOFON_BOT_LANG=$(language) "$BOT" doctor 2>&1 || BAD=1
   else
-    printf '%s\n' "$(t "команды $BOT doctor здесь нет" "there is no command $BOT doctor here")"
+    printf '%s\n' "$(t "программы ${NOVOFON_BOT:-novofon-bot} здесь нет: соберите её (cargo build --release --locked) или укажите NOVOFON_BOT=/путь/novofon-bot" \
+      "there is no program ${NOVOFON_BOT:-novofon-bot} here: build it (cargo build --release --locked), or name it: NOVOFON_BOT=/path/novofon-bot")"
   fi
 }
 
@@ -204,6 +249,8 @@ show_all() {
   BAD='' UP=''
   printf 'novofon-bot: %s, ASTERISK_ETC=%s, ASTERISK_CLI=%s\n' "$(date '+%F %T %z')" "$ASTERISK_ETC" "${ASTERISK_COMMAND[*]}"
   show_asterisk
+  # The files tell it, whether Asterisk runs or not.
+  show_duplicates
   if [[ -n $UP ]]; then
     show_trunk
     show_dialplan

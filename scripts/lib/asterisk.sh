@@ -12,6 +12,28 @@ export LC_ALL=C
 # t RUSSIAN ENGLISH: the one of them that the user reads
 t() { if [[ $LANGUAGE_OF_MESSAGES == ru* ]]; then printf '%s' "$1"; else printf '%s' "$2"; fi; }
 
+# The same for the program: LC_ALL says C by now.
+language() { if [[ $LANGUAGE_OF_MESSAGES == ru* ]]; then printf ru; else printf en; fi; }
+
+# Sets BOT: the one that is named, else that of this checkout, or of the system.
+find_bot() {
+  local file
+  BOT=
+  if [[ -n ${NOVOFON_BOT:-} ]]; then
+    file=$(command -v "$NOVOFON_BOT") && [[ ! -d $file ]] && BOT=$(readlink -f "$file")
+    return
+  fi
+  for file in "$HERE/../target/release/novofon-bot" "$(command -v novofon-bot)" /usr/local/bin/novofon-bot \
+    "$HERE/../../../bin/novofon-bot" \
+    "$HERE/../target/debug/novofon-bot" "$HERE/../novofon-bot"; do
+    if [[ -n $file && -x $file && ! -d $file ]]; then
+      BOT=$(readlink -f "$file")
+      return
+    fi
+  done
+  return 1
+}
+
 # ASTERISK_CLI is a program, or a command with words of its own ("docker exec pbx asterisk").
 if [[ -n ${ASTERISK_CLI:-} && -x ${ASTERISK_CLI:-} ]]; then
   ASTERISK_COMMAND=("$ASTERISK_CLI")

@@ -23,20 +23,6 @@ on_systemd() {
     [[ $(systemctl show --property LoadState --value "$UNIT" 2>/dev/null) == loaded ]]
 }
 
-# Sets BOT: of this checkout, else of the system.
-find_bot() {
-  local file
-  BOT=
-  for file in "${NOVOFON_BOT:-}" "$HERE/../target/release/novofon-bot" "$(command -v novofon-bot)" "$HERE/../target/debug/novofon-bot"; do
-    if [[ -n $file && -x $file && ! -d $file ]]; then
-      BOT=$(readlink -f "$file")
-      return
-    fi
-    [[ -z $file || $file != "${NOVOFON_BOT:-}" ]] || break
-  done
-  return 1
-}
-
 need_bot() {
   find_bot || die "$NOT_INSTALLED" "нет программы ${NOVOFON_BOT:-novofon-bot}: соберите её (cargo build --release --locked) или укажите NOVOFON_BOT=/путь/novofon-bot" \
     "there is no program ${NOVOFON_BOT:-novofon-bot}: build it (cargo build --release --locked), or name it: NOVOFON_BOT=/path/novofon-bot"

@@ -5,6 +5,7 @@ pub mod ami;
 pub mod ari;
 mod backoff;
 pub mod console;
+pub mod files;
 pub mod ssh;
 pub mod talk;
 pub mod translate;

@@ -8,6 +8,7 @@ mod check_config;
 mod client;
 mod completion;
 mod connect;
+mod dialplan;
 mod doctor;
 mod enterprise;
 mod failure;
@@ -83,6 +84,9 @@ pub enum Command {
     Completion(completion::CompletionArgs),
     /// Look at everything that a call needs, and say how to mend what is wrong
     Doctor(doctor::DoctorArgs),
+    /// Show or write [outgoing], the way out of the bot's calls in Asterisk's dialplan
+    #[command(after_help = dialplan::EXAMPLES)]
+    Dialplan(dialplan::DialplanArgs),
     /// Say who may use the office API
     #[command(after_help = enterprise::EXAMPLES)]
     Enterprise(enterprise::EnterpriseArgs),
@@ -110,6 +114,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Watch(args) => ask(text, watch::run(args, text)),
         Command::Completion(args) => completion::run(&args).unwrap_or_else(|failure| failure.report(text)),
         Command::Doctor(args) => report(doctor::run(args, text.0), text),
+        Command::Dialplan(args) => report(dialplan::run(args, text), text),
         Command::Enterprise(args) => report(enterprise::run(args, text), text),
     }
 }

@@ -48,6 +48,9 @@ macro_rules! say {
     ($en:literal, $ru:literal $(,)?) => {
         $crate::doctor::finding::Text { en: format!($en), ru: format!($ru) }
     };
+    ($en:literal, $ru:literal, $value:expr) => {
+        $crate::doctor::finding::Text { en: format!($en, $value), ru: format!($ru, $value) }
+    };
 }
 pub(super) use say;
 

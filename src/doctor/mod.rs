@@ -18,12 +18,14 @@ use std::path::PathBuf;
 
 use chrono::Utc;
 
+pub use checks::outgoing::{Expected as OutgoingExpected, sample as sample_number};
 pub use console::Console;
 pub use finding::{Finding, Level, Text};
 pub use private::{Open, open_files};
 pub use render::{is_sound, json, lines};
 
 use crate::{
+    asterisk::files::{Conf, Context},
     config::{self, Config},
     secret::Secret,
 };
@@ -94,6 +96,36 @@ pub async fn examine(inputs: Inputs) -> Examination {
     Examination { findings, secrets }
 }
 
+/// The way out by itself.
+#[derive(Debug, Clone, Default)]
+pub struct Outgoing {
+    /// The context and all that it includes, in the order in which Asterisk searches them; empty if there is none.
+    pub contexts: Vec<Context>,
+    pub findings: Vec<Finding>,
+}
+
+/// Looks at the way out alone: at what runs, if there is a console, else at the files.
+pub async fn look_at_outgoing(
+    console: Option<&Console>,
+    conf: Option<Conf>,
+    expected: &OutgoingExpected,
+) -> Outgoing {
+    let read = checks::outgoing::read(console, || conf, &expected.context).await;
+    let options = match (console, expected.endpoint.strip_prefix("PJSIP/")) {
+        (Some(console), Some(name)) => {
+            let shown = console.ask(&format!("pjsip show endpoint {name}")).await.unwrap_or_default();
+            reading::pjsip::Options::of_console(&shown)
+        }
+        _ => None,
+    };
+    let findings = checks::outgoing::judge(expected, &checks::endpoint::Facts { options }, &read);
+    let contexts = match read {
+        checks::outgoing::Read::Found(way) => way.contexts,
+        _ => Vec::new(),
+    };
+    Outgoing { contexts, findings }
+}
+
 /// All that the bot's own calls need.
 async fn of_own_calls(patient: &mut Patient, call: Option<&str>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -102,6 +134,7 @@ async fn of_own_calls(patient: &mut Patient, call: Option<&str>) -> Vec<Finding>
     findings.extend(ari.findings);
     findings.extend(checks::modules::check(patient).await);
     findings.extend(checks::app::check(patient).await);
+    findings.extend(checks::duplicates::check(patient));
     let (trunk, trunk_facts) = checks::endpoint::check(patient).await;
     findings.extend(trunk);
     findings.extend(checks::registration::check(patient, &trunk_facts).await);
@@ -110,10 +143,18 @@ async fn of_own_calls(patient: &mut Patient, call: Option<&str>) -> Vec<Finding>
     findings.extend(checks::exposure::of_bot(patient));
     findings.extend(checks::passwords::check(patient));
     findings.extend(checks::rights::check(patient));
-    findings.extend(checks::calls::check(patient, &trunk_facts).await);
+    let mut last_calls = checks::calls::check(patient, &trunk_facts).await;
+    let mut test_call = None;
     if let Some(number) = call {
-        findings.push(checks::test_call::check(patient, &trunk_facts, number).await);
+        let finding = checks::test_call::check(patient, &trunk_facts, number).await;
+        // It is newer than what the store had: yesterday's fault is over.
+        if finding.level == Level::Ok {
+            last_calls = checks::calls::check(patient, &trunk_facts).await;
+        }
+        test_call = Some(finding);
     }
+    findings.extend(last_calls);
+    findings.extend(test_call);
     findings
 }
 

@@ -10,9 +10,8 @@ use super::{
     console::Console,
     daemon,
     http::{Login, Reply, Server},
-    reading::conf::Conf,
 };
-use crate::config::Config;
+use crate::{asterisk::files::Conf, config::Config};
 
 /// Where a packaged Asterisk has its configuration.
 const USUAL_ETC: &str = "/etc/asterisk";

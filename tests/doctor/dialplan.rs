@@ -63,7 +63,12 @@ fn a_caller_id_that_is_overwritten() {
 #[test]
 fn a_variable_decides_what_is_dialed() {
     let bench = with(|text| text.replace("@novofon,,i", "@${TRUNK},,i"));
-    bench.doctor(&[]).warns(&["outgoing_dials"]).says("outgoing_dials", "which a variable decides");
+    let report = bench.doctor(&[]);
+    report
+        .fails(&[])
+        .says("outgoing_dials", "can't be judged")
+        .says("outgoing_dials", "which a variable decides");
+    assert_eq!(report.level("outgoing_dials"), "skipped");
 }
 
 #[test]
@@ -72,4 +77,30 @@ fn nobody_sets_a_caller_id() {
         text.lines().filter(|line| !line.contains("CALLERID")).map(|l| format!("{l}\n")).collect()
     });
     bench.doctor(&[]).warns(&["caller_id"]).says("caller_id", "set the caller id in [outgoing]");
+}
+
+/// What only a call can tell: neither well nor wrong, with its line.
+#[test]
+fn what_can_not_be_judged_is_named() {
+    let dial = "Dial(PJSIP/${EXTEN}@novofon,,i)";
+    for (steps, expected) in [
+        ("Dial(PJSIP/${EXTEN}@novofon,,i)\n same => n,Dial(PJSIP/${EXTEN}@second,,i)", "2 Dials"),
+        ("Dial(PJSIP/${EXTEN}@novofon&PJSIP/${EXTEN}@second,,i)", "rings several at once"),
+        ("Dial(Local/${EXTEN}@lcr,,i)", "another part of the dialplan"),
+        ("AGI(route.agi)", "runs what stands elsewhere"),
+        ("Gosub(sub-route,s,1)", "runs what stands elsewhere"),
+        ("Macro(dialout,${EXTEN})", "runs what stands elsewhere"),
+        ("Goto(lcr,${EXTEN},1)", "runs what stands elsewhere"),
+        ("Dial(${WHERE},,i)", "a variable decides"),
+    ] {
+        let bench = with(|text| text.replace(dial, steps));
+        let report = bench.doctor(&[]);
+        report.fails(&[]).says("outgoing_dials", "can't be judged").says("outgoing_dials", expected);
+        report.says("outgoing_dials", "extensions_outgoing.conf:1");
+        assert_eq!(report.level("outgoing_dials"), "skipped", "{steps}: {:#}", report.json);
+    }
+    let bench = with(|_| "[outgoing]\nswitch => Realtime/@extensions\n".to_owned());
+    let report = bench.doctor(&[]);
+    report.fails(&[]).says("outgoing", "can't be judged: `switch => Realtime/@extensions`");
+    assert_eq!(report.level("outgoing"), "skipped");
 }

@@ -26,7 +26,7 @@ fn by_ari_alone_and_from_files() {
     let bench = Bench::new();
     let report = bench.doctor_with(&[]);
     report.fails(&[]);
-    assert_eq!(report.ids("skipped"), ["registration", "outgoing", "asterisk_rights"]);
+    assert_eq!(report.ids("skipped"), ["pjsip_duplicates", "registration", "outgoing", "asterisk_rights"]);
     assert_eq!(report.ids("warn"), ["daemon"]);
     let etc = bench.pbx.etc();
     let report = bench.doctor_with(&["--etc", &etc.to_string_lossy()]);

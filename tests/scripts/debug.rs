@@ -116,3 +116,59 @@ fn the_doctor_ends_it() {
     let told = said(&output);
     assert!(told.trim_end().ends_with("doctor says: password=***"), "{told}");
 }
+
+/// The trunk of an older guide beside ours: the program is not needed to see it.
+#[test]
+fn what_stands_twice_is_named_without_the_program() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("pjsip.d")).expect("a folder");
+    let own = "[base](!)\ntype=endpoint\n[novofon]\ntype = auth\nusername = x\n[novofon](+)\npassword = y\n#include pjsip.d/*.conf\n";
+    fs::write(at("pjsip.conf"), own).expect("written");
+    let ours =
+        fs::read_to_string(crate::support::root().join("asterisk-config/pjsip_novofon.conf")).expect("ours");
+    fs::write(at("pjsip.d/novofon.conf"), &ours).expect("written");
+    let line = 1 + ours.lines().position(|line| line == "type = auth").expect("an auth") - 1;
+    let run = || {
+        let mut command = script(DEBUG);
+        command.env("ASTERISK_ETC", folder.path()).env("ASTERISK_CLI", "false");
+        said(&command.env("NOVOFON_BOT", "/nonexistent/novofon-bot").output().expect("the script can be run"))
+    };
+    let told = run();
+    let expected = format!(
+        "✗ [novofon] with type = auth stands twice in pjsip.conf: {0}/pjsip.conf:3, {0}/pjsip.d/novofon.conf:{line}",
+        folder.path().display()
+    );
+    assert!(told.contains(&expected), "{expected}: {told}");
+    assert_eq!(told.matches("stands twice").count(), 1, "{told}");
+    fs::write(at("pjsip.conf"), "#include pjsip.d/*.conf\n").expect("written");
+    assert!(!run().contains("stands twice"));
+}
+
+/// The program of a checkout is found, and speaks the user's language.
+#[test]
+fn the_doctor_of_a_checkout_speaks_the_users_language() {
+    let checkout = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| checkout.path().join(name);
+    fs::create_dir_all(at("target/release")).expect("a folder");
+    std::os::unix::fs::symlink(crate::support::root().join("scripts/lib"), at("lib.real")).expect("a link");
+    fs::create_dir_all(at("scripts")).expect("a folder");
+    fs::copy(crate::support::root().join("scripts").join(DEBUG), at("scripts").join(DEBUG)).expect("copied");
+    std::os::unix::fs::symlink(at("lib.real"), at("scripts/lib")).expect("a link");
+    write(
+        &at("target/release/novofon-bot"),
+        b"#!/bin/sh\n[ \"$2\" = --help ] || echo \"the doctor speaks $NOVOFON_BOT_LANG\"\n",
+        0o755,
+    );
+    let output = std::process::Command::new(at("scripts").join(DEBUG))
+        .env("LANG", "ru_RU.UTF-8")
+        .env_remove("LC_ALL")
+        .env_remove("LC_MESSAGES")
+        .env_remove("NOVOFON_BOT")
+        .env_remove("NOVOFON_BOT_LANG")
+        .env("ASTERISK_ETC", checkout.path())
+        .env("ASTERISK_CLI", "false")
+        .output()
+        .expect("the script can be run");
+    assert!(said(&output).trim_end().ends_with("the doctor speaks ru"), "{}", said(&output));
+}

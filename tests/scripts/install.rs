@@ -57,7 +57,9 @@ fn an_upgrade_keeps_what_is_the_operators() {
     );
     // The scripts find their parts where they are installed.
     let fix = root.join("usr/share/novofon-bot/scripts/fix_outgoing_dialplan.sh");
-    let output = std::process::Command::new(fix).env("ASTERISK_ETC", &root).output().expect("it can be run");
+    let mut fix = std::process::Command::new(fix);
+    fix.env("ASTERISK_ETC", &root).env("NOVOFON_BOT", env!("CARGO_BIN_EXE_novofon-bot"));
+    let output = fix.output().expect("it can be run");
     assert!(said(&output).contains("extensions.conf"), "{}", said(&output));
     for script in ["asterisk.sh", "all.sh"] {
         let script = root.join("usr/share/novofon-bot/scripts").join(script);

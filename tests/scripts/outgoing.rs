@@ -3,6 +3,7 @@
 use std::{
     fs,
     os::unix::fs::{MetadataExt, chown, symlink},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -198,16 +199,14 @@ fn what_can_not_be_done_is_said_and_changes_nothing() {
     assert!(run("false").contains("Asterisk does not answer"));
     write(&file, b"[general]\n;-- never closed\n", 0o644);
     assert!(run("echo Asterisk 22").contains("never closed"));
-    // Without a working awk nothing can be read, which must not pass for "as it should be".
-    let broken = tempfile::tempdir().expect("a folder");
-    write(&broken.path().join("awk"), b"#!/bin/sh\nexit 127\n", 0o755);
-    let path = format!("{}:{}", broken.path().display(), std::env::var("PATH").unwrap_or_default());
     let output = script(FIX)
-        .envs([("PATH", path.as_str()), ("ASTERISK_CLI", "echo Asterisk 22")])
+        .envs([("NOVOFON_BOT", "/nonexistent/novofon-bot"), ("ASTERISK_CLI", "echo Asterisk 22")])
         .env("ASTERISK_ETC", folder.path())
         .output()
         .expect("the script can be run");
-    assert!(!output.status.success() && said(&output).contains("nothing was changed"), "{}", said(&output));
+    let told = said(&output);
+    assert!(!output.status.success() && told.contains("nothing was changed"), "{told}");
+    assert!(told.contains("cargo build") && told.contains("NOVOFON_BOT="), "how to get it: {told}");
     assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1, "nothing is left behind");
     assert_eq!(fs::read(&file).expect("it is there"), b"[general]\n;-- never closed\n");
 }
@@ -261,6 +260,134 @@ fn the_trunk_is_the_bots_or_the_one_that_was_dialed_through() {
     assert!(bots.0.contains("Trunk: bots (the bot's configuration)"), "{}", bots.0);
     assert_eq!(bots.1, format!("[outgoing]\n{}", through("bots")));
     assert!(refused.contains("not the name of a PJSIP endpoint"), "{refused}");
+}
+
+/// Asterisk counts the lines of such files on from one to the next.
+#[test]
+fn a_right_section_behind_a_pattern_of_includes_is_right() {
+    let pbx = Pbx::alone();
+    let folder = pbx.etc.join("many.d");
+    fs::create_dir_all(&folder).expect("a folder");
+    write(&folder.join("10-first.conf"), b"; one\n; two\n[first]\nexten => 1,1,NoOp()\n", 0o644);
+    let ours = format!("[outgoing]\n{}", section("+74951234567"));
+    write(&folder.join("20-out.conf"), ours.as_bytes(), 0o644);
+    pbx.dialplan(b"[general]\n#include \"many.d/*.conf\"\n");
+    let shown = pbx.console("dialplan show outgoing");
+    let told = fix(&pbx, &[]);
+    let other = fix(&pbx, &["+74950000000"]);
+    fs::remove_dir_all(&folder).expect("it can be removed");
+    // Line 3 of the file.
+    assert!(shown.contains("[20-out.conf:8]"), "{shown}");
+    assert!(told.contains("nothing was changed"), "{told}");
+    assert!(other.contains("was written") && other.contains("20-out.conf"), "{other}");
+}
+
+#[test]
+fn own_extensions_are_kept_and_named() {
+    let pbx = Pbx::alone();
+    let own = "exten => _8X.,1,NoOp(mine)\n same => n,Dial(PJSIP/${EXTEN}@gateway)\n";
+    pbx.dialplan(format!("[outgoing]\n{own}exten => _X.,1,Hangup()\n").as_bytes());
+    let dry = fix(&pbx, &["+74951234567", "--dry-run"]);
+    assert!(dry.contains("-exten => _X.,1,Hangup()") && dry.contains("+exten => _+X.,1,"), "{dry}");
+    assert!(pbx.read().contains("Hangup()\n") && !pbx.read().contains("_+X."), "a dry run writes nothing");
+    let told = fix(&pbx, &["+74951234567"]);
+    assert!(told.contains("kept: your own _8X. (extensions.conf:2)"), "{told}");
+    assert_eq!(pbx.read(), format!("[outgoing]\n{own}{}", section("+74951234567")));
+    assert!(pbx.console("dialplan show outgoing").contains("NoOp(mine)"));
+    let told = fix(&pbx, &["--replace-own"]);
+    assert!(told.contains("removed: your own _8X."), "{told}");
+    assert_eq!(pbx.read(), format!("[outgoing]\n{}", section("+74951234567")));
+}
+
+#[test]
+fn own_extensions_that_take_the_bots_numbers_are_asked_about() {
+    let pbx = Pbx::alone();
+    let before = "[outgoing]\nexten => _+7812X.,1,Dial(PJSIP/${EXTEN}@gateway)\n";
+    pbx.dialplan(before.as_bytes());
+    let output = pbx.script(FIX).output().expect("the script can be run");
+    let told = said(&output);
+    assert!(!output.status.success() && told.contains("_+7812X. (extensions.conf:2)"), "{told}");
+    assert!(told.contains("--replace-own") && told.contains("--keep-own"), "{told}");
+    assert_eq!(pbx.read(), before);
+    fix(&pbx, &["+74951234567", "--keep-own"]);
+    assert_eq!(pbx.read(), format!("{before}{}", section("+74951234567")));
+}
+
+#[test]
+fn the_examples_number_is_said_to_be_one() {
+    let pbx = Pbx::alone();
+    pbx.dialplan(b"[general]\n");
+    let told = fix(&pbx, &[]);
+    assert!(told.contains("no number was given") && told.contains("trunk.caller_id"), "{told}");
+    // Nor is it one the second time.
+    assert!(fix(&pbx, &[]).contains("no number was given"));
+    assert!(!fix(&pbx, &["+74951234567"]).contains("no number was given"));
+    let russian = pbx.script(FIX).args([DEFAULT]).env("LANG", "ru_RU.UTF-8").output().expect("it runs");
+    assert!(!said(&russian).contains("номер не задан"), "{}", said(&russian));
+}
+
+/// FreePBX's extensions.conf is a link to a file that it writes itself.
+#[test]
+fn freepbxs_files_are_not_written_to() {
+    let pbx = Pbx::alone();
+    let web = tempfile::tempdir().expect("a folder");
+    let modules = web.path().join("admin/modules/core/etc");
+    fs::create_dir_all(&modules).expect("a folder");
+    let theirs = modules.join("extensions.conf");
+    let text = "; Do NOT edit this file as it is auto-generated by FreePBX.\n#include extensions_custom.conf\n[general]\n";
+    let custom = pbx.etc.join("extensions_custom.conf");
+    write(&custom, b"; mine\n", 0o644);
+    let run = |section: &str| {
+        write(&theirs, format!("{text}{section}").as_bytes(), 0o644);
+        let _ = fs::remove_file(pbx.extensions());
+        symlink(&theirs, pbx.extensions()).expect("a link");
+        pbx.script(FIX).arg("+74951234567").output().expect("the script can be run")
+    };
+    let written = run("");
+    let (in_custom, in_theirs) =
+        (fs::read_to_string(&custom).expect("it"), fs::read_to_string(&theirs).expect("it"));
+    write(&custom, b"; mine\n", 0o644);
+    let refused = run("[outgoing]\nexten => _X.,1,Hangup()\n");
+    let after = fs::read_to_string(&theirs).expect("it is there");
+    fs::remove_file(&custom).expect("it can be removed");
+    let missing = run(""); // its #include leads nowhere
+    assert!(written.status.success(), "{}", said(&written));
+    assert_eq!(in_custom, format!("; mine\n\n[outgoing]\n{}", section("+74951234567")));
+    assert_eq!(in_theirs, text);
+    assert!(
+        !refused.status.success() && said(&refused).contains("not yours to change"),
+        "{}",
+        said(&refused)
+    );
+    assert_eq!(after, format!("{text}[outgoing]\nexten => _X.,1,Hangup()\n"));
+    assert!(
+        !missing.status.success() && said(&missing).contains("extensions_custom.conf"),
+        "{}",
+        said(&missing)
+    );
+}
+
+/// What runs, from which line of which file, and what is wrong with it.
+#[test]
+fn show_tells_lines_and_faults() {
+    let pbx = Pbx::alone();
+    let show = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_novofon-bot"));
+        command.args(["dialplan", "show"]).env("LANG", "C").env("NOVOFON_BOT_CONFIG", "/nonexistent/x.toml");
+        command.env("ASTERISK_ETC", &pbx.etc).env("ASTERISK_CLI", pbx.cli());
+        let output = command.output().expect("the program runs");
+        (output.status.code(), said(&output))
+    };
+    let (code, told) = show();
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("extensions_outgoing.conf:10]") && told.contains("it dials PJSIP/"), "{told}");
+    pbx.dialplan(b"[outgoing]\nexten => _+X.,1,Dial(PJSIP/${EXTEN}@novofon,,i)\n same => n,Dial(PJSIP/${EXTEN}@second,,i)\n");
+    let (code, told) = show();
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("can't be judged: 2 Dials") && told.contains("extensions.conf:3"), "{told}");
+    pbx.dialplan(b"[general]\n");
+    let (code, told) = show();
+    assert!(code == Some(1) && told.contains("no context [outgoing]"), "{told}");
 }
 
 fn until_it_has(pbx: &Pbx, endpoint: &str) {

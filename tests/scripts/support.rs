@@ -5,7 +5,7 @@ use std::{
     fs::{self, File, Permissions},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 const ADDRESSES: [(&str, &str); 2] = [("LAB_PBX_IP", "127.0.0.42"), ("LAB_CARRIER_IP", "127.0.0.43")];
@@ -22,6 +22,10 @@ pub fn script(name: &str) -> Command {
     }
     command.env_remove("LC_ALL").env_remove("LC_MESSAGES").env("LANG", "en_US.UTF-8");
     command.env("NOVOFON_BOT_CONFIG", "/nonexistent/config.toml");
+    if name == "fix_outgoing_dialplan.sh" {
+        command.env("NOVOFON_BOT", env!("CARGO_BIN_EXE_novofon-bot"));
+    }
+    command.stdin(Stdio::null());
     command
 }
 

@@ -80,6 +80,18 @@ fn is_fault(reason: Reason) -> bool {
     )
 }
 
+/// The call ended before the trunk was dialed: it tells nothing about the trunk.
+fn is_before_trunk(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::QueueTimeout
+            | Reason::StoreUnavailable
+            | Reason::AsteriskUnreachable
+            | Reason::AsteriskRefused
+            | Reason::DialplanMissing
+    )
+}
+
 /// What to do about a reason, by what else is known.
 pub fn remedy(reason: Reason, trunk: &Facts) -> Text {
     match (reason, trunk.cannot_answer_challenge()) {
@@ -118,7 +130,13 @@ fn judge_ends(ends: &[Ended], trunk: &Facts) -> Vec<Finding> {
                 "{percent} % за 24 часа ({calls} из {total}) кончились {reason}"
             );
             // What was mended since is no fault any more.
-            let goes_on = newest.reason == reason && calls * 2 >= total && calls >= PATTERN.min(total);
+            let newest_trunk =
+                ends.iter().filter(|end| !is_before_trunk(end.reason)).max_by_key(|end| end.newest);
+            // A queue that ran over since does not mend the trunk.
+            let newest = if is_before_trunk(reason) { Some(newest) } else { newest_trunk };
+            let goes_on = newest.is_some_and(|end| end.reason == reason)
+                && calls * 2 >= total
+                && calls >= PATTERN.min(total);
             match goes_on {
                 true => Finding::fail(ENDS, seen, remedy(reason, trunk)),
                 false => Finding::warn(ENDS, seen, remedy(reason, trunk)),
@@ -180,6 +198,7 @@ mod tests {
         let (auth, done) = (Reason::TrunkAuthFailed, Reason::ScenarioEnded);
         assert_eq!(level(&[ended(auth, 8, 1), ended(done, 2, 60)]), Level::Fail);
         assert_eq!(level(&[ended(auth, 8, 60), ended(done, 2, 1)]), Level::Warn);
+        assert_eq!(level(&[ended(auth, 8, 60), ended(Reason::QueueTimeout, 1, 1)]), Level::Fail);
         assert_eq!(level(&[ended(auth, 1, 1), ended(done, 99, 2)]), Level::Ok);
         assert_eq!(level(&[ended(auth, 1, 1)]), Level::Fail);
     }

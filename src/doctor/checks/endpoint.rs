@@ -1,6 +1,9 @@
 //! The trunk's endpoint: is it there, does it answer the carrier's challenge, is the carrier's host in
 //! reach, which codecs it offers.
 
+use chrono::{DateTime, Utc};
+
+use super::duplicates::how_to_add;
 use crate::doctor::{
     finding::{Finding, say},
     http::encode,
@@ -44,10 +47,10 @@ pub async fn check(patient: &Patient) -> (Vec<Finding>, Facts) {
             let finding = Finding::fail(
                 ENDPOINT,
                 say!("Asterisk has no PJSIP endpoint `{name}`", "в Asterisk нет endpoint PJSIP `{name}`"),
-                say!(
-                    "add the section [{name}] with type = endpoint to pjsip.conf (asterisk-config/pjsip_novofon.conf), or correct `trunk.endpoint`; then: asterisk -rx 'module reload res_pjsip.so'",
-                    "добавьте в pjsip.conf секцию [{name}] с type = endpoint (asterisk-config/pjsip_novofon.conf) или исправьте `trunk.endpoint`; затем: asterisk -rx 'module reload res_pjsip.so'"
-                ),
+                how_to_add(patient, name, "endpoint").unwrap_or_else(|| say!(
+                    "add the section [{name}] with type = endpoint to pjsip.conf (asterisk-config/pjsip_novofon.conf, if no section of it is there yet: Asterisk drops a type of which a section stands twice), or correct `trunk.endpoint`; then: asterisk -rx 'module reload res_pjsip.so'",
+                    "добавьте в pjsip.conf секцию [{name}] с type = endpoint (asterisk-config/pjsip_novofon.conf, если ни одной его секции там ещё нет: тип, секция которого записана дважды, Asterisk отбрасывает) или исправьте `trunk.endpoint`; затем: asterisk -rx 'module reload res_pjsip.so'"
+                )),
             );
             return (vec![finding], Facts::default());
         }
@@ -98,8 +101,8 @@ async fn options(patient: &Patient, name: &str) -> Read {
     let Some(conf) = patient.conf("pjsip.conf") else { return Read::Unknown };
     let Some(section) = conf.object(name, "endpoint") else { return Read::Missing };
     let mut options = Options::default();
-    for (key, value) in &section.lines {
-        let key = key.to_ascii_lowercase();
+    for line in &section.lines {
+        let (key, value) = (line.key.to_ascii_lowercase(), &line.value);
         let known = options.0.entry(key.clone()).or_default();
         match key == "allow" && !known.is_empty() {
             true => *known = format!("{known},{value}"),
@@ -148,10 +151,12 @@ async fn auth(patient: &Patient, name: &str, options: &Options) -> Finding {
                     "`outbound_auth = {first}` names no section with type = auth",
                     "`outbound_auth = {first}` не указывает ни на одну секцию с type = auth"
                 ),
-                say!(
-                    "add [{first}] with type = auth, username and password; then: {reload}",
-                    "добавьте [{first}] с type = auth, username и password; затем: {reload}"
-                ),
+                how_to_add(patient, first, "auth").unwrap_or_else(|| {
+                    say!(
+                        "add [{first}] with type = auth, username and password; then: {reload}",
+                        "добавьте [{first}] с type = auth, username и password; затем: {reload}"
+                    )
+                }),
             );
         }
         // The answer holds the password: nothing of it is kept or shown.
@@ -217,6 +222,40 @@ async fn contact(patient: &Patient, name: &str, options: &Options) -> Finding {
             ),
         );
     }
+    // Until the first OPTIONS, at a random moment of its first minute, an endpoint is "offline", and calls work.
+    let is_unasked = |status: &str| status.starts_with("NonQual") || status == "Unknown";
+    let unasked = match (state.as_deref(), ours.is_empty()) {
+        (Some("online"), _) => false,
+        (_, false) => ours.iter().all(|contact| is_unasked(&contact.status)),
+        (Some("offline"), true) => is_first_due(patient, aors.first().copied().unwrap_or(name)).await,
+        (_, true) => false,
+    };
+    if unasked && ours.is_empty() {
+        return Finding::skipped(
+            CONTACT,
+            say!(
+                "Asterisk shows it as offline, and was started or reloaded so shortly ago that it may not have asked the carrier's host yet",
+                "Asterisk показывает offline, но запущен или перечитан так недавно, что мог ещё не опросить сервер оператора"
+            ),
+            say!(
+                "give --cli, or run doctor again in a minute",
+                "задайте --cli или запустите doctor ещё раз через минуту"
+            ),
+        );
+    }
+    if unasked {
+        return Finding::skipped(
+            CONTACT,
+            say!(
+                "the carrier's host was not asked yet{list}: Asterisk's first OPTIONS is still due; calls work meanwhile",
+                "сервер оператора ещё не опрошен{list}: первый OPTIONS от Asterisk ещё впереди; звонить уже можно"
+            ),
+            say!(
+                "run doctor again in a minute (qualify_frequency of the section with type = aor says how often it asks)",
+                "запустите doctor ещё раз через минуту (как часто он спрашивает, говорит qualify_frequency в секции с type = aor)"
+            ),
+        );
+    }
     match state.as_deref() {
         Some("offline") => Finding::fail(
             CONTACT,
@@ -268,6 +307,21 @@ async fn contact(patient: &Patient, name: &str, options: &Options) -> Finding {
             say!("mend ARI, or give --cli", "почините ARI или задайте --cli"),
         ),
     }
+}
+
+/// Whether Asterisk runs for so short a time that its first OPTIONS may still be due.
+async fn is_first_due(patient: &Patient, aor: &str) -> bool {
+    let path = format!("asterisk/config/dynamic/res_pjsip/aor/{}", encode(aor));
+    let aor = patient.ask_ari(&path).await.and_then(|reply| Options::of_ari(&reply.json));
+    let every: i64 = aor.and_then(|aor| aor.text("qualify_frequency").parse().ok()).unwrap_or(0);
+    let info = patient.ask_ari("asterisk/info?only=status").await;
+    let since = |field: &str| {
+        let text = info.as_ref()?.json["status"][field].as_str()?;
+        DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.3f%z").ok()
+    };
+    let Some(since) = since("startup_time").max(since("last_reload_time")) else { return false };
+    // The clock of the two is the same machine's, or nearly so; an answer may take three seconds.
+    Utc::now().signed_duration_since(since).num_seconds() < every + 3
 }
 
 fn codecs(options: &Options) -> Finding {

@@ -5,6 +5,7 @@ pub mod ari;
 pub mod calls;
 pub mod clock;
 pub mod config;
+pub mod duplicates;
 pub mod endpoint;
 pub mod exposure;
 pub mod modules;

@@ -1,9 +1,12 @@
 //! Passwords that everybody knows: the examples' own, and those of the handbooks.
 
-use crate::doctor::{
-    finding::{Finding, say},
-    patient::Patient,
-    reading::{conf::Conf, is_true},
+use crate::{
+    asterisk::files::{Conf, Section},
+    doctor::{
+        finding::{Finding, say},
+        patient::Patient,
+        reading::is_true,
+    },
 };
 
 const ID: &str = "passwords";
@@ -85,13 +88,8 @@ pub fn is_known(password: &str, user: &str) -> bool {
     KNOWN.contains(&small.as_str()) || is_placeholder(password) || small == user.to_lowercase()
 }
 
-fn weak_in(
-    conf: &Conf,
-    key: &str,
-    file: &str,
-    of_interest: impl Fn(&crate::doctor::reading::conf::Section) -> bool,
-) -> Vec<String> {
-    let weak = |section: &&crate::doctor::reading::conf::Section| {
+fn weak_in(conf: &Conf, key: &str, file: &str, of_interest: impl Fn(&Section) -> bool) -> Vec<String> {
+    let weak = |section: &&Section| {
         let user = section.value("username").unwrap_or(&section.name);
         section.value(key).is_some_and(|password| is_known(password, user))
     };

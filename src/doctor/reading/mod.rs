@@ -1,7 +1,5 @@
-//! Reading what Asterisk and the kernel say: text in, facts out. Pure, but for the files of a folder.
+//! Reading what Asterisk and the kernel say: text in, facts out. Pure.
 
-pub mod conf;
-pub mod dialplan;
 pub mod pjsip;
 pub mod sockets;
 

@@ -1,13 +1,30 @@
 //! A context of the dialplan, from `dialplan show` or extensions.conf: which extension a number meets,
-//! what it dials and how.
+//! what it dials and how, and what of that only a call can tell.
 
-use super::conf::Conf;
+use super::{
+    conf::Conf,
+    line::is_key,
+    pattern::{matches, vagueness},
+};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     pub exten: String,
     pub app: String,
     pub data: String,
+    /// `extensions.conf:12`, as Asterisk tells it; `pbx_config` of one that tells no lines.
+    pub at: String,
+}
+
+impl Step {
+    pub fn is(&self, app: &str) -> bool {
+        self.app.eq_ignore_ascii_case(app)
+    }
+
+    /// `Dial(PJSIP/${EXTEN}@novofon,,i)`
+    pub fn call(&self) -> String {
+        format!("{}({})", self.app, self.data)
+    }
 }
 
 /// One context, in its order.
@@ -15,6 +32,13 @@ pub struct Step {
 pub struct Context {
     pub steps: Vec<Step>,
     pub includes: Vec<String>,
+    /// `switch => Realtime/...`: extensions that stand in no file and are not shown.
+    pub switches: Vec<String>,
+}
+
+/// Whether an extension meets a number.
+pub fn meets(exten: &str, number: &str) -> bool {
+    matches(exten, number)
 }
 
 /// One Dial.
@@ -37,6 +61,15 @@ impl Dial {
         is_plain.then(|| format!("{technology}/{name}"))
     }
 
+    /// Several at once (`A&B`), or through a Local channel, whose own dialplan decides.
+    pub fn forks(&self) -> bool {
+        split(&self.target, '&').len() > 1
+    }
+
+    pub fn is_local(&self) -> bool {
+        self.target.get(..6).is_some_and(|technology| technology.eq_ignore_ascii_case("Local/"))
+    }
+
     /// Option `i`: redirects by the carrier are refused.
     pub fn refuses_redirects(&self) -> bool {
         letters(&self.options).contains('i')
@@ -52,11 +85,14 @@ impl Context {
         let mut exten = String::new();
         for line in lines {
             let mut line = line.trim();
-            if let Some((name, rest)) = line.strip_prefix('\'').and_then(|rest| rest.split_once("' =>")) {
-                exten = name.to_owned();
+            if let Some((name, rest)) = shown_name(line) {
+                exten = name;
                 line = rest.trim_start();
             } else if let Some(include) = line.strip_prefix("Include =>") {
-                context.includes.extend(include.split('\'').nth(1).map(str::to_owned));
+                context.includes.extend(quoted(include));
+                continue;
+            } else if let Some(switch) = line.strip_prefix("Alt. Switch =>") {
+                context.switches.extend(quoted(switch));
                 continue;
             }
             if line.starts_with('[') {
@@ -68,11 +104,13 @@ impl Context {
                 continue;
             }
             // `App(data)      [file:line]`
-            let call = match call.rfind(" [") {
-                Some(at) if call.ends_with(']') => &call[..at],
-                _ => call,
+            let (call, at) = match call.rfind(" [") {
+                Some(at) if call.ends_with(']') => (&call[..at], &call[at + 2..call.len() - 1]),
+                _ => (call, ""),
             };
-            context.steps.extend(step(&exten, call.trim()));
+            // The name of a file may come with its folder.
+            let at = at.rsplit('/').next().unwrap_or(at);
+            context.steps.extend(step(&exten, call.trim(), at));
         }
         Some(context)
     }
@@ -80,29 +118,29 @@ impl Context {
     pub fn of_conf(conf: &Conf, name: &str) -> Option<Self> {
         let mut context = None::<Context>;
         // Asterisk joins several sections of one name.
-        for section in conf.sections.iter().filter(|section| section.name == name && !section.is_template) {
+        for section in conf.sections_of(name) {
             let context = context.get_or_insert_default();
             let mut exten = String::new();
-            for (key, value) in &section.lines {
-                let rest = match key.as_str() {
-                    "include" => {
-                        context
-                            .includes
-                            .extend(value.split(['|', ',']).next().map(|name| name.trim().to_owned()));
-                        continue;
+            for line in &section.lines {
+                let value = line.value.as_str();
+                let rest = if is_key(&line.key, "exten") {
+                    let Some((name, rest)) = value.split_once(',') else { continue };
+                    exten = name.trim().to_owned();
+                    rest
+                } else if is_key(&line.key, "same") {
+                    value
+                } else {
+                    if is_key(&line.key, "include") {
+                        let name = value.split(['|', ',']).next();
+                        context.includes.extend(name.map(|name| name.trim().to_owned()));
+                    } else if is_key(&line.key, "switch") || is_key(&line.key, "eswitch") {
+                        context.switches.push(value.to_owned());
                     }
-                    "exten" => match value.split_once(',') {
-                        Some((name, rest)) => {
-                            exten = name.trim().to_owned();
-                            rest
-                        }
-                        None => continue,
-                    },
-                    "same" => value.as_str(),
-                    _ => continue,
+                    continue;
                 };
-                if let Some((_, call)) = rest.split_once(',') {
-                    context.steps.extend(step(&exten, call.trim()));
+                let Some((priority, call)) = rest.split_once(',') else { continue };
+                if !priority.trim().eq_ignore_ascii_case("hint") {
+                    context.steps.extend(step(&exten, call.trim(), &line.at.told()));
                 }
             }
         }
@@ -111,38 +149,25 @@ impl Context {
 
     /// The steps of the extension that a number meets.
     pub fn steps_for(&self, number: &str) -> Vec<&Step> {
-        // Asterisk takes the most exact one; a literal is more exact than a pattern, and among patterns
-        // the one with fewer wildcards.
-        let vague = |exten: &str| match exten.strip_prefix('_') {
-            None => 0,
-            Some(pattern) => {
-                1 + pattern.matches(['.', '!']).count() * 100 + pattern.matches(['X', 'Z', 'N']).count()
-            }
-        };
         let meets = self.steps.iter().map(|step| step.exten.as_str()).filter(|exten| matches(exten, number));
-        let Some(exten) = meets.min_by_key(|exten| vague(exten)) else { return Vec::new() };
+        let Some(exten) = meets.min_by_key(|exten| vagueness(exten)) else { return Vec::new() };
         self.steps.iter().filter(|step| step.exten == exten).collect()
     }
 
-    /// The Dials that a number meets; all of the context where the extension only jumps elsewhere.
-    pub fn dials_for(&self, number: &str) -> Vec<Dial> {
-        let steps = self.steps_for(number);
-        let is_jump = |step: &&Step| {
-            let app = step.app.to_ascii_lowercase();
-            matches!(app.as_str(), "goto" | "gotoif" | "gosub" | "gosubif" | "macro")
-        };
-        let own: Vec<Dial> = steps.iter().filter_map(|step| dial(step)).collect();
-        match own.is_empty() && steps.iter().any(is_jump) {
-            true => self.steps.iter().filter_map(dial).collect(),
-            false => own,
-        }
+    /// The Dials that a number meets, each with its step.
+    pub fn dials_for(&self, number: &str) -> Vec<(&Step, Dial)> {
+        self.steps_for(number).into_iter().filter_map(|step| Some((step, dial(step)?))).collect()
+    }
+
+    /// The steps of a number that lead where a look at the dialplan can't follow.
+    pub fn blind_steps_for(&self, number: &str) -> Vec<&Step> {
+        self.steps_for(number).into_iter().filter(|step| leads_elsewhere(step)).collect()
     }
 
     /// Whether it tells the bot the carrier's own words.
     pub fn reports(&self) -> bool {
-        let is_it = |step: &Step| {
-            step.app.eq_ignore_ascii_case("UserEvent") && step.data.trim_start().starts_with("NovofonOutcome")
-        };
+        let is_it =
+            |step: &Step| step.is("UserEvent") && step.data.trim_start().starts_with("NovofonOutcome");
         self.steps.iter().any(is_it)
     }
 
@@ -150,8 +175,7 @@ impl Context {
     pub fn caller_id_for(&self, number: &str) -> Vec<String> {
         let expression = |step: &&Step| {
             let (name, value) = step.data.split_once('=')?;
-            let is_it = step.app.eq_ignore_ascii_case("Set")
-                && name.trim().to_ascii_uppercase().starts_with("CALLERID(");
+            let is_it = step.is("Set") && name.trim().to_ascii_uppercase().starts_with("CALLERID(");
             is_it.then(|| value.trim().to_owned())
         };
         self.steps_for(number).iter().filter_map(expression).collect()
@@ -173,25 +197,73 @@ pub fn number_in(text: &str) -> Option<String> {
     None
 }
 
-fn step(exten: &str, call: &str) -> Option<Step> {
+/// `'_8X.' (CID match '123') =>  1. ...`: the name as a file has it, and the rest.
+fn shown_name(line: &str) -> Option<(String, &str)> {
+    let (name, rest) = line.strip_prefix('\'')?.split_once('\'')?;
+    if let Some(rest) = rest.strip_prefix(" =>") {
+        return Some((name.to_owned(), rest));
+    }
+    let (caller, rest) = rest.strip_prefix(" (CID match '")?.split_once("') =>")?;
+    Some((format!("{name}/{caller}"), rest))
+}
+
+fn quoted(text: &str) -> Option<String> {
+    text.split('\'').nth(1).map(str::to_owned)
+}
+
+fn step(exten: &str, call: &str, at: &str) -> Option<Step> {
     let (app, data) = match call.split_once('(') {
         Some((app, rest)) => (app, rest.rfind(')').map_or(rest, |end| &rest[..end])),
         None => (call, ""),
     };
-    (!app.is_empty()).then(|| Step {
-        exten: exten.to_owned(),
-        app: app.trim().to_owned(),
-        data: data.to_owned(),
-    })
+    let (exten, app) = (exten.to_owned(), app.trim().to_owned());
+    (!app.is_empty()).then(|| Step { exten, app, data: data.to_owned(), at: at.to_owned() })
 }
 
 fn dial(step: &Step) -> Option<Dial> {
-    if !step.app.eq_ignore_ascii_case("Dial") {
+    if !step.is("Dial") {
         return None;
     }
     let mut arguments = split(&step.data, ',').into_iter();
     let target = arguments.next()?.trim().to_owned();
     Some(Dial { target, options: arguments.nth(1).unwrap_or_default() })
+}
+
+/// Applications that run what stands elsewhere, or dial in a way of their own.
+const ELSEWHERE: [&str; 13] = [
+    "AGI",
+    "EAGI",
+    "DeadAGI",
+    "AsyncAGI",
+    "Gosub",
+    "GosubIf",
+    "Macro",
+    "MacroIf",
+    "MacroExclusive",
+    "Queue",
+    "RetryDial",
+    "FollowMe",
+    "Stasis",
+];
+
+fn leads_elsewhere(step: &Step) -> bool {
+    match step.app.to_ascii_lowercase().as_str() {
+        // What it runs stands in its argument: mostly it only sets a variable.
+        "exec" | "tryexec" | "execif" | "execiftime" => {
+            let data = step.data.to_ascii_lowercase();
+            data.starts_with("${")
+                || data.contains("dial(")
+                || data.contains("goto(")
+                || ELSEWHERE.iter().any(|app| data.contains(&format!("{}(", app.to_ascii_lowercase())))
+        }
+        // Within one extension it is only a jump over some lines.
+        "goto" => split(&step.data, ',').len() > 1,
+        "gotoif" | "gotoiftime" => {
+            let targets = step.data.split_once('?').map_or("", |(_, targets)| targets);
+            split(targets, ':').iter().any(|target| split(target, ',').len() > 1)
+        }
+        _ => ELSEWHERE.iter().any(|app| step.is(app)),
+    }
 }
 
 /// Splits where no bracket is open.
@@ -228,40 +300,6 @@ fn letters(options: &str) -> String {
     options.chars().filter(outside).collect()
 }
 
-/// Whether an extension meets a number, by the rules of Asterisk's patterns.
-fn matches(exten: &str, number: &str) -> bool {
-    // `exten/callerid` asks for a caller too.
-    let exten = exten.split('/').next().unwrap_or(exten);
-    let Some(pattern) = exten.strip_prefix('_') else { return exten == number };
-    let mut pattern = pattern.chars();
-    let mut number = number.chars();
-    while let Some(c) = pattern.next() {
-        if matches!(c, '-' | ' ') {
-            continue; // only for the eye
-        }
-        if c == '!' {
-            return true;
-        }
-        let Some(digit) = number.next() else { return false };
-        let fits = match c {
-            '.' => return true,
-            'X' | 'x' => digit.is_ascii_digit(),
-            'Z' | 'z' => ('1'..='9').contains(&digit),
-            'N' | 'n' => ('2'..='9').contains(&digit),
-            '[' => {
-                let set: Vec<char> = pattern.by_ref().take_while(|c| *c != ']').collect();
-                let in_range = |w: &[char]| w[1] == '-' && (w[0]..=w[2]).contains(&digit);
-                set.contains(&digit) || set.windows(3).any(in_range)
-            }
-            literal => literal == digit,
-        };
-        if !fits {
-            return false;
-        }
-    }
-    number.next().is_none()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,8 +318,8 @@ mod tests {
             let context = Context::of_console(text).expect("a context");
             let dials = context.dials_for(NUMBER);
             assert_eq!(dials.len(), 1, "{context:?}");
-            assert_eq!(dials[0].endpoint().as_deref(), Some("PJSIP/novofon"));
-            assert!(dials[0].refuses_redirects() && context.reports());
+            assert_eq!(dials[0].1.endpoint().as_deref(), Some("PJSIP/novofon"));
+            assert!(dials[0].1.refuses_redirects() && context.reports());
             let caller_id = context.caller_id_for(NUMBER);
             assert_eq!(number_in(&caller_id[0]).as_deref(), Some("+79675558164"));
             assert!(caller_id[0].contains("NOVOFON_CALLER_ID"));
@@ -294,8 +332,9 @@ mod tests {
         for text in [fixture!("22/outgoing_plain.txt"), fixture!("16/outgoing_plain.txt")] {
             let context = Context::of_console(text).expect("a context");
             let dials = context.dials_for(NUMBER);
-            assert_eq!(dials, [Dial { target: "PJSIP/${EXTEN}@novofon".into(), options: String::new() }]);
-            assert!(!dials[0].refuses_redirects() && !context.reports());
+            let expected = Dial { target: "PJSIP/${EXTEN}@novofon".into(), options: String::new() };
+            assert_eq!((dials.len(), &dials[0].1), (1, &expected));
+            assert!(!dials[0].1.refuses_redirects() && !context.reports());
         }
         assert_eq!(Context::of_console(fixture!("22/outgoing_none.txt")), None);
         assert_eq!(Context::of_console(fixture!("16/outgoing_none.txt")), None);
@@ -310,30 +349,10 @@ mod tests {
         let conf = Conf::read(folder.path(), "extensions.conf").expect("read");
         let context = Context::of_conf(&conf, "outgoing").expect("a context");
         let shown = Context::of_console(fixture!("22/outgoing_sound.txt")).expect("a context");
-        assert_eq!(context.dials_for(NUMBER), shown.dials_for(NUMBER));
+        assert_eq!(context.dials_for(NUMBER)[0].1, shown.dials_for(NUMBER)[0].1);
         assert_eq!(context.caller_id_for(NUMBER), shown.caller_id_for(NUMBER));
         assert!(context.reports());
         assert_eq!(Context::of_conf(&conf, "elsewhere"), None);
-    }
-
-    #[test]
-    fn patterns_of_asterisk() {
-        for (exten, expected) in [
-            ("_X.", false),
-            ("_+X.", true),
-            ("_[+0-9].", true),
-            ("_+[1-68].", false),
-            ("_+[5-9]-952.", true),
-            ("_+7XXXXXXXXXX", true),
-            ("_+7XXXXXXXXX", false),
-            ("_.", true),
-            ("_!", true),
-            ("_+7N[01]!", false),
-            ("+79522675444", true),
-            ("h", false),
-        ] {
-            assert_eq!(matches(exten, NUMBER), expected, "{exten}");
-        }
     }
 
     #[test]
@@ -354,5 +373,26 @@ mod tests {
             let dial = Dial { target: String::new(), options: options.into() };
             assert_eq!(dial.refuses_redirects(), expected, "{options}");
         }
+    }
+
+    #[test]
+    fn what_a_look_can_not_follow() {
+        let text = "[ Context 'outgoing' created by 'pbx_config' ]\n  \
+            '_+X.' =>         1. Gosub(sub-out,s,1(${EXTEN}))   [a.conf:2]\n     \
+            [x]            2. GotoIf($[1=1]?done)            [a.conf:3]\n                    \
+            3. GotoIf($[1=1]?other,s,1:done)  [a.conf:4]\n                    \
+            4. ExecIf($[1=1]?Dial(PJSIP/1@a)) [a.conf:5]\n     \
+            [done]         5. Dial(PJSIP/1@a&PJSIP/1@b)      [/etc/asterisk/a.conf:6]\n  \
+            '_8X.' (CID match '123') =>  1. Hangup()          [a.conf:7]\n  \
+            Alt. Switch =>    'Realtime/@extensions'          [pbx_config]\n\n-= 3 extensions =-\n";
+        let context = Context::of_console(text).expect("a context");
+        let blind: Vec<&str> = context.blind_steps_for(NUMBER).iter().map(|step| step.at.as_str()).collect();
+        assert_eq!(blind, ["a.conf:2", "a.conf:4", "a.conf:5"]);
+        let dials = context.dials_for(NUMBER);
+        assert!(dials.len() == 1 && dials[0].1.forks() && dials[0].0.at == "a.conf:6", "{dials:?}");
+        assert_eq!(context.switches, ["Realtime/@extensions"]);
+        assert_eq!(context.steps.last().map(|step| step.exten.as_str()), Some("_8X./123"));
+        let local = Dial { target: "Local/${EXTEN}@lcr".into(), options: String::new() };
+        assert!(local.is_local() && !local.forks());
     }
 }
