@@ -1,6 +1,6 @@
 //! The section `[office]`: the API for enterprises, and how their hosts are spoken to by default.
 
-use super::check::{name, secret_file, warn_if_exposed};
+use super::check::{name, secret_file, secret_path, warn_if_exposed};
 use super::keys::HIGHEST_RATE;
 use super::reader::Reader;
 use super::{MAX_DURATION, RING_TIMEOUT};
@@ -91,8 +91,8 @@ pub(super) fn office(r: &mut Reader<'_>) -> Option<Office> {
         ssh_port: port(r, "office.ssh_port"),
         ssh_user: r.text_as("office.ssh_user", "a user of the host", |text| name(text, 64)),
         ssh_password: secret(r, "office.ssh_password", "office.ssh_password_file"),
-        ssh_key_file: path(r, "office.ssh_key_file"),
-        ssh_known_hosts: path(r, "office.ssh_known_hosts").unwrap_or_default(),
+        ssh_key_file: secret_path(r, "office.ssh_key_file"),
+        ssh_known_hosts: secret_path(r, "office.ssh_known_hosts").unwrap_or_default(),
         ssh_socket: r.text_as("office.ssh_socket", "an absolute path, or nothing", |text| match text {
             "" => Some(None),
             text => text.starts_with('/').then(|| Some(text.to_owned())),
@@ -119,11 +119,6 @@ fn port(r: &mut Reader<'_>, key: &'static str) -> u16 {
         let port = value.as_integer().and_then(|port| u16::try_from(port).ok());
         port.filter(|port| *port != 0).ok_or_else(|| "a port, 1 to 65535".to_owned())
     })
-}
-
-fn path(r: &mut Reader<'_>, key: &'static str) -> Option<PathBuf> {
-    let text = r.text(key);
-    (!text.is_empty()).then(|| r.layers.folder(key).join(text))
 }
 
 /// A secret given here or in a file, or none.

@@ -16,13 +16,18 @@ const LONGEST_FILE: u64 = 1 << 20;
 
 /// The text of a secret's file, without the white space around it. The error says what is wrong with it.
 pub(super) fn read(path: &Path) -> Result<Secret, String> {
-    let text = read_regular(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
-    if text.len() as u64 > LONGEST_FILE {
-        return Err(format!("{} is longer than {LONGEST_FILE} bytes: is it the right file?", path.display()));
-    }
-    match text.trim() {
+    match read_whole(path)?.trim() {
         "" => Err(format!("{} is empty: put the secret into it", path.display())),
         secret => Ok(Secret::new(secret)),
+    }
+}
+
+/// The same as it stands there, which may be nothing.
+pub(super) fn read_whole(path: &Path) -> Result<String, String> {
+    let text = read_regular(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
+    match text.len() as u64 > LONGEST_FILE {
+        true => Err(format!("{} is longer than {LONGEST_FILE} bytes: is it the right file?", path.display())),
+        false => Ok(text),
     }
 }
 
