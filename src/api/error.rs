@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::{
     call::{CallId, NumberError, Status},
+    config::Right,
     engine::PlaceError,
     store::StoreError,
 };
@@ -39,6 +40,10 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub field: Option<String>,
+    /// The right that the key lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "read-all")]
+    pub right: Option<String>,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -85,6 +90,8 @@ pub enum ApiError {
         "without API keys only requests to this machine's own name are taken, and no other site's page may send them"
     )]
     ForeignSite,
+    #[error("this needs the right `{right}`, which the key `{key}` does not have")]
+    RightMissing { right: Right, key: String },
     #[error("this API key has used up its requests per minute")]
     RateLimited { retry_after: u64 },
     #[error("there is nothing at this path")]
@@ -97,6 +104,8 @@ pub enum ApiError {
     CallEnded { id: CallId, status: Status },
     #[error("Call {0} has not ended; only ended calls can be deleted")]
     CallNotEnded(CallId),
+    #[error("this Idempotency-Key was used for call {0}, which was deleted")]
+    CallDeleted(CallId),
     #[error("this Idempotency-Key was used for another request")]
     IdempotencyReused,
     #[error("the first request with this Idempotency-Key is still in progress")]
@@ -152,6 +161,7 @@ impl ApiError {
             E::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body came too slowly"),
             E::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "unauthorized", "A valid API key is needed"),
             E::ForeignSite => (StatusCode::FORBIDDEN, "foreign_site", "The request is not from this machine"),
+            E::RightMissing { .. } => (StatusCode::FORBIDDEN, "right_missing", "The key lacks a right"),
             E::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
             E::NotFound => (StatusCode::NOT_FOUND, "not_found", "Nothing here"),
             E::CallNotFound(_) => (StatusCode::NOT_FOUND, "call_not_found", "No such call"),
@@ -160,6 +170,7 @@ impl ApiError {
             }
             E::CallEnded { .. } => (StatusCode::CONFLICT, "call_ended", "The call has ended"),
             E::CallNotEnded(_) => (StatusCode::CONFLICT, "call_not_ended", "The call has not ended"),
+            E::CallDeleted(_) => (StatusCode::GONE, "call_deleted", "The call was deleted"),
             E::IdempotencyReused => {
                 (StatusCode::CONFLICT, "idempotency_key_reused", "The Idempotency-Key is taken")
             }
@@ -211,12 +222,16 @@ impl ApiError {
             E::ForeignSite => {
                 "Use http://127.0.0.1 or http://localhost; behind a proxy with a name of its own, set `http.api_keys`."
             }
+            E::RightMissing { right, .. } => {
+                return Some(format!("Use a key that has it, or add `{right}` to this key's `rights`."));
+            }
             E::RateLimited { .. } => "Wait, or raise the key's `rate_limit`.",
             E::NotFound => "See /docs for the paths there are.",
             E::CallNotFound(_) => "Check the id; a deleted call is not found any more.",
             E::MethodNotAllowed => "The header `Allow` lists the methods that are.",
             E::CallEnded { .. } => "Nothing is left to hang up.",
             E::CallNotEnded(_) => "Hang up first: POST /api/calls/{id}/hangup, and wait for its end.",
+            E::CallDeleted(_) => "It is not placed again; use a new key for a new call.",
             E::IdempotencyReused => "Use a new key for a new request.",
             E::IdempotencyInProgress => "Repeat the request a little later to get its call.",
             E::Place(error) => place_hint(error),
@@ -261,6 +276,10 @@ impl ApiError {
             detail: self.detail(),
             code: code.to_owned(),
             field: self.field_name(),
+            right: match self {
+                ApiError::RightMissing { right, .. } => Some(right.to_string()),
+                _ => None,
+            },
             hint: self.hint(),
             retry_after: self.retry_after(),
         }
