@@ -1,6 +1,7 @@
 //! Values, one by one: what is taken, what is refused and how it is told.
 
 use super::super::env;
+use super::super::error::Problem;
 use super::super::file;
 use super::super::layers::FileLayer;
 use super::super::schema::Schema;
@@ -260,7 +261,8 @@ fn only_loopback_is_served_without_a_key() {
 
 #[test]
 fn good_values_arrive() {
-    let text = "[http]\napi_keys = ['a:0123456789abcdef', { name = 'b', key = '0123456789abcdeg', rate_limit = 5 }]\n\
+    let text = "[http]\napi_keys = [{ name = 'a', key = '0123456789abcdef', rights = ['call'] }, \
+                { name = 'b', key = '0123456789abcdeg', rights = ['admin'], rate_limit = 5 }]\n\
                 rate_limit = 0\nlanguage = 'ru'\n\
                 [trunk]\ncaller_id = '+74951234567'\n\
                 [dial]\ncalls_per_second = 2\nallow = ['+7', '+375']\nmin_gap = 30\n\

@@ -3,9 +3,9 @@
 //! A reader sees the old file or the new one, never half of it. Its owner and its rights stay, but for other users'.
 
 use std::{
-    fs::{self, File, Metadata, OpenOptions, Permissions},
-    io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -118,7 +118,7 @@ impl KeyFile {
             Ok(file) => (Some(file.clone()), file.mode() & 0o770),
             Err(_) => (self.config.as_ref().and_then(|config| fs::metadata(config).ok()), 0o640),
         };
-        replace(&path, &text, owner.as_ref(), mode).and_then(|()| folder_handle.sync_all()).map_err(wrap)?;
+        secret::write(&path, &text, owner.as_ref(), mode).and_then(|()| folder_handle.sync_all()).map_err(wrap)?;
         Ok(true)
     }
 }
@@ -129,24 +129,10 @@ fn name_of(line: &str) -> Option<&str> {
     line.split_once(':').map(|(name, _)| name).filter(|_| !line.starts_with('#'))
 }
 
-fn replace(path: &Path, text: &str, owner: Option<&Metadata>, mode: u32) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let new = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
-    let write = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        if let Some(owner) = owner {
-            std::os::unix::fs::fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
-        }
-        file.set_permissions(Permissions::from_mode(mode))?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, path)
-    };
-    write().inspect_err(|_| drop(fs::remove_file(&new)))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
     use super::*;
 
     fn file(text: Option<&str>, mode: u32) -> (tempfile::TempDir, KeyFile) {

@@ -47,7 +47,13 @@ pub(super) fn list(layers: &Layers, config: Option<PathBuf>) -> Result<KeyList, 
     let file = secret_path(&mut r, FILE);
     let present = file.clone().filter(|path| path.try_exists().unwrap_or(true));
     let text = present.and_then(|path| read_file(&mut r, path));
-    let keys = gather(&mut r, text, rate_limit);
+    let mut keys = Vec::new();
+    for key in gather(&mut r, text, rate_limit) {
+        match key {
+            Ok(key) => keys.push(key),
+            Err(problem) => r.problems.push(problem),
+        }
+    }
     ConfigErrors::check(r.problems)?;
     Ok(KeyList { keys, file, config })
 }
@@ -59,17 +65,19 @@ pub(super) fn api_keys(r: &mut Reader<'_>, rate_limit: u32) -> ApiKeys {
     let before = r.problems.len();
     let text = file.and_then(|path| read_file(r, path));
     let listed = gather(r, text, rate_limit);
-    if listed.iter().any(|key| key.is_plain && !key.in_file) {
+    if listed.iter().flatten().any(|key| key.is_plain && !key.in_file) {
         warn_if_exposed(r, LIST);
     }
-    warn_of_rights(r, &listed);
+    warn_of_rights(r, listed.iter().flatten());
     if listed.is_empty() && !keys.is_empty() && r.problems.len() == before {
         r.warning(FILE, "there is no key in it: no client is let in; `novofon-bot api-key add NAME` makes one");
     }
     for key in listed {
-        if let Err(text) = keys.add(key.key) {
-            r.problems.push(Problem::new(if key.in_file { FILE } else { LIST }, key.origin, text));
-        }
+        let added = key.and_then(|ListedKey { key, origin, in_file, .. }| {
+            let place = if in_file { FILE } else { LIST };
+            keys.add(key).map_err(|text| Problem::new(place, origin, text))
+        });
+        r.problems.extend(added.err());
     }
     keys
 }
@@ -89,8 +97,12 @@ fn read_file(r: &mut Reader<'_>, path: PathBuf) -> Option<(PathBuf, String)> {
     }
 }
 
-/// The keys of the list, then those of the file. What can't be read as a key is a problem.
-fn gather(r: &mut Reader<'_>, file: Option<(PathBuf, String)>, rate_limit: u32) -> Vec<ListedKey> {
+/// The keys of the list, then those of the file, or what is wrong with them.
+fn gather(
+    r: &mut Reader<'_>,
+    file: Option<(PathBuf, String)>,
+    rate_limit: u32,
+) -> Vec<Result<ListedKey, Problem>> {
     let mut found: Vec<(String, Origin, bool, Result<Written, String>)> = Vec::new();
     for (path, item) in &r.items(LIST) {
         found.push((path.clone(), r.layers.origin(path), false, keys::parse(item, rate_limit)));
@@ -103,21 +115,18 @@ fn gather(r: &mut Reader<'_>, file: Option<(PathBuf, String)>, rate_limit: u32) 
             }
         }
     }
-    let mut listed = Vec::new();
-    for (place, origin, in_file, written) in found {
-        match written {
-            Ok(Written { key, is_plain, has_rights }) => {
-                listed.push(ListedKey { key, origin, in_file, is_plain, has_rights });
-            }
-            Err(text) => r.problems.push(Problem::new(place, origin, text)),
+    let listed = |(place, origin, in_file, written)| match written {
+        Ok(Written { key, is_plain, has_rights }) => {
+            Ok(ListedKey { key, origin, in_file, is_plain, has_rights })
         }
-    }
-    listed
+        Err(text) => Err(Problem::new(place, origin, text)),
+    };
+    found.into_iter().map(listed).collect()
 }
 
 /// A key of before keeps what it had, which is everything; that is said, with what to write.
-fn warn_of_rights(r: &mut Reader<'_>, listed: &[ListedKey]) {
-    let without: Vec<&ListedKey> = listed.iter().filter(|key| !key.has_rights).collect();
+fn warn_of_rights<'a>(r: &mut Reader<'_>, listed: impl Iterator<Item = &'a ListedKey>) {
+    let without: Vec<&ListedKey> = listed.filter(|key| !key.has_rights).collect();
     let Some(first) = without.first() else { return };
     let names = without.iter().map(|key| format!("`{}`", key.key.name)).collect::<Vec<_>>().join(", ");
     let text = format!(
