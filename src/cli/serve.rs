@@ -61,11 +61,11 @@ async fn serve(config: Config, path: Option<&Path>) -> anyhow::Result<()> {
         .with_context(|| cannot_listen(config.http.listen, "http.listen"))?;
     let engine =
         engine::start(settings(&config), target(&config), store.clone(), durable, metrics.clone()).await?;
+    // Until the stop: then it is nobody's any more.
+    let (token, _kept) = token::make(&config);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %config.http.listen, "ready");
 
     let shutdown = CancellationToken::new();
-    // Until the stop: then it is nobody's any more.
-    let (token, _kept) = token::make(&config);
     let (sender, config) = watch::channel(Arc::new(config));
     let in_force = InForce { config: sender, engine: engine.handle.clone(), store: store.clone() };
     let state = api::AppState::new(engine.handle.clone(), store.clone(), metrics.clone(), config.clone())
