@@ -32,19 +32,20 @@ pub async fn guard(
     let client = {
         let config = state.config();
         let token = state.token.as_deref();
-        let (client, rate) = if token.is_some_and(|token| presented(request.headers()).any(|key| token.is(key))) {
-            (Client::Local, None)
-        } else if config.http.api_keys.is_empty() {
-            loopback::check(&request)?;
-            (Client::Anybody, NonZeroU32::new(config.http.rate_limit))
-        } else {
-            let mut presented = presented(request.headers()).peekable();
-            let any = presented.peek().is_some();
-            let key = presented
-                .find_map(|key| config.http.api_keys.identify(key))
-                .ok_or(ApiError::Unauthorized { presented: any })?;
-            (Client::Key(key.clone()), key.rate_limit)
-        };
+        let (client, rate) =
+            if token.is_some_and(|token| presented(request.headers()).any(|key| token.is(key))) {
+                (Client::Local, None)
+            } else if config.http.api_keys.is_empty() {
+                loopback::check(&request)?;
+                (Client::Anybody, NonZeroU32::new(config.http.rate_limit))
+            } else {
+                let mut presented = presented(request.headers()).peekable();
+                let any = presented.peek().is_some();
+                let key = presented
+                    .find_map(|key| config.http.api_keys.identify(key))
+                    .ok_or(ApiError::Unauthorized { presented: any })?;
+                (Client::Key(key.clone()), key.rate_limit)
+            };
         if let Some(rate) = rate {
             state.limiters.check(client.scope(), rate)?;
         }

@@ -116,7 +116,9 @@ fn add(args: &AddArgs, text: Text) -> anyhow::Result<ExitCode> {
     let (name, rights, path) = (&args.name, args.rights, file.path.display());
     note(&match text.0 {
         Lang::En => format!("the hash of key `{name}` ({rights}) is in {path}; the key, shown only now:"),
-        Lang::Ru => format!("хеш ключа «{name}» ({rights}) записан в {path}; сам ключ показан только сейчас:"),
+        Lang::Ru => {
+            format!("хеш ключа «{name}» ({rights}) записан в {path}; сам ключ показан только сейчас:")
+        }
     });
     line(key.expose())?;
     tell_next(&list, &file, text);
@@ -126,7 +128,9 @@ fn add(args: &AddArgs, text: Text) -> anyhow::Result<ExitCode> {
 /// What is still to be done so that the change holds.
 fn tell_next(list: &KeyList, file: &KeyFile, text: Text) {
     let reload = match text.0 {
-        Lang::En => "→ it holds after a reload: systemctl reload novofon-bot (without systemd: kill -HUP of the bot)",
+        Lang::En => {
+            "→ it holds after a reload: systemctl reload novofon-bot (without systemd: kill -HUP of the bot)"
+        }
         Lang::Ru => "→ начнёт действовать после: systemctl reload novofon-bot (без systemd — kill -HUP бота)",
     };
     if file.is_named {
@@ -163,7 +167,9 @@ fn show(args: &ListArgs, text: Text) -> anyhow::Result<ExitCode> {
     }
     if list.keys.is_empty() {
         note(match (text.0, list.file.is_some()) {
-            (Lang::En, false) => "there are no keys: every program of this machine is let in; see api-key add",
+            (Lang::En, false) => {
+                "there are no keys: every program of this machine is let in; see api-key add"
+            }
             (Lang::Ru, false) => "ключей нет: пускают любую программу этой машины; см. api-key add",
             (Lang::En, true) => "there are no keys: no client is let in; see api-key add",
             (Lang::Ru, true) => "ключей нет: клиентов не пускают; см. api-key add",

@@ -37,7 +37,9 @@ pub enum Key {
     /// The token of the daemon on this machine.
     Local(Found),
     /// Neither; `places` have been looked at for a token.
-    None { places: Vec<PathBuf> },
+    None {
+        places: Vec<PathBuf>,
+    },
 }
 
 /// What to call, and how; what is `None` the daemon decides.

@@ -162,7 +162,11 @@ mod tests {
         let find = |url: &str| find(&places, &url.parse().expect("a URL"));
         for url in ["http://127.0.0.1:8080", "http://localhost:8080/"] {
             let found = find(url).expect(url);
-            assert_eq!((found.token.expose(), found.url.as_str()), ("sesame", "http://127.0.0.1:8080/"), "{url}");
+            assert_eq!(
+                (found.token.expose(), found.url.as_str()),
+                ("sesame", "http://127.0.0.1:8080/"),
+                "{url}"
+            );
             assert!(found.is_left_behind() && !format!("{found:?}").contains("sesame"));
         }
         for url in [

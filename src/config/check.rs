@@ -123,7 +123,7 @@ fn ari(r: &mut Reader<'_>, offices: bool) -> Ari {
 fn ari_password(r: &mut Reader<'_>) -> Secret {
     let before = r.problems.len();
     let password = r.text("ari.password");
-    match secret_file(r, "ari.password", "ari.password_file", !password.is_empty()) {
+    let password = match secret_file(r, "ari.password", "ari.password_file", !password.is_empty()) {
         Some((_, password)) => password,
         None => {
             if password.is_empty() && r.problems.len() == before {
@@ -136,7 +136,9 @@ fn ari_password(r: &mut Reader<'_>) -> Secret {
             }
             Secret::new(password)
         }
-    }
+    };
+    warn_if_short(r, "ari.password", &password);
+    password
 }
 
 fn trunk(r: &mut Reader<'_>) -> Trunk {
@@ -282,6 +284,16 @@ pub(super) fn secret_file(
             r.problem(file_key, text);
             None
         }
+    }
+}
+
+/// Warns of a password that can be tried out. It is that of another program, so it is no error here.
+pub(super) fn warn_if_short(r: &mut Reader<'_>, key: &str, password: &Secret) {
+    if !password.expose().is_empty() && secret::is_short(password) {
+        r.warning(
+            key,
+            "this password can be guessed, it is that short: set a long random one, openssl rand -hex 24",
+        );
     }
 }
 

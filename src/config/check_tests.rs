@@ -284,6 +284,17 @@ fn good_values_arrive() {
 }
 
 #[test]
+fn passwords_of_a_few_characters_are_warned_about() {
+    let text =
+        "[office]\ndatabase = 'sqlite:///e.db'\nami_password = 'a'\nssh_password = 'hunter2-hunter2'\n";
+    let (_, warnings) = checked(text, &[("NOVOFON_BOT_ARI__PASSWORD", "x")]).unwrap();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for (warning, key) in warnings.iter().zip(["office.ami_password", "ari.password"]) {
+        assert!(warning.contains(key) && warning.contains("can be guessed"), "{warnings:?}");
+    }
+}
+
+#[test]
 fn a_scenario_comes_from_the_environment_too() {
     let variables = [
         ("NOVOFON_BOT_SCENARIOS__BYE__STEPS", "[{ hangup = true }]"),

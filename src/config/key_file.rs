@@ -22,7 +22,8 @@ use crate::secret::Secret;
 /// Its name where the configuration names none: beside the configuration file.
 const DEFAULT_NAME: &str = "api_keys";
 
-const HEAD: &str = "# Keys of the API, one a line: name:sha256:<hex>:rights=call,read. See novofon-bot api-key --help.\n";
+const HEAD: &str =
+    "# Keys of the API, one a line: name:sha256:<hex>:rights=call,read. See novofon-bot api-key --help.\n";
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
@@ -90,7 +91,8 @@ impl KeyFile {
     /// What the file system says.
     pub fn revoke(&self, name: &str) -> Result<bool, KeyFileError> {
         self.change(|text| {
-            let rest: String = text.split_inclusive('\n').filter(|line| name_of(line) != Some(name)).collect();
+            let rest: String =
+                text.split_inclusive('\n').filter(|line| name_of(line) != Some(name)).collect();
             // An empty file is taken for a mistake; one with a comment lets nobody in.
             let rest = if rest.is_empty() { HEAD.to_owned() } else { rest };
             Ok((rest != text).then_some(rest))
@@ -118,7 +120,9 @@ impl KeyFile {
             Ok(file) => (Some(file.clone()), file.mode() & 0o770),
             Err(_) => (self.config.as_ref().and_then(|config| fs::metadata(config).ok()), 0o640),
         };
-        secret::write(&path, &text, owner.as_ref(), mode).and_then(|()| folder_handle.sync_all()).map_err(wrap)?;
+        secret::write(&path, &text, owner.as_ref(), mode)
+            .and_then(|()| folder_handle.sync_all())
+            .map_err(wrap)?;
         Ok(true)
     }
 }

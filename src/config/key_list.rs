@@ -70,7 +70,10 @@ pub(super) fn api_keys(r: &mut Reader<'_>, rate_limit: u32) -> ApiKeys {
     }
     warn_of_rights(r, listed.iter().flatten());
     if listed.is_empty() && !keys.is_empty() && r.problems.len() == before {
-        r.warning(FILE, "there is no key in it: no client is let in; `novofon-bot api-key add NAME` makes one");
+        r.warning(
+            FILE,
+            "there is no key in it: no client is let in; `novofon-bot api-key add NAME` makes one",
+        );
     }
     for key in listed {
         let added = key.and_then(|ListedKey { key, origin, in_file, .. }| {

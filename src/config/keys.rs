@@ -56,9 +56,9 @@ impl ApiKeys {
 
     /// Whether this very key is still there, with the same rights under the same name.
     pub fn has(&self, key: &ApiKey) -> bool {
-        self.keys.iter().any(|known| {
-            known.name == key.name && known.digest == key.digest && known.rights == key.rights
-        })
+        self.keys
+            .iter()
+            .any(|known| known.name == key.name && known.digest == key.digest && known.rights == key.rights)
     }
 
     /// Whose key this is. Every key is compared whatever the first ones say, each in constant time.
@@ -130,7 +130,12 @@ pub(super) fn parse_text(text: &str, rate_limit: u32) -> Result<Written, String>
             Some(("rate_limit", number)) if limit.is_none() => {
                 limit = Some(number.parse().ok().filter(|number| *number <= HIGHEST_RATE).ok_or_else(rate)?);
             }
-            _ => return Err("after the 64 hex digits come `:rights=call,read` and `:rate_limit=120`, each once".into()),
+            _ => {
+                return Err(
+                    "after the 64 hex digits come `:rights=call,read` and `:rate_limit=120`, each once"
+                        .into(),
+                );
+            }
         }
     }
     written(name, digest, false, rights, limit.unwrap_or(rate_limit))
@@ -201,7 +206,9 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
     let fits = (1..=LONGEST_NAME).contains(&name.chars().count()) && name.trim() == name;
     if !fits || !name.chars().all(allowed) {
         let most = LONGEST_NAME;
-        return Err(format!("a key's name has 1 to {most} letters of any script, digits, `.`, `_`, `-` and spaces inside"));
+        return Err(format!(
+            "a key's name has 1 to {most} letters of any script, digits, `.`, `_`, `-` and spaces inside"
+        ));
     }
     Ok(())
 }
@@ -303,7 +310,10 @@ mod tests {
             (r#"{ name = "crm", key = "hunter2-hunter2-hunter2", rate_limit = -1 }"#, "0 to 1000000"),
             (r#"{ name = "crm", key = "hunter2-hunter2-hunter2", rights = "call" }"#, "a list of words"),
             (r#"{ name = "crm", key = "hunter2-hunter2-hunter2", rights = [] }"#, "`rights` is empty"),
-            (r#"{ name = "crm", key = "hunter2-hunter2-hunter2", rights = ["reed"] }"#, "call, read, read-all, admin"),
+            (
+                r#"{ name = "crm", key = "hunter2-hunter2-hunter2", rights = ["reed"] }"#,
+                "call, read, read-all, admin",
+            ),
             ("5", "found integer"),
         ];
         for (form, expected) in cases {
@@ -343,7 +353,12 @@ mod tests {
             (r#""crm:0123456789abcdef""#.to_owned(), "crm", "admin", false),
             // What looks like rights is part of a plain key, which may have any sign.
             (r#""crm:0123456789abcdef:rights=read""#.to_owned(), "crm", "admin", false),
-            (format!(r#""Отдел продаж-2:sha256:{HEX}:rights=read,call""#), "Отдел продаж-2", "call,read", true),
+            (
+                format!(r#""Отдел продаж-2:sha256:{HEX}:rights=read,call""#),
+                "Отдел продаж-2",
+                "call,read",
+                true,
+            ),
             (
                 format!(r#"{{ name = "отчёты", hash = "sha256:{HEX}", rights = ["read-all"] }}"#),
                 "отчёты",
@@ -357,7 +372,9 @@ mod tests {
         }
         assert!(item(&format!(r#""{}:0123456789abcdef""#, "ж".repeat(64))).is_ok());
         assert!(item(&format!(r#""{}:0123456789abcdef""#, "ж".repeat(65))).is_err());
-        for bad in [":rights=", ":rights=call,route", ":rights=call:rights=read", ":rates=3", ":rate_limit=x", ":"] {
+        for bad in
+            [":rights=", ":rights=call,route", ":rights=call:rights=read", ":rates=3", ":rate_limit=x", ":"]
+        {
             assert!(item(&format!(r#""crm:sha256:{HEX}{bad}""#)).is_err(), "{bad}");
         }
     }

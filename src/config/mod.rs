@@ -30,8 +30,8 @@ pub use key_list::{KeyList, ListedKey};
 pub use keys::{ApiKey, ApiKeys};
 pub use office::Office;
 pub use rights::{Right, Rights};
-pub use secret::write as write_secret;
 pub use schema::{DEFAULT_TOML, ENV_PREFIX};
+pub use secret::{is_short, write as write_secret};
 pub use steps::StepConfig;
 
 use crate::lang::Lang;

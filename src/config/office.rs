@@ -1,6 +1,6 @@
 //! The section `[office]`: the API for enterprises, and how their hosts are spoken to by default.
 
-use super::check::{name, secret_file, secret_path, warn_if_exposed};
+use super::check::{name, secret_file, secret_path, warn_if_exposed, warn_if_short};
 use super::keys::HIGHEST_RATE;
 use super::reader::Reader;
 use super::{MAX_DURATION, RING_TIMEOUT};
@@ -124,14 +124,18 @@ fn port(r: &mut Reader<'_>, key: &'static str) -> u16 {
 /// A secret given here or in a file, or none.
 fn secret(r: &mut Reader<'_>, key: &'static str, file_key: &'static str) -> Option<Secret> {
     let text = r.text(key);
-    match secret_file(r, key, file_key, !text.is_empty()) {
+    let secret = match secret_file(r, key, file_key, !text.is_empty()) {
         Some((_, secret)) => Some(secret),
         None if text.is_empty() => None,
         None => {
             warn_if_exposed(r, key);
             Some(Secret::new(text))
         }
+    };
+    if let Some(secret) = &secret {
+        warn_if_short(r, key, secret);
     }
+    secret
 }
 
 fn trusted_proxies(r: &mut Reader<'_>) -> Vec<IpAddr> {

@@ -70,7 +70,8 @@ impl Rights {
             // It is shown only if it looks like a word: a key that stands in the wrong place must not be.
             let is_word = (1..=20).contains(&word.len())
                 && word.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_".contains(&byte));
-            let told = || if is_word { format!("`{word}` is no right") } else { "that is no right".to_owned() };
+            let told =
+                || if is_word { format!("`{word}` is no right") } else { "that is no right".to_owned() };
             let right = Right::ALL.into_iter().find(|right| right.as_str() == word);
             rights.push(right.ok_or_else(|| format!("{}; there are {}", told(), known()))?);
         }

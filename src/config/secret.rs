@@ -72,6 +72,14 @@ pub fn write(path: &Path, text: &str, owner: Option<&Metadata>, mode: u32) -> io
     write().inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
+/// Secrets with fewer characters are tried out in no time by whoever reaches their port.
+const SHORT: usize = 6;
+
+/// Whether a secret can be tried out.
+pub fn is_short(password: &Secret) -> bool {
+    password.expose().chars().count() < SHORT
+}
+
 /// A warning, if every user of the machine may read this file.
 pub(super) fn exposure(path: &Path) -> Option<String> {
     let mode = std::fs::metadata(path).ok()?.permissions().mode();

@@ -197,7 +197,10 @@ fn secrets_that_cannot_be_used_are_told() {
     write(&keys, "# nobody\n", 0o600);
     let loaded = load(Some(&path), &[]).unwrap();
     assert!(!loaded.config.http.api_keys.is_empty());
-    assert!(matches!(&loaded.warnings[..], [warning] if warning.contains("no client is let in")), "{loaded:?}");
+    assert!(
+        matches!(&loaded.warnings[..], [warning] if warning.contains("no client is let in")),
+        "{loaded:?}"
+    );
 }
 
 #[test]
@@ -219,7 +222,10 @@ fn keys_stand_in_the_list_and_in_the_file() {
     assert_eq!(shown, [(format!("{}:5", path.display()), false), (format!("{}:3", keys.display()), true)]);
     write(&keys, "crm:fedcba9876543210\n", 0o600);
     let errors = load(Some(&path), &[]).unwrap_err();
-    assert!(errors.to_string().contains("keys:1: `http.api_keys_file`: a second key named `crm`"), "{errors}");
+    assert!(
+        errors.to_string().contains("keys:1: `http.api_keys_file`: a second key named `crm`"),
+        "{errors}"
+    );
     // Who manages keys may do so before the file is there, and while all else is missing.
     std::fs::remove_file(&keys).unwrap();
     std::fs::write(&path, "http.api_keys_file = 'keys'\n").unwrap();

@@ -99,7 +99,8 @@ async fn an_enterprise_lives_in_a_file_from_its_beginning_to_its_end() {
     assert!(said.code == 1 && said.err.contains("there is an enterprise `0367` already"), "{}", said.err);
 }
 
-/// Clients that have a secret already keep it, however short it is; who adds it is warned.
+/// Clients that have a secret already keep it, and who adds it is warned when it is short. One that can be tried out in
+/// no time is refused; where it stands in the table already, it is told.
 #[test]
 fn a_short_secret_is_warned_of() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -111,6 +112,16 @@ fn a_short_secret_is_warned_of() {
         assert_eq!(added.err.matches(said).count(), warned, "{}", added.err);
         assert!(!added.err.contains(secret), "{}", added.err);
     }
+    for secret in ["x", "12345", "ключи"] {
+        let added = run(&database, secret, &["add", "0369", "may", "10.88.10.19", "--secret-file", "-"]);
+        assert_eq!((added.code, &*added.out), (1, ""), "{}", added.err);
+        assert!(added.err.contains("would be guessed") && !added.err.contains(secret), "{}", added.err);
+    }
+    let listed = run(&database, "", &["list"]);
+    assert_eq!(listed.out.matches("its secret can be guessed").count(), 1, "{}", listed.out);
+    assert!(listed.out.contains("rotate-secret 0367"), "{}", listed.out);
+    let changed = run(&database, "ami", &["change", "0368", "--ami-password-file", "-"]);
+    assert!(changed.code == 0 && changed.err.contains("ami_password can be guessed"), "{}", changed.err);
 }
 
 #[test]

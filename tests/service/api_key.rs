@@ -30,7 +30,8 @@ fn opens(daemon: &Daemon, key: &str) -> bool {
 #[test]
 fn a_key_is_made_shown_once_and_revoked() {
     let daemon = Daemon::start("", &[]);
-    let added = daemon.run(&["api-key", "add", "Отдел продаж", "--rights", "call,read", "--rate-limit", "50"]);
+    let added =
+        daemon.run(&["api-key", "add", "Отдел продаж", "--rights", "call,read", "--rate-limit", "50"]);
     let key = out(&added);
     let told = String::from_utf8_lossy(&added.stderr).into_owned();
     assert_eq!(key.len(), 48);
@@ -38,7 +39,10 @@ fn a_key_is_made_shown_once_and_revoked() {
     assert!(!told.contains(&key));
     let path = daemon.path("api_keys");
     let text = fs::read_to_string(&path).expect("the file of keys");
-    assert!(text.contains("Отдел продаж:sha256:") && text.ends_with(":rights=call,read:rate_limit=50\n"), "{text}");
+    assert!(
+        text.contains("Отдел продаж:sha256:") && text.ends_with(":rights=call,read:rate_limit=50\n"),
+        "{text}"
+    );
     assert!(!text.contains(&key), "only its hash");
     assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o007, 0);
 

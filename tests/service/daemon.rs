@@ -115,7 +115,10 @@ impl Daemon {
 
     /// The same once more.
     pub fn start_again(mut self, config: &str) -> Self {
-        let (folder, address) = (std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder")), self.address.clone());
+        let (folder, address) = (
+            std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder")),
+            self.address.clone(),
+        );
         Self::start_in(folder, address, config, &[])
     }
 

@@ -161,7 +161,8 @@ fn plain<'a>(calls: &'a [CallRecord], filter: &Filter) -> Vec<&'a CallRecord> {
             filter.enterprise.as_ref().is_none_or(of)
         })
         .filter(|call| {
-            let is_own = |name: &String| call.office.is_none() && call.request.requested_by.as_ref() == Some(name);
+            let is_own =
+                |name: &String| call.office.is_none() && call.request.requested_by.as_ref() == Some(name);
             filter.client.as_ref().is_none_or(is_own)
         })
         .filter(|call| filter.from.is_none_or(|from| call.created_at >= from))

@@ -131,8 +131,13 @@ async fn a_list_has_ones_own_calls_and_those_alone() {
         calls.map(|call| call["id"].as_str().expect("an id").to_owned()).collect()
     };
     own.reverse();
-    for query in ["", "?status=queued", "?phone=%2B79522675444", "?limit=1000&from=2020-01-01", "?status=pending,ringing"]
-    {
+    for query in [
+        "",
+        "?status=queued",
+        "?phone=%2B79522675444",
+        "?limit=1000&from=2020-01-01",
+        "?status=pending,ringing",
+    ] {
         let found = list("site", query).await;
         assert_eq!((&found["total"], ids(&found)), (&json!(4), own.clone()), "{query}");
     }
@@ -163,7 +168,13 @@ fn office_call(bot: &Bot, name: &str) -> CallId {
     .expect("an office's call");
     let id = record.id;
     let entries = vec![entry("accepted", Some(Status::Queued), None)];
-    bot.store.submit(Commit { record: Arc::new(record), entries, idempotency: None, urgent: true, done: None });
+    bot.store.submit(Commit {
+        record: Arc::new(record),
+        entries,
+        idempotency: None,
+        urgent: true,
+        done: None,
+    });
     id
 }
 
@@ -238,7 +249,8 @@ async fn a_revoked_key_loses_what_goes_on() {
     bot.set_config(&[("HTTP__API_KEYS", &without)]);
     ends_within_a_second(of_call).await;
     ends_within_a_second(of_all).await;
-    let waited = tokio::time::timeout(Duration::from_secs(1), waits).await.expect("at once").expect("an answer");
+    let waited =
+        tokio::time::timeout(Duration::from_secs(1), waits).await.expect("at once").expect("an answer");
     assert_eq!(waited.header("x-wait-timed-out"), Some("true"));
     assert_eq!(waited.expect(201)["status"], "queued");
     assert_eq!(said(bot.get("/api/events").bearer_auth(SITE)).await.0, 401);
@@ -248,7 +260,10 @@ async fn a_revoked_key_loses_what_goes_on() {
     while local.next().await.expect("an event").data["call_id"] != json!(id) {}
 
     // Fewer rights end a stream too, or it would go on with the old ones.
-    bot.set_config(&[("HTTP__API_KEYS", &without.replace(r#"abcdef", rights = ["call", "read"]"#, r#"abcdef", rights = ["call"]"#))]);
+    bot.set_config(&[(
+        "HTTP__API_KEYS",
+        &without.replace(r#"abcdef", rights = ["call", "read"]"#, r#"abcdef", rights = ["call"]"#),
+    )]);
     ends_within_a_second(others).await;
 }
 
