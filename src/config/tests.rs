@@ -32,7 +32,7 @@ fn load(path: Option<&Path>, variables: &[(&str, &str)]) -> Result<Loaded, Confi
 }
 
 const ACCOUNT_IN_ENVIRONMENT: [(&str, &str); 2] =
-    [("NOVOFON_BOT_ARI__USERNAME", "bot"), ("NOVOFON_BOT_ARI__PASSWORD", "12345")];
+    [("NOVOFON_BOT_ARI__USERNAME", "bot"), ("NOVOFON_BOT_ARI__PASSWORD", "hunter2")];
 
 #[test]
 fn the_environment_alone_is_enough() {
@@ -40,7 +40,7 @@ fn the_environment_alone_is_enough() {
     let config = loaded.config;
     assert_eq!(loaded.source_path, None);
     assert_eq!(loaded.warnings, [] as [&str; 0]);
-    assert_eq!((config.ari.username.as_str(), config.ari.password.expose()), ("bot", "12345"));
+    assert_eq!((config.ari.username.as_str(), config.ari.password.expose()), ("bot", "hunter2"));
     assert_eq!(config.http.listen, "127.0.0.1:8080".parse().unwrap());
     assert_eq!((config.ari.url.as_str(), config.ari.app.as_str()), ("http://127.0.0.1:8088/", "novofon_bot"));
     assert_eq!(
