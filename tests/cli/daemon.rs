@@ -277,7 +277,8 @@ pub fn refused_events() -> Vec<Value> {
         sip_code: Some(401),
         sip_text: said.clone(),
         cause: Some(21),
-        dialstatus: "CHANUNAVAIL".into(),
+        dialstatus: Some("CHANUNAVAIL".into()),
+        channel: None,
     };
     let end = Fact::Ended {
         status: Status::Failed,
@@ -304,7 +305,7 @@ pub fn completed_events() -> Vec<Value> {
     };
     vec![
         accepted(10),
-        told(14, "09:30:04.000", &Fact::TrunkUp, Some(&answered)),
+        told(14, "09:30:04.000", &Fact::TrunkUp { channel: None }, Some(&answered)),
         told(15, "09:30:16.250", &end, Some(&completed())),
     ]
 }
