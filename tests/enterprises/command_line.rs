@@ -163,7 +163,7 @@ fn settings_are_kept_and_passwords_not_shown() {
     assert_eq!(
         json_lines(&list),
         [json!({
-            "number": "0368", "name": "june & july", "ip": "pbx.example.org", "active": true, "problem": null,
+            "number": "0368", "name": "june & july", "ip": "pbx.example.org", "active": true, "guessable": false, "problem": null,
             "settings": {
                 "way": "ssh", "context": "inoffice", "technology": "PJSIP", "ssh_port": "5059", "ssh_user": "root",
                 "ssh_password": "***", "ami_user": "bot", "ami_password": "***", "extensions": "100-199,300",
@@ -192,7 +192,7 @@ fn a_change_leaves_the_rest_as_it_is() {
         ["add", "0367", "june", "10.88.10.19", "--way", "ssh", "--ssh-port", "22", "--ssh-user", "root"];
     assert_eq!(run(&database, "", &add).code, 0);
     let listed = || json_lines(&run(&database, "", &["list", "--json"])).remove(0);
-    let row = |ip: &str, settings: Value| json!({"number": "0367", "name": "june", "ip": ip, "active": true, "problem": null, "settings": settings});
+    let row = |ip: &str, settings: Value| json!({"number": "0367", "name": "june", "ip": ip, "active": true, "guessable": false, "problem": null, "settings": settings});
     let change =
         ["change", "0367", "--ip", "10.88.10.20", "--ssh-password-file", "-", "--default", "way,ssh_port"];
     let said = run(&database, "hunter2\n", &change);
