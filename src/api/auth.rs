@@ -1,4 +1,4 @@
-//! Who asks: the API key, and how often it may ask.
+//! Who asks: the API key, and how often it may ask. What it may do is the matter of `client`.
 //!
 //! Which keys there are is the configuration's matter; without any, every program of this machine is
 //! let in, because the bot then listens on loopback alone. A browser on this machine is no such
@@ -17,22 +17,11 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
-use super::{AppState, error::ApiError, loopback};
-
-/// Whose request it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client {
-    /// The name of the API key; `None` when there are no keys.
-    pub name: Option<String>,
-}
-
-impl Client {
-    /// What keeps one client's words apart from another's.
-    pub fn scope(&self) -> &str {
-        self.name.as_deref().unwrap_or_default()
-    }
-}
+use super::{AppState, client::Client, error::ApiError, loopback};
+use crate::secret::Secret;
 
 /// Lets a request pass that has a key and has not used up its rate.
 pub async fn guard(
@@ -42,17 +31,21 @@ pub async fn guard(
 ) -> Result<Response, ApiError> {
     let client = {
         let config = state.config();
-        let (client, rate) = if config.http.api_keys.is_empty() {
-            loopback::check(&request).inspect_err(|error| state.refusals.tell(error))?;
-            (Client { name: None }, NonZeroU32::new(config.http.rate_limit))
-        } else {
-            let mut presented = presented(request.headers()).peekable();
-            let any = presented.peek().is_some();
-            let key = presented
-                .find_map(|key| config.http.api_keys.identify(key))
-                .ok_or(ApiError::Unauthorized { presented: any })?;
-            (Client { name: Some(key.name.clone()) }, key.rate_limit)
-        };
+        let token = state.token.as_deref();
+        let (client, rate) =
+            if token.is_some_and(|token| presented(request.headers()).any(|key| token.is(key))) {
+                (Client::Local, None)
+            } else if config.http.api_keys.is_empty() {
+                loopback::check(&request).inspect_err(|error| state.refusals.tell(error))?;
+                (Client::Anybody, NonZeroU32::new(config.http.rate_limit))
+            } else {
+                let mut presented = presented(request.headers()).peekable();
+                let any = presented.peek().is_some();
+                let key = presented
+                    .find_map(|key| config.http.api_keys.identify(key))
+                    .ok_or(ApiError::Unauthorized { presented: any })?;
+                (Client::Key(key.clone()), key.rate_limit)
+            };
         if let Some(rate) = rate {
             state.limiters.check(client.scope(), rate)?;
         }
@@ -69,6 +62,21 @@ fn presented(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
     });
     bearer.chain(headers.get_all("x-api-key").iter().filter_map(|value| value.to_str().ok().map(str::trim)))
+}
+
+/// The token of this machine's own command line, as its digest; it is made anew at each start.
+pub struct LocalToken([u8; 32]);
+
+impl LocalToken {
+    pub fn of(token: &Secret) -> Self {
+        Self(Sha256::digest(token.expose()).into())
+    }
+
+    /// In constant time.
+    fn is(&self, presented: &str) -> bool {
+        let digest: [u8; 32] = Sha256::digest(presented).into();
+        bool::from(self.0.ct_eq(&digest))
+    }
 }
 
 /// One limiter a key.

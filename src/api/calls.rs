@@ -1,12 +1,13 @@
 //! `/api/calls/{id}`: one call, its hang-up, its deletion.
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
+    client::{Client, changeable, readable},
     error::{ApiError, Problem},
     extract::{CallPath, Language},
     view::CallView,
@@ -49,10 +50,11 @@ pub fn routes() -> OpenApiRouter<AppState> {
 )]
 async fn show(
     State(state): State<AppState>,
+    Extension(client): Extension<Client>,
     Language(lang): Language,
     CallPath(id): CallPath,
 ) -> Result<Json<CallView>, ApiError> {
-    let call = state.store.call(id).await?.ok_or(ApiError::CallNotFound(id))?;
+    let call = readable(&state, &client, id).await?;
     Ok(Json(CallView::new(&call, lang)))
 }
 
@@ -67,9 +69,18 @@ async fn show(
         (status = 422, description = "The id is no UUID", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn delete(State(state): State<AppState>, CallPath(id): CallPath) -> Result<Json<Done>, ApiError> {
+async fn delete(
+    State(state): State<AppState>,
+    Extension(client): Extension<Client>,
+    CallPath(id): CallPath,
+) -> Result<Json<Done>, ApiError> {
+    changeable(&state, &client, id).await?;
     match state.store.delete(id).await? {
-        Deleted::Yes => Ok(Done::new(format!("Call {id} is deleted"))),
+        Deleted::Yes => {
+            let client = client.told();
+            tracing::info!(call = %id, client, "a call was deleted by a client, with its timeline");
+            Ok(Done::new(format!("Call {id} is deleted")))
+        }
         Deleted::NotFound => Err(ApiError::CallNotFound(id)),
         Deleted::NotEnded => Err(ApiError::CallNotEnded(id)),
     }
@@ -88,11 +99,17 @@ async fn delete(State(state): State<AppState>, CallPath(id): CallPath) -> Result
         (status = 422, description = "The id is no UUID", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn hangup(State(state): State<AppState>, CallPath(id): CallPath) -> Result<Json<Done>, ApiError> {
-    if state.office.as_ref().is_some_and(|office| office.hang_up(id)) {
+async fn hangup(
+    State(state): State<AppState>,
+    Extension(client): Extension<Client>,
+    CallPath(id): CallPath,
+) -> Result<Json<Done>, ApiError> {
+    changeable(&state, &client, id).await?;
+    let client = client.told();
+    if state.office.as_ref().is_some_and(|office| office.hang_up(id, client.clone())) {
         return Ok(Done::hanging_up(id));
     }
-    match state.engine.hangup(id).await {
+    match state.engine.hangup(id, client).await {
         HangupAnswer::Asked(_) => Ok(Done::hanging_up(id)),
         HangupAnswer::Ended(call) => Err(ApiError::CallEnded { id, status: call.status }),
         // The engine knows the live calls only.

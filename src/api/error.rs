@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::forwarded::Mark;
 use crate::{
     call::{CallId, NumberError, Status},
+    config::Right,
     engine::PlaceError,
     store::StoreError,
 };
@@ -40,6 +41,10 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub field: Option<String>,
+    /// The right that the key lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "read-all")]
+    pub right: Option<String>,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -90,6 +95,8 @@ pub enum ApiError {
         "without API keys only programs of this machine are served, and this request came through a proxy: {mark}"
     )]
     Forwarded { mark: Mark },
+    #[error("this needs the right `{right}`, which the key `{key}` does not have")]
+    RightMissing { right: Right, key: String },
     #[error("this API key has used up its requests per minute")]
     RateLimited { retry_after: u64 },
     #[error("there is nothing at this path")]
@@ -102,6 +109,8 @@ pub enum ApiError {
     CallEnded { id: CallId, status: Status },
     #[error("Call {0} has not ended; only ended calls can be deleted")]
     CallNotEnded(CallId),
+    #[error("this Idempotency-Key was used for call {0}, which was deleted")]
+    CallDeleted(CallId),
     #[error("this Idempotency-Key was used for another request")]
     IdempotencyReused,
     #[error("the first request with this Idempotency-Key is still in progress")]
@@ -158,6 +167,7 @@ impl ApiError {
             E::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "unauthorized", "A valid API key is needed"),
             E::ForeignSite => (StatusCode::FORBIDDEN, "foreign_site", "The request is not from this machine"),
             E::Forwarded { .. } => (StatusCode::FORBIDDEN, "forwarded", "The request came through a proxy"),
+            E::RightMissing { .. } => (StatusCode::FORBIDDEN, "right_missing", "The key lacks a right"),
             E::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
             E::NotFound => (StatusCode::NOT_FOUND, "not_found", "Nothing here"),
             E::CallNotFound(_) => (StatusCode::NOT_FOUND, "call_not_found", "No such call"),
@@ -166,6 +176,7 @@ impl ApiError {
             }
             E::CallEnded { .. } => (StatusCode::CONFLICT, "call_ended", "The call has ended"),
             E::CallNotEnded(_) => (StatusCode::CONFLICT, "call_not_ended", "The call has not ended"),
+            E::CallDeleted(_) => (StatusCode::GONE, "call_deleted", "The call was deleted"),
             E::IdempotencyReused => {
                 (StatusCode::CONFLICT, "idempotency_key_reused", "The Idempotency-Key is taken")
             }
@@ -226,12 +237,16 @@ impl ApiError {
                 "Behind a proxy set `http.api_keys` (asterisk-config/nginx-api.conf). A program or health check of this \
                  machine: speak HTTP/1.1, send a key, or ask `/health/live` or `/health/ready`, which are for all."
             }
+            E::RightMissing { right, .. } => {
+                return Some(format!("Use a key that has it, or add `{right}` to this key's `rights`."));
+            }
             E::RateLimited { .. } => "Wait, or raise the key's `rate_limit`.",
             E::NotFound => "See /docs for the paths there are.",
             E::CallNotFound(_) => "Check the id; a deleted call is not found any more.",
             E::MethodNotAllowed => "The header `Allow` lists the methods that are.",
             E::CallEnded { .. } => "Nothing is left to hang up.",
             E::CallNotEnded(_) => "Hang up first: POST /api/calls/{id}/hangup, and wait for its end.",
+            E::CallDeleted(_) => "It is not placed again; use a new key for a new call.",
             E::IdempotencyReused => "Use a new key for a new request.",
             E::IdempotencyInProgress => "Repeat the request a little later to get its call.",
             E::Place(error) => place_hint(error),
@@ -276,6 +291,10 @@ impl ApiError {
             detail: self.detail(),
             code: code.to_owned(),
             field: self.field_name(),
+            right: match self {
+                ApiError::RightMissing { right, .. } => Some(right.to_string()),
+                _ => None,
+            },
             hint: self.hint(),
             retry_after: self.retry_after(),
         }

@@ -7,6 +7,7 @@
 use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     body::Body,
     extract::{RawQuery, State},
     http::{HeaderMap, HeaderName, StatusCode, header},
@@ -29,6 +30,7 @@ use uuid::Uuid;
 
 use super::{
     AppState,
+    client::{Client, belongs_to, readable, while_good},
     error::{ApiError, Problem},
     extract::{CallPath, Language, Params},
     timeline::EntryView,
@@ -36,6 +38,7 @@ use super::{
 };
 use crate::{
     call::{CallId, CallRecord, Entry},
+    config::Right,
     engine::Change,
     lang::Lang,
     metrics::Metrics,
@@ -113,13 +116,16 @@ pub fn routes() -> OpenApiRouter<AppState> {
 )]
 async fn of_call(
     State(state): State<AppState>,
+    Extension(client): Extension<Client>,
     Language(lang): Language,
     CallPath(id): CallPath,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let after = last_event_id(&headers, query.as_deref())?;
-    stream_of(state, lang, id, after).await
+    readable(&state, &client, id).await?;
+    let stream = stream_of(state.clone(), lang, id, after).await?;
+    Ok(while_good(&state, client, stream))
 }
 
 /// The stream of one call, from its beginning or after an event.
@@ -130,7 +136,7 @@ pub(super) async fn stream_of(
     after: Option<i64>,
 ) -> Result<Response, ApiError> {
     // Subscribed before the store is read: nothing falls between.
-    let mut feed = Feed::new(state, lang, Some(id))?;
+    let mut feed = Feed::new(state, lang, Some(id), None)?;
     let call = feed.state.store.call(id).await?.ok_or(ApiError::CallNotFound(id))?;
     if let Some(after) = after {
         feed.last = after.min(feed.state.store.last_seq().await?);
@@ -144,7 +150,8 @@ pub(super) async fn stream_of(
 
 /// What happens in all calls, as it happens
 ///
-/// As for one call, and without an end. Without `Last-Event-ID` it begins with what happens next.
+/// As for one call, and without an end: of the calls that the key placed, with the right `read-all` of everybody's. A
+/// key that is revoked loses its stream at once. Without `Last-Event-ID` it begins with what happens next.
 #[utoipa::path(
     get, path = "/api/events", operation_id = "stream_all_events", tag = "events",
     params(
@@ -161,16 +168,18 @@ pub(super) async fn stream_of(
 )]
 async fn of_all(
     State(state): State<AppState>,
+    Extension(client): Extension<Client>,
     Language(lang): Language,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    client.need(Right::Read)?;
     let after = last_event_id(&headers, query.as_deref())?;
-    let mut feed = Feed::new(state, lang, None)?;
+    let mut feed = Feed::new(state.clone(), lang, None, client.sees_only().map(str::to_owned))?;
     let newest = feed.state.store.last_seq().await?;
     // A number from another store may lie ahead; then it begins with what happens next.
     feed.last = after.map_or(newest, |after| after.min(newest));
-    Ok(feed.into_response())
+    Ok(while_good(&state, client, feed.into_response()))
 }
 
 pub(super) fn last_event_id(headers: &HeaderMap, query: Option<&str>) -> Result<Option<i64>, ApiError> {
@@ -189,6 +198,8 @@ struct Feed {
     lang: Lang,
     /// Of this call only.
     call: Option<CallId>,
+    /// Of this client's own calls only.
+    client: Option<String>,
     changes: broadcast::Receiver<Arc<Change>>,
     /// The last entry that was sent.
     last: i64,
@@ -210,11 +221,17 @@ impl Drop for Slot {
 }
 
 impl Feed {
-    fn new(state: AppState, lang: Lang, call: Option<CallId>) -> Result<Self, ApiError> {
+    fn new(
+        state: AppState,
+        lang: Lang,
+        call: Option<CallId>,
+        client: Option<String>,
+    ) -> Result<Self, ApiError> {
         let permit = state.streams.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams)?;
         state.metrics.event_streams.inc();
         let slot = Slot { _permit: permit, metrics: state.metrics.clone() };
-        Ok(Feed { changes: state.engine.changes(), state, lang, call, last: 0, sent: Instant::now(), slot })
+        let changes = state.engine.changes();
+        Ok(Feed { changes, state, lang, call, client, last: 0, sent: Instant::now(), slot })
     }
 
     fn into_response(self) -> Response {
@@ -280,7 +297,15 @@ impl Feed {
             Some(id) => store.call(id).await?.is_none_or(|call| call.status.is_terminal()),
             None => false,
         };
-        let entries = store.timeline_after(self.call, self.last, PAGE).await?;
+        // And before them too: of one client's entries the last tells nothing about those of others after it.
+        let newest = match self.client {
+            Some(_) => store.last_seq().await?,
+            None => 0,
+        };
+        let entries = match &self.client {
+            Some(client) => store.timeline_of_client(client, self.last, PAGE).await?,
+            None => store.timeline_after(self.call, self.last, PAGE).await?,
+        };
         let is_full = entries.len() == PAGE as usize;
         let mut calls: HashMap<CallId, Option<CallRecord>> = HashMap::new();
         let mut events = Vec::with_capacity(entries.len());
@@ -291,6 +316,9 @@ impl Feed {
             let call = calls.get(&id).and_then(Option::as_ref).filter(|_| entry.status.is_some());
             events.push(event(id, EntryView::new(seq, entry), call, self.lang));
             self.last = seq;
+        }
+        if !is_full {
+            self.last = self.last.max(newest);
         }
         self.sent = Instant::now();
         Ok(StoredPage { events, is_full, ended })
@@ -319,11 +347,15 @@ impl Feed {
         if self.call.is_none() && first.is_some_and(|first| first != self.last + 1) {
             return Next::ReadStore;
         }
+        let before = self.last;
+        self.last = change.entries.last().map_or(before, |(seq, _)| before.max(*seq));
+        if self.client.as_deref().is_some_and(|client| !belongs_to(&change.record, client)) {
+            return Next::Events(Vec::new(), false);
+        }
         let told = change.told(self.lang, |change| told(change, self.lang));
-        let new = change.entries.iter().zip(told).filter(|((seq, _), _)| *seq > self.last);
+        let new = change.entries.iter().zip(told).filter(|((seq, _), _)| *seq > before);
         let events = new.map(|(_, event)| event.clone()).collect();
         self.sent = Instant::now();
-        self.last = change.entries.last().map_or(self.last, |(seq, _)| self.last.max(*seq));
         Next::Events(events, self.call.is_some() && change.record.status.is_terminal())
     }
 }

@@ -22,7 +22,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
-    auth::Client,
+    client::Client,
     error::{ApiError, Problem},
     extract::{JsonBody, Language, Params, Seconds},
     idempotency,
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     call::{CallId, CallRecord, CallRequest, Metadata, PhoneNumber, Reason, Status},
-    config::{Config, MAX_DURATION, RING_TIMEOUT},
+    config::{Config, MAX_DURATION, RING_TIMEOUT, Right},
     engine::IdempotencyKey,
 };
 
@@ -146,7 +146,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
             ("X-Wait-Timed-Out" = Option<String>, description = "`true` when the call had not come so far in time"),
         )),
         (status = 400, description = "`invalid_json`, `invalid_header`, `body_incomplete`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`destination_not_allowed`, `foreign_site`, `forwarded`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`destination_not_allowed`, `right_missing`, `foreign_site`, `forwarded`", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "`call_deleted`: the call of this Idempotency-Key was deleted", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`idempotency_key_reused`, `idempotency_in_progress`", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`body_timeout`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
@@ -167,6 +168,7 @@ async fn initiate(
     headers: HeaderMap,
     JsonBody(body): JsonBody<Initiate>,
 ) -> Result<Response, ApiError> {
+    client.need(Right::Call)?;
     let begun = Instant::now();
     let wait = wait(&body, query.as_deref())?;
     let key = idempotency::key_of(&headers)?;
@@ -177,7 +179,7 @@ async fn initiate(
         key,
         fingerprint: idempotency::fingerprint(&asked),
     });
-    let request = with_defaults(asked, client, &config);
+    let request = with_defaults(asked, &client, &config);
 
     let placing = tokio::spawn(place(state.clone(), request, key));
     let placed = tokio::time::timeout(config.http.request_timeout, placing).await;
@@ -189,7 +191,8 @@ async fn initiate(
         response_headers.insert(REPLAYED, TRUE);
     }
     if let Some((until, time)) = wait {
-        call = wait_for(&state, call, until, time).await;
+        // With his key revoked he is told no more than what he has placed: an error would have him place it again.
+        call = wait_for(&state, call, until, time, client.revoked(state.config.clone())).await;
         if !until.is_over(call.status) {
             response_headers.insert(WAIT_TIMED_OUT, TRUE);
         }
@@ -242,7 +245,7 @@ fn out_of_range(field: &str, least: u64, most: u64) -> ApiError {
     ApiError::field(field, format!("`{field}`: expected {least} to {most} seconds"))
 }
 
-fn with_defaults(asked: Asked, client: Client, config: &Config) -> CallRequest {
+fn with_defaults(asked: Asked, client: &Client, config: &Config) -> CallRequest {
     let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     CallRequest {
         phone: asked.phone.into(),
@@ -251,7 +254,7 @@ fn with_defaults(asked: Asked, client: Client, config: &Config) -> CallRequest {
         ring_timeout: asked.ring_timeout.unwrap_or_else(|| seconds(config.dial.ring_timeout)),
         max_duration: asked.max_duration.unwrap_or_else(|| seconds(config.dial.max_duration)),
         custom_metadata: asked.custom_metadata,
-        requested_by: client.name,
+        requested_by: client.name().map(str::to_owned),
     }
 }
 
@@ -275,8 +278,8 @@ async fn place(
                 state.store.delete(row.call_id).await?;
             }
             Some(call) => return Ok((Arc::new(call), true)),
-            // Deleted meanwhile, together with its key.
-            None => {}
+            // It was placed, whatever became of it.
+            None => return Err(ApiError::CallDeleted(row.call_id)),
         }
     }
     Ok((state.engine.place(request, Some(key)).await?, false))
@@ -294,12 +297,18 @@ pub(super) async fn wait_by_id(
         Some(call) => call,
         None => read(state, id).await?,
     };
-    Some(wait_for(state, call, until, time).await)
+    Some(wait_for(state, call, until, time, std::future::pending()).await)
 }
 
-/// The call when it has come as far as `until`, or as it is when the time is over. It does not fail: the call was
-/// placed, and an error would have the client place it again.
-async fn wait_for(state: &AppState, call: Arc<CallRecord>, until: Wait, time: Duration) -> Arc<CallRecord> {
+/// The call when it has come as far as `until`, or as it is when the time is over; as it was before when `revoked`
+/// comes back. It does not fail: the call was placed, and an error would have the client place it again.
+async fn wait_for(
+    state: &AppState,
+    call: Arc<CallRecord>,
+    until: Wait,
+    time: Duration,
+    revoked: impl Future<Output = ()>,
+) -> Arc<CallRecord> {
     if until.is_over(call.status) {
         return call;
     }
@@ -308,6 +317,7 @@ async fn wait_for(state: &AppState, call: Arc<CallRecord>, until: Wait, time: Du
             // An error means that the call has ended: its last record is there.
             _ = tokio::time::timeout(time, watch.wait_for(|call| until.is_over(call.status))) => {}
             () = state.stopping.cancelled() => {}
+            () = revoked => return call,
         }
         return watch.borrow().clone();
     }

@@ -2,7 +2,7 @@
 //! offset and total are the original bot's.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{RawQuery, State},
     routing,
 };
@@ -19,12 +19,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
+    client::Client,
     error::{ApiError, Problem},
     extract::{Language, Params},
     view::CallView,
 };
 use crate::{
     call::{DialString, EndedBy, PhoneNumber, Status},
+    config::Right,
     lang::Lang,
     store::{Cursor, Filter, Page},
 };
@@ -54,6 +56,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
 }
 
 /// Calls, newest first
+///
+/// Those that the key placed; with the right `read-all` everybody's.
 #[utoipa::path(
     get, path = "/api/calls", operation_id = "list_calls", tag = "calls",
     params(
@@ -75,15 +79,18 @@ pub fn routes() -> OpenApiRouter<AppState> {
 )]
 async fn list(
     State(state): State<AppState>,
+    Extension(client): Extension<Client>,
     Language(lang): Language,
     RawQuery(query): RawQuery,
 ) -> Result<Json<CallList>, ApiError> {
+    client.need(Right::Read)?;
     let params =
         Params::of(query.as_deref(), &["status", "phone", "from", "to", "limit", "offset", "cursor"])?;
     let region = &state.config().dial.default_region;
     let (filter, wanted) = self::query(&params)?;
     let phone = params.text("phone").map(|text| phone(text, region)).transpose()?;
-    Ok(Json(page(&state, &Filter { phone, ..filter }, &wanted, lang).await?))
+    let filter = Filter { phone, client: client.sees_only().map(str::to_owned), ..filter };
+    Ok(Json(page(&state, &filter, &wanted, lang).await?))
 }
 
 /// What the parameters ask for, but for the phone, which not every list reads alike.

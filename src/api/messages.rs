@@ -1,7 +1,7 @@
 //! `GET /api/calls/{id}/messages`: what the bot played, in the original bot's shape. Taken from the
 //! timeline, where the engine writes each sound that was played to its end.
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{
     AppState,
+    client::{Client, readable},
     error::{ApiError, Problem},
     extract::CallPath,
     view,
@@ -60,11 +61,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
 )]
 async fn messages(
     State(state): State<AppState>,
+    Extension(client): Extension<Client>,
     CallPath(id): CallPath,
 ) -> Result<Json<Vec<Message>>, ApiError> {
-    if state.store.call(id).await?.is_none() {
-        return Err(ApiError::CallNotFound(id));
-    }
+    readable(&state, &client, id).await?;
     let entries = state.store.timeline(id).await?;
     Ok(Json(entries.into_iter().filter_map(|(seq, entry)| message(id, seq, entry)).collect()))
 }

@@ -6,6 +6,7 @@
 
 mod auth;
 mod calls;
+mod client;
 mod error;
 mod events;
 mod extract;
@@ -32,7 +33,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{config::Config, engine::EngineHandle, metrics::Metrics, office::OfficeHandle, store::Store};
+use crate::{
+    config::Config, engine::EngineHandle, metrics::Metrics, office::OfficeHandle, secret::Secret,
+    store::Store,
+};
 
 pub use calls::Done;
 pub use error::{ApiError, PROBLEM_JSON, Problem};
@@ -56,6 +60,8 @@ pub struct AppState {
     refusals: Arc<loopback::Refusals>,
     in_progress: Arc<idempotency::InProgress>,
     streams: Arc<Semaphore>,
+    /// `None` where the command line has no token of its own.
+    token: Option<Arc<auth::LocalToken>>,
     /// `None` where there is no office API.
     office: Option<OfficeHandle>,
     /// Cancelled when the server stops: what would wait or stream for long ends.
@@ -81,6 +87,7 @@ impl AppState {
             refusals: Arc::default(),
             in_progress: Arc::default(),
             streams: Arc::new(Semaphore::new(streams)),
+            token: None,
             office: None,
             stopping: CancellationToken::new(),
         }
@@ -89,6 +96,11 @@ impl AppState {
     /// The same with the offices' calls, which can then be hung up here too.
     pub fn with_office(self, office: OfficeHandle) -> Self {
         AppState { office: Some(office), ..self }
+    }
+
+    /// The same, which lets everybody in who has this token, with all rights.
+    pub fn with_token(self, token: &Secret) -> Self {
+        AppState { token: Some(Arc::new(auth::LocalToken::of(token))), ..self }
     }
 
     fn config(&self) -> Arc<Config> {

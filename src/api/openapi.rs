@@ -64,8 +64,9 @@ pub fn describe_guard(document: &mut OpenApi) {
         });
         add(operation, "403", || {
             problem(
-                "`foreign_site`: there are no API keys, and the request names another machine or comes from another site's \
-                 page; `forwarded`: there are none, and a proxy has brought it",
+                "`right_missing`: the key has not the right that is named in `right`; `foreign_site`: there are no API keys, \
+                 and the request names another machine or comes from another site's page; `forwarded`: there are none, \
+                 and a proxy has brought it",
             )
         });
         add(operation, "429", || {

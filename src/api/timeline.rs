@@ -1,6 +1,6 @@
 //! `GET /api/calls/{id}/timeline`: all evidence of a call, in order.
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     AppState,
+    client::{Client, readable},
     error::{ApiError, Problem},
     extract::CallPath,
     view,
@@ -67,9 +68,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
 )]
 async fn timeline(
     State(state): State<AppState>,
+    Extension(client): Extension<Client>,
     CallPath(id): CallPath,
 ) -> Result<Json<TimelineView>, ApiError> {
-    let call = state.store.call(id).await?.ok_or(ApiError::CallNotFound(id))?;
+    let call = readable(&state, &client, id).await?;
     Ok(Json(of(&state, &call).await?))
 }
 

@@ -88,11 +88,13 @@ pub enum Fact {
     RingTimeout {
         seconds: u32,
     },
-    /// `seconds`: of talk, when it was the longest allowed.
+    /// `seconds`: of talk, when it was the longest allowed. `client`: whose wish it was, by the name of his key.
     HangupAsked {
         by: EndedBy,
         reason: Reason,
         seconds: Option<u32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<String>,
     },
     SoundPlayed {
         media: String,
@@ -331,6 +333,9 @@ impl Fact {
                 "the dialplan answered by itself: no trunk leg is up, so nobody was reached".into()
             }
             Fact::RingTimeout { seconds } => format!("nobody answered within {seconds} s"),
+            Fact::HangupAsked { by: EndedBy::Api, client: Some(client), .. } => {
+                format!("a client asked to hang up: {client}")
+            }
             Fact::HangupAsked { by: EndedBy::Api, .. } => "a client asked to hang up".into(),
             Fact::HangupAsked { reason: Reason::Shutdown, .. } => "the bot is stopping and hangs up".into(),
             Fact::HangupAsked { reason: Reason::StoreUnavailable, .. } => {
@@ -422,7 +427,18 @@ mod tests {
             Fact::Accepted { from: Some("crm".into()) },
             Fact::IntentStored,
             Fact::TrunkHangup { cause: Some(17), tech_cause: None, channel: None },
-            Fact::HangupAsked { by: EndedBy::Limit, reason: Reason::MaxDuration, seconds: Some(600) },
+            Fact::HangupAsked {
+                by: EndedBy::Limit,
+                reason: Reason::MaxDuration,
+                seconds: Some(600),
+                client: None,
+            },
+            Fact::HangupAsked {
+                by: EndedBy::Api,
+                reason: Reason::HungUp,
+                seconds: None,
+                client: Some("отдел".into()),
+            },
             Fact::RequestFailed { what: AriRequest::Hangup, why: "500".into() },
         ] {
             let (event, data) = fact.parts();

@@ -140,10 +140,11 @@ pub enum Input {
         playback: String,
         why: String,
     },
-    /// Somebody asks for the end of the call.
+    /// Somebody asks for the end of the call: a client of the API by this name, where he has one.
     Hangup {
         by: EndedBy,
         reason: Reason,
+        client: Option<String>,
     },
     /// The hang-up could not be given to Asterisk, or the question about the channels could not.
     RequestFailed {

@@ -1,7 +1,7 @@
 //! The requests to the daemon's API. Knows HTTP and the shapes of [`super::wire`], nothing of how they
 //! are shown.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header, redirect};
 use serde::{Serialize, de::DeserializeOwned};
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     failure::{Failure, cause},
+    token::Found,
     wire::{List, Problem, Timeline, Told, View},
 };
 use crate::{lang::Lang, secret::Secret};
@@ -26,6 +27,19 @@ pub struct Client {
     root: Url,
     /// Why this address was taken, for when nothing answers there.
     note: Option<String>,
+    key: Key,
+}
+
+/// What lets the command line in.
+#[derive(Debug, Clone)]
+pub enum Key {
+    Given(Secret),
+    /// The token of the daemon on this machine.
+    Local(Found),
+    /// Neither; `places` have been looked at for a token.
+    None {
+        places: Vec<PathBuf>,
+    },
 }
 
 /// What to call, and how; what is `None` the daemon decides.
@@ -43,11 +57,16 @@ pub struct Wish {
 }
 
 impl Client {
-    pub fn new(root: Url, key: Option<&Secret>, lang: Lang, note: Option<String>) -> Result<Self, Failure> {
+    pub fn new(root: Url, key: Key, lang: Lang, note: Option<String>) -> Result<Self, Failure> {
+        let (root, secret) = match &key {
+            Key::Given(secret) => (root, Some(secret)),
+            Key::Local(found) => (found.url.clone(), Some(&found.token)),
+            Key::None { .. } => (root, None),
+        };
         let mut headers = header::HeaderMap::new();
         headers.insert(header::ACCEPT_LANGUAGE, header::HeaderValue::from_static(lang.code()));
-        if let Some(key) = key {
-            let bearer = format!("Bearer {}", key.expose());
+        if let Some(secret) = secret {
+            let bearer = format!("Bearer {}", secret.expose());
             let mut value = header::HeaderValue::from_str(&bearer).map_err(|_| Failure::Key)?;
             value.set_sensitive(true);
             headers.insert(header::AUTHORIZATION, value);
@@ -71,7 +90,7 @@ impl Client {
         }
         let strange = |error: reqwest::Error| Failure::Strange { url: root.to_string(), why: cause(&error) };
         let http = builder.build().map_err(strange)?;
-        Ok(Client { http, root, note })
+        Ok(Client { http, root, note, key })
     }
 
     /// Places a call. The same `key` never places a second one.
@@ -141,6 +160,10 @@ impl Client {
                 url: self.root.to_string(),
                 why: cause(&error),
                 note: self.note.clone(),
+                left_behind: match &self.key {
+                    Key::Local(found) if found.is_left_behind() => Some(found.path.clone()),
+                    _ => None,
+                },
             },
             false => self.broken(&error),
         })?;
@@ -150,7 +173,15 @@ impl Client {
         }
         let body = response.bytes().await.map_err(|error| self.broken(&error))?;
         match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => Err(Failure::Refused(Box::new(problem))),
+            Ok(problem) => Err(match &self.key {
+                Key::Local(found) if status == StatusCode::UNAUTHORIZED => {
+                    Failure::StaleToken { path: found.path.clone(), process: found.process }
+                }
+                Key::None { places } if status == StatusCode::UNAUTHORIZED => {
+                    Failure::NoKey { places: places.clone() }
+                }
+                _ => Failure::Refused(Box::new(problem)),
+            }),
             Err(_) if is_passing(status) => {
                 Err(Failure::Broken { url: self.root.to_string(), why: status.to_string() })
             }

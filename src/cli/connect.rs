@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     fs,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -12,11 +11,12 @@ use url::Url;
 
 use super::{
     ConfigArgs,
-    client::Client,
+    client::{Client, Key},
     failure::{AddressFault, Failure},
+    token,
 };
 use crate::{
-    config::{Config, DEFAULT_PATH, environment},
+    config::{Config, ConfigErrors, DEFAULT_PATH, Loaded, environment},
     lang::Lang,
     secret::Secret,
 };
@@ -33,7 +33,8 @@ pub struct ConnectArgs {
     /// Where the daemon is [default: http.listen of the configuration, else http://127.0.0.1:8080]
     #[arg(long, env = "NOVOFON_BOT_URL", value_name = "URL", hide_env_values = true)]
     url: Option<String>,
-    /// An API key; other users may see it in the list of processes, so better use the variable or a file
+    /// An API key; other users may see it in the list of processes, so better use the variable or a file. On the
+    /// bot's machine root and its own user need none
     #[arg(long, env = "NOVOFON_BOT_API_KEY", value_name = "KEY", hide_env_values = true, value_parser = secret)]
     api_key: Option<Secret>,
     /// A file with the API key; goes before --api-key
@@ -45,17 +46,29 @@ pub struct ConnectArgs {
 
 impl ConnectArgs {
     pub(super) fn client(&self, lang: Lang) -> Result<Client, Failure> {
-        let (url, note) = self.address()?;
-        Client::new(url, self.key()?.as_ref(), lang, note)
+        let loaded = Config::load(self.config.config.as_deref(), environment());
+        let places = token::places(loaded.as_ref().ok().map(|loaded| &loaded.config));
+        let (url, note) = self.address(loaded)?;
+        let key = match self.key()? {
+            Some(key) => Key::Given(key),
+            None => match token::find(&places, &url) {
+                Some(found) => Key::Local(found),
+                None => Key::None { places },
+            },
+        };
+        Client::new(url, key, lang, note)
     }
 
     /// The address, and why it is this one if that was not the user's wish.
-    fn address(&self) -> Result<(Url, Option<String>), Failure> {
+    fn address(&self, loaded: Result<Loaded, ConfigErrors>) -> Result<(Url, Option<String>), Failure> {
         if let Some(url) = self.url.as_deref().filter(|url| !url.is_empty()) {
             return Ok((parse(url)?, None));
         }
-        match Config::load(self.config.config.as_deref(), environment()) {
-            Ok(loaded) => Ok((parse(&format!("http://{}", reachable(loaded.config.http.listen)))?, None)),
+        match loaded {
+            Ok(loaded) => {
+                let listen = token::reachable(loaded.config.http.listen);
+                Ok((parse(&format!("http://{listen}"))?, None))
+            }
             // To fall back from what was named could reach another daemon than was meant.
             Err(error) if self.config.config.is_some() || std::env::var_os(LISTEN).is_some() => {
                 Err(Failure::Config(error.to_string()))
@@ -77,16 +90,6 @@ impl ConnectArgs {
             Err(error) => Err(Failure::KeyFile { path: path.clone(), why: error.to_string() }),
         }
     }
-}
-
-/// An address to listen on everywhere is none to connect to.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip: IpAddr = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
 }
 
 fn secret(text: &str) -> Result<Secret, Infallible> {
@@ -124,17 +127,6 @@ mod tests {
         assert_eq!(parsed("https://host/bot?x=1#y").as_deref(), Some("https://host/bot/"));
         for bad in ["", "127.0.0.1:8080", "ftp://host/", "http://", "http://user:word@host/"] {
             assert_eq!(parsed(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn everywhere_is_reached_on_loopback() {
-        for (listen, expected) in [
-            ("0.0.0.0:8080", "127.0.0.1:8080"),
-            ("[::]:8080", "[::1]:8080"),
-            ("10.0.0.7:9000", "10.0.0.7:9000"),
-        ] {
-            assert_eq!(reachable(listen.parse().expect("an address")).to_string(), expected);
         }
     }
 

@@ -5,7 +5,7 @@ use std::{convert::Infallible, fs, io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
-use super::ConfigArgs;
+use super::{ConfigArgs, token};
 use crate::{
     config::environment,
     doctor::{Console, Inputs, examine, is_sound, json, lines},
@@ -55,6 +55,7 @@ pub(super) fn run(args: DoctorArgs, lang: Lang) -> anyhow::Result<ExitCode> {
         },
         None => args.api_key.filter(|key| !key.expose().is_empty()),
     };
+    let api_key = api_key.or_else(|| token::of_config(args.config.config.as_deref()));
     let inputs = Inputs {
         config: args.config.config,
         environment: environment().collect(),

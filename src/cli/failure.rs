@@ -36,6 +36,17 @@ pub enum Failure {
         url: String,
         why: String,
         note: Option<String>,
+        /// The token file of a bot that was killed.
+        left_behind: Option<PathBuf>,
+    },
+    /// The daemon wants a key; none was given, and in these places no token for it can be read.
+    NoKey {
+        places: Vec<PathBuf>,
+    },
+    /// The daemon does not know the token that lies here.
+    StaleToken {
+        path: PathBuf,
+        process: u32,
     },
     /// Something may have been sent, and no answer came.
     Broken {

@@ -189,6 +189,7 @@ pub fn pause(tries: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::client::Key;
     use crate::lang::Lang;
 
     #[test]
@@ -202,7 +203,8 @@ mod tests {
     async fn nowhere() -> Client {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/", listener.local_addr().expect("bound"));
-        Client::new(url.parse().expect("a URL"), None, Lang::En, None).expect("a client")
+        Client::new(url.parse().expect("a URL"), Key::None { places: Vec::new() }, Lang::En, None)
+            .expect("a client")
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. `serve` is the daemon; the others talk to a running
 //! daemon over its HTTP API, as any client does.
 
+mod api_key;
 mod backup;
 mod call;
 mod calls;
@@ -27,6 +28,7 @@ mod systemd;
 mod text;
 mod text_events;
 mod text_problems;
+mod token;
 mod watch;
 mod wire;
 
@@ -87,6 +89,9 @@ pub enum Command {
     /// Show or write [outgoing], the way out of the bot's calls in Asterisk's dialplan
     #[command(after_help = dialplan::EXAMPLES)]
     Dialplan(dialplan::DialplanArgs),
+    /// Say who may use the API: make, list and revoke keys
+    #[command(after_help = api_key::EXAMPLES)]
+    ApiKey(api_key::ApiKeyArgs),
     /// Say who may use the office API
     #[command(after_help = enterprise::EXAMPLES)]
     Enterprise(enterprise::EnterpriseArgs),
@@ -115,6 +120,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Completion(args) => completion::run(&args).unwrap_or_else(|failure| failure.report(text)),
         Command::Doctor(args) => report(doctor::run(args, text.0), text),
         Command::Dialplan(args) => report(dialplan::run(args, text), text),
+        Command::ApiKey(args) => report(api_key::run(args, text), text),
         Command::Enterprise(args) => report(enterprise::run(args, text), text),
     }
 }

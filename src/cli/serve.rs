@@ -17,7 +17,7 @@ use super::{
     office::Office,
     reload::InForce,
     settings::{settings, target},
-    systemd,
+    systemd, token,
 };
 use crate::{
     api,
@@ -73,13 +73,16 @@ async fn serve(config: Config, path: Option<&Path>, lang: Lang) -> anyhow::Resul
     let listener = listen(config.http.listen, "http.listen", lang).await?;
     let engine =
         engine::start(settings(&config), target(&config), store.clone(), durable, metrics.clone()).await?;
+    // Until the stop: then it is nobody's any more.
+    let (token, _kept) = token::make(&config);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %config.http.listen, "ready");
     tell_of_risks(&config);
 
     let shutdown = CancellationToken::new();
     let (sender, config) = watch::channel(Arc::new(config));
     let in_force = InForce { config: sender, engine: engine.handle.clone(), store: store.clone() };
-    let state = api::AppState::new(engine.handle.clone(), store.clone(), metrics.clone(), config.clone());
+    let state = api::AppState::new(engine.handle.clone(), store.clone(), metrics.clone(), config.clone())
+        .with_token(&token);
     let office = Office::start(&config.borrow().clone(), &store, &metrics, lang).await?;
     let (state, office) = office.serve(state, &shutdown);
     let api = tokio::spawn(api::serve(listener, state, shutdown.clone()));

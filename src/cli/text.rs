@@ -262,7 +262,47 @@ impl Text {
                     ),
                 }
             }
-            Failure::Unreachable { url, why, note } => self.unreachable(url, why, note.as_deref()),
+            Failure::Unreachable { url, why, note, left_behind } => {
+                let left = left_behind.as_ref().map(|path| {
+                    let path = clean(&path.display().to_string());
+                    match self.0 {
+                        Lang::En => format!("\n{path} was left behind by a bot that was killed: it does not run"),
+                        Lang::Ru => format!("\n{path} остался от бота, который был убит: он не работает"),
+                    }
+                });
+                self.unreachable(url, why, note.as_deref(), &left.unwrap_or_default())
+            }
+            Failure::NoKey { places } => {
+                let places: Vec<_> = places.iter().map(|path| clean(&path.display().to_string())).collect();
+                let places = places.join(", ");
+                match self.0 {
+                    Lang::En => format!(
+                        "the daemon needs an API key (401 unauthorized), and no token of it can be read here ({places})\n\
+                         → on its machine run this as root (sudo) or as the bot's user, who need no key; or give a key: \
+                         NOVOFON_BOT_API_KEY or --api-key-file"
+                    ),
+                    Lang::Ru => format!(
+                        "служба требует ключ API (401 unauthorized), а её токена здесь не прочитать ({places})\n\
+                         → на её машине запустите от root (sudo) или от пользователя бота, им ключ не нужен; или задайте \
+                         ключ: NOVOFON_BOT_API_KEY или --api-key-file"
+                    ),
+                }
+            }
+            Failure::StaleToken { path, process } => {
+                let path = clean(&path.display().to_string());
+                match self.0 {
+                    Lang::En => format!(
+                        "the token in {path} is not that of the bot that answers (401 unauthorized): process {process} \
+                         wrote it, which was killed or is another bot\n→ restart the bot, which writes a new one, or \
+                         give a key: NOVOFON_BOT_API_KEY or --api-key-file"
+                    ),
+                    Lang::Ru => format!(
+                        "токен в {path} — не того бота, который отвечает (401 unauthorized): его записал процесс \
+                         {process}, который был убит или был другим ботом\n→ перезапустите бота, он запишет новый, или \
+                         задайте ключ: NOVOFON_BOT_API_KEY или --api-key-file"
+                    ),
+                }
+            }
             Failure::Broken { url, why } => match self.0 {
                 Lang::En => format!("no answer from the daemon at {url}: {why}"),
                 Lang::Ru => format!("служба по адресу {url} не ответила: {why}"),
@@ -328,7 +368,7 @@ impl Text {
         }
     }
 
-    fn unreachable(self, url: &str, why: &str, note: Option<&str>) -> String {
+    fn unreachable(self, url: &str, why: &str, note: Option<&str>, left: &str) -> String {
         let (what, hint) = match self.0 {
             Lang::En => (
                 format!("the daemon can't be reached at {url}: {why}"),
@@ -351,6 +391,6 @@ impl Text {
                 format!("\nэто адрес по умолчанию: конфигурация не читается: {}", note.trim_end())
             }
         };
-        format!("{what}{note}\n→ {hint}")
+        format!("{what}{note}{left}\n→ {hint}")
     }
 }

@@ -60,6 +60,9 @@ impl Text {
                 format!("{said}{}{whole}", of(channel))
             }
             Fact::RingTimeout { seconds } => format!("никто не ответил за {seconds} с"),
+            Fact::HangupAsked { by: EndedBy::Api, client: Some(client), .. } => {
+                format!("клиент попросил завершить звонок: {client}")
+            }
             Fact::HangupAsked { by: EndedBy::Api, .. } => "клиент попросил завершить звонок".into(),
             Fact::HangupAsked { reason: Reason::Shutdown, .. } => {
                 "бот останавливается и кладёт трубку".into()

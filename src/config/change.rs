@@ -30,8 +30,16 @@ impl Config {
         let mut c = Changes::default();
         let Config { http, ari, trunk, dial, store, log, service, office, scenario, scenarios } = new;
 
-        let Http { listen, api_keys, rate_limit, body_limit, request_timeout, max_connections, language } =
-            http;
+        let Http {
+            listen,
+            api_keys,
+            token_file,
+            rate_limit,
+            body_limit,
+            request_timeout,
+            max_connections,
+            language,
+        } = http;
         if is_open_door(self.http.listen, &api_keys) {
             return Err(format!(
                 "the API listens on {} until the next start and would have no key: anybody could place calls; \
@@ -41,6 +49,7 @@ impl Config {
         }
         c.later("http.listen", &config.http.listen, &listen);
         c.keys("http.api_keys", &mut config.http.api_keys, api_keys);
+        c.later("http.token_file", &config.http.token_file, &token_file);
         c.now("http.rate_limit", &mut config.http.rate_limit, rate_limit);
         c.now("http.body_limit", &mut config.http.body_limit, body_limit);
         c.now("http.request_timeout", &mut config.http.request_timeout, request_timeout);

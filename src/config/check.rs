@@ -2,8 +2,9 @@
 //!
 //! Adds a key? Put it into default.toml, into its struct in mod.rs, and here; a test compares the three.
 
-use super::error::{ConfigErrors, Origin, Problem};
-use super::keys::{self, ApiKeys, HIGHEST_RATE, Written};
+use super::error::{ConfigErrors, Origin};
+use super::key_list::api_keys;
+use super::keys::{ApiKeys, HIGHEST_RATE};
 use super::layers::Layers;
 use super::office;
 use super::reader::{Reader, shown};
@@ -72,6 +73,7 @@ fn http(r: &mut Reader<'_>) -> Http {
     Http {
         listen,
         api_keys,
+        token_file: secret_path(r, "http.token_file"),
         rate_limit,
         body_limit: r.whole("http.body_limit", 1024..=16_777_216, "bytes") as usize,
         request_timeout: r.seconds("http.request_timeout", 1..=600),
@@ -87,37 +89,6 @@ fn http(r: &mut Reader<'_>) -> Http {
 /// Whether everybody on the network could place calls.
 pub(super) fn is_open_door(listen: SocketAddr, api_keys: &ApiKeys) -> bool {
     api_keys.is_empty() && !listen.ip().to_canonical().is_loopback()
-}
-
-/// The keys of `http.api_keys`, or of the file.
-fn api_keys(r: &mut Reader<'_>, rate_limit: u32) -> ApiKeys {
-    let items = r.items("http.api_keys");
-    let file = secret_file(r, "http.api_keys", "http.api_keys_file", !items.is_empty());
-    // Each key with where it is written, for messages.
-    let mut written: Vec<(String, Origin, Result<Written, String>)> = Vec::new();
-    for (path, item) in &items {
-        written.push((path.clone(), r.layers.origin(path), keys::parse(item, rate_limit)));
-    }
-    if let Some((path, text)) = file {
-        for (index, line) in text.expose().lines().map(str::trim).enumerate() {
-            if !line.is_empty() && !line.starts_with('#') {
-                let origin = Origin::File { path: path.clone(), line: Some(index + 1) };
-                written.push(("http.api_keys_file".into(), origin, keys::parse_text(line, rate_limit)));
-            }
-        }
-        if written.is_empty() {
-            r.problem("http.api_keys_file", format!("{} has no key in it, only comments", path.display()));
-        }
-    } else if written.iter().any(|(.., written)| written.as_ref().is_ok_and(|written| written.is_plain)) {
-        warn_if_exposed(r, "http.api_keys");
-    }
-    let mut keys = ApiKeys::default();
-    for (path, origin, written) in written {
-        if let Err(text) = written.and_then(|written| keys.add(written.key)) {
-            r.problems.push(Problem::new(path, origin, text));
-        }
-    }
-    keys
 }
 
 /// `offices`: the bot has something to do without an Asterisk of its own.
@@ -152,7 +123,7 @@ fn ari(r: &mut Reader<'_>, offices: bool) -> Ari {
 fn ari_password(r: &mut Reader<'_>) -> Secret {
     let before = r.problems.len();
     let password = r.text("ari.password");
-    match secret_file(r, "ari.password", "ari.password_file", !password.is_empty()) {
+    let password = match secret_file(r, "ari.password", "ari.password_file", !password.is_empty()) {
         Some((_, password)) => password,
         None => {
             if password.is_empty() && r.problems.len() == before {
@@ -165,7 +136,9 @@ fn ari_password(r: &mut Reader<'_>) -> Secret {
             }
             Secret::new(password)
         }
-    }
+    };
+    warn_if_short(r, "ari.password", &password);
+    password
 }
 
 fn trunk(r: &mut Reader<'_>) -> Trunk {
@@ -294,16 +267,12 @@ pub(super) fn secret_file(
     file_key: &'static str,
     is_given: bool,
 ) -> Option<(PathBuf, Secret)> {
-    let file = r.text(file_key);
-    if file.is_empty() {
-        return None;
-    }
+    let path = secret_path(r, file_key)?;
     if is_given {
         let other = r.layers.origin(key);
         r.problem(file_key, format!("`{key}` is given too ({other}): leave one of them out"));
         return None;
     }
-    let path = r.layers.folder(file_key).join(file);
     match secret::read(&path) {
         Ok(text) => {
             if let Some(text) = secret::exposure(&path) {
@@ -316,6 +285,22 @@ pub(super) fn secret_file(
             None
         }
     }
+}
+
+/// Warns of a password that can be tried out. It is that of another program, so it is no error here.
+pub(super) fn warn_if_short(r: &mut Reader<'_>, key: &str, password: &Secret) {
+    if !password.expose().is_empty() && secret::is_short(password) {
+        r.warning(
+            key,
+            "this password can be guessed, it is that short: set a long random one, openssl rand -hex 24",
+        );
+    }
+}
+
+/// The path that this key names, if it does.
+pub(super) fn secret_path(r: &mut Reader<'_>, file_key: &'static str) -> Option<PathBuf> {
+    let file = r.text(file_key);
+    (!file.is_empty()).then(|| r.layers.folder(file_key).join(file))
 }
 
 /// Warns if this key's secret stands in a configuration file that every user may read.

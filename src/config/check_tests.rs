@@ -1,6 +1,7 @@
 //! Values, one by one: what is taken, what is refused and how it is told.
 
 use super::super::env;
+use super::super::error::Problem;
 use super::super::file;
 use super::super::layers::FileLayer;
 use super::super::schema::Schema;
@@ -260,7 +261,8 @@ fn only_loopback_is_served_without_a_key() {
 
 #[test]
 fn good_values_arrive() {
-    let text = "[http]\napi_keys = ['a:0123456789abcdef', { name = 'b', key = '0123456789abcdeg', rate_limit = 5 }]\n\
+    let text = "[http]\napi_keys = [{ name = 'a', key = '0123456789abcdef', rights = ['call'] }, \
+                { name = 'b', key = '0123456789abcdeg', rights = ['admin'], rate_limit = 5 }]\n\
                 rate_limit = 0\nlanguage = 'ru'\n\
                 [trunk]\ncaller_id = '+74951234567'\n\
                 [dial]\ncalls_per_second = 2\nallow = ['+7', '+375']\nmin_gap = 30\n\
@@ -279,6 +281,17 @@ fn good_values_arrive() {
     assert!(config.log.mask_numbers);
     assert_eq!(config.scenarios[&config.scenario.default], [StepConfig::Hangup]);
     assert_eq!(config.scenarios.len(), 2, "the built-in one stays");
+}
+
+#[test]
+fn passwords_of_a_few_characters_are_warned_about() {
+    let text =
+        "[office]\ndatabase = 'sqlite:///e.db'\nami_password = 'a'\nssh_password = 'hunter2-hunter2'\n";
+    let (_, warnings) = checked(text, &[("NOVOFON_BOT_ARI__PASSWORD", "x")]).unwrap();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for (warning, key) in warnings.iter().zip(["office.ami_password", "ari.password"]) {
+        assert!(warning.contains(key) && warning.contains("can be guessed"), "{warnings:?}");
+    }
 }
 
 #[test]

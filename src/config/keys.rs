@@ -2,11 +2,14 @@
 //!
 //! Knows how a key is written in the configuration; how it is presented over HTTP is the API's matter.
 
+use super::rights::Rights;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::num::NonZeroU32;
 use subtle::ConstantTimeEq;
 use toml::{Table, Value};
+
+use crate::secret::Secret;
 
 /// Shorter ones can be guessed over the network.
 const SHORTEST_KEY: usize = 16;
@@ -14,12 +17,16 @@ const SHORTEST_KEY: usize = 16;
 /// The highest rate limit, requests per minute.
 pub(super) const HIGHEST_RATE: u32 = 1_000_000;
 
+/// The longest name of a key, in characters.
+const LONGEST_NAME: usize = 64;
+
 /// One key: its name, never its text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
     pub name: String,
     /// Requests per minute; `None` is no limit.
     pub rate_limit: Option<NonZeroU32>,
+    pub rights: Rights,
     digest: [u8; 32],
 }
 
@@ -28,41 +35,59 @@ impl fmt::Debug for ApiKey {
         f.debug_struct("ApiKey")
             .field("name", &self.name)
             .field("rate_limit", &self.rate_limit)
+            .field("rights", &self.rights.to_string())
             .finish_non_exhaustive()
     }
 }
 
 /// All keys. Empty: the API is open, and only on loopback.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ApiKeys(Vec<ApiKey>);
+pub struct ApiKeys {
+    keys: Vec<ApiKey>,
+    /// There is a file for keys: with none in it nobody is let in, where otherwise everybody would be.
+    is_closed: bool,
+}
 
 impl ApiKeys {
+    /// Without a key, and yet not open.
+    pub(super) fn closed() -> Self {
+        Self { keys: Vec::new(), is_closed: true }
+    }
+
+    /// Whether this very key is still there, with the same rights under the same name.
+    pub fn has(&self, key: &ApiKey) -> bool {
+        self.keys
+            .iter()
+            .any(|known| known.name == key.name && known.digest == key.digest && known.rights == key.rights)
+    }
+
     /// Whose key this is. Every key is compared whatever the first ones say, each in constant time.
     pub fn identify(&self, presented: &str) -> Option<&ApiKey> {
         let digest = digest(presented);
-        self.0.iter().fold(None, |found, key| {
+        self.keys.iter().fold(None, |found, key| {
             let same = bool::from(key.digest.ct_eq(&digest));
             if same { Some(key) } else { found }
         })
     }
 
+    /// Whether no key is needed.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.keys.is_empty() && !self.is_closed
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &ApiKey> {
-        self.0.iter()
+        self.keys.iter()
     }
 
     /// Adds a key, whose name and digest must be new. The error says which isn't.
     pub(super) fn add(&mut self, key: ApiKey) -> Result<(), String> {
-        if self.0.iter().any(|other| other.name == key.name) {
+        if self.keys.iter().any(|other| other.name == key.name) {
             return Err(format!("a second key named `{}`: each needs a name of its own", key.name));
         }
-        if let Some(other) = self.0.iter().find(|other| other.digest == key.digest) {
+        if let Some(other) = self.keys.iter().find(|other| other.digest == key.digest) {
             return Err(format!("`{}` and `{}` are the same key: each needs its own", other.name, key.name));
         }
-        self.0.push(key);
+        self.keys.push(key);
         Ok(())
     }
 }
@@ -72,6 +97,8 @@ pub(super) struct Written {
     pub key: ApiKey,
     /// Its text stands there, not its hash.
     pub is_plain: bool,
+    /// It names its rights; one of before, which doesn't, has all of them.
+    pub has_rights: bool,
 }
 
 /// An item of `http.api_keys`. The error says what is wrong, without the key. `rate_limit` is for keys
@@ -84,17 +111,41 @@ pub(super) fn parse(item: &Value, rate_limit: u32) -> Result<Written, String> {
     }
 }
 
-const FORMS: &str = r#""name:key", "name:sha256:<hex>" or { name = "crm", key = "..." or hash = "sha256:<hex>", rate_limit = 120 }"#;
+const FORMS: &str = r#""name:key", "name:sha256:<hex>:rights=call,read" or { name = "crm", key = "..." or hash = "sha256:<hex>", rights = ["call", "read"], rate_limit = 120 }"#;
 
-/// "name:key" or "name:sha256:hex", as in the environment and in a file of keys.
+/// "name:key" or "name:sha256:hex", as in the environment and in a file of keys. After a hash may come
+/// ":rights=call,read" and ":rate_limit=120"; after a key, which may have any sign in it, nothing.
 pub(super) fn parse_text(text: &str, rate_limit: u32) -> Result<Written, String> {
     let (name, secret) =
         text.split_once(':').ok_or("expected \"name:key\": the `:` after a name is missing")?;
-    let (digest, is_plain) = match secret.starts_with(HASH) {
-        true => (hash(secret)?, false),
-        false => (plain(secret)?, true),
+    let Some(rest) = secret.strip_prefix(HASH) else {
+        return written(name, plain(secret)?, true, None, rate_limit);
     };
-    written(name, digest, is_plain, rate_limit)
+    let mut parts = rest.split(':');
+    let digest = hash(&format!("{HASH}{}", parts.next().unwrap_or_default()))?;
+    let (mut rights, mut limit) = (None, None);
+    for part in parts {
+        match part.split_once('=') {
+            Some(("rights", words)) if rights.is_none() => rights = Some(Rights::parse(words.split(','))?),
+            Some(("rate_limit", number)) if limit.is_none() => {
+                limit = Some(number.parse().ok().filter(|number| *number <= HIGHEST_RATE).ok_or_else(rate)?);
+            }
+            _ => {
+                return Err(
+                    "after the 64 hex digits come `:rights=call,read` and `:rate_limit=120`, each once"
+                        .into(),
+                );
+            }
+        }
+    }
+    written(name, digest, false, rights, limit.unwrap_or(rate_limit))
+}
+
+/// The line of a key in a file of keys.
+pub(super) fn line_of(name: &str, key: &Secret, rights: Rights, rate_limit: Option<u32>) -> String {
+    let hex: String = digest(key.expose()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let limit = rate_limit.map(|limit| format!(":rate_limit={limit}")).unwrap_or_default();
+    format!("{name}:{HASH}{hex}:rights={rights}{limit}")
 }
 
 fn parse_table(table: &Table, rate_limit: u32) -> Result<Written, String> {
@@ -102,9 +153,8 @@ fn parse_table(table: &Table, rate_limit: u32) -> Result<Written, String> {
         Some(value) => value.as_str().map(Some).ok_or_else(|| format!("`{field}` must be text in quotes")),
         None => Ok(None),
     };
-    if let Some(unknown) =
-        table.keys().find(|field| !["name", "key", "hash", "rate_limit"].contains(&field.as_str()))
-    {
+    const FIELDS: [&str; 5] = ["name", "key", "hash", "rights", "rate_limit"];
+    if let Some(unknown) = table.keys().find(|field| !FIELDS.contains(&field.as_str())) {
         return Err(format!("there is no `{unknown}` in a key; expected {FORMS}"));
     }
     let name = text("name")?.ok_or("`name` is missing: it is what logs show")?;
@@ -116,24 +166,51 @@ fn parse_table(table: &Table, rate_limit: u32) -> Result<Written, String> {
         (None, Some(hex)) => (hash(hex)?, false),
         _ => return Err("expected one of `key` and `hash`".into()),
     };
+    let rights = match table.get("rights") {
+        None => None,
+        Some(Value::Array(words)) if words.iter().all(Value::is_str) => {
+            Some(Rights::parse(words.iter().filter_map(Value::as_str))?)
+        }
+        Some(_) => return Err("`rights`: expected a list of words, as in [\"call\", \"read\"]".into()),
+    };
     let rate_limit = match table.get("rate_limit") {
         None => rate_limit,
         Some(value) => (value.as_integer())
             .and_then(|number| u32::try_from(number).ok().filter(|&number| number <= HIGHEST_RATE))
-            .ok_or_else(|| format!("`rate_limit`: expected requests per minute, 0 to {HIGHEST_RATE}"))?,
+            .ok_or_else(rate)?,
     };
-    written(name, digest, is_plain, rate_limit)
+    written(name, digest, is_plain, rights, rate_limit)
 }
 
-fn written(name: &str, digest: [u8; 32], is_plain: bool, rate_limit: u32) -> Result<Written, String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if !(1..=64).contains(&name.len()) || !name.chars().all(allowed) {
-        return Err("a key's name has 1 to 64 Latin letters, digits, `.`, `_` and `-`".into());
+fn rate() -> String {
+    format!("`rate_limit`: expected requests per minute, 0 to {HIGHEST_RATE}")
+}
+
+fn written(
+    name: &str,
+    digest: [u8; 32],
+    is_plain: bool,
+    rights: Option<Rights>,
+    rate_limit: u32,
+) -> Result<Written, String> {
+    check_name(name)?;
+    let rate_limit = NonZeroU32::new(rate_limit);
+    let key = ApiKey { name: name.into(), rate_limit, rights: rights.unwrap_or(Rights::ADMIN), digest };
+    Ok(Written { key, is_plain, has_rights: rights.is_some() })
+}
+
+/// A name is shown in logs and stands in the calls: letters of any script, and nothing that a terminal or a line
+/// of the file would take for something else.
+pub(super) fn check_name(name: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_alphanumeric() || "._- ".contains(c);
+    let fits = (1..=LONGEST_NAME).contains(&name.chars().count()) && name.trim() == name;
+    if !fits || !name.chars().all(allowed) {
+        let most = LONGEST_NAME;
+        return Err(format!(
+            "a key's name has 1 to {most} letters of any script, digits, `.`, `_`, `-` and spaces inside"
+        ));
     }
-    Ok(Written {
-        key: ApiKey { name: name.into(), rate_limit: NonZeroU32::new(rate_limit), digest },
-        is_plain,
-    })
+    Ok(())
 }
 
 const HASH: &str = "sha256:";
@@ -219,7 +296,9 @@ mod tests {
             (r#"{ name = "crm", key = "hunter2" }"#, "at least 16 characters"),
             (r#""crm:hunter2 hunter2 hunter2""#, "no spaces"),
             (r#"":hunter2-hunter2-hunter2""#, "a key's name has"),
-            (r#""my crm:hunter2-hunter2-hunter2""#, "a key's name has"),
+            (r#"" crm:hunter2-hunter2-hunter2""#, "a key's name has"),
+            (r#""c\u001brm:hunter2-hunter2-hunter2""#, "a key's name has"),
+            (r#""c\u202erm:hunter2-hunter2-hunter2""#, "a key's name has"),
             (r#""crm:sha256:hunter2""#, "64 hex digits"),
             (r#"{ name = "crm", key = "sha256:hunter2" }"#, "write a hash as `hash`"),
             (r#"{ name = "crm", hash = "hunter2" }"#, "64 hex digits"),
@@ -229,6 +308,12 @@ mod tests {
             (r#"{ name = "crm", key = 5 }"#, "`key` must be text"),
             (r#"{ name = "crm", secret = "hunter2" }"#, "there is no `secret` in a key"),
             (r#"{ name = "crm", key = "hunter2-hunter2-hunter2", rate_limit = -1 }"#, "0 to 1000000"),
+            (r#"{ name = "crm", key = "hunter2-hunter2-hunter2", rights = "call" }"#, "a list of words"),
+            (r#"{ name = "crm", key = "hunter2-hunter2-hunter2", rights = [] }"#, "`rights` is empty"),
+            (
+                r#"{ name = "crm", key = "hunter2-hunter2-hunter2", rights = ["reed"] }"#,
+                "call, read, read-all, admin",
+            ),
             ("5", "found integer"),
         ];
         for (form, expected) in cases {
@@ -257,6 +342,56 @@ mod tests {
         let mut keys = ApiKeys::default();
         assert!(keys.is_empty());
         keys.add(item(r#""crm:0123456789abcdef""#).unwrap().key).unwrap();
-        assert_eq!(format!("{keys:?}"), r#"ApiKeys([ApiKey { name: "crm", rate_limit: Some(600), .. }])"#);
+        let shown = r#"ApiKeys { keys: [ApiKey { name: "crm", rate_limit: Some(600), rights: "admin", .. }], is_closed: false }"#;
+        assert_eq!(format!("{keys:?}"), shown);
+    }
+
+    #[test]
+    fn a_key_of_before_has_all_rights_and_a_name_is_of_any_script() {
+        let of = |text: &str| item(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        for (form, name, rights, has_rights) in [
+            (r#""crm:0123456789abcdef""#.to_owned(), "crm", "admin", false),
+            // What looks like rights is part of a plain key, which may have any sign.
+            (r#""crm:0123456789abcdef:rights=read""#.to_owned(), "crm", "admin", false),
+            (
+                format!(r#""Отдел продаж-2:sha256:{HEX}:rights=read,call""#),
+                "Отдел продаж-2",
+                "call,read",
+                true,
+            ),
+            (
+                format!(r#"{{ name = "отчёты", hash = "sha256:{HEX}", rights = ["read-all"] }}"#),
+                "отчёты",
+                "read-all",
+                true,
+            ),
+        ] {
+            let written = of(&form);
+            assert_eq!((written.key.name.as_str(), written.has_rights), (name, has_rights), "{form}");
+            assert_eq!(written.key.rights.to_string(), rights, "{form}");
+        }
+        assert!(item(&format!(r#""{}:0123456789abcdef""#, "ж".repeat(64))).is_ok());
+        assert!(item(&format!(r#""{}:0123456789abcdef""#, "ж".repeat(65))).is_err());
+        for bad in
+            [":rights=", ":rights=call,route", ":rights=call:rights=read", ":rates=3", ":rate_limit=x", ":"]
+        {
+            assert!(item(&format!(r#""crm:sha256:{HEX}{bad}""#)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_written_line_is_read_again() {
+        let key = Secret::new("0123456789abcdef");
+        let line = line_of("Касса 1", &key, Rights::OWN, Some(30));
+        assert_eq!(line, format!("Касса 1:sha256:{HEX}:rights=call,read:rate_limit=30"));
+        let read = parse_text(&line, 600).unwrap().key;
+        assert_eq!((read.name.as_str(), read.rights), ("Касса 1", Rights::OWN));
+        assert_eq!(read.rate_limit.map(NonZeroU32::get), Some(30));
+        let mut keys = ApiKeys::closed();
+        assert!(!keys.is_empty(), "a file for keys with none in it lets nobody in");
+        keys.add(read.clone()).unwrap();
+        assert!(keys.has(&read) && keys.identify("0123456789abcdef").is_some());
+        let narrowed = parse_text(&line.replace("call,read", "read"), 600).unwrap().key;
+        assert!(!keys.has(&narrowed));
     }
 }

@@ -10,10 +10,13 @@ mod check;
 mod env;
 mod error;
 mod file;
+mod key_file;
+mod key_list;
 mod keys;
 mod layers;
 mod office;
 mod reader;
+mod rights;
 mod schema;
 mod secret;
 mod show;
@@ -22,9 +25,13 @@ mod steps;
 pub use change::Adopted;
 pub use env::environment;
 pub use error::{ConfigErrors, Origin, Problem};
+pub use key_file::{KeyFile, KeyFileError};
+pub use key_list::{KeyList, ListedKey};
 pub use keys::{ApiKey, ApiKeys};
 pub use office::Office;
+pub use rights::{Right, Rights};
 pub use schema::{DEFAULT_TOML, ENV_PREFIX};
+pub use secret::{is_short, write as write_secret};
 pub use steps::StepConfig;
 
 use crate::lang::Lang;
@@ -70,6 +77,8 @@ pub struct Http {
     /// Loopback, if `api_keys` is empty.
     pub listen: SocketAddr,
     pub api_keys: ApiKeys,
+    /// Where the token of this machine's command line is put; `None`: where the daemon finds fit.
+    pub token_file: Option<PathBuf>,
     /// Requests per minute, 0 is no limit: for the API without keys. A key has its own in
     /// [`ApiKey::rate_limit`].
     pub rate_limit: u32,
@@ -180,27 +189,7 @@ impl Config {
         env: impl Iterator<Item = (String, String)>,
         default_path: &Path,
     ) -> Result<Loaded, ConfigErrors> {
-        let variables: HashMap<String, String> = env.collect();
-        let named = variables.get(env::CONFIG).filter(|path| !path.is_empty()).map(PathBuf::from);
-        // A default file that can't be looked at is no reason to go on without it: reading it tells why.
-        let path = path
-            .map(Path::to_owned)
-            .or(named)
-            .or_else(|| default_path.try_exists().unwrap_or(true).then(|| default_path.to_owned()));
-        let schema = Schema::builtin();
-        let environment =
-            env::read(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())), &schema);
-        let file = match &path {
-            Some(path) => file::read(path, &schema),
-            None => Ok(Default::default()),
-        };
-        let (file, mut problems) = match file {
-            Ok((table, lines)) => (FileLayer { path: path.clone(), table, lines }, Vec::new()),
-            Err(errors) => (FileLayer::default(), errors.problems().to_vec()),
-        };
-        problems.extend_from_slice(&environment.problems);
-        ConfigErrors::check(problems)?;
-        let layers = Layers::new(schema, file, environment);
+        let (layers, path) = layers(path, env, default_path)?;
         let (config, warnings) = check::check(&layers).map_err(|errors| match &path {
             Some(_) => errors,
             None => errors.and(Problem::of_file(
@@ -211,6 +200,48 @@ impl Config {
         })?;
         Ok(Loaded { config, warnings, source_path: path, effective_toml: show::effective(&layers) })
     }
+
+    /// The API's keys of the same files, whatever else is wrong or missing there: who manages keys may do so before
+    /// the bot has all that it needs.
+    ///
+    /// # Errors
+    /// What is no TOML or no key, and what is wrong with keys.
+    pub fn keys(
+        path: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Result<KeyList, ConfigErrors> {
+        let (layers, path) = layers(path, env, Path::new(DEFAULT_PATH))?;
+        key_list::list(&layers, path)
+    }
+}
+
+/// The layers, and the file that was read, if any.
+fn layers(
+    path: Option<&Path>,
+    env: impl Iterator<Item = (String, String)>,
+    default_path: &Path,
+) -> Result<(Layers, Option<PathBuf>), ConfigErrors> {
+    let variables: HashMap<String, String> = env.collect();
+    let named = variables.get(env::CONFIG).filter(|path| !path.is_empty()).map(PathBuf::from);
+    // A default file that can't be looked at is no reason to go on without it: reading it tells why.
+    let path = path
+        .map(Path::to_owned)
+        .or(named)
+        .or_else(|| default_path.try_exists().unwrap_or(true).then(|| default_path.to_owned()));
+    let schema = Schema::builtin();
+    let environment =
+        env::read(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())), &schema);
+    let file = match &path {
+        Some(path) => file::read(path, &schema),
+        None => Ok(Default::default()),
+    };
+    let (file, mut problems) = match file {
+        Ok((table, lines)) => (FileLayer { path: path.clone(), table, lines }, Vec::new()),
+        Err(errors) => (FileLayer::default(), errors.problems().to_vec()),
+    };
+    problems.extend_from_slice(&environment.problems);
+    ConfigErrors::check(problems)?;
+    Ok((Layers::new(schema, file, environment), path))
 }
 
 #[cfg(test)]

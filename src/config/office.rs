@@ -1,6 +1,6 @@
 //! The section `[office]`: the API for enterprises, and how their hosts are spoken to by default.
 
-use super::check::{name, secret_file, warn_if_exposed};
+use super::check::{name, secret_file, secret_path, warn_if_exposed, warn_if_short};
 use super::keys::HIGHEST_RATE;
 use super::reader::Reader;
 use super::{MAX_DURATION, RING_TIMEOUT};
@@ -91,8 +91,8 @@ pub(super) fn office(r: &mut Reader<'_>) -> Option<Office> {
         ssh_port: port(r, "office.ssh_port"),
         ssh_user: r.text_as("office.ssh_user", "a user of the host", |text| name(text, 64)),
         ssh_password: secret(r, "office.ssh_password", "office.ssh_password_file"),
-        ssh_key_file: path(r, "office.ssh_key_file"),
-        ssh_known_hosts: path(r, "office.ssh_known_hosts").unwrap_or_default(),
+        ssh_key_file: secret_path(r, "office.ssh_key_file"),
+        ssh_known_hosts: secret_path(r, "office.ssh_known_hosts").unwrap_or_default(),
         ssh_socket: r.text_as("office.ssh_socket", "an absolute path, or nothing", |text| match text {
             "" => Some(None),
             text => text.starts_with('/').then(|| Some(text.to_owned())),
@@ -121,22 +121,21 @@ fn port(r: &mut Reader<'_>, key: &'static str) -> u16 {
     })
 }
 
-fn path(r: &mut Reader<'_>, key: &'static str) -> Option<PathBuf> {
-    let text = r.text(key);
-    (!text.is_empty()).then(|| r.layers.folder(key).join(text))
-}
-
 /// A secret given here or in a file, or none.
 fn secret(r: &mut Reader<'_>, key: &'static str, file_key: &'static str) -> Option<Secret> {
     let text = r.text(key);
-    match secret_file(r, key, file_key, !text.is_empty()) {
+    let secret = match secret_file(r, key, file_key, !text.is_empty()) {
         Some((_, secret)) => Some(secret),
         None if text.is_empty() => None,
         None => {
             warn_if_exposed(r, key);
             Some(Secret::new(text))
         }
+    };
+    if let Some(secret) = &secret {
+        warn_if_short(r, key, secret);
     }
+    secret
 }
 
 fn trusted_proxies(r: &mut Reader<'_>) -> Vec<IpAddr> {

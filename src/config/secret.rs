@@ -2,9 +2,9 @@
 //!
 //! Knows nothing of keys and sections.
 
-use std::fs::{Metadata, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, Metadata, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -16,13 +16,18 @@ const LONGEST_FILE: u64 = 1 << 20;
 
 /// The text of a secret's file, without the white space around it. The error says what is wrong with it.
 pub(super) fn read(path: &Path) -> Result<Secret, String> {
-    let text = read_regular(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
-    if text.len() as u64 > LONGEST_FILE {
-        return Err(format!("{} is longer than {LONGEST_FILE} bytes: is it the right file?", path.display()));
-    }
-    match text.trim() {
+    match read_whole(path)?.trim() {
         "" => Err(format!("{} is empty: put the secret into it", path.display())),
         secret => Ok(Secret::new(secret)),
+    }
+}
+
+/// The same as it stands there, which may be nothing.
+pub(super) fn read_whole(path: &Path) -> Result<String, String> {
+    let text = read_regular(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
+    match text.len() as u64 > LONGEST_FILE {
+        true => Err(format!("{} is longer than {LONGEST_FILE} bytes: is it the right file?", path.display())),
+        false => Ok(text),
     }
 }
 
@@ -43,9 +48,40 @@ fn read_regular(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
+/// Writes a file in one step, so that a reader sees the old one or the new one whole, and never with more rights than
+/// it is to have. It gets the owner and group of `owner`.
+pub fn write(path: &Path, text: &str, owner: Option<&Metadata>, mode: u32) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    // In a container the one that was killed halfway had the same id.
+    if let Err(error) = fs::remove_file(&new)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+        if let Some(owner) = owner {
+            fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+        }
+        file.set_permissions(Permissions::from_mode(mode))?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    write().inspect_err(|_| drop(fs::remove_file(&new)))
+}
+
+/// Secrets with fewer characters are tried out in no time by whoever reaches their port.
+const SHORT: usize = 6;
+
+/// Whether a secret can be tried out.
+pub fn is_short(password: &Secret) -> bool {
+    password.expose().chars().count() < SHORT
+}
+
 /// A warning, if every user of the machine may read this file.
 pub(super) fn exposure(path: &Path) -> Option<String> {
-    use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(path).ok()?.permissions().mode();
     (mode & 0o004 != 0).then(|| {
         let path = path.display();
@@ -56,8 +92,6 @@ pub(super) fn exposure(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::{self, Permissions};
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_file_is_read_and_trimmed() {

@@ -119,6 +119,8 @@ pub enum Command {
     },
     Hangup {
         id: CallId,
+        /// Who asks, for the timeline.
+        client: Option<String>,
         reply: oneshot::Sender<HangupAnswer>,
     },
     /// From now on the engine goes by these settings. The trunk's endpoint must be the same.
@@ -174,10 +176,10 @@ impl EngineHandle {
         answer.await.unwrap_or(Err(PlaceError::Stopping))
     }
 
-    /// Asks for the end of a call that is not in a terminal state.
-    pub async fn hangup(&self, id: CallId) -> HangupAnswer {
+    /// Asks for the end of a call that is not in a terminal state. `client`: who asks, for the timeline.
+    pub async fn hangup(&self, id: CallId, client: Option<String>) -> HangupAnswer {
         let (reply, answer) = oneshot::channel();
-        if self.commands.send(Command::Hangup { id, reply }).await.is_err() {
+        if self.commands.send(Command::Hangup { id, client, reply }).await.is_err() {
             return HangupAnswer::NotFound;
         }
         answer.await.unwrap_or(HangupAnswer::NotFound)

@@ -23,7 +23,7 @@ impl Runner {
     pub(super) fn command(&mut self, command: Command) {
         match command {
             Command::Place { request, idempotency, reply } => self.place(*request, idempotency, reply),
-            Command::Hangup { id, reply } => self.hang_up(id, reply),
+            Command::Hangup { id, client, reply } => self.hang_up(id, client, reply),
             Command::Reload { settings, done } => {
                 debug_assert_eq!(settings.trunk.endpoint, self.settings.trunk.endpoint);
                 self.settings = *settings;
@@ -100,7 +100,7 @@ impl Runner {
 
     /// The client was told that its call was not accepted: it must never be dialed.
     pub(super) fn withdraw(&mut self, call: CallId) {
-        self.feed(call, Input::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable });
+        self.feed(call, Input::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable, client: None });
     }
 
     pub(super) fn lose_patience(&mut self, now: Duration) {
@@ -143,9 +143,9 @@ impl Runner {
         }
     }
 
-    fn hang_up(&mut self, id: CallId, reply: oneshot::Sender<HangupAnswer>) {
+    fn hang_up(&mut self, id: CallId, client: Option<String>, reply: oneshot::Sender<HangupAnswer>) {
         if self.machines.contains_key(&id) {
-            self.feed(id, Input::Hangup { by: EndedBy::Api, reason: Reason::HungUp });
+            self.feed(id, Input::Hangup { by: EndedBy::Api, reason: Reason::HungUp, client });
             let last = self.published.read().get(&id).map(|call| call.borrow().clone());
             let record = self.machines.get(&id).map(|machine| Arc::new(machine.record().clone())).or(last);
             let answer = record.map_or(HangupAnswer::NotFound, HangupAnswer::Asked);
@@ -178,7 +178,7 @@ impl Runner {
         }
         let live: Vec<CallId> = self.live.iter().copied().collect();
         for call in live {
-            self.feed(call, Input::Hangup { by: EndedBy::Bot, reason: Reason::Shutdown });
+            self.feed(call, Input::Hangup { by: EndedBy::Bot, reason: Reason::Shutdown, client: None });
         }
     }
 

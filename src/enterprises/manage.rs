@@ -21,6 +21,10 @@ use crate::secret::Secret;
 const SHARED: &str = "SELECT CAST(number AS text) FROM enterprises WHERE active = true AND secret IN \
     (SELECT secret FROM enterprises WHERE active = true GROUP BY secret HAVING count(*) > 1)";
 
+/// Those whose secret has fewer characters than the 32 of ours by half or more.
+const GUESSABLE: &str =
+    "SELECT CAST(number AS text) FROM enterprises WHERE active = true AND length(secret) < 16";
+
 /// For an order as a whole. A change of the table waits for whoever reads it.
 const LIMIT: Duration = Duration::from_secs(15);
 
@@ -53,6 +57,8 @@ pub struct Listed {
     pub name: String,
     pub ip: String,
     pub active: bool,
+    /// Its secret has so few characters that it can be guessed.
+    pub is_guessable: bool,
     /// What can be used, or why it can't.
     pub enterprise: Result<Arc<Enterprise>, DirectoryError>,
 }
@@ -76,6 +82,11 @@ impl Directory {
                         });
                     }
                 }
+            }
+            let short = connection.rows(GUESSABLE.into(), &[]).await?;
+            for row in short {
+                let number = row.first().cloned().flatten().unwrap_or_default();
+                listed.iter_mut().filter(|one| one.number == number).for_each(|one| one.is_guessable = true);
             }
             Ok(listed)
         })
@@ -230,7 +241,7 @@ fn listed(layout: &Layout, mut row: Vec<Option<String>>) -> Listed {
     let active = row.remove(0).is_some_and(|active| active == "true" || active == "1");
     let text = |at: usize| row.get(at).cloned().flatten().unwrap_or_default();
     let (number, name, ip) = (text(0), text(1), text(2));
-    Listed { number, name, ip, active, enterprise: layout.read(&row).map(Arc::new) }
+    Listed { number, name, ip, active, is_guessable: false, enterprise: layout.read(&row).map(Arc::new) }
 }
 
 /// 128 bits of the system's randomness, as 32 hex digits.

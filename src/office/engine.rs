@@ -170,7 +170,7 @@ impl OfficeHandle {
             ring_timeout: request.ring_timeout,
             max_duration: request.max_duration,
             custom_metadata: None,
-            requested_by: Some(format!("{} ({})", office.enterprise_name, office.enterprise)),
+            requested_by: Some(office.client_name()),
         };
         let id = CallId(Uuid::now_v7());
         let mut record = CallRecord::new(id, call_request, Utc::now());
@@ -185,9 +185,9 @@ impl OfficeHandle {
         answer.await.unwrap_or(Err(PlaceError::Stopping))
     }
 
-    /// Asks for the end of a call; false when it does not live.
-    pub fn hang_up(&self, call: CallId) -> bool {
-        self.0.inboxes.put(call, OfficeInput::Hangup { by: EndedBy::Api, reason: Reason::HungUp })
+    /// Asks for the end of a call; false when it does not live. `client`: who asks, for the timeline.
+    pub fn hang_up(&self, call: CallId, client: Option<String>) -> bool {
+        self.0.inboxes.put(call, OfficeInput::Hangup { by: EndedBy::Api, reason: Reason::HungUp, client })
     }
 
     /// The host of an enterprise.
@@ -295,7 +295,7 @@ impl Inner {
             self.metrics.office.intent(begun.elapsed());
             OfficeInput::IntentStored
         } else {
-            OfficeInput::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable }
+            OfficeInput::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable, client: None }
         };
         self.inboxes.put(call, input);
     }

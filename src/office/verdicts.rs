@@ -68,7 +68,8 @@ fn replay(version: &str, name: &str, kind: OfficeKind) -> CallRecord {
     for (at, event) in events.into_iter().enumerate() {
         let now = moment(at as u64 + 1);
         if asks && Some(at) == asked_at {
-            machine.handle(now, OfficeInput::Hangup { by: EndedBy::Api, reason: Reason::HungUp });
+            machine
+                .handle(now, OfficeInput::Hangup { by: EndedBy::Api, reason: Reason::HungUp, client: None });
         }
         // In no recording is it the only word of a call.
         if matches!(&event, Event::OriginateResponse(it) if !it.answered) {

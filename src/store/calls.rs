@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
 use super::{BadValue, Filter, Store, StoreError, counts, micros, moment, word};
-use crate::call::{CallId, CallRecord, CallRequest, DialString, Metadata, OfficeCall, Status};
+use crate::call::{CallId, CallRecord, CallRequest, DialString, Metadata, OfficeCall, Reason, Status};
 
 /// What a deletion came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,20 +126,22 @@ pub(super) fn push_upsert(query: &mut QueryBuilder<Sqlite>, records: &[&CallReco
     );
 }
 
-/// Removes an ended call with its timeline and its idempotency keys. To be run in a transaction.
+/// Removes an ended call with its timeline. To be run in a transaction. Its idempotency keys stay for their time: the
+/// call was placed, and its request must not place another. That of a call which was withdrawn before anything was
+/// sent goes with it, for its client was told that nothing was placed.
 pub(super) async fn delete(db: &mut SqliteConnection, id: CallId) -> Result<Deleted, sqlx::Error> {
-    let row =
-        sqlx::query("SELECT status FROM calls WHERE id = ?").bind(id.0).fetch_optional(&mut *db).await?;
+    let row = sqlx::query("SELECT status, reason FROM calls WHERE id = ?");
+    let row = row.bind(id.0).fetch_optional(&mut *db).await?;
     let Some(row) = row else { return Ok(Deleted::NotFound) };
     let status: Status = required(&row, "status")?;
     if !status.is_terminal() {
         return Ok(Deleted::NotEnded);
     }
-    for sql in [
-        "DELETE FROM timeline WHERE call_id = ?",
-        "DELETE FROM idempotency WHERE call_id = ?",
-        "DELETE FROM calls WHERE id = ?",
-    ] {
+    let reason: Option<Reason> = word(&row, "reason")?;
+    let is_withdrawn = status == Status::Canceled && reason == Some(Reason::StoreUnavailable);
+    let of_keys = is_withdrawn.then_some("DELETE FROM idempotency WHERE call_id = ?");
+    let of_call = ["DELETE FROM timeline WHERE call_id = ?", "DELETE FROM calls WHERE id = ?"];
+    for sql in of_call.into_iter().chain(of_keys) {
         sqlx::query(sql).bind(id.0).execute(&mut *db).await?;
     }
     Ok(Deleted::Yes)

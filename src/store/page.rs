@@ -28,6 +28,8 @@ pub struct Filter {
     pub phone: Option<DialString>,
     /// Number of the enterprise.
     pub enterprise: Option<String>,
+    /// The client whose own calls they are, by the name of his key; no office's call is among them.
+    pub client: Option<String>,
     /// Created at this time or later.
     pub from: Option<DateTime<Utc>>,
     /// Created before this time.

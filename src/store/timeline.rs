@@ -22,10 +22,38 @@ impl Store {
         seq: i64,
         limit: u32,
     ) -> Result<Vec<(i64, CallId, Entry)>, StoreError> {
+        self.entries(call, None, seq, limit).await
+    }
+
+    /// The same of all calls of a client's own.
+    pub async fn timeline_of_client(
+        &self,
+        client: &str,
+        seq: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, CallId, Entry)>, StoreError> {
+        self.entries(None, Some(client), seq, limit).await
+    }
+
+    async fn entries(
+        &self,
+        call: Option<CallId>,
+        client: Option<&str>,
+        seq: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, CallId, Entry)>, StoreError> {
         let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
         query.push(COLUMNS).push(" FROM timeline WHERE seq > ").push_bind(seq);
         if let Some(id) = call {
             query.push(" AND call_id = ").push_bind(id.0);
+        }
+        if let Some(client) = client {
+            // Entry by entry, so that it goes on in the order of seq: a client has many calls.
+            query.push(
+                " AND EXISTS (SELECT 1 FROM calls WHERE id = timeline.call_id AND enterprise IS NULL \
+                 AND requested_by = ",
+            );
+            query.push_bind(client).push(")");
         }
         query.push(" ORDER BY seq LIMIT ").push_bind(i64::from(limit));
         let rows = query.build().fetch_all(&self.inner.readers).await;

@@ -99,7 +99,8 @@ async fn an_enterprise_lives_in_a_file_from_its_beginning_to_its_end() {
     assert!(said.code == 1 && said.err.contains("there is an enterprise `0367` already"), "{}", said.err);
 }
 
-/// Clients that have a secret already keep it, however short it is; who adds it is warned.
+/// Clients that have a secret already keep it, and who adds it is warned when it is short. One that can be tried out in
+/// no time is refused; where it stands in the table already, it is told.
 #[test]
 fn a_short_secret_is_warned_of() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -111,6 +112,16 @@ fn a_short_secret_is_warned_of() {
         assert_eq!(added.err.matches(said).count(), warned, "{}", added.err);
         assert!(!added.err.contains(secret), "{}", added.err);
     }
+    for secret in ["x", "12345", "ключи"] {
+        let added = run(&database, secret, &["add", "0369", "may", "10.88.10.19", "--secret-file", "-"]);
+        assert_eq!((added.code, &*added.out), (1, ""), "{}", added.err);
+        assert!(added.err.contains("would be guessed") && !added.err.contains(secret), "{}", added.err);
+    }
+    let listed = run(&database, "", &["list"]);
+    assert_eq!(listed.out.matches("its secret can be guessed").count(), 1, "{}", listed.out);
+    assert!(listed.out.contains("rotate-secret 0367"), "{}", listed.out);
+    let changed = run(&database, "ami", &["change", "0368", "--ami-password-file", "-"]);
+    assert!(changed.code == 0 && changed.err.contains("ami_password can be guessed"), "{}", changed.err);
 }
 
 #[test]
@@ -152,7 +163,7 @@ fn settings_are_kept_and_passwords_not_shown() {
     assert_eq!(
         json_lines(&list),
         [json!({
-            "number": "0368", "name": "june & july", "ip": "pbx.example.org", "active": true, "problem": null,
+            "number": "0368", "name": "june & july", "ip": "pbx.example.org", "active": true, "guessable": false, "problem": null,
             "settings": {
                 "way": "ssh", "context": "inoffice", "technology": "PJSIP", "ssh_port": "5059", "ssh_user": "root",
                 "ssh_password": "***", "ami_user": "bot", "ami_password": "***", "extensions": "100-199,300",
@@ -181,7 +192,7 @@ fn a_change_leaves_the_rest_as_it_is() {
         ["add", "0367", "june", "10.88.10.19", "--way", "ssh", "--ssh-port", "22", "--ssh-user", "root"];
     assert_eq!(run(&database, "", &add).code, 0);
     let listed = || json_lines(&run(&database, "", &["list", "--json"])).remove(0);
-    let row = |ip: &str, settings: Value| json!({"number": "0367", "name": "june", "ip": ip, "active": true, "problem": null, "settings": settings});
+    let row = |ip: &str, settings: Value| json!({"number": "0367", "name": "june", "ip": ip, "active": true, "guessable": false, "problem": null, "settings": settings});
     let change =
         ["change", "0367", "--ip", "10.88.10.20", "--ssh-password-file", "-", "--default", "way,ssh_port"];
     let said = run(&database, "hunter2\n", &change);

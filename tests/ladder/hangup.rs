@@ -8,7 +8,7 @@ use crate::support::{Ladder, found, hangup_by_api, leg, nothing_found, trunk};
 fn the_first_to_ask_ends_the_call() {
     let mut call = Ladder::answered();
     call.give(hangup_by_api()).expect(&["store(answered)", "hangup"]);
-    call.give(Input::Hangup { by: EndedBy::Bot, reason: Reason::Shutdown }).expect(&[]);
+    call.give(Input::Hangup { by: EndedBy::Bot, reason: Reason::Shutdown, client: None }).expect(&[]);
     call.trunk_and_halves_gone().ends("completed hung_up api");
 }
 

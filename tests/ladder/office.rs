@@ -123,7 +123,7 @@ impl Office {
     }
 }
 
-const HANGUP: OfficeInput = OfficeInput::Hangup { by: EndedBy::Api, reason: Reason::HungUp };
+const HANGUP: OfficeInput = OfficeInput::Hangup { by: EndedBy::Api, reason: Reason::HungUp, client: None };
 
 #[test]
 fn both_sides_are_connected_and_the_callee_hangs_up() {
@@ -285,7 +285,7 @@ fn a_host_that_could_not_make_the_calls_channels_is_told() {
 #[test]
 fn a_store_that_never_confirms_orders_nothing() {
     let mut office = Office::place(OfficeKind::Call);
-    let withdraw = OfficeInput::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable };
+    let withdraw = OfficeInput::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable, client: None };
     office.at(5.0).feed(withdraw).expects(&["store(canceled)", "ended"]);
     office.feed(OfficeInput::IntentStored).expects(&[]);
 }

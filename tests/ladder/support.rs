@@ -149,7 +149,7 @@ pub fn trunk() -> Input {
 }
 
 pub fn hangup_by_api() -> Input {
-    Input::Hangup { by: EndedBy::Api, reason: Reason::HungUp }
+    Input::Hangup { by: EndedBy::Api, reason: Reason::HungUp, client: None }
 }
 
 pub fn nothing_found() -> Input {

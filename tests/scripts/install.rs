@@ -90,8 +90,12 @@ fn an_upgrade_keeps_what_is_the_operators() {
 
     run("uninstall", &root, &[]);
     let left: Vec<PathBuf> = tree(&root).into_keys().collect();
-    let expected =
-        ["etc/novofon-bot/ari_password", "etc/novofon-bot/config.toml", "var/lib/novofon-bot/bot.db"];
+    let expected = [
+        "etc/novofon-bot/api_keys",
+        "etc/novofon-bot/ari_password",
+        "etc/novofon-bot/config.toml",
+        "var/lib/novofon-bot/bot.db",
+    ];
     assert_eq!(left, expected.map(PathBuf::from));
     run("uninstall", &root, &["--purge"]);
     assert!(tree(&root).is_empty());
@@ -116,7 +120,19 @@ fn the_first_configuration_is_a_right_one() {
     );
     fs::write(root.join("etc/novofon-bot/ari_password"), "hunter2\n").expect("it can be written");
     let filled = check();
-    assert!(filled.status.success() && !said(&filled).contains("warning"), "{}", said(&filled));
+    let told = said(&filled);
+    assert!(filled.status.success(), "{told}");
+    // A folder for packages has no key: it would be everybody's. Nobody is let in before the first is made.
+    assert_eq!(told.matches("warning").count(), 1, "{told}");
+    assert!(told.contains("no client is let in; `novofon-bot api-key add NAME` makes one"), "{told}");
+    let keys = root.join("etc/novofon-bot/api_keys");
+    assert_eq!(fs::metadata(&keys).expect("it is there").mode() & 0o7777, 0o640);
+    let mut add = std::process::Command::new(root.join("usr/bin/novofon-bot"));
+    add.args(["api-key", "add", "crm"]).env("NOVOFON_BOT_CONFIG", root.join("etc/novofon-bot/config.toml"));
+    let added = add.output().expect("it can be run");
+    assert!(added.status.success() && !said(&check()).contains("warning"), "{}", said(&added));
+    assert!(fs::read_to_string(&keys).expect("it is there").contains("crm:sha256:"));
+    assert_eq!(fs::metadata(&keys).expect("it is there").mode() & 0o7777, 0o640, "its rights stay");
 }
 
 #[test]

@@ -27,6 +27,10 @@ impl Daemon {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = free.local_addr().expect("it is bound").to_string();
         drop(free);
+        Self::start_in(folder, address, config, variables)
+    }
+
+    fn start_in(folder: TempDir, address: String, config: &str, variables: &[(&str, &str)]) -> Self {
         let mut command = program();
         command.arg("serve").env("NOVOFON_BOT_CONFIG", folder.path().join("bot.toml"));
         command.envs(variables.iter().copied()).stderr(Stdio::piped());
@@ -101,6 +105,21 @@ impl Daemon {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// As a crash ends it: it removes nothing.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
+    /// The same once more.
+    pub fn start_again(mut self, config: &str) -> Self {
+        let (folder, address) = (
+            std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder")),
+            self.address.clone(),
+        );
+        Self::start_in(folder, address, config, &[])
     }
 
     pub fn stop(&mut self) -> ExitStatus {

@@ -1,8 +1,10 @@
 //! The daemon as a service manager and an operator have it: the real program, its signals, its log,
 //! and what it tells systemd. No Asterisk is needed: the bot waits for it.
 
+mod api_key;
 mod daemon;
 mod nginx;
 mod notify;
 mod reload;
 mod start;
+mod token;

@@ -20,6 +20,8 @@ pub struct Machine {
     dir: PathBuf,
     pub api: Api,
     pub carrier: Carrier,
+    /// The one that the installation made.
+    pub key: String,
     /// Where its office API listens, if it is given one.
     pub office: String,
 }
@@ -38,10 +40,20 @@ impl Machine {
         let [_, a, b, c] = pid.to_be_bytes();
         let listen = format!("127.{}.{b}.{c}:{}", 128 + a % 64, 8100 + number);
         let office = listen.replace(":8", ":9");
-        let machine =
-            Machine { dir, api: Api::new(format!("http://{listen}")), carrier: lab.carrier(), office };
+        let mut machine = Machine {
+            dir,
+            api: Api::new(format!("http://{listen}")),
+            carrier: lab.carrier(),
+            key: String::new(),
+            office,
+        };
         machine.script(&["up", &machine.dir.to_string_lossy()]);
-        machine.run(&["/mnt/checkout/scripts/install", "--binary", "/mnt/share/novofon-bot"]);
+        let told = machine.run(&["/mnt/checkout/scripts/install", "--binary", "/mnt/share/novofon-bot"]);
+        let is_key = |line: &&str| line.len() == 48 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let key =
+            told.lines().map(str::trim).find(is_key).unwrap_or_else(|| panic!("no key was made: {told}"));
+        machine.api = Api::with_key(format!("http://{listen}"), key);
+        machine.key = key.to_owned();
         let (ip, port) = (lab.setting("PBX_IP"), lab.setting("PBX_HTTP"));
         machine.append("/etc/hosts", &format!("{ip} {PBX}\n"));
         // Later tables of the same name would be an error: these settings come as the operator's variables.

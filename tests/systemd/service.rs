@@ -40,6 +40,23 @@ async fn installed_filled_in_and_started() {
         assert!(status.contains(line), "{status}");
     }
 
+    // The installation's key is the one way in, and on disk there is its hash; root's command line needs none.
+    let url = format!("{}/api/calls", machine.api.url());
+    let anybody = machine.run(&["curl", "--silent", "--noproxy", "*", &url]);
+    assert!(anybody.contains(r#""code":"unauthorized""#), "{anybody}");
+    let keys = machine.run(&["cat", "/etc/novofon-bot/api_keys"]);
+    assert!(keys.contains("crm:sha256:") && !keys.contains(&machine.key), "{keys}");
+    let rights = machine.run(&["stat", "--format=%U %G %a", "/etc/novofon-bot/api_keys"]);
+    assert_eq!(rights, "root novofon-bot 640\n");
+    let token = machine.run(&["stat", "--format=%U %a", "/run/novofon-bot", "/run/novofon-bot/token"]);
+    assert_eq!(token, "novofon-bot 700\nnovofon-bot 600\n");
+    let listen = format!("NOVOFON_BOT_HTTP__LISTEN={}", machine.api.url().trim_start_matches("http://"));
+    let list = machine.run(&["env", &listen, "novofon-bot", "calls"]);
+    assert!(list.contains("+79005550486"), "{list}");
+    let token = machine.run(&["cat", "/run/novofon-bot/token"]);
+    let token = token.split_whitespace().nth(2).expect("a token");
+    assert!(!machine.journal(&[]).contains(token) && !machine.journal(&[]).contains(&machine.key));
+
     let security = machine.run(&["systemd-analyze", "security", "--no-pager", "novofon-bot"]);
     let level =
         security.lines().last().and_then(|line| line.split(' ').find_map(|word| word.parse::<f64>().ok()));

@@ -110,7 +110,9 @@ impl World {
         self.pass_time(self.now);
         let inputs = match step {
             Happening::Originated => vec![Input::Originated],
-            Happening::HangUp => vec![Input::Hangup { by: EndedBy::Api, reason: Reason::HungUp }],
+            Happening::HangUp => {
+                vec![Input::Hangup { by: EndedBy::Api, reason: Reason::HungUp, client: None }]
+            }
             Happening::Event(event) => {
                 self.translator.inputs(*event, &self.registry).into_iter().map(|(_, input)| input).collect()
             }

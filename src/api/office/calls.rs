@@ -185,7 +185,8 @@ async fn hang_up(
     OwnId(id): OwnId,
 ) -> Result<Json<Done>, OfficeError> {
     let call = own(&state, &enterprise, id).await?;
-    match state.office.hang_up(id) {
+    let client = call.office.as_ref().map(|office| office.client_name());
+    match state.office.hang_up(id, client) {
         true => Ok(Done::hanging_up(id)),
         false => {
             // It may have ended since it was read.

@@ -190,12 +190,12 @@ impl Machine {
     }
 
     /// Somebody asks for the end. The first to ask is the one who ended the call.
-    pub(super) fn hangup(&mut self, now: Moment, by: EndedBy, reason: Reason) {
+    pub(super) fn hangup(&mut self, now: Moment, by: EndedBy, reason: Reason, client: Option<String>) {
         if self.evidence.hangup.is_some() {
             return;
         }
         let seconds = (reason == Reason::MaxDuration).then_some(self.record.request.max_duration);
-        self.note(now, Fact::HangupAsked { by, reason, seconds });
+        self.note(now, Fact::HangupAsked { by, reason, seconds, client });
         if matches!(self.phase, Phase::Waiting | Phase::Storing | Phase::Unsent) {
             return self.end_unsent(now, Status::Canceled, reason, by);
         }

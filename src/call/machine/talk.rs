@@ -70,7 +70,7 @@ impl Machine {
             Step::Wait(time) => self.timers.arm(Timer::Wait, now.mono + time),
             Step::Hangup => {
                 self.record.scenario_result = Some(self.scenario.result().to_owned());
-                self.hangup(now, EndedBy::Bot, Reason::ScenarioEnded);
+                self.hangup(now, EndedBy::Bot, Reason::ScenarioEnded, None);
             }
         }
     }

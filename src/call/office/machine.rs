@@ -71,6 +71,7 @@ pub enum OfficeInput {
     Hangup {
         by: EndedBy,
         reason: Reason,
+        client: Option<String>,
     },
 }
 
@@ -235,7 +236,7 @@ impl OfficeMachine {
             OfficeInput::Blind { why } => self.blind(now, why),
             OfficeInput::LookFailed { why } => self.failed(now, AriRequest::Channels, why),
             OfficeInput::HangupFailed { why } => self.failed(now, AriRequest::Hangup, why),
-            OfficeInput::Hangup { by, reason } => self.hangup(now, by, reason),
+            OfficeInput::Hangup { by, reason, client } => self.hangup(now, by, reason, client),
         }
         self.flush()
     }
@@ -257,7 +258,7 @@ impl OfficeMachine {
                     self.note(now, Fact::RingTimeout { seconds: self.record.request.ring_timeout });
                     self.ask_for_end(now, EndedBy::Limit, Reason::RingTimeout);
                 }
-                Timer::MaxDuration => self.hangup(now, EndedBy::Limit, Reason::MaxDuration),
+                Timer::MaxDuration => self.hangup(now, EndedBy::Limit, Reason::MaxDuration, None),
                 Timer::Check => self.look(now),
                 Timer::GiveUp => {
                     self.evidence.unreachable = true;
@@ -437,12 +438,12 @@ impl OfficeMachine {
     }
 
     /// Somebody asks for the end. The first to ask is the one who ended the call.
-    fn hangup(&mut self, now: Moment, by: EndedBy, reason: Reason) {
+    fn hangup(&mut self, now: Moment, by: EndedBy, reason: Reason, client: Option<String>) {
         if self.evidence.hangup.is_some() {
             return;
         }
         let seconds = (reason == Reason::MaxDuration).then_some(self.record.request.max_duration);
-        self.note(now, Fact::HangupAsked { by, reason, seconds });
+        self.note(now, Fact::HangupAsked { by, reason, seconds, client });
         self.ask_for_end(now, by, reason);
     }
 

@@ -47,6 +47,13 @@ pub struct OfficeCall {
     pub client: Option<String>,
 }
 
+impl OfficeCall {
+    /// The enterprise as a client, where calls and timelines name one. No key's name has such brackets.
+    pub fn client_name(&self) -> String {
+        format!("{} ({})", self.enterprise_name, self.enterprise)
+    }
+}
+
 /// What is done at the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", content = "mode", rename_all = "snake_case")]

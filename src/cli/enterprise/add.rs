@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::bail;
 use clap::Args;
 
 use super::{
@@ -13,6 +14,7 @@ use super::{
     settings::{SettingsArgs, tell_added_columns},
 };
 use crate::{
+    config::is_short,
     enterprises::{Added, Host, Name, NewEnterprise, Number},
     lang::Lang,
 };
@@ -26,7 +28,7 @@ Examples:
 The secret goes to standard output, all else to standard error. Where the database has no table of enterprises, it is
 made. In a table that others made a row is added, and nothing is altered without --alter-table.";
 
-/// Whoever has a secret calls at the enterprise's cost.
+/// Whoever has a secret calls at the enterprise's cost: a short one is told, and one of a few characters refused.
 const SHORT: usize = 16;
 
 #[derive(Debug, Args)]
@@ -52,9 +54,20 @@ pub(super) async fn run(args: AddArgs, text: Text) -> anyhow::Result<ExitCode> {
     let directory = database.directory()?;
     let keeps_secret = secret_file.is_some();
     let alter_table = settings.alter_table;
+    let kept = secret_file.as_deref().map(secret_of_file).transpose()?;
+    if kept.as_ref().is_some_and(is_short) {
+        match text.0 {
+            Lang::En => bail!(
+                "the secret has so few characters that it would be guessed: leave --secret-file out and a new one is made"
+            ),
+            Lang::Ru => {
+                bail!("ключ так короток, что его подберут: уберите --secret-file, и будет создан новый")
+            }
+        }
+    }
     let new = NewEnterprise {
-        secret: secret_file.as_deref().map(secret_of_file).transpose()?,
-        settings: settings.read()?,
+        secret: kept,
+        settings: settings.read(text)?,
         number: number.clone(),
         name,
         ip,

@@ -46,7 +46,7 @@ pub(super) async fn run(args: ChangeArgs, text: Text) -> anyhow::Result<ExitCode
     settings.check_files(None)?;
     let directory = database.directory()?;
     let alter_table = settings.alter_table;
-    let change = Change { name, ip, settings: settings.read()?, default, alter_table };
+    let change = Change { name, ip, settings: settings.read(text)?, default, alter_table };
     let added = directory.change(&number, change).await?;
     tell_added_columns(&directory.name(), &added, text);
     note(&match text.0 {

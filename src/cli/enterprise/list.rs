@@ -57,7 +57,7 @@ fn object(row: &Listed) -> Value {
     }
     json!({
         "number": row.number, "name": row.name, "ip": row.ip, "active": row.active, "settings": settings,
-        "problem": row.enterprise.as_ref().err().map(ToString::to_string),
+        "problem": row.enterprise.as_ref().err().map(ToString::to_string), "guessable": row.is_guessable,
     })
 }
 
@@ -82,6 +82,15 @@ fn table(rows: &[Listed], text: Text, style: Style) -> Vec<String> {
     for (row, cells) in rows.iter().zip(&cells) {
         let shown = joined(cells);
         lines.push(if row.active { shown } else { style.paint(Ink::Faint, &shown) });
+        if row.is_guessable {
+            let told = match text.0 {
+                Lang::En => {
+                    "its secret can be guessed, it is that short: novofon-bot enterprise rotate-secret"
+                }
+                Lang::Ru => "ключ так короток, что его подберут: novofon-bot enterprise rotate-secret",
+            };
+            lines.push(style.paint(Ink::Bad, &format!("  ! {told} {}", clean(row.number.trim_end()))));
+        }
         if let Err(error) = &row.enterprise {
             lines.push(style.paint(Ink::Bad, &format!("  ✗ {}", clean(&error.to_string()))));
         }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     call::{Technology, WayChoice},
+    config::is_short,
     enterprises::{Context, Extensions, Overrides, User},
     lang::Lang,
 };
@@ -83,13 +84,24 @@ impl SettingsArgs {
         Ok(())
     }
 
-    /// With the passwords out of their files.
-    pub(super) fn read(self) -> anyhow::Result<Overrides> {
-        let password = |file: &Option<PathBuf>| file.as_deref().map(secret_of_file).transpose();
+    /// With the passwords out of their files. A short one is told: it is the host's, and may be no choice of ours.
+    pub(super) fn read(self, text: Text) -> anyhow::Result<Overrides> {
+        let password = |name: &str, file: &Option<PathBuf>| {
+            let password = file.as_deref().map(secret_of_file).transpose()?;
+            if password.as_ref().is_some_and(is_short) {
+                note(&match text.0 {
+                    Lang::En => {
+                        format!("{name} can be guessed, it is that short: set a longer one at the host")
+                    }
+                    Lang::Ru => format!("{name} так короток, что его подберут: задайте на хосте длиннее"),
+                });
+            }
+            anyhow::Ok(password)
+        };
         Ok(Overrides {
-            ssh_password: password(&self.ssh_password_file)?,
-            ami_password: password(&self.ami_password_file)?,
-            ari_password: password(&self.ari_password_file)?,
+            ssh_password: password("ssh_password", &self.ssh_password_file)?,
+            ami_password: password("ami_password", &self.ami_password_file)?,
+            ari_password: password("ari_password", &self.ari_password_file)?,
             way: self.way,
             context: self.context,
             technology: self.technology,

@@ -62,6 +62,22 @@ pub async fn check(patient: &Patient) -> Vec<Finding> {
             say!("see `novofon-bot enterprise list`", "см. `novofon-bot enterprise list`"),
         )
     }));
+    let short: Vec<&str> =
+        active.iter().filter(|one| one.is_guessable).map(|one| one.number.trim_end()).collect();
+    if let Some(first) = short.first() {
+        let (first, list) = (first.to_string(), short.join(", "));
+        findings.push(Finding::warn(
+            DATABASE,
+            say!(
+                "secrets that can be guessed, they are that short: {list}",
+                "ключи так коротки, что их подберут: {list}"
+            ),
+            say!(
+                "novofon-bot enterprise rotate-secret {first}",
+                "novofon-bot enterprise rotate-secret {first}"
+            ),
+        ));
+    }
     let fit = active.iter().filter_map(|one| one.enterprise.as_ref().ok().cloned());
     findings.extend(hosts(office, fit.collect()).await);
     findings

@@ -100,13 +100,18 @@ fn any_call() -> impl Strategy<Value = CallRecord> {
         option::of(select(Reason::ALL)),
         option::of(select(EndedBy::ALL)),
         option::of(0..3u32),
+        select(vec![None, Some("crm"), Some("касса")]),
     )
-        .prop_map(|(when, number, status, reason, ended_by, enterprise)| CallRecord {
-            status,
-            reason,
-            ended_by,
-            office: enterprise.map(|n| Box::new(office(n))),
-            ..call(when, phone(number))
+        .prop_map(|(when, number, status, reason, ended_by, enterprise, client)| {
+            let mut call = CallRecord {
+                status,
+                reason,
+                ended_by,
+                office: enterprise.map(|n| Box::new(office(n))),
+                ..call(when, phone(number))
+            };
+            call.request.requested_by = client.map(str::to_owned);
+            call
         })
 }
 
@@ -115,16 +120,17 @@ fn any_filter() -> impl Strategy<Value = Filter> {
     let some_reason = option::weighted(0.2, select(Reason::ALL));
     let some_by = option::weighted(0.4, vec(select(EndedBy::ALL), 0..5));
     let some_enterprise = option::weighted(0.3, 0..3u32);
+    let some_client = option::weighted(0.3, select(vec!["crm", "касса", "nobody"]));
     (
         vec(select(&Status::ALL[..]), 0..4),
         some_by,
         some_reason,
         option::of(0..4u32),
-        some_enterprise,
+        (some_enterprise, some_client),
         time(),
         time(),
     )
-        .prop_map(|(statuses, ended_by, reason, number, enterprise, from, to)| {
+        .prop_map(|(statuses, ended_by, reason, number, (enterprise, client), from, to)| {
             let at = |n: u32| start() + TimeDelta::seconds(n.into());
             Filter {
                 statuses,
@@ -132,6 +138,7 @@ fn any_filter() -> impl Strategy<Value = Filter> {
                 reason,
                 phone: number.map(phone),
                 enterprise: enterprise.map(enterprise_number),
+                client: client.map(str::to_owned),
                 from: from.map(at),
                 to: to.map(at),
             }
@@ -152,6 +159,11 @@ fn plain<'a>(calls: &'a [CallRecord], filter: &Filter) -> Vec<&'a CallRecord> {
             let of =
                 |number: &String| call.office.as_ref().is_some_and(|office| office.enterprise == *number);
             filter.enterprise.as_ref().is_none_or(of)
+        })
+        .filter(|call| {
+            let is_own =
+                |name: &String| call.office.is_none() && call.request.requested_by.as_ref() == Some(name);
+            filter.client.as_ref().is_none_or(is_own)
         })
         .filter(|call| filter.from.is_none_or(|from| call.created_at >= from))
         .filter(|call| filter.to.is_none_or(|to| call.created_at < to))

@@ -79,6 +79,18 @@ impl Api {
         Api { http: reqwest::Client::new(), url }
     }
 
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The same, which sends this key.
+    pub fn with_key(url: String, key: &str) -> Self {
+        let mut headers = reqwest::header::HeaderMap::new();
+        headers.insert("x-api-key", key.parse().expect("a key is ASCII"));
+        let http = reqwest::Client::builder().default_headers(headers).build().expect("a client");
+        Api { http, url }
+    }
+
     /// One request; an error is that of the connection.
     pub async fn send(
         &self,

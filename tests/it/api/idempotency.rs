@@ -98,6 +98,24 @@ async fn a_refused_call_leaves_its_key_free() {
 }
 
 #[tokio::test]
+async fn the_key_of_a_deleted_call_stays_used() {
+    let bot = Bot::start().await;
+    let id = Answer::of(keyed(&bot, "k")).await.expect(201)["id"].as_str().expect("an id").to_owned();
+    bot.engine.step(&id, novofon_bot::call::Status::Canceled).await;
+    Answer::of(bot.request(reqwest::Method::DELETE, &format!("/api/calls/{id}"))).await.expect(200);
+    for _ in 0..2 {
+        let again = Answer::of(keyed(&bot, "k")).await;
+        assert_eq!(again.problem(410), "call_deleted");
+        assert!(again.json()["detail"].as_str().is_some_and(|detail| detail.contains(&id)), "{again:?}");
+    }
+    let other = bot.initiate("+79522675445").header("Idempotency-Key", "k");
+    assert_eq!(Answer::of(other).await.problem(409), "idempotency_key_reused");
+    let bot = Bot::on(bot.stop().await, &[]).await;
+    assert_eq!(Answer::of(keyed(&bot, "k")).await.problem(410), "call_deleted", "after a restart");
+    assert_eq!(bot.engine.asked(), 0);
+}
+
+#[tokio::test]
 async fn keys_survive_a_restart() {
     let bot = Bot::start().await;
     let first = Answer::of(keyed(&bot, "k")).await.expect(201);

@@ -9,4 +9,5 @@ mod idempotency;
 mod initiate;
 mod list;
 mod openapi;
+mod rights;
 mod server;

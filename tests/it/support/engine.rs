@@ -66,7 +66,7 @@ impl FakeEngine {
                     Command::Place { request, idempotency, reply } => {
                         tokio::spawn(taking.clone().place(*request, idempotency, reply));
                     }
-                    Command::Hangup { id, reply } => {
+                    Command::Hangup { id, reply, .. } => {
                         let _ = reply.send(taking.hangup(id));
                     }
                     Command::Reload { done, .. } => drop(done.send(())),

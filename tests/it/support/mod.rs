@@ -10,6 +10,7 @@ use novofon_bot::{
     config::Config,
     engine::{AriState, EngineState, StoreState, channel},
     metrics::Metrics,
+    secret::Secret,
     store::{Store, WriterHandle},
 };
 use reqwest::{Method, RequestBuilder, Response};
@@ -24,6 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use engine::{FakeEngine, entry, until};
 pub use sse::EventStream;
+
+/// What the command line of this machine sends.
+pub const TOKEN: &str = "token-of-this-start";
 
 pub struct Bot {
     pub address: std::net::SocketAddr,
@@ -64,7 +68,8 @@ impl Bot {
         let (handle, port) = channel(up, 64, 4);
         let engine = FakeEngine::start(port, store.clone(), told);
         let (config, config_receiver) = watch::channel(Arc::new(config(folder.path(), settings)));
-        let state = AppState::new(handle, store.clone(), Arc::new(Metrics::new()), config_receiver);
+        let state = AppState::new(handle, store.clone(), Arc::new(Metrics::new()), config_receiver)
+            .with_token(&Secret::new(TOKEN));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let stop = CancellationToken::new();
