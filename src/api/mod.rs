@@ -6,6 +6,7 @@
 
 mod auth;
 mod calls;
+mod cancel;
 mod error;
 mod events;
 mod extract;
@@ -112,6 +113,7 @@ fn documented(state: &AppState) -> (Router<AppState>, utoipa::openapi::OpenApi) 
     };
     let quick = OpenApiRouter::new()
         .merge(calls::routes())
+        .merge(cancel::routes())
         .merge(list::routes())
         .merge(timeline::routes())
         .merge(messages::routes())

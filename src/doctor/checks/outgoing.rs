@@ -188,8 +188,13 @@ fn caller_id(patient: &Patient, trunk: &Facts, context: &Context, number: &str) 
 
 /// A number that may be dialed, for its form only.
 fn sample(patient: &Patient) -> String {
-    let prefix =
-        patient.config.dial.allow.iter().find(|prefix| prefix.len() > 1).map_or("+7", String::as_str);
+    let prefix = patient
+        .config
+        .dial
+        .allow
+        .iter()
+        .find(|prefix| prefix.len() > 1 && prefix.starts_with('+'))
+        .map_or("+7", String::as_str);
     format!("{prefix:9<12}")
 }
 
