@@ -203,7 +203,10 @@ impl ApiError {
             E::InvalidPhone { field, .. } => Some((*field).to_owned()),
             E::InvalidParameter { name, .. } | E::UnknownParameter { name, .. } => Some(name.clone()),
             E::InvalidHeader { name, .. } => Some((*name).to_owned()),
-            E::Place(PlaceError::NotAllowed(_) | PlaceError::TooSoon(_)) => Some("phone".to_owned()),
+            E::Place(PlaceError::NotAllowed(_) | PlaceError::LeftOut { .. } | PlaceError::TooSoon(_)) => {
+                Some("phone".to_owned())
+            }
+            E::Place(PlaceError::CallerId(_)) => Some("caller_id".to_owned()),
             E::Place(PlaceError::NoScenario(_)) => Some("scenario".to_owned()),
             _ => None,
         }
@@ -249,6 +252,11 @@ impl ApiError {
             E::CallDeleted(_) => "It is not placed again; use a new key for a new call.",
             E::IdempotencyReused => "Use a new key for a new request.",
             E::IdempotencyInProgress => "Repeat the request a little later to get its call.",
+            E::Place(PlaceError::LeftOut { prefix, .. }) => {
+                return Some(format!(
+                    "Add \"{prefix}\" to `dial.allow` beside \"russia\" if calls there are meant to be made."
+                ));
+            }
             E::Place(error) => place_hint(error),
             E::Store(StoreError::Closed) => "Try again when the bot is back.",
             E::Store(_) => "Try again; /health and the bot's log tell why.",
@@ -331,8 +339,11 @@ const STORE_UNAVAILABLE: Kind = (UNAVAILABLE, "store_unavailable", "The store is
 
 fn place_kind(error: &PlaceError) -> Kind {
     match error {
-        PlaceError::NotAllowed(_) => {
+        PlaceError::NotAllowed(_) | PlaceError::LeftOut { .. } => {
             (StatusCode::FORBIDDEN, "destination_not_allowed", "The destination is not allowed")
+        }
+        PlaceError::CallerId(_) => {
+            (StatusCode::FORBIDDEN, "caller_id_not_allowed", "The caller id is not allowed")
         }
         PlaceError::TooSoon(_) => {
             (StatusCode::TOO_MANY_REQUESTS, "number_too_soon", "The number was called a moment ago")
@@ -347,7 +358,10 @@ fn place_kind(error: &PlaceError) -> Kind {
 
 fn place_hint(error: &PlaceError) -> &'static str {
     match error {
-        PlaceError::NotAllowed(_) => {
+        PlaceError::CallerId(_) => {
+            "Leave `caller_id` out, or add the number to `trunk.caller_ids` (\"*\" there allows any) if it may be shown."
+        }
+        PlaceError::NotAllowed(_) | PlaceError::LeftOut { .. } => {
             "Add the number's prefix to `dial.allow` if calls there are meant to be made."
         }
         PlaceError::TooSoon(_) => "Wait, or lower `dial.min_gap`.",

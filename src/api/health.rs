@@ -14,7 +14,7 @@ use super::{
     error::{ApiError, Problem},
 };
 use crate::{
-    engine::{AriState, StoreState},
+    engine::{AriState, AriTrouble, EngineState, StoreState},
     store,
 };
 
@@ -104,7 +104,9 @@ pub fn probes() -> OpenApiRouter<AppState> {
 ))]
 async fn health(State(state): State<AppState>) -> Json<Health> {
     let database = check(store_error(&state).is_none());
-    let asterisk = match state.engine.state().ari {
+    let engine = state.engine.state();
+    let asterisk = match engine.ari {
+        AriState::Up { .. } if engine.ari_trouble.is_some() => Check::Unhealthy,
         AriState::Up { .. } => Check::Healthy,
         AriState::Down { .. } => Check::Unhealthy,
         AriState::NotUsed => Check::NotUsed,
@@ -138,9 +140,17 @@ async fn novofon() -> Json<NovofonHealth> {
     (status = 200, description = "How it is", body = AsteriskHealth),
 ))]
 async fn asterisk(State(state): State<AppState>) -> Json<AsteriskHealth> {
-    Json(match state.engine.state().ari {
+    let EngineState { ari, ari_trouble, .. } = state.engine.state();
+    let error = ari_trouble.map(|trouble| match trouble {
+        AriTrouble::TakesNoCalls { .. } => {
+            "it takes no calls: it is being stopped (`core abort shutdown` calls that off), or is out of files or memory"
+                .to_owned()
+        }
+        AriTrouble::Deaf { what, .. } => what,
+    });
+    Json(match ari {
         AriState::Up { version } => {
-            AsteriskHealth { status: Check::Healthy, version: Some(version), error: None }
+            AsteriskHealth { status: check(error.is_none()), version: Some(version), error }
         }
         AriState::Down { reason, .. } => {
             AsteriskHealth { status: Check::Unhealthy, version: None, error: Some(reason) }
@@ -160,7 +170,7 @@ async fn live() -> Json<Probe> {
 /// Whether calls can be placed now
 #[utoipa::path(get, path = "/health/ready", operation_id = "is_ready", tag = "health", responses(
     (status = 200, description = "They can", body = Probe),
-    (status = 503, description = "`not_ready`: Asterisk or the store is away, or the bot is stopping; `detail` tells which",
+    (status = 503, description = "`not_ready`: Asterisk or the store is away, Asterisk takes no calls or does not tell all of them, or the bot is stopping; `detail` tells which",
         body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds"))),
 ))]
 async fn ready(State(state): State<AppState>) -> Result<Json<Probe>, ApiError> {
@@ -172,6 +182,17 @@ async fn ready(State(state): State<AppState>) -> Result<Json<Probe>, ApiError> {
     // This answer needs no key: it tells what is away, and leaves addresses and paths to /health.
     if let AriState::Down { since, .. } = &engine.ari {
         reasons.push(format!("Asterisk is away since {}", super::view::text_of(since)));
+    }
+    match &engine.ari_trouble {
+        Some(AriTrouble::TakesNoCalls { since }) => reasons.push(format!(
+            "Asterisk takes no calls since {}: it is being stopped, or is out of files or memory; the queue waits",
+            super::view::text_of(since)
+        )),
+        Some(AriTrouble::Deaf { since, .. }) => reasons.push(format!(
+            "Asterisk does not tell all of a call since {}; /health/asterisk says what is missing",
+            super::view::text_of(since)
+        )),
+        None => {}
     }
     if store_error(&state).is_some() {
         reasons.push("the store is away".to_owned());

@@ -42,7 +42,7 @@ pub struct Initiate {
     /// The number as a person writes it; without `+` it is read by `dial.default_region`.
     #[schema(max_length = 40, example = "8 (952) 267-54-44")]
     pub phone: String,
-    /// The number to show to the callee.
+    /// The number to show to the callee: the trunk's own, or one of `trunk.caller_ids`.
     #[schema(max_length = 40, example = "+74951234567")]
     pub caller_id: Option<String>,
     /// The name of one of the configured scenarios.
@@ -146,7 +146,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
             ("X-Wait-Timed-Out" = Option<String>, description = "`true` when the call had not come so far in time"),
         )),
         (status = 400, description = "`invalid_json`, `invalid_header`, `body_incomplete`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`destination_not_allowed`, `right_missing`, `foreign_site`, `forwarded`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`destination_not_allowed`, `caller_id_not_allowed`, `right_missing`, `foreign_site`, `forwarded`", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "`call_deleted`: the call of this Idempotency-Key was deleted", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`idempotency_key_reused`, `idempotency_in_progress`", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`body_timeout`", body = Problem, content_type = "application/problem+json"),

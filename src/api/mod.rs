@@ -6,6 +6,7 @@
 
 mod auth;
 mod calls;
+mod cancel;
 mod client;
 mod error;
 mod events;
@@ -127,6 +128,7 @@ fn documented(state: &AppState) -> (Router<AppState>, utoipa::openapi::OpenApi) 
     };
     let quick = OpenApiRouter::new()
         .merge(calls::routes())
+        .merge(cancel::routes())
         .merge(list::routes())
         .merge(timeline::routes())
         .merge(messages::routes())

@@ -7,7 +7,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    call::{CallRecord, EndedBy, Metadata, MonitorMode, OfficeKind, Reached, Reason, Status, WayKind, hint},
+    call::{
+        CallRecord, EndedBy, Metadata, MonitorMode, OfficeKind, Reached, Reason, Status, WayKind, hint,
+        hint_of,
+    },
     lang::Lang,
 };
 
@@ -145,7 +148,7 @@ impl OfficeView {
 impl CallView {
     pub fn new(call: &CallRecord, lang: Lang) -> Self {
         let has_ended = call.status.is_terminal();
-        let hint = call.reason.map(|reason| hint(reason, lang));
+        let hint = hint_of(call, lang);
         CallView {
             id: call.id.0,
             phone: call.request.phone.to_string(),

@@ -2,8 +2,8 @@
 //!
 //! Knows the reasons, not how or where the sentence is shown.
 
-use super::Reason;
-use crate::lang::Lang;
+use super::{CallRecord, Reason, Status};
+use crate::{lang::Lang, scenario::SOUND_FAILED};
 
 /// One sentence that says what to do about a call that ended for this reason.
 pub fn hint(reason: Reason, lang: Lang) -> &'static str {
@@ -11,6 +11,27 @@ pub fn hint(reason: Reason, lang: Lang) -> &'static str {
         Lang::En => english(reason),
         Lang::Ru => russian(reason),
     }
+}
+
+/// What to do about this end: a sound that nobody heard comes before the reason.
+pub fn hint_of(call: &CallRecord, lang: Lang) -> Option<&'static str> {
+    let reason = call.reason?;
+    let is_silent = call.status == Status::Completed && call.scenario_result.as_deref() == Some(SOUND_FAILED);
+    Some(match lang {
+        _ if !is_silent => hint(reason, lang),
+        Lang::En => {
+            "A sound of the scenario was not played, so the callee did not hear it: the timeline names it. Put it as .wav \
+             (8 kHz, 16 bit, mono), .alaw, .ulaw or .gsm into the folder of Asterisk's sounds \
+             (/var/lib/asterisk/sounds/LANGUAGE/, for Debian /usr/share/asterisk/sounds/LANGUAGE/), readable for \
+             Asterisk; `core show file formats` and `core show settings` tell what it takes and where."
+        }
+        Lang::Ru => {
+            "Звук из сценария не проигрался, и абонент его не услышал: какой именно — в ленте событий. Положите его как \
+             .wav (8 кГц, 16 бит, моно), .alaw, .ulaw или .gsm в папку звуков Asterisk \
+             (/var/lib/asterisk/sounds/ЯЗЫК/, в Debian /usr/share/asterisk/sounds/ЯЗЫК/) с правом чтения для Asterisk; \
+             что он принимает и где, скажут `core show file formats` и `core show settings`."
+        }
+    })
 }
 
 fn english(reason: Reason) -> &'static str {
@@ -25,7 +46,7 @@ fn english(reason: Reason) -> &'static str {
         }
         Reason::NumberInvalid => "The carrier knows no such number: check its digits before calling again.",
         Reason::CodecMismatch => {
-            "The carrier and Asterisk have no codec in common: allow alaw and ulaw on the trunk's endpoint in pjsip.conf."
+            "The carrier accepts none of the offered codecs: allow alaw and ulaw on the trunk's endpoint in pjsip.conf."
         }
         Reason::CarrierOverloaded => {
             "The carrier has no free line at present: call again later, or lower `dial.calls_per_second` and \
@@ -80,6 +101,14 @@ fn english(reason: Reason) -> &'static str {
         Reason::StoreUnavailable => {
             "The store did not take the intent to dial, so nothing was dialed: check the disk and the store's health, \
              then place the call again."
+        }
+        Reason::NotAllowed => {
+            "`dial.allow` was narrowed while the call waited, so nothing was dialed: allow the number's prefix again and \
+             place the call anew, if it is meant to be made."
+        }
+        Reason::ClientRevoked => {
+            "The API key that asked for this call was taken away while it waited, so nothing was dialed: place it anew \
+             with a key that is known."
         }
         Reason::OutcomeLost => {
             "It was (or may have been) dialed and its end could not be learned: ask the carrier's call records before \
@@ -136,7 +165,7 @@ fn russian(reason: Reason) -> &'static str {
             "Оператор не знает такого номера: проверьте цифры, прежде чем звонить снова."
         }
         Reason::CodecMismatch => {
-            "У оператора и Asterisk нет общего кодека: разрешите alaw и ulaw у endpoint транка в pjsip.conf."
+            "Оператору не подошёл ни один кодек: разрешите alaw и ulaw у endpoint транка в pjsip.conf."
         }
         Reason::CarrierOverloaded => {
             "У оператора сейчас нет свободных линий: позвоните позже или уменьшите `dial.calls_per_second` и \
@@ -186,6 +215,14 @@ fn russian(reason: Reason) -> &'static str {
         Reason::StoreUnavailable => {
             "Хранилище не приняло запись о наборе, поэтому ничего не набрано: проверьте диск и состояние хранилища и \
              сделайте звонок снова."
+        }
+        Reason::NotAllowed => {
+            "Пока звонок ждал, `dial.allow` сузили, поэтому ничего не набрано: если звонить всё же нужно, разрешите \
+             начало номера и сделайте звонок заново."
+        }
+        Reason::ClientRevoked => {
+            "Пока звонок ждал, ключ API, которым его заказали, отозвали, поэтому ничего не набрано: закажите звонок \
+             действующим ключом."
         }
         Reason::OutcomeLost => {
             "Номер был (или мог быть) набран, но чем это кончилось, узнать не удалось: прежде чем звонить снова, \

@@ -4,6 +4,7 @@
 //! [`Effect`]s. The same inputs give the same effects, always.
 
 pub mod cause;
+mod destination;
 mod dialed;
 mod effect;
 mod evidence;
@@ -22,11 +23,12 @@ mod status;
 mod timeline;
 mod timer;
 
+pub use destination::{Destinations, Excluded, Forbidden, RUSSIA};
 pub use dialed::{DialString, Extension, NotDialable};
 pub use effect::{Effect, Originate};
 pub use evidence::{Evidence, LegReport, Report};
 pub use fact::{AriRequest, Fact, words};
-pub use hint::hint;
+pub use hint::{hint, hint_of};
 pub use input::{
     ChannelState, DialStep, Found, FoundPlayback, FoundTrunk, Half, Input, OriginateFailure, TrunkSeen,
 };

@@ -105,6 +105,10 @@ words! {
         QueueTimeout = "queue_timeout",
         /// The store did not take the intent to dial in time; nothing was sent.
         StoreUnavailable = "store_unavailable",
+        /// `dial.allow` does not allow the number any more, and the call had not been dialed yet.
+        NotAllowed = "not_allowed",
+        /// The API key that asked for it was taken away before it was dialed.
+        ClientRevoked = "client_revoked",
         OutcomeLost = "outcome_lost",
         /// An office's call: the extension's phone was busy, and the number was not dialed.
         ExtensionBusy = "extension_busy",

@@ -21,6 +21,7 @@ use super::{
     text::Text,
     wire::{Event, Told, View, json_line},
 };
+use crate::scenario::SOUND_FAILED;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -28,7 +29,8 @@ Examples:
   novofon-bot call '8 (952) 267-54-44' --ring-timeout 30 --scenario greeting
   novofon-bot call +79522675444 --json | jq -r 'select(.call).call.reason'
 
-Exit status: 0 if it was answered (with --no-wait: accepted), 1 if it was not, 2 if it could not be
+Exit status: 0 if it was answered (with --no-wait: accepted), 1 if it was not, or if a sound of the
+scenario could not be played to whom it was answered by, 2 if it could not be
 asked for or followed, 130 after a second Ctrl-C. The first Ctrl-C asks the daemon to hang up.";
 
 /// Repetitions of a request whose answer was lost; with the pauses between, about half a minute.
@@ -106,7 +108,9 @@ pub(super) async fn run(args: CallArgs, text: Text) -> Result<ExitCode, Failure>
         return Ok(ExitCode::from(INTERRUPTED));
     };
     screen.end(&call)?;
-    Ok(if call.value.answered_at.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // Answered, and nothing was said: that is no success to a script either.
+    let silent = call.value.scenario_result.as_ref().is_some_and(|result| result.as_str() == SOUND_FAILED);
+    Ok(if call.value.answered_at.is_some() && !silent { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Places the call; an answer that was lost is asked for again with the same key, so that there is one

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     failure::{Failure, cause},
     token::Found,
-    wire::{List, Problem, Timeline, Told, View},
+    wire::{Canceled, List, Problem, Timeline, Told, View},
 };
 use crate::{lang::Lang, secret::Secret};
 
@@ -54,6 +54,18 @@ pub struct Wish {
     pub ring_timeout: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_duration: Option<u32>,
+}
+
+/// Which of the waiting calls are meant.
+#[derive(Debug, Clone, Serialize)]
+pub struct CancelWish {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// The name of the API key that asked for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// They are only counted.
+    pub dry_run: bool,
 }
 
 impl Client {
@@ -115,6 +127,11 @@ impl Client {
     pub async fn hangup(&self, id: Uuid) -> Result<(), Failure> {
         let request = self.request(Method::POST, &format!("api/calls/{id}/hangup"));
         self.answer::<serde::de::IgnoredAny>(request).await.map(drop)
+    }
+
+    /// Cancels waiting calls, or counts them.
+    pub async fn cancel(&self, wish: &CancelWish) -> Result<Canceled, Failure> {
+        self.answer(self.request(Method::POST, "api/calls/cancel").json(wish)).await
     }
 
     /// Opens a stream of events, after the one with the number `last`. `None`: there will be none.

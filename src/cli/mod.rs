@@ -5,6 +5,7 @@ mod api_key;
 mod backup;
 mod call;
 mod calls;
+mod cancel;
 mod check_config;
 mod client;
 mod completion;
@@ -78,6 +79,9 @@ pub enum Command {
     /// Ask for a call's end
     #[command(after_help = hangup::EXAMPLES)]
     Hangup(hangup::HangupArgs),
+    /// Take waiting calls out of the queue
+    #[command(after_help = cancel::EXAMPLES)]
+    Cancel(cancel::CancelArgs),
     /// Show all live calls and how they change
     #[command(after_help = watch::EXAMPLES)]
     Watch(watch::WatchArgs),
@@ -116,6 +120,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Calls(args) => ask(text, calls::run(args, text)),
         Command::Show(args) => ask(text, show::run(args, text)),
         Command::Hangup(args) => ask(text, hangup::run(args, text)),
+        Command::Cancel(args) => ask(text, cancel::run(args, text)),
         Command::Watch(args) => ask(text, watch::run(args, text)),
         Command::Completion(args) => completion::run(&args).unwrap_or_else(|failure| failure.report(text)),
         Command::Doctor(args) => report(doctor::run(args, text.0), text),

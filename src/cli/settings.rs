@@ -1,12 +1,12 @@
 //! From the configuration to what the floors below go by, in their own types.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     asterisk::ari::{AriTarget, RestOverSocket},
-    call::Limits,
-    config::{Config, StepConfig},
-    engine::{Dial, Settings, Trunk},
+    call::{Destinations, Limits, PhoneNumber},
+    config::{ANY_CALLER_ID, Config, StepConfig},
+    engine::{CallerIds, Dial, Settings, Trunk},
     scenario::{Scenario, Step},
 };
 
@@ -17,9 +17,10 @@ pub(super) fn settings(config: &Config) -> Settings {
             context: config.trunk.context.clone(),
             endpoint: config.trunk.endpoint.clone(),
             caller_id: config.trunk.caller_id.clone(),
+            caller_ids: caller_ids(config),
         },
         dial: Dial {
-            allow: dial.allow.clone(),
+            allow: Destinations::new(dial.allow.iter().cloned()),
             max_concurrent: dial.max_concurrent,
             calls_per_second: dial.calls_per_second,
             min_gap: dial.min_gap,
@@ -29,11 +30,31 @@ pub(super) fn settings(config: &Config) -> Settings {
                 unreachable_timeout: dial.unreachable_timeout,
             },
         },
+        clients: clients(config),
         scenarios: scenarios(&config.scenarios),
         default_scenario: config.scenario.default.clone(),
         stop_timeout: config.service.stop_timeout,
         mask_numbers: config.log.mask_numbers,
     }
+}
+
+/// `None` where there are no keys.
+fn clients(config: &Config) -> Option<BTreeSet<String>> {
+    let keys = &config.http.api_keys;
+    (!keys.is_empty()).then(|| keys.iter().map(|key| key.name.clone()).collect())
+}
+
+/// A request's number is in E.164 form, whatever the form of these.
+fn caller_ids(config: &Config) -> CallerIds {
+    let (caller_id, caller_ids) = (&config.trunk.caller_id, &config.trunk.caller_ids);
+    if caller_ids.iter().any(|number| number == ANY_CALLER_ID) {
+        return CallerIds::Any;
+    }
+    let e164 = |text: &String| {
+        let number = PhoneNumber::parse(text, &config.dial.default_region);
+        number.map_or_else(|_| text.clone(), |number| number.to_string())
+    };
+    CallerIds::Of(caller_ids.iter().chain(caller_id).map(e164).collect())
 }
 
 fn scenarios(named: &BTreeMap<String, Vec<StepConfig>>) -> BTreeMap<String, Scenario> {

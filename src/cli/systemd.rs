@@ -69,6 +69,7 @@ mod tests {
     async fn the_watchdog_starves_while_the_engine_stands_still() {
         let state = EngineState {
             ari: AriState::Up { version: "22".into() },
+            ari_trouble: None,
             store: StoreState::Up,
             live: 0,
             queued: 0,

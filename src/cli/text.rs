@@ -198,6 +198,34 @@ impl Text {
         }
     }
 
+    pub fn would_cancel(self, waiting: u64) -> String {
+        match self.0 {
+            Lang::En => format!("calls that wait and would be canceled: {waiting}"),
+            Lang::Ru => format!("ждут и были бы отменены звонки: {waiting}"),
+        }
+    }
+
+    pub fn may_cancel(self, waiting: u64) -> String {
+        match self.0 {
+            Lang::En => format!("Calls that wait: {waiting}. Cancel them? [y/N]"),
+            Lang::Ru => format!("Ждут звонки: {waiting}. Отменить их? [д/Н]"),
+        }
+    }
+
+    pub fn nothing_canceled(self) -> &'static str {
+        self.pick(
+            "nothing was canceled; where nobody can be asked, give --yes",
+            "ничего не отменено; где спросить некого, добавьте --yes",
+        )
+    }
+
+    pub fn canceled(self, calls: u64) -> String {
+        match self.0 {
+            Lang::En => format!("canceled calls: {calls}; none of them is dialed"),
+            Lang::Ru => format!("отменено звонков: {calls}; ни один из них не набирается"),
+        }
+    }
+
     pub fn connection_lost(self, why: &str) -> String {
         match self.0 {
             Lang::En => format!("the connection to the daemon is lost ({why}); trying again"),

@@ -49,6 +49,10 @@ pub(super) fn russian(code: &str) -> Option<(&'static str, &'static str)> {
         "destination_not_allowed" => {
             ("звонить туда не разрешено", "если такие звонки нужны, добавьте начало номера в `dial.allow`")
         }
+        "caller_id_not_allowed" => (
+            "этот номер нельзя показывать абоненту",
+            "уберите `caller_id` или добавьте номер в `trunk.caller_ids` (\"*\" разрешает любой)",
+        ),
         "number_too_soon" => ("на этот номер только что звонили", "подождите или уменьшите `dial.min_gap`"),
         "unknown_scenario" => ("такого сценария нет", "сценарии описаны в настройках, [scenarios.*]"),
         "queue_full" => {

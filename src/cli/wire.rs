@@ -154,6 +154,12 @@ pub struct List {
     pub next_cursor: Option<String>,
 }
 
+/// How many waiting calls were, or would be, canceled.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Canceled {
+    pub canceled: u64,
+}
+
 /// A refusal (RFC 9457).
 #[derive(Debug, Clone, Deserialize)]
 pub struct Problem {

@@ -64,10 +64,11 @@ impl Config {
         c.later("ari.request_timeout", &config.ari.request_timeout, &request_timeout);
         c.later("ari.rest_over_socket", &config.ari.rest_over_socket, &rest_over_socket);
 
-        let Trunk { context, endpoint, caller_id } = trunk;
+        let Trunk { context, endpoint, caller_id, caller_ids } = trunk;
         c.now("trunk.context", &mut config.trunk.context, context);
         c.later("trunk.endpoint", &config.trunk.endpoint, &endpoint);
         c.now("trunk.caller_id", &mut config.trunk.caller_id, caller_id);
+        c.now("trunk.caller_ids", &mut config.trunk.caller_ids, caller_ids);
 
         let Dial {
             ring_timeout,

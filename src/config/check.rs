@@ -12,8 +12,10 @@ use super::schema::nearest;
 use super::secret;
 use super::steps::{self, StepConfig};
 use super::{
-    Ari, Config, Dial, Http, Log, LogFormat, MAX_DURATION, RING_TIMEOUT, Scenario, Service, Store, Trunk,
+    ANY_CALLER_ID, Ari, Config, Dial, Http, Log, LogFormat, MAX_DURATION, RING_TIMEOUT, Scenario, Service,
+    Store, Trunk,
 };
+use crate::call::RUSSIA;
 use crate::lang::Lang;
 use crate::secret::Secret;
 use std::collections::BTreeMap;
@@ -144,6 +146,7 @@ fn ari_password(r: &mut Reader<'_>) -> Secret {
 fn trunk(r: &mut Reader<'_>) -> Trunk {
     let context = "a context of the dialplan: 1 to 79 Latin letters, digits, `.`, `_` and `-`";
     let endpoint = "a technology and an endpoint, as in \"PJSIP/novofon\"";
+    let caller_ids = caller_ids(r);
     let caller_id = "a number: 3 to 15 digits, a `+` before them or not, as in \"+74951234567\"";
     Trunk {
         context: r.text_as("trunk.context", context, |text| name(text, 79)),
@@ -155,11 +158,34 @@ fn trunk(r: &mut Reader<'_>) -> Trunk {
         }),
         // The dialplan puts it into an expression, so nothing else may be in it.
         caller_id: r.text_as("trunk.caller_id", caller_id, |text| {
-            let digits = text.strip_prefix('+').unwrap_or(text);
-            let is_number = (3..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-            (is_number || text.is_empty()).then(|| Some(text.to_owned()).filter(|text| !text.is_empty()))
+            (is_caller_id(text) || text.is_empty())
+                .then(|| Some(text.to_owned()).filter(|text| !text.is_empty()))
         }),
+        caller_ids,
     }
+}
+
+fn is_caller_id(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    (3..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn caller_ids(r: &mut Reader<'_>) -> Vec<String> {
+    let mut numbers = Vec::new();
+    for (path, item) in r.items("trunk.caller_ids") {
+        match item.as_str().filter(|text| is_caller_id(text) || *text == ANY_CALLER_ID) {
+            Some(number) => numbers.push(number.to_owned()),
+            None => {
+                let found = shown(&path, &item);
+                let expected = "a number of 3 to 15 digits, as in \"+74951234567\", or \"*\" for any";
+                r.problem(path, format!("expected {expected}, found {found}"));
+            }
+        }
+    }
+    if numbers.iter().any(|number| number == ANY_CALLER_ID) {
+        r.warning("trunk.caller_ids", "\"*\" lets whoever can place a call show any number to callees");
+    }
+    numbers
 }
 
 fn dial(r: &mut Reader<'_>) -> Dial {
@@ -186,14 +212,17 @@ fn allow(r: &mut Reader<'_>) -> Vec<String> {
     for (path, item) in r.items("dial.allow") {
         let prefix = item.as_str().filter(|prefix| {
             let digits = prefix.strip_prefix('+');
-            digits
-                .is_some_and(|digits| digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+            let is_prefix = |digits: &str| digits.len() <= 15 && digits.bytes().all(|b| b.is_ascii_digit());
+            *prefix == RUSSIA || digits.is_some_and(is_prefix)
         });
         match prefix {
             Some(prefix) => allow.push(prefix.to_owned()),
             None => {
                 let found = shown(&path, &item);
-                r.problem(path, format!("expected `+` and up to 15 digits, as in \"+7\", found {found}"));
+                r.problem(
+                    path,
+                    format!("expected `+` and up to 15 digits, as in \"+7\", or \"russia\", found {found}"),
+                );
             }
         }
     }

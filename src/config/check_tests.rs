@@ -146,9 +146,9 @@ fn all_problems_are_told_at_once_each_item_on_its_line() {
         problems,
         [
             "bot.toml:8: `dial.ring_timeout`: expected a whole number of seconds, 5 to 300, found 1",
-            "bot.toml:4: `dial.allow[1]`: expected `+` and up to 15 digits, as in \"+7\", found \"8800\"",
-            "bot.toml:5: `dial.allow[2]`: expected `+` and up to 15 digits, as in \"+7\", found \"+7 952\"",
-            "bot.toml:6: `dial.allow[3]`: expected `+` and up to 15 digits, as in \"+7\", found 7",
+            "bot.toml:4: `dial.allow[1]`: expected `+` and up to 15 digits, as in \"+7\", or \"russia\", found \"8800\"",
+            "bot.toml:5: `dial.allow[2]`: expected `+` and up to 15 digits, as in \"+7\", or \"russia\", found \"+7 952\"",
+            "bot.toml:6: `dial.allow[3]`: expected `+` and up to 15 digits, as in \"+7\", or \"russia\", found 7",
             "bot.toml:12: `scenarios.b.steps[1]`: `wait`: expected seconds, more than 0, at most 3600",
         ]
     );

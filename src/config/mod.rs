@@ -55,6 +55,9 @@ pub const RING_TIMEOUT: RangeInclusive<u32> = 5..=300;
 /// What `dial.max_duration`, and a request's, may be, in seconds.
 pub const MAX_DURATION: RangeInclusive<u32> = 1..=14_400;
 
+/// In `trunk.caller_ids`: any number.
+pub const ANY_CALLER_ID: &str = "*";
+
 /// A checked configuration. Sections and keys are named and described in `default.toml`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -109,6 +112,8 @@ pub struct Trunk {
     pub endpoint: String,
     /// `None`: the dialplan's own.
     pub caller_id: Option<String>,
+    /// What else a request may ask to be shown; [`ANY_CALLER_ID`] is any number.
+    pub caller_ids: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -117,7 +122,7 @@ pub struct Dial {
     pub max_duration: Duration,
     pub max_concurrent: usize,
     pub calls_per_second: f64,
-    /// Prefixes in E.164 form; `+` alone is every number.
+    /// Prefixes in E.164 form, and `russia`; `+` alone is every number.
     pub allow: Vec<String>,
     /// Zero is off.
     pub min_gap: Duration,

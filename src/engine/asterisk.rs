@@ -36,7 +36,9 @@ impl Runner {
                     self.metrics.ari_reconnects.inc();
                 }
                 self.held_until = None;
+                self.deaf = None;
                 self.asterisk_back();
+                self.taken_again();
             }
             Link::Down { reason } => {
                 tracing::warn!(reason, "Asterisk is away; calls wait, and it is tried again and again");
@@ -52,8 +54,18 @@ impl Runner {
                     self.ari = AriState::Down { reason, since };
                 }
             }
-            Link::Degraded { what } => tracing::warn!("{what}"),
-            Link::Restored => tracing::info!("what was missing in Asterisk is there again"),
+            Link::Degraded { what } => {
+                tracing::warn!("{what}");
+                self.metrics.ari_deaf.inc();
+                self.deaf = Some((what, Utc::now()));
+                self.all_deaf();
+            }
+            Link::Restored => {
+                tracing::info!("what was missing in Asterisk is there again");
+                self.all_deaf();
+                self.deaf = None;
+                self.look_for_all();
+            }
             Link::Undecodable { why } => {
                 self.metrics.events_undecodable.inc();
                 tracing::debug!(why, "an event that can't be read");
@@ -103,6 +115,20 @@ impl Runner {
         for call in calls {
             self.feed(call, Input::AsteriskBack);
         }
+        self.look_for_all();
+        self.strays.sweep(self.machines.keys().copied().collect());
+    }
+
+    /// What is not seen of these calls proves nothing.
+    fn all_deaf(&mut self) {
+        let calls: Vec<CallId> = self.live.iter().copied().collect();
+        for call in calls {
+            self.feed(call, Input::Deaf);
+        }
+    }
+
+    /// Asks Asterisk what it has of each call in progress.
+    fn look_for_all(&self) {
         let lookups = self.live.iter().filter(|call| !self.intents.contains(call)).filter_map(|call| {
             let machine = self.machines.get(call)?;
             Some(Lookup {
@@ -111,9 +137,7 @@ impl Runner {
                 playback: machine.playback().map(str::to_owned),
             })
         });
-        let lookups = lookups.collect();
-        self.look(lookups);
-        self.strays.sweep(self.machines.keys().copied().collect());
+        self.look(lookups.collect());
     }
 
     pub(super) fn look(&self, lookups: Vec<Lookup>) {

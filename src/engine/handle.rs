@@ -14,7 +14,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::settings::Settings;
 use crate::{
-    call::{CallId, CallRecord, CallRequest, Entry},
+    call::{CallId, CallRecord, CallRequest, Entry, Excluded},
     lang::Lang,
 };
 
@@ -54,6 +54,10 @@ pub struct IdempotencyKey {
 pub enum PlaceError {
     #[error("calls to {0} are not allowed; `dial.allow` lists the prefixes that are")]
     NotAllowed(String),
+    #[error("calls to {number} are not allowed: `russia` in `dial.allow` leaves out {prefix}, {what}")]
+    LeftOut { number: String, prefix: &'static str, what: Excluded },
+    #[error("{0} may not be shown to callees: it is neither `trunk.caller_id` nor one of `trunk.caller_ids`")]
+    CallerId(String),
     #[error("this number was called a moment ago; the next call may come in {} s", .0.as_secs().max(1))]
     TooSoon(Duration),
     #[error("there is no scenario `{0}`")]
@@ -92,6 +96,15 @@ pub enum AriState {
     NotUsed,
 }
 
+/// Asterisk is there, and something about it is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AriTrouble {
+    /// It makes no channel for anybody.
+    TakesNoCalls { since: DateTime<Utc> },
+    /// What happens to calls may not be told.
+    Deaf { what: String, since: DateTime<Utc> },
+}
+
 /// The store, as seen last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreState {
@@ -103,6 +116,8 @@ pub enum StoreState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineState {
     pub ari: AriState,
+    /// Why calls can't be placed, or not be followed, though Asterisk is there.
+    pub ari_trouble: Option<AriTrouble>,
     pub store: StoreState,
     /// Calls in `dialing`, `ringing`, `early_media` or `answered`.
     pub live: usize,
@@ -123,6 +138,11 @@ pub enum Command {
         client: Option<String>,
         reply: oneshot::Sender<HangupAnswer>,
     },
+    /// Cancels what waits in the queue; answered with how many, when that is on disk.
+    Cancel {
+        filter: CancelFilter,
+        reply: oneshot::Sender<usize>,
+    },
     /// From now on the engine goes by these settings. The trunk's endpoint must be the same.
     Reload {
         settings: Box<Settings>,
@@ -131,6 +151,26 @@ pub enum Command {
     /// Answered by the engine's own task: it turns.
     Ping(oneshot::Sender<()>),
     Stop,
+}
+
+/// Which of the waiting calls are meant: all that fit everything that is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CancelFilter {
+    /// How the number begins, in E.164 form.
+    pub prefix: Option<String>,
+    /// The name of the API key that asked for it.
+    pub client: Option<String>,
+    /// They are only counted.
+    pub dry_run: bool,
+    /// Who cancels them, for the timeline.
+    pub asked_by: Option<String>,
+}
+
+impl CancelFilter {
+    pub fn takes(&self, request: &CallRequest) -> bool {
+        self.prefix.as_ref().is_none_or(|prefix| request.phone.as_str().starts_with(prefix.as_str()))
+            && self.client.as_ref().is_none_or(|client| request.requested_by.as_ref() == Some(client))
+    }
 }
 
 /// Live calls by id: each a channel with the last durable record.
@@ -183,6 +223,14 @@ impl EngineHandle {
             return HangupAnswer::NotFound;
         }
         answer.await.unwrap_or(HangupAnswer::NotFound)
+    }
+
+    /// Cancels what waits in the queue and says how much that was (or, with `dry_run`, would be). None of it is dialed
+    /// after this, not even after a crash. `None` when the engine has ended.
+    pub async fn cancel(&self, filter: CancelFilter) -> Option<usize> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Cancel { filter, reply }).await.ok()?;
+        answer.await.ok()
     }
 
     /// Follows one call that has not ended; the value is always what is on disk. The sender is

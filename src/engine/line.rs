@@ -8,7 +8,10 @@ use std::{
 
 use tokio::{sync::mpsc, time::Instant};
 
-use super::survey::{Lookup, survey};
+use super::{
+    refusal::Probed,
+    survey::{Lookup, survey},
+};
 use crate::{
     asterisk::{
         ari::{self, Ari, AriError, HangupReason},
@@ -26,6 +29,8 @@ pub(super) struct Line {
     pub ari: Ari,
     pub translator: Translator,
     pub inputs: mpsc::UnboundedSender<(CallId, Input)>,
+    /// What a probe has shown.
+    pub probes: mpsc::UnboundedSender<Probed>,
     pub metrics: Arc<Metrics>,
 }
 

@@ -9,15 +9,17 @@ mod handle;
 mod journal;
 mod line;
 mod place;
+mod refusal;
 mod runner;
 mod settings;
 mod start;
 mod strays;
 mod survey;
+mod waiting;
 
 pub use handle::{
-    AriState, Change, Command, EngineHandle, EnginePort, EngineState, HangupAnswer, IdempotencyKey,
-    LiveCalls, PlaceError, StoreState, channel,
+    AriState, AriTrouble, CancelFilter, Change, Command, EngineHandle, EnginePort, EngineState, HangupAnswer,
+    IdempotencyKey, LiveCalls, PlaceError, StoreState, channel,
 };
-pub use settings::{Dial, Settings, Trunk};
+pub use settings::{CallerIds, Dial, Settings, Trunk};
 pub use start::{Engine, StartError, start};

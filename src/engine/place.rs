@@ -11,7 +11,7 @@ use super::{
     runner::{PlaceReply, Runner, STORE_PATIENCE},
 };
 use crate::{
-    call::{CallId, CallRecord, CallRequest, EndedBy, Input, Machine, Reason},
+    call::{CallId, CallRecord, CallRequest, EndedBy, Forbidden, Input, Machine, Reason},
     scenario::Scenario,
     store::{Health, IdempotencyRow},
 };
@@ -24,9 +24,11 @@ impl Runner {
         match command {
             Command::Place { request, idempotency, reply } => self.place(*request, idempotency, reply),
             Command::Hangup { id, client, reply } => self.hang_up(id, client, reply),
+            Command::Cancel { filter, reply } => self.cancel(&filter, reply),
             Command::Reload { settings, done } => {
                 debug_assert_eq!(settings.trunk.endpoint, self.settings.trunk.endpoint);
                 self.settings = *settings;
+                self.end_forbidden();
                 self.admission.rate_changed(self.now().mono, self.settings.dial.calls_per_second);
                 // Nobody may wait for it.
                 let _ = done.send(());
@@ -80,8 +82,18 @@ impl Runner {
         if self.ari == AriState::NotUsed {
             return Err(PlaceError::NoAsterisk);
         }
-        if !request.phone.starts_with_any(dial.allow.iter().map(String::as_str)) {
-            return Err(PlaceError::NotAllowed(request.phone.to_string()));
+        let number = || request.phone.to_string();
+        match dial.allow.permits(request.phone.as_str()) {
+            Ok(()) => {}
+            Err(Forbidden::NoPrefix) => return Err(PlaceError::NotAllowed(number())),
+            Err(Forbidden::Exception(prefix, what)) => {
+                return Err(PlaceError::LeftOut { number: number(), prefix, what });
+            }
+        }
+        if let Some(caller_id) = &request.caller_id
+            && !self.settings.trunk.may_show(caller_id)
+        {
+            return Err(PlaceError::CallerId(caller_id.clone()));
         }
         let Some(scenario) = self.settings.scenarios.get(&request.scenario) else {
             return Err(PlaceError::NoScenario(request.scenario.clone()));
@@ -123,6 +135,7 @@ impl Runner {
         self.stopping.is_none()
             && matches!(self.ari, AriState::Up { .. })
             && self.held_until.is_none()
+            && self.refusal.is_none()
             && self.live.len() < self.settings.dial.max_concurrent
             && matches!(self.store.health(), Health::Ok)
     }
@@ -133,6 +146,12 @@ impl Runner {
             let Some(call) = self.admission.next(now.mono, self.settings.dial.calls_per_second) else {
                 return;
             };
+            // Once more, whatever has become of the settings since the call was taken.
+            if let Some(reason) = self.machines.get(&call).and_then(|machine| self.forbids(machine.record()))
+            {
+                self.feed(call, Input::Forbidden(reason));
+                continue;
+            }
             self.live.insert(call);
             let gap = self.settings.dial.min_gap;
             if let Some(machine) = self.machines.get(&call).filter(|_| !gap.is_zero()) {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
     time::Instant,
@@ -18,11 +18,13 @@ use super::{
     admission::Admission,
     agenda::Agenda,
     early::Early,
-    handle::{AriState, Change, Command, EngineState, LiveCalls, PlaceError, StoreState},
+    handle::{AriState, AriTrouble, Change, Command, EngineState, LiveCalls, PlaceError, StoreState},
     line::Line,
+    refusal::{Probed, Refusal},
     settings::Settings,
     strays::Strays,
     survey::Lookup,
+    waiting::Cancelling,
 };
 use crate::{
     asterisk::ari::Link,
@@ -82,6 +84,11 @@ pub(super) struct Runner {
     pub ari: AriState,
     /// Asterisk is stopping, or refuses for want of something: the queue waits for it until then.
     pub held_until: Option<Duration>,
+    /// Asterisk takes no calls at all: the queue waits until it does again.
+    pub refusal: Option<Refusal>,
+    /// What Asterisk may not be telling, and since when.
+    pub deaf: Option<(String, DateTime<Utc>)>,
+    pub cancelling: Vec<Cancelling>,
     pub stopping: Option<Duration>,
     pub published: LiveCalls,
     pub changes: broadcast::Sender<Arc<Change>>,
@@ -94,6 +101,7 @@ pub(super) struct Ears {
     pub commands: mpsc::Receiver<Command>,
     pub inputs: mpsc::UnboundedReceiver<(CallId, Input)>,
     pub notices: mpsc::UnboundedReceiver<Notice>,
+    pub probes: mpsc::UnboundedReceiver<Probed>,
     /// Cancelled when there is no time left for a graceful end.
     pub abort: CancellationToken,
 }
@@ -120,6 +128,7 @@ impl Runner {
                 Some((call, input)) = ears.inputs.recv() => {
                     self.feed(call, input);
                 }
+                Some(probed) = ears.probes.recv() => self.probed(probed),
                 Some(link) = ears.links.recv() => self.link(link),
                 Some(command) = ears.commands.recv() => self.command(command),
                 Ok(()) = store_health.changed() => {}
@@ -137,15 +146,23 @@ impl Runner {
     /// Gives an input to a call. One for a call that has ended, or was never ours, changes nothing.
     pub fn feed(&mut self, call: CallId, input: Input) {
         let now = self.now();
-        if matches!(&input, Input::OriginateFailed(OriginateFailure::Refused { status: 500.., .. })) {
-            self.hold(REFUSED_HOLD);
+        match &input {
+            Input::OriginateFailed(failure) if failure.takes_none() => self.refused_all(),
+            Input::OriginateFailed(OriginateFailure::Refused { status: 500.., .. }) => {
+                self.hold(REFUSED_HOLD);
+            }
+            _ => {}
         }
+        let may_be_deaf = self.deaf.is_some() && matches!(&input, Input::Originated | Input::Found(_));
         let Some(machine) = self.machines.get_mut(&call) else {
             tracing::debug!(%call, ?input, "an input for no live call");
             self.metrics.inputs_stray.inc();
             return;
         };
-        let effects = machine.handle(now, input);
+        let mut effects = machine.handle(now, input);
+        if may_be_deaf {
+            effects.extend(machine.handle(now, Input::Deaf));
+        }
         self.carry_out(call, effects);
     }
 
@@ -247,6 +264,9 @@ impl Runner {
         if let Some(reply) = self.placing.remove(&call) {
             let _ = reply.send(Ok(record.clone()));
         }
+        if record.status.is_terminal() {
+            self.end_written(call);
+        }
         let is_intent = self.intents.contains(&call) && record.dialed_at.is_some();
         // Nobody may be listening.
         let _ = self.changes.send(Arc::new(Change::new(record, committed.entries)));
@@ -261,7 +281,7 @@ impl Runner {
         let admission = self.may_admit().then(|| self.admission.wake_at()).flatten().max(self.held_until);
         let patience = self.patience.front().map(|(until, _)| *until);
         let stop = self.stopping.map(|since| self.stop_wake(since));
-        [self.agenda.next(), admission, patience, stop].into_iter().flatten().min()
+        [self.agenda.next(), admission, patience, stop, self.probe_at()].into_iter().flatten().min()
     }
 
     fn fire_timers(&mut self) {
@@ -273,6 +293,7 @@ impl Runner {
                 self.carry_out(call, effects);
             }
         }
+        self.probe(now.mono);
         self.lose_patience(now.mono);
         self.stop_in_time(now.mono);
     }
@@ -288,12 +309,24 @@ impl Runner {
         self.metrics.store_up.set(i64::from(store == StoreState::Up));
         self.metrics.ari_up.set(i64::from(matches!(self.ari, AriState::Up { .. })));
         let stopping = self.stopping.is_some();
+        let ari_trouble = match (&self.refusal, &self.deaf) {
+            (Some(refusal), _) => Some(AriTrouble::TakesNoCalls { since: refusal.since }),
+            (None, Some((what, since))) => Some(AriTrouble::Deaf { what: what.clone(), since: *since }),
+            (None, None) => None,
+        };
         self.state.send_if_modified(|old| {
             let same = old.live == live && old.queued == queued && old.stopping == stopping;
-            if same && old.ari == self.ari && old.store == store {
+            if same && old.ari == self.ari && old.ari_trouble == ari_trouble && old.store == store {
                 return false;
             }
-            *old = EngineState { ari: self.ari.clone(), store, live, queued, stopping };
+            *old = EngineState {
+                ari: self.ari.clone(),
+                ari_trouble: ari_trouble.clone(),
+                store,
+                live,
+                queued,
+                stopping,
+            };
             true
         });
     }

@@ -88,8 +88,16 @@ pub async fn start(
         None => (Ari::nowhere(), mpsc::channel(1).1),
     };
     let (inputs, fed) = mpsc::unbounded_channel();
+    let (probes, probed) = mpsc::unbounded_channel();
     let (handle, port) = channel(
-        EngineState { ari: away.clone(), store: StoreState::Up, live: 0, queued: 0, stopping: false },
+        EngineState {
+            ari: away.clone(),
+            ari_trouble: None,
+            store: StoreState::Up,
+            live: 0,
+            queued: 0,
+            stopping: false,
+        },
         COMMANDS,
         CHANGES,
     );
@@ -98,7 +106,7 @@ pub async fn start(
         settings,
         strays: Strays::new(ari.clone(), store.clone(), app),
         store,
-        line: Line { ari, translator, inputs, metrics: metrics.clone() },
+        line: Line { ari, translator, inputs, probes, metrics: metrics.clone() },
         metrics,
         troubles: Troubles::default(),
         started: Instant::now(),
@@ -116,13 +124,17 @@ pub async fn start(
         event_at: None,
         ari: away,
         held_until: None,
+        refusal: None,
+        deaf: None,
+        cancelling: Vec::new(),
         stopping: None,
         published: port.live,
         changes: port.changes,
         state: port.state,
     };
     runner.take_up(open, recent);
-    let ears = Ears { links, commands: port.commands, inputs: fed, notices, abort: abort.clone() };
+    let ears =
+        Ears { links, commands: port.commands, inputs: fed, notices, probes: probed, abort: abort.clone() };
     let task = tokio::spawn(runner.run(ears));
     Ok(Engine { handle, task, abort })
 }
@@ -157,6 +169,7 @@ impl Runner {
             }
             self.carry_out(id, effects);
         }
+        self.end_forbidden();
         let gap = self.settings.dial.min_gap;
         for (number, at) in recent {
             let ago = (now.wall - at).to_std().unwrap_or_default();

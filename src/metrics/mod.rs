@@ -42,6 +42,8 @@ pub struct Metrics {
     /// 1 while the events socket is up.
     pub ari_up: Gauge,
     pub ari_reconnects: Counter,
+    /// Times that Asterisk was found not to tell what it was asked to tell.
+    pub ari_deaf: Counter,
     /// 1 while the store can be written.
     pub store_up: Gauge,
     /// From handing a step to the store until it is on disk.
@@ -71,6 +73,7 @@ impl Metrics {
             calls_queued: Gauge::default(),
             ari_up: Gauge::default(),
             ari_reconnects: Counter::default(),
+            ari_deaf: Counter::default(),
             store_up: Gauge::default(),
             store_commit: seconds(),
             event_to_durable: seconds(),
@@ -93,6 +96,7 @@ impl Metrics {
         r.register("calls_queued", "Calls that wait for their turn", self.calls_queued.clone());
         r.register("ari_up", "Whether the events socket of Asterisk is up", self.ari_up.clone());
         r.register("ari_reconnects", "Times the events socket was made anew", self.ari_reconnects.clone());
+        r.register("ari_deaf", "Times Asterisk was found not to tell all of a call", self.ari_deaf.clone());
         r.register("store_up", "Whether the store can be written", self.store_up.clone());
         r.register("event_streams", "Open event streams", self.event_streams.clone());
         r.register(

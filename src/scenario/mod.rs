@@ -4,6 +4,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+/// The word for a run of which a sound was not played.
+pub const SOUND_FAILED: &str = "sound_failed";
+
 /// One step of a scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
@@ -69,7 +72,7 @@ impl Run {
 
     /// The word for a run whose last step was reached.
     pub fn result(&self) -> &'static str {
-        if self.failed { "sound_failed" } else { "completed" }
+        if self.failed { SOUND_FAILED } else { "completed" }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `calls` and `hangup`.
+//! `calls`, `hangup` and `cancel`.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -95,4 +95,23 @@ async fn a_hangup_is_asked_for() {
     assert_eq!(daemon.asked(Method::POST, &hangup_path()).len(), 2);
     assert_eq!(run(program(&daemon, &["hangup", "../health"])).await.code, Some(2));
     assert_eq!(daemon.seen().len(), 2, "what is no id is not sent");
+}
+
+#[tokio::test]
+async fn waiting_calls_are_counted_and_canceled() {
+    let daemon = Daemon::plays(|_| Reply::Json(200, json!({"canceled": 12, "dry_run": false}))).await;
+    let said = run(program(&daemon, &["cancel", "--queued", "--dry-run", "--key", "crm"])).await;
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "calls that wait and would be canceled: 12\n"));
+    // Nobody is there to answer the question, so nothing is done.
+    let said = run(program(&daemon, &["cancel", "--queued"])).await;
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("--yes"), "{said:?}");
+    let said =
+        run(program(&daemon, &["cancel", "--queued", "--prefix", "+7900", "--yes", "--lang", "ru"])).await;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.starts_with("отменено звонков: 12"), "{said:?}");
+    let asked = daemon.asked(Method::POST, "/api/calls/cancel");
+    assert_eq!(asked.len(), 3, "the question came before the third");
+    // What is canceled is said in words: a slip of the finger empties no queue.
+    assert_eq!(run(program(&daemon, &["cancel"])).await.code, Some(2));
 }

@@ -139,7 +139,7 @@ async fn nobody_waits_in_the_queue_for_ever() {
 /// The number shown to the callee is the request's, else the configured one.
 #[tokio::test]
 async fn the_callee_sees_the_callers_number() {
-    let bot = Bot::start(&Lab::shared(), &[]).await;
+    let bot = Bot::start(&Lab::shared(), &[("trunk.caller_ids", "+74951234567")]).await;
     let asked =
         bot.place_and_wait(json!({"phone": "+79005550486", "caller_id": "8 (495) 123-45-67"}), SOON).await;
     assert_end(&bot, &asked, BUSY).await;

@@ -6,6 +6,7 @@
 mod admission;
 mod crash;
 mod crowd;
+mod deaf;
 mod doctor;
 mod hangup;
 mod legs;
@@ -15,10 +16,12 @@ mod plain_outgoing;
 mod scenario;
 mod shutdown;
 mod socket_loss;
+mod stopping_gracefully;
 mod store_away;
 #[allow(dead_code, unused_imports, reason = "tests/faults uses the rest")]
 mod support;
 mod trunk_faults;
+mod waiting;
 
 /// The newest Asterisk that is to be had. `tests/e2e_16` runs many of these on the oldest.
 const LABS: support::lab::Labs = support::lab::Labs {

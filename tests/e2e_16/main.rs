@@ -5,6 +5,8 @@
 
 #[path = "../e2e/crash.rs"]
 mod crash;
+#[path = "../e2e/deaf.rs"]
+mod deaf;
 #[path = "../e2e/doctor.rs"]
 mod doctor;
 #[path = "../e2e/hangup.rs"]
@@ -19,6 +21,8 @@ mod plain_outgoing;
 mod scenario;
 #[path = "../e2e/socket_loss.rs"]
 mod socket_loss;
+#[path = "../e2e/stopping_gracefully.rs"]
+mod stopping_gracefully;
 #[path = "../e2e/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "some of it only the other tests of tests/e2e need")]
 mod support;

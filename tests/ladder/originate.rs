@@ -1,6 +1,6 @@
 //! What a failed originate means. Whether it was carried out decides: it is never sent again.
 
-use novofon_bot::call::{Causes, ChannelState, Input, OriginateFailure, TrunkSeen};
+use novofon_bot::call::{Causes, ChannelState, Found, Half, Input, OriginateFailure, Reason, TrunkSeen};
 
 use crate::support::{Ladder, found, hangup_by_api, leg, nothing_found, trunk};
 
@@ -77,7 +77,10 @@ fn broken() -> Input {
 #[test]
 fn broken_and_nothing_came_of_it() {
     let mut call = originating();
-    call.give(broken()).expect(&["store(dialing)", "look"]);
+    // Of a 500 that is not the one that all get.
+    let message = "Internal Server Error".into();
+    call.give(Input::OriginateFailed(OriginateFailure::Refused { status: 500, message }))
+        .expect(&["store(dialing)", "look"]);
     call.give(nothing_found()).expect(&[]);
     call.at(2.5).expect(&["look"]);
     call.give(nothing_found());
@@ -148,4 +151,85 @@ fn hung_up_before_asterisk_answered_the_originate() {
     call.give(hangup_by_api()).expect(&["store(dialing)"]);
     call.give(Input::Originated).expect(&["hangup"]);
     call.gone().ends("canceled hung_up api");
+}
+
+/// Asterisk takes no calls at all, and has nothing of this one: it waits for its turn to come again.
+#[test]
+fn refused_as_all_are() {
+    let mut call = originating();
+    call.give(broken());
+    call.give(nothing_found());
+    call.at(2.5).expect(&["look"]);
+    call.give(nothing_found()).expect(&[]);
+    call.at(100.0).expect(&[]);
+    call.give(Input::TakenAgain).expect(&["store(dialing)", "originate"]);
+    call.give(Input::TakenAgain).expect(&[]);
+    call.give(Input::Originated);
+    assert!(!call.machine.has_ended());
+    // Its time to ring begins with the originate that was taken.
+    call.at(129.0).expect(&[]);
+    call.at(131.0).expect(&["store(dialing)", "hangup"]);
+}
+
+#[test]
+fn refused_as_all_are_for_too_long() {
+    let mut call = originating();
+    call.give(broken());
+    call.give(nothing_found());
+    call.at(2.5);
+    call.give(nothing_found());
+    call.at(601.0).expect(&["store(failed)", "ended"]).ends("failed queue_timeout limit");
+}
+
+/// Others are taken in between, so it is this call that Asterisk does not like.
+#[test]
+fn refused_again_and_again() {
+    let mut call = originating();
+    let mut now = 0.0;
+    for _ in 0..3 {
+        call.give(broken());
+        call.give(nothing_found());
+        now += 2.5;
+        call.at(now);
+        call.give(nothing_found());
+        call.give(Input::TakenAgain).expect(&["store(dialing)", "originate"]);
+    }
+    call.give(broken());
+    call.give(nothing_found());
+    call.at(now + 2.5);
+    call.give(nothing_found());
+    call.ends("failed asterisk_refused pbx");
+}
+
+/// What is forbidden after it was sent goes on: it can't be taken back.
+#[test]
+fn forbidden() {
+    let mut call = Ladder::place(true);
+    call.give(Input::Forbidden(Reason::NotAllowed)).expect(&["store(failed)", "ended"]);
+    call.ends("failed not_allowed bot");
+    let mut call = Ladder::place(true);
+    call.give(Input::Admitted);
+    call.give(Input::Forbidden(Reason::ClientRevoked)).expect(&["store(failed)", "ended"]);
+    call.ends("failed client_revoked bot");
+    let mut call = originating();
+    call.give(Input::Forbidden(Reason::NotAllowed)).expect(&[]);
+}
+
+/// The dialplan answered, and the trunk leg may be one that nobody hears of: nobody knows whether it was reached.
+#[test]
+fn answered_while_deaf() {
+    let mut call = Ladder::dialed();
+    call.give(Input::Deaf);
+    call.give(Input::Entered);
+    call.at(2.5).expect(&["look"]);
+    call.give(nothing_of_the_trunk()).give(Input::Deaf);
+    call.at(5.0);
+    call.give(Input::HalfDestroyed { half: Half::Near, cause: Some(16) });
+    call.give(Input::HalfDestroyed { half: Half::Far, cause: Some(16) });
+    call.at(7.0);
+    call.ends("unknown outcome_lost unknown");
+}
+
+fn nothing_of_the_trunk() -> Input {
+    Input::Found(Found { near: Some(ChannelState::Up), near_in_stasis: true, far: true, ..Found::default() })
 }

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::error::AriError;
 use super::http::Http;
-use super::model::{Bridge, Channel, Endpoint, Playback};
+use super::model::{Application, Bridge, Channel, Endpoint, Playback};
 use super::request::{Answer, Request};
 use super::rest::RestLine;
 use super::target::{AriTarget, TargetError};
@@ -363,6 +363,29 @@ impl Ari {
         let path = ["applications", &self.target.app, "eventFilter"];
         let request = Request::new(Method::PUT, &path).json(&Filter { allowed, disallowed: [] });
         self.command(request.large_answer()).await
+    }
+
+    /// The application as Asterisk has it; `None` when it has none of this name. Not over the socket, which may be deaf.
+    pub(super) async fn application(&self) -> Result<Option<Application>, AriError> {
+        let path = ["applications", &self.target.app];
+        self.look(Request::new(Method::GET, &path).large_answer()).await
+    }
+
+    /// Whether the configuration has this endpoint. One that is gone from it is an endpoint still, `offline`, for as
+    /// long as somebody is subscribed to it. Only of PJSIP's it can be known.
+    pub(super) async fn is_configured(&self, name: &str) -> Result<bool, AriError> {
+        let Some(resource) = name.strip_prefix("PJSIP/") else { return Ok(true) };
+        let path = ["asterisk", "config", "dynamic", "res_pjsip", "endpoint", resource];
+        let request = Request::new(Method::GET, &path).large_answer();
+        let answer = self.exchange(&request).await?;
+        match request.done(answer) {
+            Ok(()) => Ok(true),
+            // Its other 404s tell of something else: that there is no such kind of object.
+            Err(AriError::Refused { status: 404, message, .. }) if message.starts_with("Object with id ") => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether Asterisk knows the application, asked by sending it an event that nobody needs: the answer is short

@@ -180,7 +180,7 @@ impl Supervisor {
         }
         tokio::select! {
             loss = socket.run(&self.target, &self.links, &self.stop) => loss,
-            loss = self.restore(missing) => loss,
+            loss = self.stay_whole(missing) => loss,
             loss = self.stay_known() => loss,
             () = self.links.closed() => Loss::Unwatched,
         }
@@ -251,27 +251,92 @@ impl Supervisor {
         Loss::Forgotten { app: self.target.app.clone() }
     }
 
-    /// Tells what is missing, tries again until it is there, and then rests; it returns only a loss.
-    async fn restore(&self, missing: Option<String>) -> Loss {
-        let Some(what) = missing else { return std::future::pending().await };
-        tracing::debug!(%what, "the ARI connection is up, but not whole");
-        if self.links.send(Link::Degraded { what }).await.is_err() {
-            return Loss::Unwatched;
-        }
+    /// Looks from time to time whether Asterisk still tells what it was asked to tell, tells what is missing, and tries
+    /// to get it back; it returns only a loss.
+    ///
+    /// Another program can set a filter of its own on the application, or end its subscription (`PUT
+    /// /applications/APP/eventFilter`, `DELETE .../subscription`), and nothing tells of it. And an endpoint that is gone
+    /// from the configuration stays subscribed, is only `offline`, and tells again when it is back (measured on 22.10.1
+    /// and 16.28); while it is gone, calls may go out by another one, whose channels nobody hears.
+    async fn stay_whole(&self, missing: Option<String>) -> Loss {
+        let mut told = None;
+        let mut wrong = missing;
         loop {
-            sleep(self.target.resubscribe_interval).await;
-            match self.subscribe().await {
-                Ok(None) => break,
-                Ok(Some(what)) => tracing::debug!(%what, "still refused"),
-                // The socket itself knows best whether it lives.
-                Err(loss) => tracing::debug!(%loss, "could not ask again"),
+            if let Some(what) = &wrong
+                && told.as_ref() != Some(what)
+            {
+                tracing::debug!(%what, "the ARI connection is up, but not whole");
+                if self.links.send(Link::Degraded { what: what.clone() }).await.is_err() {
+                    return Loss::Unwatched;
+                }
+                told.clone_from(&wrong);
+                // Most often it is mended at once.
+                wrong = self.mend(wrong.clone()).await;
+            }
+            if wrong.is_none() && told.take().is_some() {
+                tracing::debug!("the ARI connection is whole again");
+                if self.links.send(Link::Restored).await.is_err() {
+                    return Loss::Unwatched;
+                }
+            }
+            match wrong {
+                Some(_) => {
+                    sleep(self.target.resubscribe_interval).await;
+                    wrong = self.mend(wrong).await;
+                }
+                None => {
+                    sleep(self.target.look_interval).await;
+                    wrong = self.whats_wrong().await;
+                }
             }
         }
-        tracing::debug!("the ARI connection is whole again");
-        if self.links.send(Link::Restored).await.is_err() {
-            return Loss::Unwatched;
+    }
+
+    /// Asks for all of it again; what is missing after that. Where nothing can be learned, it stays as it was.
+    async fn mend(&self, wrong: Option<String>) -> Option<String> {
+        match self.subscribe().await {
+            Ok(None) => self.whats_wrong().await,
+            Ok(refused) => refused,
+            // The socket itself knows best whether it lives.
+            Err(loss) => {
+                tracing::debug!(%loss, "could not ask again");
+                wrong
+            }
         }
-        std::future::pending().await
+    }
+
+    /// What Asterisk does not tell, though it was asked to. Where it can't be asked, nothing is known to be wrong.
+    async fn whats_wrong(&self) -> Option<String> {
+        let allowed = self.allowed_events();
+        let endpoint = self.subscriptions.endpoint.as_deref();
+        if allowed.is_empty() && endpoint.is_none() {
+            return None;
+        }
+        let application = match self.ari.application().await {
+            Ok(application) => application?,
+            Err(error) => {
+                tracing::debug!(%error, "could not look at the application");
+                return None;
+            }
+        };
+        if let Some(what) = application.lacks(&allowed, endpoint) {
+            return Some(format!(
+                "Asterisk does not tell all of the application `{}`: {what}; another program has changed that, and must \
+                 not use this name (`ari.app`)",
+                self.target.app
+            ));
+        }
+        let gone = match endpoint {
+            Some(name) => matches!(self.ari.is_configured(name).await, Ok(false)),
+            None => false,
+        };
+        gone.then(|| {
+            let name = endpoint.unwrap_or_default();
+            format!(
+                "Asterisk has no endpoint {name} any more: if the trunk has another name now, set `trunk.endpoint`; \
+                 what becomes of calls can't be seen until then"
+            )
+        })
     }
 
     async fn tell_loss(&mut self, loss: &Loss) -> Result<(), mpsc::error::SendError<Link>> {

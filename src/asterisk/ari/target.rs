@@ -38,6 +38,8 @@ pub struct AriTarget {
     pub backoff_max: Duration,
     /// How often to try again to subscribe to an endpoint that Asterisk does not have yet.
     pub resubscribe_interval: Duration,
+    /// How often to look whether Asterisk still tells all that it was asked to.
+    pub look_interval: Duration,
     /// The least wait before taking the application back from another program.
     pub replaced_wait: Duration,
     pub rest_over_socket: RestOverSocket,
@@ -59,7 +61,8 @@ impl AriTarget {
             read_timeout: Duration::from_secs(15),
             backoff_min: Duration::from_millis(250),
             backoff_max: Duration::from_secs(5),
-            resubscribe_interval: Duration::from_secs(30),
+            resubscribe_interval: Duration::from_secs(5),
+            look_interval: Duration::from_secs(2),
             replaced_wait: Duration::from_secs(5),
             rest_over_socket: RestOverSocket::Auto,
             all_channels: false,

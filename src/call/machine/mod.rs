@@ -34,7 +34,7 @@ enum Phase {
     Waiting,
     /// The intent to dial is on its way to the disk.
     Storing,
-    /// The originate certainly never left: it may leave yet.
+    /// The originate certainly never left, or Asterisk refused it as it refuses them all: it may leave yet.
     Unsent,
     /// The originate was sent; Asterisk has not answered it.
     Originating,
@@ -67,6 +67,10 @@ pub struct Machine {
     leaving: bool,
     /// A request to Asterisk failed and was written down; the next failures are not.
     failure_noted: bool,
+    /// Asterisk took no calls at all when this one's originate came, so many times.
+    refusals: u8,
+    /// The last originate was one of these, and nothing was seen of the call.
+    refused_all: bool,
     entries: Vec<Entry>,
     effects: Vec<Effect>,
     dirty: bool,
@@ -170,6 +174,8 @@ impl Machine {
             taken: false,
             leaving: false,
             failure_noted: false,
+            refusals: 0,
+            refused_all: false,
             entries: Vec::new(),
             effects: Vec::new(),
             dirty: false,
@@ -195,6 +201,11 @@ impl Machine {
         self.evidence.legs.alive().map(|leg| leg.channel.clone()).collect()
     }
 
+    /// Something may have been sent to Asterisk: it can't be taken back any more.
+    pub fn was_sent(&self) -> bool {
+        matches!(self.phase, Phase::Originating | Phase::Placed | Phase::Ended)
+    }
+
     pub fn has_ended(&self) -> bool {
         self.phase == Phase::Ended
     }
@@ -217,6 +228,9 @@ impl Machine {
             Input::Originated => self.originated(now),
             Input::OriginateFailed(failure) => self.originate_failed(now, failure),
             Input::Hangup { by, reason, client } => self.hangup(now, by, reason, client),
+            Input::Forbidden(reason) => self.forbidden(now, reason),
+            Input::TakenAgain => self.taken_again(now),
+            Input::Deaf => self.deaf(),
             Input::RequestFailed { what, why } => self.request_failed(now, what, why),
             Input::Found(found) => self.found(now, found),
             Input::Trunk { channel, seen } => self.trunk(now, channel, seen),

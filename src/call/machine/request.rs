@@ -26,6 +26,9 @@ const GIVE_UP: Duration = Duration::from_secs(120);
 /// of an end comes after the channels are gone.
 const LOOKS: u8 = 2;
 
+/// A call that is refused again and again, though others are taken in between, is refused for its own sake.
+const REFUSALS: u8 = 3;
+
 impl Machine {
     pub(super) fn wait_in_queue(&mut self, now: Moment, time: Duration, asterisk_up: bool) {
         self.timers.arm(Timer::Queue, now.mono + time);
@@ -40,6 +43,9 @@ impl Machine {
                 self.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
             }
             Phase::Originating | Phase::Placed => self.evidence.blind = true,
+            Phase::Unsent if self.timers.is_armed(Timer::Queue) => {
+                self.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
+            }
             Phase::Storing | Phase::Unsent | Phase::Ended => {}
         }
     }
@@ -51,6 +57,21 @@ impl Machine {
         let status =
             if matches!(ended_by, EndedBy::Api | EndedBy::Bot) { Status::Canceled } else { Status::Failed };
         self.end_unsent(now, status, reason, ended_by);
+    }
+
+    /// It may not be dialed any more, and was not yet.
+    pub(super) fn forbidden(&mut self, now: Moment, reason: Reason) {
+        if matches!(self.phase, Phase::Waiting | Phase::Storing | Phase::Unsent) {
+            self.end_unsent(now, Status::Failed, reason, EndedBy::Bot);
+        }
+    }
+
+    /// Events may be missing that nobody knows of.
+    pub(super) fn deaf(&mut self) {
+        if matches!(self.phase, Phase::Originating | Phase::Placed) {
+            self.evidence.blind = true;
+            self.evidence.uncertain |= self.evidence.legs.is_empty();
+        }
     }
 
     fn end_unsent(&mut self, now: Moment, status: Status, reason: Reason, ended_by: EndedBy) {
@@ -115,10 +136,7 @@ impl Machine {
     pub(super) fn asterisk_back(&mut self, now: Moment) {
         self.timers.disarm(Timer::Unreachable);
         match self.phase {
-            Phase::Unsent => {
-                self.note(now, Fact::OriginateAgain);
-                self.originate(now);
-            }
+            Phase::Unsent => self.send_again(now),
             Phase::Originating | Phase::Placed => self.evidence.blind = true,
             Phase::Waiting | Phase::Storing | Phase::Ended => {}
         }
@@ -147,6 +165,7 @@ impl Machine {
             OriginateFailure::Refused { status: http_status, message } if !seen && http_status >= 500 => {
                 // Something broke on the way to this answer, so what was done before it broke is looked for:
                 // what was dialed in spite of it must not ring behind the back of a call that "failed".
+                self.refused_all = message == OriginateFailure::TAKES_NONE && self.refusals < REFUSALS;
                 self.note(now, Fact::OriginateRefused { http_status, message });
                 self.evidence.refused = true;
                 self.evidence.uncertain = true;
@@ -172,6 +191,37 @@ impl Machine {
                 self.look(now);
             }
         }
+    }
+
+    /// Asterisk refused the originate as it refuses them all, and has nothing of the call: nothing was dialed, so it
+    /// may wait for its turn to come again.
+    fn wait_until_taken(&mut self, now: Moment) {
+        self.refusals += 1;
+        self.phase = Phase::Unsent;
+        self.misses = 0;
+        self.refused_all = false;
+        self.evidence.refused = false;
+        self.evidence.uncertain = false;
+        self.timers.clear();
+        let waited = (now.wall - self.record.created_at).to_std().unwrap_or_default();
+        self.timers.arm(Timer::Queue, now.mono + self.limits.queue_timeout.saturating_sub(waited));
+    }
+
+    pub(super) fn taken_again(&mut self, now: Moment) {
+        // One that is sent again by itself has its own time for that.
+        if self.phase == Phase::Unsent && self.timers.is_armed(Timer::Queue) {
+            self.send_again(now);
+        }
+    }
+
+    fn send_again(&mut self, now: Moment) {
+        if self.timers.is_armed(Timer::Queue) {
+            self.timers.disarm(Timer::Queue);
+            let longest = Duration::from_secs(self.record.request.ring_timeout.into());
+            self.timers.arm(Timer::Ring, now.mono + longest);
+        }
+        self.note(now, Fact::OriginateAgain);
+        self.originate(now);
     }
 
     pub(super) fn ring_timeout(&mut self, now: Moment) {
@@ -265,6 +315,7 @@ impl Machine {
             return self.found_nothing(now);
         }
         self.misses = 0;
+        self.refused_all = false;
         self.evidence.uncertain = false;
         self.evidence.blind = false;
         self.evidence.refused = false;
@@ -319,6 +370,12 @@ impl Machine {
         if self.misses < LOOKS {
             self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
             return;
+        }
+        let evidence = &self.evidence;
+        let seen =
+            !evidence.legs.is_empty() || evidence.near_gone || evidence.far_gone || evidence.report.is_some();
+        if self.refused_all && !seen && evidence.hangup.is_none() {
+            return self.wait_until_taken(now);
         }
         self.evidence.near_gone = true;
         self.evidence.far_gone = true;

@@ -34,8 +34,9 @@ pub struct Expected {
 
 impl Expected {
     fn of(patient: &Patient) -> Self {
-        let prefix =
-            patient.config.dial.allow.iter().find(|prefix| prefix.len() > 1).map_or("+7", String::as_str);
+        // The named set and "+" are no beginnings of a number.
+        let is_prefix = |prefix: &&String| prefix.len() > 1 && prefix.starts_with('+');
+        let prefix = patient.config.dial.allow.iter().find(is_prefix).map_or("+7", String::as_str);
         let trunk = &patient.config.trunk;
         Expected {
             context: trunk.context.clone(),

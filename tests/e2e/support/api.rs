@@ -113,6 +113,11 @@ impl Api {
         Ok(Answer { status, replayed: headers.contains_key("idempotent-replayed"), body })
     }
 
+    /// The whole address of a path.
+    pub fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None, None).await.expect("the bot answers")
     }

@@ -48,6 +48,20 @@ impl Asterisk {
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
+    /// What another program may ask of ARI.
+    pub async fn put(&self, path: &str, body: &Value) {
+        self.done(self.http.put(format!("{}/ari{path}", self.url)).json(body)).await;
+    }
+
+    pub async fn delete(&self, path: &str) {
+        self.done(self.http.delete(format!("{}/ari{path}", self.url))).await;
+    }
+
+    async fn done(&self, request: reqwest::RequestBuilder) {
+        let answer = request.basic_auth(&self.user, Some(&self.password)).send().await.expect("ARI answers");
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
     /// Until there is no channel at all.
     pub async fn hang_up_all(&self) {
         until("no channel is left", SOON, async || {

@@ -189,6 +189,16 @@ impl Bot {
         status
     }
 
+    /// The name of its Stasis application.
+    pub fn application(&self) -> &str {
+        let name = variable("ari.app");
+        self.settings
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value.as_str())
+            .expect("it has one")
+    }
+
     pub fn store_file(&self) -> PathBuf {
         self.folder.path().join("bot.db")
     }

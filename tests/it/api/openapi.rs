@@ -62,7 +62,7 @@ async fn every_operation_tells_its_errors() {
             }
         }
     }
-    assert_eq!(operations, 16);
+    assert_eq!(operations, 17);
 }
 
 #[tokio::test]

@@ -69,6 +69,12 @@ impl FakeEngine {
                     Command::Hangup { id, reply, .. } => {
                         let _ = reply.send(taking.hangup(id));
                     }
+                    Command::Cancel { filter, reply } => {
+                        let fits =
+                            |call: &CallRecord| call.status == Status::Queued && filter.takes(&call.request);
+                        let count = taking.live.read().values().filter(|call| fits(&call.borrow())).count();
+                        let _ = reply.send(count);
+                    }
                     Command::Reload { done, .. } => drop(done.send(())),
                     Command::Ping(reply) => drop(reply.send(())),
                     Command::Stop => {}

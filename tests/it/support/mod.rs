@@ -59,6 +59,7 @@ impl Bot {
         let (store, writer) = Store::open(&url, notices).await.expect("a store");
         let up = EngineState {
             ari: AriState::Up { version: "22.10.1".into() },
+            ari_trouble: None,
             store: StoreState::Up,
             live: 0,
             queued: 0,
