@@ -101,7 +101,7 @@ impl Office {
     /// The extension's phone was picked up, and the number is being dialed.
     fn picked_up(&mut self) -> &mut Self {
         self.at(1.0).desk(Seen::Created).desk(Seen::Ringing);
-        self.at(3.0).desk(Seen::Up);
+        self.at(3.0).desk(Seen::Up).desk(Seen::Joined);
         self.at(3.1).phone(Seen::Created)
     }
 
@@ -123,6 +123,7 @@ impl Office {
     }
 }
 
+const HUNG_UP: Seen = Seen::HungUp { cause: Some(16), sip: None };
 const HANGUP: OfficeInput = OfficeInput::Hangup { by: EndedBy::Api, reason: Reason::HungUp };
 
 #[test]
@@ -135,9 +136,10 @@ fn both_sides_are_connected_and_the_callee_hangs_up() {
     // The extension's phone is not what a state is said of.
     office.at(1.0).desk(Seen::Created).desk(Seen::Ringing).expects(&["store(dialing)"]);
     office.at(3.0).desk(Seen::Up).expects(&["store(dialing)"]);
+    office.desk(Seen::Joined).expects(&[]);
     office.at(3.1).phone(Seen::Created).phone(Seen::Ringing).expects(&["store(ringing)"]);
     office.at(8.1).phone(Seen::Up).expects(&["store(answered)"]);
-    office.at(20.1).phone(Seen::HungUp).gone(16).expects(&["store(completed)", "ended"]);
+    office.at(20.1).phone(HUNG_UP).gone(16).expects(&["store(completed)", "ended"]);
     let record = office.ends(Status::Completed, Reason::HungUp, EndedBy::Callee);
     assert_eq!((record.ring_seconds, record.talk_seconds), (Some(5.0), Some(12.0)));
     assert_eq!((record.reached, record.sip_code), (Reached::Answered, None));
@@ -147,11 +149,11 @@ fn both_sides_are_connected_and_the_callee_hangs_up() {
 #[test]
 fn the_extension_ends_it_before_or_after_the_answer() {
     let mut office = Office::taken(OfficeKind::Call, true);
-    office.picked_up().phone(Seen::Up).at(9.0).desk(Seen::HungUp).gone(16);
+    office.picked_up().phone(Seen::Up).at(9.0).desk(HUNG_UP).gone(16);
     office.ends(Status::Completed, Reason::HungUp, EndedBy::Extension);
 
     let mut office = Office::taken(OfficeKind::Call, true);
-    office.picked_up().phone(Seen::Ringing).at(9.0).desk(Seen::HungUp).gone(16);
+    office.picked_up().phone(Seen::Ringing).at(9.0).desk(HUNG_UP).gone(16);
     office.ends(Status::Canceled, Reason::HungUp, EndedBy::Extension);
 }
 
@@ -335,7 +337,9 @@ fn a_restarted_bot_looks_and_goes_on() {
     let mut office = Office { machine, now: 1000.0, last: effects.iter().map(word).collect() };
     office.expects(&["store(ringing)", "look"]);
     office.feed(OfficeInput::Found);
-    office.at(1001.0).phone(Seen::Up).expects(&["store(answered)"]);
+    // It is connected when both sides are seen.
+    office.at(1001.0).desk(Seen::Created).desk(Seen::Up).desk(Seen::Joined).expects(&[]);
+    office.phone(Seen::Up).expects(&["store(answered)"]);
     office.at(1010.0).feed(OfficeInput::Over);
     let record = office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
     assert_eq!((record.ring_seconds, record.talk_seconds), (Some(6.0), Some(9.0)));
@@ -448,13 +452,15 @@ fn any_input() -> impl Strategy<Value = OfficeInput> {
         Just(Seen::Ringing),
         Just(Seen::EarlyMedia),
         Just(Seen::Up),
-        Just(Seen::HungUp),
+        Just(Seen::Joined),
+        Just(HUNG_UP),
         Just(Seen::HungUpHere),
         Just(Seen::DialEnded("NOANSWER".into())),
         (0..128u16).prop_map(|cause| Seen::Gone { cause: Some(cause), sip: None }),
     ];
-    let sight = (leg, seen)
-        .prop_map(|(leg, seen)| OfficeInput::Sight(Sight { leg, channel: "PJSIP/1-1".into(), seen }));
+    let sight = (leg, 1..4u8, seen).prop_map(|(leg, nth, seen)| {
+        OfficeInput::Sight(Sight { leg, channel: format!("PJSIP/1-{nth}"), seen })
+    });
     let failure = HostFailure { reason: Reason::HostRefused, why: "no".into() };
     prop_oneof![
         8 => sight,
@@ -465,6 +471,9 @@ fn any_input() -> impl Strategy<Value = OfficeInput> {
         1 => Just(OfficeInput::Over),
         1 => Just(OfficeInput::Found),
         1 => Just(OfficeInput::NotFound),
+        1 => Just(OfficeInput::Apart),
+        1 => Just(OfficeInput::HangupSent),
+        1 => (0..128u16).prop_map(|cause| OfficeInput::DialplanEnded { cause }),
         1 => Just(OfficeInput::Blind { why: "x".into() }),
         1 => Just(OfficeInput::LookFailed { why: "x".into() }),
         1 => Just(HANGUP),

@@ -20,6 +20,8 @@ const FIRST_LOOK: Duration = Duration::from_secs(15);
 const GIVE_UP: Duration = Duration::from_secs(30);
 /// What came of an order is told sooner: its connection, its turn and its answer have limits of their own.
 const ORDERED: Duration = Duration::from_secs(180);
+/// One of the two that talked is gone; so long the other one may take to go too.
+const SETTLE: Duration = Duration::from_secs(1);
 /// A hang-up that the host refuses is asked for again, after twice the time before, at most.
 const SLOWEST_HANGUP: Duration = Duration::from_secs(60);
 /// So long a call may live that nobody can see.
@@ -49,6 +51,10 @@ pub enum OfficeInput {
         why: String,
     },
     Sight(Sight),
+    /// The extension's dialplan is through, with this Q.850 cause.
+    DialplanEnded {
+        cause: u16,
+    },
     /// Nothing of the call is left at the host, and its end was seen.
     Over,
     /// The host took the order and could not make the call's channels.
@@ -67,6 +73,10 @@ pub enum OfficeInput {
     HangupFailed {
         why: String,
     },
+    /// The host was asked for the end of the channels.
+    HangupSent,
+    /// It was not: the two sides are not connected with each other now, and who else is, is not ours to hang up.
+    Apart,
     /// Somebody asks for the end.
     Hangup {
         by: EndedBy,
@@ -154,9 +164,8 @@ impl OfficeMachine {
         // The order of the former run may or may not have left.
         machine.evidence.uncertain = record.office.as_ref().is_none_or(|office| office.way.is_none());
         machine.evidence.missed = true;
-        let is_monitor = machine.evidence.is_monitor;
-        let leg = if is_monitor { &mut machine.evidence.desk } else { &mut machine.evidence.phone };
-        (leg.rang, leg.early_media, leg.up) = (rang, early_media, up);
+        let evidence = &mut machine.evidence;
+        (evidence.rang, evidence.early_media, evidence.connected) = (rang, early_media, up);
         let (timer, whole) = match up {
             true => (Timer::MaxDuration, machine.max_duration()),
             false => (Timer::Ring, machine.ring_timeout()),
@@ -201,6 +210,11 @@ impl OfficeMachine {
         self.phase == Phase::Ended
     }
 
+    /// The channels of the two sides, as sights named them: the extension's and the number's, once they are connected.
+    pub fn sides(&self) -> Option<&[String; 2]> {
+        self.evidence.sides.as_ref()
+    }
+
     /// The earliest deadline; until the end there always is one.
     pub fn next_timer(&self) -> Option<(Duration, Timer)> {
         self.timers.next()
@@ -235,6 +249,9 @@ impl OfficeMachine {
             OfficeInput::Blind { why } => self.blind(now, why),
             OfficeInput::LookFailed { why } => self.failed(now, AriRequest::Channels, why),
             OfficeInput::HangupFailed { why } => self.failed(now, AriRequest::Hangup, why),
+            OfficeInput::HangupSent => self.evidence.parted = false,
+            OfficeInput::Apart => self.apart(now),
+            OfficeInput::DialplanEnded { cause } => self.evidence.dialplan = Some(cause),
             OfficeInput::Hangup { by, reason } => self.hangup(now, by, reason),
         }
         self.flush()
@@ -260,10 +277,15 @@ impl OfficeMachine {
                 Timer::MaxDuration => self.hangup(now, EndedBy::Limit, Reason::MaxDuration),
                 Timer::Check => self.look(now),
                 Timer::GiveUp => {
-                    self.evidence.unreachable = true;
-                    self.note(now, Fact::GaveUp);
+                    // Two who talk with others are not ours any more, and that was seen.
+                    if !self.evidence.parted {
+                        self.evidence.unreachable = true;
+                        self.note(now, Fact::GaveUp);
+                    }
                     self.conclude(now);
                 }
+                // Who is left talks with somebody else.
+                Timer::Settle => self.conclude(now),
                 // The others are those of the bot's own calls.
                 _ => {}
             }
@@ -358,36 +380,47 @@ impl OfficeMachine {
             return;
         }
         let leg = if self.evidence.is_monitor { Leg::Listener } else { leg };
-        if leg.is_main() {
+        let is_answer = self.evidence.connected && !before.connected;
+        if is_answer {
+            self.answered(now);
+        } else if leg.is_main() {
             self.keep_time(now, &seen);
+        }
+        if self.evidence.has_lost_a_side() {
+            self.timers.arm_once(Timer::Settle, now.mono + SETTLE);
         }
         let fact = match seen {
             Seen::Created => Fact::LegCreated { leg, channel },
             Seen::Ringing => Fact::LegRinging { leg },
             Seen::EarlyMedia => Fact::LegEarlyMedia { leg },
             Seen::Up => Fact::LegUp { leg },
-            Seen::HungUp => Fact::LegHungUp { leg },
+            // What both sides do before is in no conversation yet.
+            Seen::Joined if is_answer => Fact::LegJoined { leg },
+            Seen::Joined => return,
+            Seen::HungUp { .. } => Fact::LegHungUp { leg },
             Seen::HungUpHere => Fact::LegHungUpHere { leg },
             Seen::DialEnded(dialstatus) => Fact::LegDialEnded { leg, dialstatus },
             Seen::Gone { cause, sip } => Fact::LegGone { leg, cause, tech_cause: sip },
         };
-        self.note(now, fact);
+        let step = if is_answer { Some(Status::Answered) } else { fact.proves() };
+        self.note_step(now, fact, step);
     }
 
     /// What the main leg does moves the clocks of the call.
     fn keep_time(&mut self, now: Moment, seen: &Seen) {
-        match seen {
-            Seen::Ringing | Seen::EarlyMedia if self.answered_since.is_none() => {
-                self.ringing_since.get_or_insert(now.mono);
-                self.record.ringing_at.get_or_insert(now.wall);
-            }
-            Seen::Up if self.answered_since.is_none() => {
-                self.answered_since = Some(now.mono);
-                self.record.answered_at = Some(now.wall);
-                self.timers.disarm(Timer::Ring);
-                self.timers.arm(Timer::MaxDuration, now.mono + self.max_duration());
-            }
-            _ => {}
+        if matches!(seen, Seen::Ringing | Seen::EarlyMedia) && self.answered_since.is_none() {
+            self.ringing_since.get_or_insert(now.mono);
+            self.record.ringing_at.get_or_insert(now.wall);
+        }
+    }
+
+    /// Both sides are connected.
+    fn answered(&mut self, now: Moment) {
+        if self.answered_since.is_none() {
+            self.answered_since = Some(now.mono);
+            self.record.answered_at = Some(now.wall);
+            self.timers.disarm(Timer::Ring);
+            self.timers.arm(Timer::MaxDuration, now.mono + self.max_duration());
         }
     }
 
@@ -436,9 +469,17 @@ impl OfficeMachine {
         self.timers.arm_once(Timer::GiveUp, now.mono + BLIND);
     }
 
+    /// The call was not hung up, because that would end somebody else's. It is tried again, for they may come together.
+    fn apart(&mut self, now: Moment) {
+        if !std::mem::replace(&mut self.evidence.parted, true) {
+            self.note(now, Fact::Apart);
+        }
+    }
+
     /// Somebody asks for the end. The first to ask is the one who ended the call.
     fn hangup(&mut self, now: Moment, by: EndedBy, reason: Reason) {
-        if self.evidence.hangup.is_some() {
+        // Where the two sides are apart already, that is no end that anybody can bring about.
+        if self.evidence.hangup.is_some() || self.evidence.has_lost_a_side() {
             return;
         }
         let seconds = (reason == Reason::MaxDuration).then_some(self.record.request.max_duration);
@@ -480,6 +521,10 @@ impl OfficeMachine {
     /// Writes a line of the timeline, and takes the step it proves, if that is a step forward.
     fn note(&mut self, now: Moment, fact: Fact) {
         let step = fact.proves();
+        self.note_step(now, fact, step);
+    }
+
+    fn note_step(&mut self, now: Moment, fact: Fact, step: Option<Status>) {
         let status = step.filter(|next| *next == Status::Queued || self.record.status.may_become(*next));
         if let Some(status) = status {
             self.record.status = status;
