@@ -10,7 +10,7 @@ write_phones() { # DIR
   local base=$1/phones etc=$1/phones/etc office
   write_common "$base"
   { ship modules.conf
-    printf 'load = %s.so\n' app_playtones app_senddtmf res_speech res_agi res_clioriginate app_stack app_verbose func_db func_math app_transfer; } >"$etc/modules.conf"
+    printf 'load = %s.so\n' app_playtones app_senddtmf res_speech res_agi res_clioriginate app_stack app_verbose func_db func_math; } >"$etc/modules.conf"
   printf '[general]\nenabled = no\n' >"$etc/http.conf"
   printf '[general]\nenabled = no\n' >"$etc/ari.conf"
   {
@@ -48,9 +48,6 @@ phones_dialplan() { # FOLDER of recordings
       printf ' same => n,Set(TONE=%s)\n' "$EXTERNAL_TONE"
       printf ' same => n,Goto(behave,${EXTEN:-4},1)\n'
     done
-    # A phone that is in a call sends the other side on, by REFER.
-    printf '[transfers-%s]\nexten => _X.,1,Transfer(PJSIP/sip:${EXTEN}@%s:%s)\n same => n,Wait(7200)\n' \
-      "$office" "$(setting "$office" IP)" "$(setting "$office" DESKS_SIP)"
     # What a phone that dials by itself does with its own end of the call.
     printf '[dials-%s]\n' "$office"
     for desk in "${DESKS[@]}"; do
@@ -169,15 +166,6 @@ has_no_call() { [[ -z $(phone_channels "$@") ]]; }
 do_dial() { # DIR OFFICE EXT NUMBER
   phone_name "${2:-}" "${3:-}" >/dev/null && is_desk "$3" && phone_name "$2" "${4:-}" >/dev/null
   phones_cli "$1" "channel originate PJSIP/$4@$2-$3 extension $3@dials-$2" >/dev/null
-}
-
-# Sends its call on to another extension.
-do_transfer() { # DIR OFFICE EXT TO
-  local channel
-  phone_name "${2:-}" "${4:-}" >/dev/null && is_desk "${3:-}"
-  channel=$(phone_channels "$1" "$(phone_name "$2" "$3")" | awk '$3 == "Up" { print $2 }' | tail -n 1)
-  [[ -n $channel ]] || die "$2/$3 is in no call"
-  phones_cli "$1" "channel redirect $channel transfers-$2,$4,1" >/dev/null
 }
 
 # What each phone heard, one file for each call from its answer to its end: 16 bits, 8000 a second, no header.

@@ -123,8 +123,8 @@ impl OfficeEvidence {
         };
         let was_up = self.legs(is_desk).get(channel).is_some_and(|leg| leg.up && leg.is_alive());
         let is_side = self.sides.as_ref().is_none_or(|sides| sides.iter().any(|side| side == channel));
-        // An end that we ask for comes back as one of theirs.
-        if self.hangup.is_none() && was_up && is_side {
+        // An end that we ask for comes back as one of theirs. And where one side is gone, the other's end is another talk's.
+        if self.hangup.is_none() && was_up && is_side && !self.has_lost_a_side() {
             self.first_end.get_or_insert(first);
         }
     }
