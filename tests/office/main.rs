@@ -7,6 +7,7 @@
 mod connect;
 mod cut;
 mod doctor;
+mod legs;
 mod limits;
 mod monitor;
 mod nginx;
@@ -15,6 +16,7 @@ mod own;
 mod patience;
 mod restart;
 mod seed;
+mod takeover;
 #[allow(dead_code, reason = "tests/office_faults uses the rest")]
 mod support;
 

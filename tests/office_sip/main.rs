@@ -5,10 +5,14 @@
 
 #[path = "../office/connect.rs"]
 mod connect;
+#[path = "../office/legs.rs"]
+mod legs;
 #[path = "../office/monitor.rs"]
 mod monitor;
 #[path = "../office/outcomes.rs"]
 mod outcomes;
+#[path = "../office/takeover.rs"]
+mod takeover;
 #[path = "../office/support/mod.rs"]
 #[allow(dead_code, reason = "some of it only the other tests of tests/office need")]
 mod support;
