@@ -445,6 +445,40 @@ fn a_hangup_waits_for_what_came_of_the_order() {
     assert!(office.last.contains(&"hangup".to_owned()), "{:?}", office.last);
 }
 
+/// Somebody took the number's side away: the talk is over, whoever the extension talks with from then on.
+#[test]
+fn a_side_that_is_taken_away_ends_the_call() {
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.picked_up().phone(Seen::Up).at(9.0).phone(Seen::Gone { cause: Some(16), sip: None });
+    // Nobody is hung up for that, and no newcomer is a leg.
+    office.at(9.2).feed(HANGUP).expects(&[]);
+    office.sight(Leg::Desk, "PJSIP/152-00000003", Seen::Created).expects(&[]);
+    office.at(9.5).desk(Seen::HungUpHere);
+    office.at(10.0).tick().expects(&["store(completed)", "ended"]);
+    office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
+}
+
+/// Both live, and talk with others: they are not hung up, and the call ends for the bot all the same.
+#[test]
+fn sides_that_are_apart_are_not_hung_up() {
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.picked_up().phone(Seen::Up).at(9.0).feed(HANGUP).expects(&["store(answered)", "hangup"]);
+    office.feed(OfficeInput::Apart).expects(&["store(answered)"]);
+    while !office.machine.has_ended() {
+        let (at, _) = office.machine.next_timer().expect("a timer is armed until the end");
+        office.at(at.as_secs_f64()).tick();
+        // It has them, apart as they are.
+        if office.last.contains(&"look".to_owned()) {
+            office.feed(OfficeInput::Found);
+        }
+        if office.last.contains(&"hangup".to_owned()) {
+            office.feed(OfficeInput::Apart);
+        }
+        assert!(office.now < 600.0, "it never ends");
+    }
+    office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
+}
+
 fn any_input() -> impl Strategy<Value = OfficeInput> {
     let leg = prop_oneof![Just(Role::Desk), Just(Role::Phone)];
     let seen = prop_oneof![

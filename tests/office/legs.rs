@@ -6,9 +6,9 @@ use crate::{
     support::{Bot, Desk, Lab, Phone, Way, by_each_way, end},
 };
 
-/// Nine digits that no run before has called.
+/// Digits that no run before has called; with the others they are as many as a request may have.
 fn random() -> String {
-    format!("{:09}", uuid::Uuid::now_v7().as_u128() % 1_000_000_000)
+    format!("{:07}", uuid::Uuid::now_v7().as_u128() % 10_000_000)
 }
 
 /// A number of the dialplan that dials two others, one after another (`33`) or at once (`44`); and the second of these.
@@ -55,7 +55,10 @@ async fn two_trunks(way: Way) {
         let call = client.place_and_wait(&desk.name, &dialed).await;
         let by = if way.tells_all() { "callee" } else { "unknown" };
         let story = client.story(&call.id()).await;
-        assert!(end(&call).starts_with(&format!("completed hung_up {by} answered")), "{how}: {call:?}\n{story}");
+        assert!(
+            end(&call).starts_with(&format!("completed hung_up {by} answered")),
+            "{how}: {call:?}\n{story}"
+        );
         assert_eq!(number.arrivals().await, 1);
 
         let (dialed, _) = two_numbers(&desk, how, first, "1486");
@@ -82,7 +85,9 @@ async fn the_dialplan_answers(way: Way) {
     }
     // Where somebody picks up in the end, through another extension or behind a greeting, they are connected.
     desk.does("answer").await;
-    for code in ["26", "27"] {
+    // Over SSH a phone that is dialed after the number can't be told from the number's, unless it is called after the extension.
+    let codes: &[&str] = if way.tells_all() { &["26", "27"] } else { &["26"] };
+    for code in codes {
         let call = client.place_answered(&format!("{code}{}", desk.name), &desk.number("0200")).await;
         desk.until_connected().await;
         client.hang_up(&call.id()).await;

@@ -16,9 +16,9 @@ mod own;
 mod patience;
 mod restart;
 mod seed;
-mod takeover;
 #[allow(dead_code, reason = "tests/office_faults uses the rest")]
 mod support;
+mod takeover;
 
 const LAB: support::lab::Site =
     support::lab::Site { name: "office", first: "127.0.3.2", environment: &[], tells_sip_status: true };

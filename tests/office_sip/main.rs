@@ -11,11 +11,11 @@ mod legs;
 mod monitor;
 #[path = "../office/outcomes.rs"]
 mod outcomes;
-#[path = "../office/takeover.rs"]
-mod takeover;
 #[path = "../office/support/mod.rs"]
 #[allow(dead_code, reason = "some of it only the other tests of tests/office need")]
 mod support;
+#[path = "../office/takeover.rs"]
+mod takeover;
 
 const LAB: support::lab::Site = support::lab::Site {
     name: "office-sip",

@@ -199,6 +199,7 @@ impl Followed {
 
     /// What has changed since the last look.
     fn compare(&mut self, channels: &Channels) -> Vec<OfficeInput> {
+        let device = self.order.device();
         let Root::Known(family) = &mut self.root else { return Vec::new() };
         family.forget_gone(channels);
         let look = family.look(channels);
@@ -206,6 +207,8 @@ impl Followed {
         let mut now = BTreeMap::new();
         for (leg, channel) in sides(&look) {
             let before = self.seen.get(&channel.unique_id);
+            // A dialplan that answers by itself dials the extension's phone beside the number, or after it.
+            let leg = if channel.name.is_of(&device) { Leg::Desk } else { leg };
             let known = Known {
                 leg: before.map_or(leg, |before| before.leg),
                 // A pick-up gives it another one.
