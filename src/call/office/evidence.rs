@@ -209,7 +209,7 @@ impl OfficeEvidence {
         if let Some(failure) = &self.refused {
             return (Status::Failed, failure.reason, EndedBy::Pbx);
         }
-        if self.connected && (self.parted || !self.unreachable) {
+        if self.connected && !self.unreachable {
             return self.end_of_talk();
         }
         if self.unreachable {

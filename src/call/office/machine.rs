@@ -249,7 +249,7 @@ impl OfficeMachine {
             OfficeInput::Blind { why } => self.blind(now, why),
             OfficeInput::LookFailed { why } => self.failed(now, AriRequest::Channels, why),
             OfficeInput::HangupFailed { why } => self.failed(now, AriRequest::Hangup, why),
-            OfficeInput::HangupSent => self.evidence.parted = false,
+            OfficeInput::HangupSent => self.hangup_sent(),
             OfficeInput::Apart => self.apart(now),
             OfficeInput::DialplanEnded { cause } => self.evidence.dialplan = Some(cause),
             OfficeInput::Hangup { by, reason } => self.hangup(now, by, reason),
@@ -277,14 +277,11 @@ impl OfficeMachine {
                 Timer::MaxDuration => self.hangup(now, EndedBy::Limit, Reason::MaxDuration),
                 Timer::Check => self.look(now),
                 Timer::GiveUp => {
-                    // Two who talk with others are not ours any more, and that was seen.
-                    if !self.evidence.parted {
-                        self.evidence.unreachable = true;
-                        self.note(now, Fact::GaveUp);
-                    }
+                    self.evidence.unreachable = true;
+                    self.note(now, Fact::GaveUp);
                     self.conclude(now);
                 }
-                // Who is left talks with somebody else.
+                // Who is left, or both, talk with somebody else.
                 Timer::Settle => self.conclude(now),
                 // The others are those of the bot's own calls.
                 _ => {}
@@ -386,8 +383,8 @@ impl OfficeMachine {
         } else if leg.is_main() {
             self.keep_time(now, &seen);
         }
-        if self.evidence.has_lost_a_side() {
-            self.timers.arm_once(Timer::Settle, now.mono + SETTLE);
+        if self.evidence.has_lost_a_side() && !before.has_lost_a_side() {
+            self.timers.arm(Timer::Settle, now.mono + SETTLE);
         }
         let fact = match seen {
             Seen::Created => Fact::LegCreated { leg, channel },
@@ -473,6 +470,14 @@ impl OfficeMachine {
     fn apart(&mut self, now: Moment) {
         if !std::mem::replace(&mut self.evidence.parted, true) {
             self.note(now, Fact::Apart);
+            self.timers.arm_once(Timer::Settle, now.mono + GIVE_UP);
+        }
+    }
+
+    /// The channels were asked to end: together as they are, they are this call.
+    fn hangup_sent(&mut self) {
+        if std::mem::take(&mut self.evidence.parted) && !self.evidence.has_lost_a_side() {
+            self.timers.disarm(Timer::Settle);
         }
     }
 
