@@ -452,7 +452,7 @@ fn a_side_that_is_taken_away_ends_the_call() {
     office.picked_up().phone(Seen::Up).at(9.0).phone(Seen::Gone { cause: Some(16), sip: None });
     // Nobody is hung up for that, and no newcomer is a leg.
     office.at(9.2).feed(HANGUP).expects(&[]);
-    office.sight(Leg::Desk, "PJSIP/152-00000003", Seen::Created).expects(&[]);
+    office.sight(Role::Desk, "PJSIP/152-00000003", Seen::Created).expects(&[]);
     office.at(9.5).desk(Seen::HungUpHere);
     office.at(10.0).tick().expects(&["store(completed)", "ended"]);
     office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
