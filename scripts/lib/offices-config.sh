@@ -99,7 +99,7 @@ office_modules() { # TECHNOLOGY
   # 29720) each time a spy comes or goes, and whoever hears them takes them for old ones, for seconds.
   ship modules.conf -e '/bridge_native_rtp/d'
   printf 'load = %s.so\n' app_chanspy res_clioriginate app_mixmonitor app_record app_playtones app_echo app_verbose \
-    app_stack app_originate app_channelredirect app_softhangup func_db func_global func_groupcount func_timeout \
+    app_stack app_originate app_directed_pickup app_channelredirect app_softhangup func_db func_global func_groupcount func_timeout \
     res_pjsip_registrar bridge_builtin_features bridge_builtin_interval_features
   [[ $1 == PJSIP ]] || echo 'load = chan_sip.so'
 }
@@ -171,9 +171,26 @@ office_trunk() { # IP
   printf '[trunk]\ntype = identify\nendpoint = trunk\nmatch = %s\n' "$PHONES_IP"
 }
 
+# Beside the phones: what extensions and numbers of real dialplans do. 150151 stands for any two phones.
+#   21 150151  both ring, whoever is first      22 150  the dialplan answers and talks (voicemail, IVR)
+#   23 150     rings for 2 s, then voicemail    24 150  Busy()      25 150  Hangup(17)
+#   26 150     follow-me, through a Local       27 150  the dialplan answers, then 150 rings
+#   28 150     takes over the call that rings at 150
+#   +37533AAAABBBB...  what the number AAAA does, and if that fails, BBBB     +37544AAAABBBB...  both at once
 office_dialplan() { # TECHNOLOGY
-  local desk
+  local desk talks=' same => n,Playtones(425/1000)\n same => n,Wait(7200)\n'
   echo '[inoffice]'
+  printf 'exten => _211XX1XX,1,Dial(%s/${EXTEN:2:3}&%s/${EXTEN:5:3},20)\n same => n,Hangup()\n' "$1" "$1"
+  printf "exten => _221XX,1,Answer()\n$talks"
+  printf "exten => _231XX,1,Dial(%s/\${EXTEN:2},2)\n same => n,Answer()\n$talks" "$1"
+  printf 'exten => _241XX,1,Busy(1)\nexten => _251XX,1,Hangup(17)\n'
+  printf 'exten => _261XX,1,Dial(Local/${EXTEN:2}@inoffice,20)\n same => n,Hangup()\n'
+  printf 'exten => _271XX,1,Answer()\n same => n,Dial(%s/${EXTEN:2},20)\n same => n,Hangup()\n' "$1"
+  printf 'exten => _281XX,1,PickupChan(%s/${EXTEN:2},p)\n same => n,Hangup()\n' "$1"
+  printf 'exten => _+37533X.,1,Dial(PJSIP/+37529${EXTEN:14}${EXTEN:6:4}@trunk)\n'
+  printf ' same => n,Dial(PJSIP/+37529${EXTEN:14}${EXTEN:10:4}@trunk)\n same => n,Hangup()\n'
+  printf 'exten => _+37544X.,1,Dial(PJSIP/+37529${EXTEN:14}${EXTEN:6:4}@trunk&PJSIP/+37529${EXTEN:14}${EXTEN:10:4}@trunk)\n'
+  printf ' same => n,Hangup()\n'
   for desk in "${DESKS[@]}"; do
     printf 'exten => %s,1,Dial(%s/${EXTEN},20)\n same => n,Hangup()\n' "$desk" "$1"
   done

@@ -34,6 +34,12 @@ pub fn heard_by<'a>(channel: &str, seats: &[Seat<'a>]) -> Vec<&'a str> {
     heard
 }
 
+/// Whether these two talk with each other; `None`: there is no such channel any more.
+pub fn are_connected(sides: [Option<&str>; 2], seats: &[Seat<'_>]) -> bool {
+    let [Some(one), Some(other)] = sides else { return false };
+    heard_by(one, seats).contains(&other)
+}
+
 /// The other half of a Local channel.
 fn twin(channel: &str) -> Option<String> {
     let (pair, half) = channel.strip_prefix("Local/").and(channel.rsplit_once(';'))?;

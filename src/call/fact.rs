@@ -141,6 +141,10 @@ pub enum Fact {
     LegUp {
         leg: Role,
     },
+    /// It was put together with the other side.
+    LegJoined {
+        leg: Role,
+    },
     /// That side put the phone down.
     LegHungUp {
         leg: Role,
@@ -158,6 +162,8 @@ pub enum Fact {
         cause: Option<u16>,
         tech_cause: Option<u16>,
     },
+    /// The two sides talk with others, and were not hung up.
+    Apart,
     /// What happens at the host can't be seen for a time.
     SightLost {
         why: String,
@@ -228,10 +234,12 @@ impl Fact {
             | Fact::LegRinging { .. }
             | Fact::LegEarlyMedia { .. }
             | Fact::LegUp { .. }
+            | Fact::LegJoined { .. }
             | Fact::LegHungUp { .. }
             | Fact::LegHungUpHere { .. }
             | Fact::LegDialEnded { .. }
             | Fact::LegGone { .. }
+            | Fact::Apart
             | Fact::SightLost { .. } => Source::Host,
             Fact::OriginateNotSent { .. }
             | Fact::OriginateRefused { .. }
@@ -266,7 +274,8 @@ impl Fact {
             Fact::TrunkUp { .. } => Status::Answered,
             Fact::LegRinging { leg } if leg.is_main() => Status::Ringing,
             Fact::LegEarlyMedia { leg } if leg.is_main() => Status::EarlyMedia,
-            Fact::LegUp { leg } if leg.is_main() => Status::Answered,
+            // The number alone is no conversation: its machine says when there is one.
+            Fact::LegUp { leg: Role::Listener } => Status::Answered,
             Fact::Ended { status, .. } => *status,
             _ => return None,
         })
@@ -363,6 +372,7 @@ impl Fact {
             Fact::LegRinging { leg } => format!("{} rings", side(*leg)),
             Fact::LegEarlyMedia { leg } => format!("{} sends audio before an answer", side(*leg)),
             Fact::LegUp { leg } => format!("{} is up", side(*leg)),
+            Fact::LegJoined { leg } => format!("{} is connected with the other side", side(*leg)),
             Fact::LegHungUp { leg } => format!("{} was put down", side(*leg)),
             Fact::LegHungUpHere { leg } => format!("{} was hung up at the PBX", side(*leg)),
             Fact::LegDialEnded { leg, dialstatus } => {
@@ -370,6 +380,10 @@ impl Fact {
             }
             Fact::LegGone { leg, cause, tech_cause } => {
                 format!("{} is gone ({})", side(*leg), causes(*cause, *tech_cause))
+            }
+            Fact::Apart => {
+                "the two sides are not connected with each other now; who else they talk with is not hung up"
+                    .into()
             }
             Fact::SightLost { why } => format!("what happens at the host can't be seen: {why}"),
             Fact::Ended { status, reason, ended_by, sip_code, sip_text } => {

@@ -132,8 +132,8 @@ fn english(reason: Reason) -> &'static str {
              and what its context does with them."
         }
         Reason::NotConnected => {
-            "It ended, and both sides were not seen connected; over SSH the host does not tell why: give the bot AMI or \
-             ARI there to learn it."
+            "It ended, and no phone of the extension was connected with the number: a voicemail or a menu may have talked with \
+             it. Over SSH the host does not tell why: give the bot AMI or ARI there to learn it."
         }
         Reason::HostUnreachable => {
             "The enterprise's host could not be reached: check the network, its sshd (or AMI, ARI) and `novofon-bot \
@@ -245,8 +245,8 @@ fn russian(reason: Reason) -> &'static str {
             "Трубку сняли, но диалплан предприятия не набрал номер: проверьте цифры и что с ними делает его контекст."
         }
         Reason::NotConnected => {
-            "Звонок закончился, и соединения сторон не было видно; по SSH хост не говорит почему: чтобы это узнать, дайте \
-             боту AMI или ARI."
+            "Звонок закончился, а телефон добавочного с номером не соединился: с номером могла говорить голосовая почта или \
+             меню. По SSH хост не говорит почему: чтобы это узнать, дайте боту AMI или ARI."
         }
         Reason::HostUnreachable => {
             "Хост предприятия недоступен: проверьте сеть, sshd (или AMI, ARI) и команду `novofon-bot enterprise test`."

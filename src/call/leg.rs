@@ -51,6 +51,8 @@ pub struct Leg {
     pub rang: bool,
     pub early_media: bool,
     pub up: bool,
+    /// It was put together with another channel: who merely picks up may still be asked whether to take the call.
+    pub joined: bool,
     /// `Dial` gave it up; the word is Asterisk's and often misleads.
     pub dial_ended: Option<String>,
     /// The far side ended it: a final answer, or a BYE.

@@ -118,6 +118,7 @@ impl Text {
             Fact::LegRinging { leg } => format!("{}: гудки", side(leg)),
             Fact::LegEarlyMedia { leg } => format!("{}: звук до ответа", side(leg)),
             Fact::LegUp { leg } => format!("{}: сняли трубку", side(leg)),
+            Fact::LegJoined { leg } => format!("{}: соединён с другой стороной", side(leg)),
             Fact::LegHungUp { leg } => format!("{}: положили трубку", side(leg)),
             Fact::LegHungUpHere { leg } => format!("{}: завершили на самой АТС", side(leg)),
             Fact::LegDialEnded { leg, dialstatus } => {
@@ -125,6 +126,9 @@ impl Text {
             }
             Fact::LegGone { leg, cause, tech_cause } => {
                 format!("{}: канала больше нет ({})", side(leg), causes(cause, tech_cause))
+            }
+            Fact::Apart => {
+                "стороны сейчас не соединены друг с другом; разговоры с другими не завершаются".into()
             }
             Fact::SightLost { why } => format!("не видно, что происходит на хосте: {why}"),
             Fact::Ended { status, reason, ended_by, sip_code, sip_text } => {

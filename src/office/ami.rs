@@ -28,7 +28,7 @@ use crate::{
             self, Ami, AmiError, AmiLink, AmiState, AmiTarget, ChannelRow, ChannelState, DialStatus, Event,
             Hold, Originate, OriginateTarget,
         },
-        talk::{Seat, heard_by},
+        talk::{Seat, are_connected, heard_by},
     },
     call::{CallId, WayKind, office::OfficeInput},
 };
@@ -139,8 +139,29 @@ impl AmiWay {
         }
     }
 
-    pub async fn hang_up(&self, order: &Order) -> Result<(), HostError> {
+    /// False: the two sides are connected with others now, who are not hung up.
+    pub async fn hang_up(&self, order: &Order) -> Result<bool, HostError> {
         let ami = self.ami()?;
+        let sides = self.shared.tracker.lock().sides(order);
+        if let Some(sides) = sides {
+            let rows = ami.channels().await.map_err(|error| self.error(ami, &error))?;
+            let seats: Vec<_> = (rows.iter())
+                .map(|row| Seat { channel: &row.channel.name, bridge: row.bridge_id.as_deref() })
+                .collect();
+            let name = |id: &String| {
+                rows.iter().find(|row| row.channel.uniqueid == *id).map(|row| row.channel.name.as_str())
+            };
+            if !are_connected(sides.each_ref().map(name), &seats) {
+                return Ok(false);
+            }
+            for channel in &sides {
+                match ami.hangup(channel, None).await {
+                    Err(error) if !error.is_no_such_channel() => return Err(self.error(ami, &error)),
+                    _ => {}
+                }
+            }
+            return Ok(true);
+        }
         match ami.hangup(&order.call.near_channel(), None).await {
             // The halves are gone as soon as both sides talk; then it is for one of these.
             Err(error) if error.is_no_such_channel() => {
@@ -151,9 +172,9 @@ impl AmiWay {
                         _ => {}
                     }
                 }
-                Ok(())
+                Ok(true)
             }
-            result => result.map_err(|error| self.error(ami, &error)),
+            result => result.map(|()| true).map_err(|error| self.error(ami, &error)),
         }
     }
 
@@ -174,6 +195,7 @@ impl AmiWay {
                 is_desk: is_of(row, &device),
                 is_ringing: row.channel.state == ChannelState::Ringing,
                 is_up: row.channel.state == ChannelState::Up,
+                is_joined: row.bridge_id.is_some(),
             })
             .collect();
         if standing.is_empty() {
@@ -388,7 +410,10 @@ pub(super) fn heard(event: Event) -> Option<Heard> {
             ChannelState::Up => Heard::Up(of(channel)),
             _ => return None,
         },
-        Event::HangupRequest(hangup) => Heard::HungUp { channel: of(hangup.channel), sip: hangup.tech_cause },
+        Event::BridgeEnter(event) => Heard::Joined(of(event.channel)),
+        Event::HangupRequest(hangup) => {
+            Heard::HungUp { channel: of(hangup.channel), cause: hangup.cause, sip: hangup.tech_cause }
+        }
         Event::SoftHangupRequest(hangup) => Heard::HungUpHere(of(hangup.channel)),
         Event::Hangup(hangup) => {
             Heard::Gone { channel: of(hangup.channel), cause: hangup.cause, sip: hangup.tech_cause }

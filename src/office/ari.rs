@@ -25,7 +25,7 @@ use crate::{
             self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate,
             Subscriptions,
         },
-        talk::heard_by,
+        talk::{are_connected, heard_by},
     },
     call::{CallId, DialString, WayKind, office::OfficeInput},
 };
@@ -108,19 +108,38 @@ impl AriWay {
         }
     }
 
-    pub async fn hang_up(&self, order: &Order) -> Result<(), HostError> {
+    /// False: the two sides are connected with others now, who are not hung up.
+    pub async fn hang_up(&self, order: &Order) -> Result<bool, HostError> {
         let ari = self.connected().await?;
+        let sides = self.shared.tracker.lock().sides(order);
+        if let Some(sides) = sides {
+            let channels = ari.channels().await.map_err(|error| self.error(&error))?;
+            let bridges = ari.bridges().await.map_err(|error| self.error(&error))?;
+            let name = |id: &String| {
+                channels.iter().find(|channel| channel.id == *id).map(|channel| channel.name.as_str())
+            };
+            if !are_connected(sides.each_ref().map(name), &seats(&channels, &bridges)) {
+                return Ok(false);
+            }
+            for channel in &sides {
+                match ari.hangup(channel, HangupReason::Normal).await {
+                    Err(error) if !error.is_not_found() => return Err(self.error(&error)),
+                    _ => {}
+                }
+            }
+            return Ok(true);
+        }
         let mut channels = vec![order.call.near_channel()];
         // The halves are gone as soon as both sides talk; then it is for one of these.
         channels.extend(self.shared.tracker.lock().legs(order.call));
         for channel in channels {
             match ari.hangup(&channel, HangupReason::Normal).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(true),
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(self.error(&error)),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     pub async fn look(&self, order: &Order) -> Result<bool, HostError> {
@@ -148,6 +167,7 @@ impl AriWay {
                 is_desk: is_of(channel, &device),
                 is_ringing: channel.state == "Ringing",
                 is_up: channel.state == "Up",
+                is_joined: bridges.iter().any(|bridge| bridge.channels.contains(&channel.id)),
             })
             .collect();
         if standing.is_empty() {
@@ -414,9 +434,12 @@ fn heard(event: Event) -> Option<Heard> {
         Event::ChannelHangupRequest(request) if request.soft == Some(true) => {
             Heard::HungUpHere(reference(&request.channel))
         }
-        Event::ChannelHangupRequest(request) => {
-            Heard::HungUp { channel: reference(&request.channel), sip: code(request.tech_cause) }
-        }
+        Event::ChannelEnteredBridge(entered) => Heard::Joined(reference(&entered.channel)),
+        Event::ChannelHangupRequest(request) => Heard::HungUp {
+            channel: reference(&request.channel),
+            cause: code(request.cause),
+            sip: code(request.tech_cause),
+        },
         Event::ChannelDestroyed(gone) => Heard::Gone {
             channel: reference(&gone.channel),
             cause: code(Some(gone.cause)),

@@ -274,8 +274,11 @@ impl Inner {
                 }
             }
             OfficeEffect::Hangup => self.ask(machine, Of::Call, |host, order| async move {
-                let failed = host.hang_up(&order).await.err();
-                failed.map(|error| OfficeInput::HangupFailed { why: error.why })
+                Some(match host.hang_up(&order).await {
+                    Ok(true) => OfficeInput::HangupSent,
+                    Ok(false) => OfficeInput::Apart,
+                    Err(error) => OfficeInput::HangupFailed { why: error.why },
+                })
             }),
             OfficeEffect::Look => self.ask(machine, Of::Enterprise, |host, order| async move {
                 Some(match host.look(&order).await {
@@ -350,7 +353,8 @@ impl Inner {
         F: FnOnce(Arc<Host>, Order) -> A + Send + 'static,
         A: Future<Output = Option<OfficeInput>> + Send,
     {
-        let Some(order) = Order::of(machine.record()) else { return };
+        let Some(mut order) = Order::of(machine.record()) else { return };
+        order.sides = machine.sides().cloned();
         let office = machine.record().office.as_ref();
         let [number, address] =
             office.map_or_else(Default::default, |office| [office.enterprise.clone(), office.host.clone()]);

@@ -2,11 +2,15 @@
 //!
 //! A call begins with a Local channel whose halves have ids that we chose: `ID` and `ID;2`. What `ID;2` dials is
 //! the extension's phone, what `ID` dials is on the way to the number. A Local channel between is followed by its
-//! name, which both halves share. No I/O here: the two wires turn their events into [`Heard`].
+//! name, which both halves share. What a phone or a trunk dials itself is another conversation: somebody took it over.
+//! No I/O here: the two wires turn their events into [`Heard`].
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::heard::{ChannelRef, Dial, Heard, Standing};
+use super::{
+    heard::{ChannelRef, Dial, Heard, Standing},
+    order::Order,
+};
 use crate::call::{
     CallId,
     office::{Leg, OfficeInput, Seen, Sight},
@@ -51,6 +55,8 @@ struct Known {
     leg: Leg,
     /// A phone's or a trunk's, not a Local half.
     is_leg: bool,
+    /// When it was first heard of: a pick-up gives it another one.
+    name: String,
     is_heard: bool,
     is_gone: bool,
     /// Its far side asked for the end.
@@ -68,8 +74,9 @@ impl Tracker {
     pub fn follow(&mut self, call: CallId) {
         self.calls.entry(call).or_default();
         // The one half's dialing is the number's, the other's the extension's.
-        self.know(call, &call.near_channel(), Leg::Phone, false);
-        self.know(call, &call.far_channel(), Leg::Desk, false);
+        let half = |id| ChannelRef { id, name: String::new() };
+        self.know(call, &half(call.near_channel()), Leg::Phone, false);
+        self.know(call, &half(call.far_channel()), Leg::Desk, false);
         // An Asterisk that has no file left makes the one half, fails to make the other, and ends the one (measured on
         // 22.10.1): nobody waits for the end of what was never there.
         if let Some(tracked) = self.calls.get_mut(&call)
@@ -145,28 +152,31 @@ impl Tracker {
         }
         let mut inputs = Vec::new();
         let is_gone = |known: &Known| known.is_gone;
+        let desk = self.desk_among(standing);
         for one in standing {
             if self.channels.get(&one.channel.id).is_some_and(is_gone) {
                 continue;
             }
             let leg = match self.channels.get(&one.channel.id) {
                 Some(known) => known.leg,
-                None if one.is_desk => Leg::Desk,
+                None if one.is_desk || desk.as_deref() == Some(&one.channel.id) => Leg::Desk,
                 None => Leg::Phone,
             };
             let pair = pair(&one.channel.name);
             let is_known = self.channels.contains_key(&one.channel.id);
-            self.know(call, &one.channel.id, leg, pair.is_none());
+            self.know(call, &one.channel, leg, pair.is_none());
             if let Some(tracked) = self.calls.get_mut(&call) {
                 tracked.alive.insert(one.channel.id.clone());
             }
             if pair.is_some() {
                 continue;
             }
-            let sight = |seen| OfficeInput::Sight(Sight { leg, channel: one.channel.name.clone(), seen });
+            let name = self.channels.get(&one.channel.id).map_or(&one.channel.name, |known| &known.name);
+            let sight = |seen| OfficeInput::Sight(Sight { leg, channel: name.clone(), seen });
             inputs.extend((!is_known).then(|| sight(Seen::Created)));
             inputs.extend(one.is_ringing.then(|| sight(Seen::Ringing)));
             inputs.extend(one.is_up.then(|| sight(Seen::Up)));
+            inputs.extend(one.is_joined.then(|| sight(Seen::Joined)));
         }
         inputs.extend(self.hear_again(call));
         let is_over = self.calls.get(&call).is_some_and(|tracked| tracked.alive.is_empty());
@@ -174,6 +184,34 @@ impl Tracker {
             inputs.push(OfficeInput::Over);
         }
         inputs
+    }
+
+    /// The extension may have been answered at a phone that is not called after it. Where none is, the oldest channel is the
+    /// extension's: it is dialed first.
+    fn desk_among(&self, standing: &[Standing]) -> Option<String> {
+        let is_desk = |one: &Standing| match self.channels.get(&one.channel.id) {
+            Some(known) => known.is_leg && known.leg == Leg::Desk,
+            None => one.is_desk,
+        };
+        if standing.iter().any(is_desk) {
+            return None;
+        }
+        let unknown = standing
+            .iter()
+            .filter(|one| pair(&one.channel.name).is_none() && !self.channels.contains_key(&one.channel.id));
+        let place = |one: &&Standing| one.channel.id.rsplit_once('.')?.1.parse::<u64>().ok();
+        unknown.min_by_key(|one| place(one).unwrap_or(u64::MAX)).map(|one| one.channel.id.clone())
+    }
+
+    /// The ids of the two channels that are connected, if there are such; by the names that sights called them.
+    pub fn sides(&self, order: &Order) -> Option<[String; 2]> {
+        let channels = &self.calls.get(&order.call)?.channels;
+        let id = |name: &String| {
+            let is_it = |id: &&String| self.channels.get(*id).is_some_and(|known| known.name == *name);
+            channels.iter().rev().find(is_it).cloned()
+        };
+        let [desk, phone] = order.sides.as_ref()?;
+        Some([id(desk)?, id(phone)?])
     }
 
     /// The ids of all its channels that were ever heard of.
@@ -186,7 +224,8 @@ impl Tracker {
         self.channels.get(channel).map(|known| known.call)
     }
 
-    fn know(&mut self, call: CallId, id: &str, leg: Leg, is_leg: bool) {
+    fn know(&mut self, call: CallId, channel: &ChannelRef, leg: Leg, is_leg: bool) {
+        let id = channel.id.as_str();
         let Some(tracked) = self.calls.get_mut(&call) else { return };
         if self.channels.contains_key(id) {
             return;
@@ -198,7 +237,16 @@ impl Tracker {
         tracked.channels.push(id.to_owned());
         self.channels.insert(
             id.to_owned(),
-            Known { call, leg, is_leg, is_heard: false, is_gone: false, hung_up: false, sip: None },
+            Known {
+                call,
+                leg,
+                is_leg,
+                name: channel.name.clone(),
+                is_heard: false,
+                is_gone: false,
+                hung_up: false,
+                sip: None,
+            },
         );
     }
 
@@ -221,7 +269,7 @@ impl Tracker {
             return Some((known.call, known.leg));
         }
         let (call, leg) = *self.pairs.get(pair(&channel.name)?)?;
-        self.know(call, &channel.id, leg, false);
+        self.know(call, channel, leg, false);
         Some((call, leg))
     }
 
@@ -266,12 +314,13 @@ impl Tracker {
             Heard::Dial { caller, peer, dial } => self.dial(caller, peer, dial),
             Heard::Ringing(channel) => self.leg(channel, Seen::Ringing),
             Heard::Up(channel) => self.leg(channel, Seen::Up),
-            Heard::HungUp { channel, sip } => {
+            Heard::Joined(channel) => self.leg(channel, Seen::Joined),
+            Heard::HungUp { channel, cause, sip } => {
                 if let Some(known) = self.hear_of(&channel.id) {
                     known.hung_up = true;
                     known.sip = *sip;
                 }
-                self.leg(channel, Seen::HungUp)
+                self.leg(channel, Seen::HungUp { cause: *cause, sip: *sip })
             }
             Heard::HungUpHere(channel) => self.leg(channel, Seen::HungUpHere),
             Heard::Gone { channel, cause, sip } => self.gone(channel, *cause, *sip),
@@ -285,6 +334,10 @@ impl Tracker {
         dial: &Dial,
     ) -> Option<(CallId, Vec<OfficeInput>)> {
         let (call, leg) = self.side(caller)?;
+        // It was taken away from its call: whom it calls now is nobody that was asked for.
+        if self.channels.get(&caller.id).is_some_and(|known| known.is_leg) {
+            return Some((call, Vec::new()));
+        }
         let is_new = !self.channels.contains_key(&peer.id);
         match pair(&peer.name) {
             Some(pair) if is_new => {
@@ -292,12 +345,12 @@ impl Tracker {
                 if let Some(tracked) = self.calls.get_mut(&call) {
                     tracked.pairs.push(pair.to_owned());
                 }
-                self.know(call, &peer.id, leg, false);
+                self.know(call, peer, leg, false);
                 return Some((call, Vec::new()));
             }
             // What a Local channel tells of is told by the channel behind it too.
             Some(_) => return Some((call, Vec::new())),
-            None => self.know(call, &peer.id, leg, true),
+            None => self.know(call, peer, leg, true),
         }
         let mut seen = Vec::new();
         if is_new {
@@ -310,14 +363,15 @@ impl Tracker {
             Dial::Answer => seen.push(Seen::Up),
             Dial::Ended(status) => seen.push(Seen::DialEnded(status.clone())),
         }
-        let sight = |seen| OfficeInput::Sight(Sight { leg, channel: peer.name.clone(), seen });
+        let known = self.channels.get(&peer.id)?;
+        let sight = |seen| OfficeInput::Sight(Sight { leg: known.leg, channel: known.name.clone(), seen });
         Some((call, seen.into_iter().map(sight).collect()))
     }
 
     /// Only what happens to a phone or a trunk is a sight.
     fn leg(&mut self, channel: &ChannelRef, seen: Seen) -> Option<(CallId, Vec<OfficeInput>)> {
         let known = self.hear_of(&channel.id)?;
-        let sight = Sight { leg: known.leg, channel: channel.name.clone(), seen };
+        let sight = Sight { leg: known.leg, channel: known.name.clone(), seen };
         Some((known.call, if known.is_leg { vec![OfficeInput::Sight(sight)] } else { Vec::new() }))
     }
 
@@ -340,7 +394,14 @@ impl Tracker {
         let mut inputs = Vec::new();
         if known.is_leg {
             let seen = Seen::Gone { cause, sip: known.sip.or(sip.filter(|_| known.hung_up)) };
-            inputs.push(OfficeInput::Sight(Sight { leg: known.leg, channel: channel.name.clone(), seen }));
+            inputs.push(OfficeInput::Sight(Sight { leg: known.leg, channel: known.name, seen }));
+        }
+        // Of one that has dialed nobody it is all there is.
+        let dialed =
+            |id: &String| self.channels.get(id).is_some_and(|known| known.is_leg && known.leg == Leg::Desk);
+        let is_silent = channel.id == call.far_channel() && !tracked.channels.iter().any(dialed);
+        if let Some(cause) = cause.filter(|cause| *cause != 0 && is_silent) {
+            inputs.push(OfficeInput::DialplanEnded { cause });
         }
         if is_over {
             inputs.push(if is_whole { OfficeInput::Over } else { OfficeInput::NotMade });
@@ -414,8 +475,8 @@ mod tests {
             assert!(hear(Heard::Gone { channel: local, cause: Some(16), sip: None }).is_empty());
         }
         assert_eq!(
-            hear(Heard::HungUp { channel: trunk.clone(), sip: None }),
-            ["Phone PJSIP/trunk-00000002 HungUp"]
+            hear(Heard::HungUp { channel: trunk.clone(), cause: Some(16), sip: None }),
+            ["Phone PJSIP/trunk-00000002 HungUp { cause: Some(16), sip: None }"]
         );
         let gone = hear(Heard::Gone { channel: trunk, cause: Some(16), sip: None });
         assert_eq!(gone, ["Phone PJSIP/trunk-00000002 Gone { cause: Some(16), sip: None }"]);
@@ -459,8 +520,13 @@ mod tests {
     fn what_happens_while_the_channels_are_asked_for_is_not_lost() {
         let desk = channel("1.3", "PJSIP/150-00000001");
         let gone = |channel: ChannelRef| Heard::Gone { channel, cause: Some(16), sip: None };
-        let standing =
-            |channel: ChannelRef| Standing { channel, is_desk: true, is_ringing: false, is_up: true };
+        let standing = |channel: ChannelRef| Standing {
+            channel,
+            is_desk: true,
+            is_ringing: false,
+            is_up: true,
+            is_joined: false,
+        };
         let word = |inputs: Vec<OfficeInput>| words(Some((ID, inputs)));
         for mut tracker in [Tracker::default(), Tracker::with_creations()] {
             tracker.seek(ID);
@@ -493,8 +559,13 @@ mod tests {
     #[test]
     fn halves_that_go_around_the_answer_are_the_end() {
         let gone = |channel: ChannelRef| Heard::Gone { channel, cause: None, sip: None };
-        let standing =
-            |channel: ChannelRef| Standing { channel, is_desk: false, is_ringing: false, is_up: false };
+        let standing = |channel: ChannelRef| Standing {
+            channel,
+            is_desk: false,
+            is_ringing: false,
+            is_up: false,
+            is_joined: false,
+        };
         for before in 0..=2 {
             let mut tracker = Tracker::default();
             tracker.seek(ID);
@@ -518,9 +589,13 @@ mod tests {
         let two = channel("1.5", "Local/+375@inoffice-00000002;2");
         let trunk = channel("1.6", "PJSIP/trunk-00000002");
         assert_eq!(tracker.hear(dial(&two, &trunk, Dial::Begin)), None);
-        assert_eq!(tracker.hear(Heard::HungUp { channel: trunk.clone(), sip: Some(404) }), None);
+        assert_eq!(
+            tracker.hear(Heard::HungUp { channel: trunk.clone(), cause: Some(1), sip: Some(404) }),
+            None
+        );
         let told = words(tracker.hear(dial(&near(), &one, Dial::Begin)));
-        assert_eq!(told, ["Phone PJSIP/trunk-00000002 Created", "Phone PJSIP/trunk-00000002 HungUp"]);
+        let hung_up = "Phone PJSIP/trunk-00000002 HungUp { cause: Some(1), sip: Some(404) }";
+        assert_eq!(told, ["Phone PJSIP/trunk-00000002 Created", hung_up]);
         let gone = words(tracker.hear(Heard::Gone { channel: trunk, cause: Some(1), sip: Some(404) }));
         assert_eq!(gone, ["Phone PJSIP/trunk-00000002 Gone { cause: Some(1), sip: Some(404) }"]);
     }
@@ -531,7 +606,7 @@ mod tests {
         tracker.follow(ID);
         let desk = channel("1.3", "PJSIP/150-00000001");
         tracker.hear(dial(&far(), &desk, Dial::Begin));
-        tracker.hear(Heard::HungUp { channel: desk.clone(), sip: Some(486) });
+        tracker.hear(Heard::HungUp { channel: desk.clone(), cause: Some(17), sip: Some(486) });
         let gone = words(tracker.hear(Heard::Gone { channel: desk, cause: Some(17), sip: None }));
         assert_eq!(gone, ["Desk PJSIP/150-00000001 Gone { cause: Some(17), sip: Some(486) }"]);
     }

@@ -21,9 +21,12 @@ pub enum Heard {
     },
     Ringing(ChannelRef),
     Up(ChannelRef),
-    /// The far side of the channel ended it; with its SIP status, where it is told.
+    /// It entered a bridge.
+    Joined(ChannelRef),
+    /// The far side of the channel ended it; with its cause and SIP status, where they are told.
     HungUp {
         channel: ChannelRef,
+        cause: Option<u16>,
         sip: Option<u16>,
     },
     /// Somebody at the PBX asked for its end.
@@ -54,4 +57,6 @@ pub struct Standing {
     pub is_desk: bool,
     pub is_ringing: bool,
     pub is_up: bool,
+    /// It is in a bridge.
+    pub is_joined: bool,
 }

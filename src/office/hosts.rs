@@ -236,7 +236,8 @@ impl Host {
         .await
     }
 
-    pub(super) async fn hang_up(&self, order: &Order) -> Result<(), HostError> {
+    /// False: it was not hung up, for its sides are connected with others now.
+    pub(super) async fn hang_up(&self, order: &Order) -> Result<bool, HostError> {
         let hang_up = |way: Arc<Way>| async move { of_way!(&*way, way => way.hang_up(order).await) };
         match self.way_of(order) {
             Some(kind) => hang_up(self.way(kind)?.clone()).await,

@@ -20,6 +20,8 @@ pub struct Order {
     /// The host's own id of the call, where it chose one.
     pub linked_id: Option<String>,
     pub dialed_at: Option<DateTime<Utc>>,
+    /// The channels of the extension's and the number's side, by the names of their sights, once they are connected.
+    pub sides: Option<[String; 2]>,
     /// When both sides must be connected by.
     pub ring_timeout: Duration,
 }
@@ -49,6 +51,7 @@ impl Order {
             way: office.way,
             linked_id: office.linked_id.clone(),
             dialed_at: record.dialed_at,
+            sides: None,
             ring_timeout: Duration::from_secs(record.request.ring_timeout.into()),
         })
     }

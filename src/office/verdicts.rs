@@ -80,6 +80,8 @@ fn replay(version: &str, name: &str, kind: OfficeKind) -> CallRecord {
             machine.handle(now, input);
         }
     }
+    // Where one of them lives on in somebody else's talk, it is over by time.
+    machine.tick(moment(1_000_000));
     assert!(machine.has_ended(), "{version}/{name}: {:?}", machine.record().status);
     machine.record().clone()
 }
@@ -124,6 +126,83 @@ fn the_end_of_each_recorded_call() {
             if found != (status, reason, by, reached) {
                 wrong.push(format!("{version}/{name}: {found:?}, not {:?}", (status, reason, by, reached)));
             }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Several phones, or trunks; voicemail and the like; somebody else who takes it over.
+#[test]
+fn the_leg_that_decides_is_the_one_that_is_spoken_of() {
+    use {EndedBy as By, Reached as Far, Reason as Why, Status as End};
+    let callee = (End::Completed, Why::HungUp, By::Callee, Far::Answered);
+    // It is over; which side somebody took away is not told.
+    let apart = (End::Completed, Why::HungUp, By::Unknown, Far::Answered);
+    let cases = [
+        ("desk-fork-one-busy", callee),
+        ("desk-fork-one-busy-number-busy", (End::Busy, Why::Busy, By::Callee, Far::Trying)),
+        ("desk-fork-number-hangs-up", callee),
+        ("desk-two-at-once", (End::Completed, Why::HungUp, By::Unknown, Far::Answered)),
+        ("phone-failover-answers", callee),
+        ("phone-failover-busy", (End::Busy, Why::Busy, By::Callee, Far::Ringing)),
+        ("phone-fork-answers", callee),
+        ("phone-fork-busy", (End::Busy, Why::Busy, By::Callee, Far::Ringing)),
+        ("desk-voicemail", (End::Failed, Why::NotConnected, By::Callee, Far::Answered)),
+        ("desk-answered-by-dialplan", (End::Failed, Why::NotConnected, By::Pbx, Far::Answered)),
+        ("desk-rings-then-voicemail", (End::Busy, Why::Busy, By::Callee, Far::Trying)),
+        ("desk-says-busy", (End::Failed, Why::ExtensionBusy, By::Pbx, Far::None)),
+        ("desk-says-hangup-17", (End::Failed, Why::ExtensionBusy, By::Pbx, Far::None)),
+        ("desk-follow-me", (End::Completed, Why::HungUp, By::Extension, Far::Answered)),
+        ("desk-picked-up-by-151", (End::Completed, Why::HungUp, By::Extension, Far::Answered)),
+        ("both-answer-redirect-desk", apart),
+        ("both-answer-redirect-phone", apart),
+        ("both-answer-with-locals-redirect-desk", apart),
+        ("both-answer-with-locals-redirect-phone", apart),
+    ];
+    let mut wrong = Vec::new();
+    for (name, (status, reason, by, reached)) in cases {
+        for version in ["22", "16"] {
+            let record = replay(version, name, CALL);
+            // 16 tells no SIP status: that the carrier had it is known if it rang.
+            let reached = if version == "16" && reached == Far::Trying { Far::Sent } else { reached };
+            let found = (record.status, record.reason, record.ended_by, record.reached);
+            let found = (found.0, found.1.expect("it ended"), found.2.expect("it ended"), found.3);
+            let is_connected = record.answered_at.is_some() == (status == End::Completed);
+            if found != (status, reason, by, reached) || !is_connected {
+                wrong.push(format!(
+                    "{version}/{name}: {found:?} {:?}, not {:?}",
+                    record.answered_at,
+                    (status, reason, by, reached)
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What Asterisk does by itself is not the carrier's doing. 16 tells less of it.
+#[test]
+fn what_asterisk_ended_by_itself() {
+    use {EndedBy as By, Reason as Why, Status as End};
+    let cases = [
+        ("phone-answers-with-g729", "22", End::Failed, Why::CodecMismatch, By::Pbx, Some(200)),
+        ("phone-answers-with-g729", "16", End::Failed, Why::CodecMismatch, By::Pbx, Some(200)),
+        ("phone-rings-488", "22", End::Failed, Why::CodecMismatch, By::Carrier, Some(488)),
+        ("phone-rings-488", "16", End::Failed, Why::CodecMismatch, By::Carrier, None),
+        ("phone-rings-487", "22", End::NoAnswer, Why::NoAnswer, By::Carrier, Some(487)),
+        ("phone-rings-487", "16", End::Unknown, Why::OutcomeLost, By::Carrier, None),
+        ("phone-answers-without-sdp", "22", End::Completed, Why::CodecMismatch, By::Pbx, None),
+        // The phone's own BYE looks the same there.
+        ("phone-answers-without-sdp", "16", End::Completed, Why::HungUp, By::Callee, None),
+        ("both-answer-session-expires", "22", End::Completed, Why::HungUp, By::Pbx, None),
+        ("both-answer-session-expires", "16", End::Completed, Why::HungUp, By::Callee, None),
+    ];
+    let mut wrong = Vec::new();
+    for (name, version, status, reason, by, sip) in cases {
+        let record = replay(version, name, CALL);
+        let found = (record.status, record.reason, record.ended_by, record.sip_code);
+        if found != (status, Some(reason), Some(by), sip) {
+            wrong.push(format!("{version}/{name}: {found:?}, not {:?}", (status, reason, by, sip)));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

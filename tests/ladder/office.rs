@@ -101,7 +101,7 @@ impl Office {
     /// The extension's phone was picked up, and the number is being dialed.
     fn picked_up(&mut self) -> &mut Self {
         self.at(1.0).desk(Seen::Created).desk(Seen::Ringing);
-        self.at(3.0).desk(Seen::Up);
+        self.at(3.0).desk(Seen::Up).desk(Seen::Joined);
         self.at(3.1).phone(Seen::Created)
     }
 
@@ -124,6 +124,7 @@ impl Office {
 }
 
 const HANGUP: OfficeInput = OfficeInput::Hangup { by: EndedBy::Api, reason: Reason::HungUp, client: None };
+const HUNG_UP: Seen = Seen::HungUp { cause: Some(16), sip: None };
 
 #[test]
 fn both_sides_are_connected_and_the_callee_hangs_up() {
@@ -135,9 +136,10 @@ fn both_sides_are_connected_and_the_callee_hangs_up() {
     // The extension's phone is not what a state is said of.
     office.at(1.0).desk(Seen::Created).desk(Seen::Ringing).expects(&["store(dialing)"]);
     office.at(3.0).desk(Seen::Up).expects(&["store(dialing)"]);
+    office.desk(Seen::Joined).expects(&[]);
     office.at(3.1).phone(Seen::Created).phone(Seen::Ringing).expects(&["store(ringing)"]);
     office.at(8.1).phone(Seen::Up).expects(&["store(answered)"]);
-    office.at(20.1).phone(Seen::HungUp).gone(16).expects(&["store(completed)", "ended"]);
+    office.at(20.1).phone(HUNG_UP).gone(16).expects(&["store(completed)", "ended"]);
     let record = office.ends(Status::Completed, Reason::HungUp, EndedBy::Callee);
     assert_eq!((record.ring_seconds, record.talk_seconds), (Some(5.0), Some(12.0)));
     assert_eq!((record.reached, record.sip_code), (Reached::Answered, None));
@@ -147,11 +149,11 @@ fn both_sides_are_connected_and_the_callee_hangs_up() {
 #[test]
 fn the_extension_ends_it_before_or_after_the_answer() {
     let mut office = Office::taken(OfficeKind::Call, true);
-    office.picked_up().phone(Seen::Up).at(9.0).desk(Seen::HungUp).gone(16);
+    office.picked_up().phone(Seen::Up).at(9.0).desk(HUNG_UP).gone(16);
     office.ends(Status::Completed, Reason::HungUp, EndedBy::Extension);
 
     let mut office = Office::taken(OfficeKind::Call, true);
-    office.picked_up().phone(Seen::Ringing).at(9.0).desk(Seen::HungUp).gone(16);
+    office.picked_up().phone(Seen::Ringing).at(9.0).desk(HUNG_UP).gone(16);
     office.ends(Status::Canceled, Reason::HungUp, EndedBy::Extension);
 }
 
@@ -335,7 +337,9 @@ fn a_restarted_bot_looks_and_goes_on() {
     let mut office = Office { machine, now: 1000.0, last: effects.iter().map(word).collect() };
     office.expects(&["store(ringing)", "look"]);
     office.feed(OfficeInput::Found);
-    office.at(1001.0).phone(Seen::Up).expects(&["store(answered)"]);
+    // It is connected when both sides are seen.
+    office.at(1001.0).desk(Seen::Created).desk(Seen::Up).desk(Seen::Joined).expects(&[]);
+    office.phone(Seen::Up).expects(&["store(answered)"]);
     office.at(1010.0).feed(OfficeInput::Over);
     let record = office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
     assert_eq!((record.ring_seconds, record.talk_seconds), (Some(6.0), Some(9.0)));
@@ -441,6 +445,40 @@ fn a_hangup_waits_for_what_came_of_the_order() {
     assert!(office.last.contains(&"hangup".to_owned()), "{:?}", office.last);
 }
 
+/// Somebody took the number's side away: the talk is over, whoever the extension talks with from then on.
+#[test]
+fn a_side_that_is_taken_away_ends_the_call() {
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.picked_up().phone(Seen::Up).at(9.0).phone(Seen::Gone { cause: Some(16), sip: None });
+    // Nobody is hung up for that, and no newcomer is a leg.
+    office.at(9.2).feed(HANGUP).expects(&[]);
+    office.sight(Role::Desk, "PJSIP/152-00000003", Seen::Created).expects(&[]);
+    office.at(9.5).desk(Seen::HungUpHere);
+    office.at(10.0).tick().expects(&["store(completed)", "ended"]);
+    office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
+}
+
+/// Both live, and talk with others: they are not hung up, and the call ends for the bot all the same.
+#[test]
+fn sides_that_are_apart_are_not_hung_up() {
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.picked_up().phone(Seen::Up).at(9.0).feed(HANGUP).expects(&["store(answered)", "hangup"]);
+    office.feed(OfficeInput::Apart).expects(&["store(answered)"]);
+    while !office.machine.has_ended() {
+        let (at, _) = office.machine.next_timer().expect("a timer is armed until the end");
+        office.at(at.as_secs_f64()).tick();
+        // It has them, apart as they are.
+        if office.last.contains(&"look".to_owned()) {
+            office.feed(OfficeInput::Found);
+        }
+        if office.last.contains(&"hangup".to_owned()) {
+            office.feed(OfficeInput::Apart);
+        }
+        assert!(office.now < 600.0, "it never ends");
+    }
+    office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
+}
+
 fn any_input() -> impl Strategy<Value = OfficeInput> {
     let leg = prop_oneof![Just(Role::Desk), Just(Role::Phone)];
     let seen = prop_oneof![
@@ -448,13 +486,15 @@ fn any_input() -> impl Strategy<Value = OfficeInput> {
         Just(Seen::Ringing),
         Just(Seen::EarlyMedia),
         Just(Seen::Up),
-        Just(Seen::HungUp),
+        Just(Seen::Joined),
+        Just(HUNG_UP),
         Just(Seen::HungUpHere),
         Just(Seen::DialEnded("NOANSWER".into())),
         (0..128u16).prop_map(|cause| Seen::Gone { cause: Some(cause), sip: None }),
     ];
-    let sight = (leg, seen)
-        .prop_map(|(leg, seen)| OfficeInput::Sight(Sight { leg, channel: "PJSIP/1-1".into(), seen }));
+    let sight = (leg, 1..4u8, seen).prop_map(|(leg, nth, seen)| {
+        OfficeInput::Sight(Sight { leg, channel: format!("PJSIP/1-{nth}"), seen })
+    });
     let failure = HostFailure { reason: Reason::HostRefused, why: "no".into() };
     prop_oneof![
         8 => sight,
@@ -465,6 +505,9 @@ fn any_input() -> impl Strategy<Value = OfficeInput> {
         1 => Just(OfficeInput::Over),
         1 => Just(OfficeInput::Found),
         1 => Just(OfficeInput::NotFound),
+        1 => Just(OfficeInput::Apart),
+        1 => Just(OfficeInput::HangupSent),
+        1 => (0..128u16).prop_map(|cause| OfficeInput::DialplanEnded { cause }),
         1 => Just(OfficeInput::Blind { why: "x".into() }),
         1 => Just(OfficeInput::LookFailed { why: "x".into() }),
         1 => Just(HANGUP),

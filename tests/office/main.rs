@@ -7,6 +7,7 @@
 mod connect;
 mod cut;
 mod doctor;
+mod legs;
 mod limits;
 mod monitor;
 mod nginx;
@@ -17,6 +18,7 @@ mod restart;
 mod seed;
 #[allow(dead_code, reason = "tests/office_faults uses the rest")]
 mod support;
+mod takeover;
 
 const LAB: support::lab::Site =
     support::lab::Site { name: "office", first: "127.0.3.2", environment: &[], tells_sip_status: true };

@@ -5,6 +5,8 @@
 
 #[path = "../office/connect.rs"]
 mod connect;
+#[path = "../office/legs.rs"]
+mod legs;
 #[path = "../office/monitor.rs"]
 mod monitor;
 #[path = "../office/outcomes.rs"]
@@ -12,6 +14,8 @@ mod outcomes;
 #[path = "../office/support/mod.rs"]
 #[allow(dead_code, reason = "some of it only the other tests of tests/office need")]
 mod support;
+#[path = "../office/takeover.rs"]
+mod takeover;
 
 const LAB: support::lab::Site = support::lab::Site {
     name: "office-sip",

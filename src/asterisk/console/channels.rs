@@ -58,7 +58,7 @@ impl ChannelState {
 
 /// Asterisk's id of a channel: `1795672463.55`, with the system's name and `-` before it where one is set. The
 /// number after the point grows by one with each channel of the process.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UniqueId(String);
 
 impl UniqueId {

@@ -20,6 +20,8 @@ const FIRST_LOOK: Duration = Duration::from_secs(15);
 const GIVE_UP: Duration = Duration::from_secs(30);
 /// What came of an order is told sooner: its connection, its turn and its answer have limits of their own.
 const ORDERED: Duration = Duration::from_secs(180);
+/// One of the two that talked is gone; so long the other one may take to go too.
+const SETTLE: Duration = Duration::from_secs(1);
 /// A hang-up that the host refuses is asked for again, after twice the time before, at most.
 const SLOWEST_HANGUP: Duration = Duration::from_secs(60);
 /// So long a call may live that nobody can see.
@@ -49,6 +51,10 @@ pub enum OfficeInput {
         why: String,
     },
     Sight(Sight),
+    /// The extension's dialplan is through, with this Q.850 cause.
+    DialplanEnded {
+        cause: u16,
+    },
     /// Nothing of the call is left at the host, and its end was seen.
     Over,
     /// The host took the order and could not make the call's channels.
@@ -67,6 +73,10 @@ pub enum OfficeInput {
     HangupFailed {
         why: String,
     },
+    /// The host was asked for the end of the channels.
+    HangupSent,
+    /// It was not: the two sides are not connected with each other now, and who else is, is not ours to hang up.
+    Apart,
     /// Somebody asks for the end.
     Hangup {
         by: EndedBy,
@@ -115,6 +125,8 @@ pub struct OfficeMachine {
     failure_noted: bool,
     /// It was over before the host had answered to the order.
     over: bool,
+    /// The host was asked for the end and has not answered.
+    hanging_up: bool,
     entries: Vec<Entry>,
     effects: Vec<OfficeEffect>,
     dirty: bool,
@@ -155,9 +167,8 @@ impl OfficeMachine {
         // The order of the former run may or may not have left.
         machine.evidence.uncertain = record.office.as_ref().is_none_or(|office| office.way.is_none());
         machine.evidence.missed = true;
-        let is_monitor = machine.evidence.is_monitor;
-        let leg = if is_monitor { &mut machine.evidence.desk } else { &mut machine.evidence.phone };
-        (leg.rang, leg.early_media, leg.up) = (rang, early_media, up);
+        let evidence = &mut machine.evidence;
+        (evidence.rang, evidence.early_media, evidence.connected) = (rang, early_media, up);
         let (timer, whole) = match up {
             true => (Timer::MaxDuration, machine.max_duration()),
             false => (Timer::Ring, machine.ring_timeout()),
@@ -187,6 +198,7 @@ impl OfficeMachine {
             hangups: 0,
             failure_noted: false,
             over: false,
+            hanging_up: false,
             entries: Vec::new(),
             effects: Vec::new(),
             dirty: false,
@@ -200,6 +212,11 @@ impl OfficeMachine {
 
     pub fn has_ended(&self) -> bool {
         self.phase == Phase::Ended
+    }
+
+    /// The channels of the two sides, as sights named them: the extension's and the number's, once they are connected.
+    pub fn sides(&self) -> Option<&[String; 2]> {
+        self.evidence.sides.as_ref()
     }
 
     /// The earliest deadline; until the end there always is one.
@@ -229,14 +246,32 @@ impl OfficeMachine {
             OfficeInput::Sight(sight) => self.sight(now, sight),
             // What the host said to the order is still due, and tells how the rest is to be read.
             OfficeInput::Over if self.phase == Phase::Ordering => self.over = true,
+            // Where only looks tell: whether it was our hang-up that ended the call, its answer says.
+            OfficeInput::Over
+                if self.hanging_up && !self.evidence.detailed && self.evidence.sides.is_some() =>
+            {
+                self.over = true;
+            }
             OfficeInput::Over => self.conclude(now),
             OfficeInput::NotMade => self.not_made(now),
             OfficeInput::Found => self.found(now),
             OfficeInput::NotFound => self.not_found(now),
             OfficeInput::Blind { why } => self.blind(now, why),
             OfficeInput::LookFailed { why } => self.failed(now, AriRequest::Channels, why),
-            OfficeInput::HangupFailed { why } => self.failed(now, AriRequest::Hangup, why),
+            OfficeInput::HangupFailed { why } => {
+                self.failed(now, AriRequest::Hangup, why);
+                self.hangup_answered(now);
+            }
             OfficeInput::Hangup { by, reason, client } => self.hangup(now, by, reason, client),
+            OfficeInput::HangupSent => {
+                self.hangup_sent();
+                self.hangup_answered(now);
+            }
+            OfficeInput::Apart => {
+                self.apart(now);
+                self.hangup_answered(now);
+            }
+            OfficeInput::DialplanEnded { cause } => self.evidence.dialplan = Some(cause),
         }
         self.flush()
     }
@@ -265,6 +300,8 @@ impl OfficeMachine {
                     self.note(now, Fact::GaveUp);
                     self.conclude(now);
                 }
+                // Who is left, or both, talk with somebody else.
+                Timer::Settle => self.conclude(now),
                 // The others are those of the bot's own calls.
                 _ => {}
             }
@@ -359,36 +396,47 @@ impl OfficeMachine {
             return;
         }
         let leg = if self.evidence.is_monitor { Leg::Listener } else { leg };
-        if leg.is_main() {
+        let is_answer = self.evidence.connected && !before.connected;
+        if is_answer {
+            self.answered(now);
+        } else if leg.is_main() {
             self.keep_time(now, &seen);
+        }
+        if self.evidence.has_lost_a_side() && !before.has_lost_a_side() {
+            self.timers.arm(Timer::Settle, now.mono + SETTLE);
         }
         let fact = match seen {
             Seen::Created => Fact::LegCreated { leg, channel },
             Seen::Ringing => Fact::LegRinging { leg },
             Seen::EarlyMedia => Fact::LegEarlyMedia { leg },
             Seen::Up => Fact::LegUp { leg },
-            Seen::HungUp => Fact::LegHungUp { leg },
+            // What both sides do before is in no conversation yet.
+            Seen::Joined if is_answer => Fact::LegJoined { leg },
+            Seen::Joined => return,
+            Seen::HungUp { .. } => Fact::LegHungUp { leg },
             Seen::HungUpHere => Fact::LegHungUpHere { leg },
             Seen::DialEnded(dialstatus) => Fact::LegDialEnded { leg, dialstatus },
             Seen::Gone { cause, sip } => Fact::LegGone { leg, cause, tech_cause: sip },
         };
-        self.note(now, fact);
+        let step = if is_answer { Some(Status::Answered) } else { fact.proves() };
+        self.note_step(now, fact, step);
     }
 
     /// What the main leg does moves the clocks of the call.
     fn keep_time(&mut self, now: Moment, seen: &Seen) {
-        match seen {
-            Seen::Ringing | Seen::EarlyMedia if self.answered_since.is_none() => {
-                self.ringing_since.get_or_insert(now.mono);
-                self.record.ringing_at.get_or_insert(now.wall);
-            }
-            Seen::Up if self.answered_since.is_none() => {
-                self.answered_since = Some(now.mono);
-                self.record.answered_at = Some(now.wall);
-                self.timers.disarm(Timer::Ring);
-                self.timers.arm(Timer::MaxDuration, now.mono + self.max_duration());
-            }
-            _ => {}
+        if matches!(seen, Seen::Ringing | Seen::EarlyMedia) && self.answered_since.is_none() {
+            self.ringing_since.get_or_insert(now.mono);
+            self.record.ringing_at.get_or_insert(now.wall);
+        }
+    }
+
+    /// Both sides are connected.
+    fn answered(&mut self, now: Moment) {
+        if self.answered_since.is_none() {
+            self.answered_since = Some(now.mono);
+            self.record.answered_at = Some(now.wall);
+            self.timers.disarm(Timer::Ring);
+            self.timers.arm(Timer::MaxDuration, now.mono + self.max_duration());
         }
     }
 
@@ -437,9 +485,25 @@ impl OfficeMachine {
         self.timers.arm_once(Timer::GiveUp, now.mono + BLIND);
     }
 
+    /// The call was not hung up, because that would end somebody else's. It is tried again, for they may come together.
+    fn apart(&mut self, now: Moment) {
+        if !std::mem::replace(&mut self.evidence.parted, true) {
+            self.note(now, Fact::Apart);
+            self.timers.arm_once(Timer::Settle, now.mono + GIVE_UP);
+        }
+    }
+
+    /// The channels were asked to end: together as they are, they are this call.
+    fn hangup_sent(&mut self) {
+        if std::mem::take(&mut self.evidence.parted) && !self.evidence.has_lost_a_side() {
+            self.timers.disarm(Timer::Settle);
+        }
+    }
+
     /// Somebody asks for the end. The first to ask is the one who ended the call.
     fn hangup(&mut self, now: Moment, by: EndedBy, reason: Reason, client: Option<String>) {
-        if self.evidence.hangup.is_some() {
+        // Where the two sides are apart already, that is no end that anybody can bring about.
+        if self.evidence.hangup.is_some() || self.evidence.has_lost_a_side() {
             return;
         }
         let seconds = (reason == Reason::MaxDuration).then_some(self.record.request.max_duration);
@@ -463,7 +527,16 @@ impl OfficeMachine {
         }
     }
 
+    /// A call that was seen to be over meanwhile ends now.
+    fn hangup_answered(&mut self, now: Moment) {
+        self.hanging_up = false;
+        if self.over {
+            self.conclude(now);
+        }
+    }
+
     fn send_hangup(&mut self, now: Moment) {
+        self.hanging_up = true;
         self.effects.push(OfficeEffect::Hangup);
         let again = CHECK_AGAIN.saturating_mul(1 << self.hangups.min(8)).min(SLOWEST_HANGUP);
         self.hangups = self.hangups.saturating_add(1);
@@ -481,6 +554,10 @@ impl OfficeMachine {
     /// Writes a line of the timeline, and takes the step it proves, if that is a step forward.
     fn note(&mut self, now: Moment, fact: Fact) {
         let step = fact.proves();
+        self.note_step(now, fact, step);
+    }
+
+    fn note_step(&mut self, now: Moment, fact: Fact, step: Option<Status>) {
         let status = step.filter(|next| *next == Status::Queued || self.record.status.may_become(*next));
         if let Some(status) = status {
             self.record.status = status;

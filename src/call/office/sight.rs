@@ -10,8 +10,14 @@ pub enum Seen {
     /// Audio before an answer.
     EarlyMedia,
     Up,
-    /// This side asked for the end.
-    HungUp,
+    /// It is in a bridge with another channel.
+    Joined,
+    /// This side asked for the end, or Asterisk did in its name. Q.850 cause and the SIP status that came with it, where the
+    /// host tells them: those that Asterisk puts on the channel later may be its own.
+    HungUp {
+        cause: Option<u16>,
+        sip: Option<u16>,
+    },
     /// Somebody at the PBX ended the leg.
     HungUpHere,
     /// A `Dial` of this leg has ended; the word is Asterisk's.

@@ -11,7 +11,9 @@ use super::{BY_PROCESS, BY_SOCKET, Inner};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
-    asterisk::console::{Channel, ChannelDetails, ChannelName, ChannelState, Channels, Command, Family},
+    asterisk::console::{
+        Channel, ChannelDetails, ChannelName, ChannelState, Channels, Command, Family, UniqueId,
+    },
     call::{
         CallId,
         office::{Leg, OfficeInput, Seen, Sight},
@@ -138,7 +140,7 @@ pub(super) struct Followed {
     /// Until its root is found, nobody else orders from its extension.
     alone: Option<OwnedMutexGuard<()>>,
     /// The channels of each side as they were last seen.
-    seen: BTreeMap<ChannelName, (Leg, ChannelState)>,
+    seen: BTreeMap<UniqueId, Known>,
     was_there: bool,
     /// It was told that nobody sees it.
     blind: bool,
@@ -162,11 +164,17 @@ impl Followed {
         self.root.linked_id()
     }
 
-    pub fn to_hang_up(&self, channels: &Channels) -> Vec<ChannelName> {
-        match &self.root {
-            Root::Known(family) => family.to_hang_up(channels).into_iter().cloned().collect(),
-            Root::ToBeFound | Root::Unknown => Vec::new(),
-        }
+    /// `sides`: the two that are connected, by the names of their sights. `None`: they are so with others now.
+    pub fn to_hang_up(&self, channels: &Channels, sides: Option<&[String; 2]>) -> Option<Vec<ChannelName>> {
+        let id = |name: &String| self.seen.iter().find(|(_, known)| known.name == *name).map(|(id, _)| id);
+        let Some([desk, phone]) = sides.map(|sides| sides.each_ref().map(id)) else {
+            let Root::Known(family) = &self.root else { return Some(Vec::new()) };
+            return Some(family.to_hang_up(channels).into_iter().cloned().collect());
+        };
+        let there = |id: &UniqueId| channels.list.iter().find(|channel| channel.unique_id == *id);
+        let (desk, phone) = (desk.and_then(there)?, phone.and_then(there)?);
+        let is_heard = channels.heard_by(&desk.name).contains(&phone);
+        is_heard.then(|| vec![desk.name.clone(), phone.name.clone()])
     }
 
     /// Its first channel is still to be told from others'.
@@ -191,20 +199,28 @@ impl Followed {
 
     /// What has changed since the last look.
     fn compare(&mut self, channels: &Channels) -> Vec<OfficeInput> {
+        let device = self.order.device();
         let Root::Known(family) = &mut self.root else { return Vec::new() };
         family.forget_gone(channels);
         let look = family.look(channels);
         let mut inputs = Vec::new();
         let mut now = BTreeMap::new();
         for (leg, channel) in sides(&look) {
-            now.insert(channel.name.clone(), (leg, channel.state.clone()));
-            let before = self.seen.get(&channel.name).map(|(_, state)| state);
-            inputs.extend(
-                steps(before, &channel.state).into_iter().map(|seen| sight(leg, &channel.name, seen)),
-            );
+            let before = self.seen.get(&channel.unique_id);
+            // A dialplan that answers by itself dials the extension's phone beside the number, or after it.
+            let leg = if channel.name.is_of(&device) { Leg::Desk } else { leg };
+            let known = Known {
+                leg: before.map_or(leg, |before| before.leg),
+                // A pick-up gives it another one.
+                name: before.map_or_else(|| channel.name.to_string(), |before| before.name.clone()),
+                state: channel.state.clone(),
+                is_joined: channel.bridge.is_some(),
+            };
+            inputs.extend(steps(before, &known).into_iter().map(|seen| sight(&known, seen)));
+            now.insert(channel.unique_id.clone(), known);
         }
-        for (name, (leg, _)) in self.seen.iter().filter(|(name, _)| !now.contains_key(*name)) {
-            inputs.push(sight(*leg, name, Seen::Gone { cause: None, sip: None }));
+        for (_, known) in self.seen.iter().filter(|(id, _)| !now.contains_key(*id)) {
+            inputs.push(sight(known, Seen::Gone { cause: None, sip: None }));
         }
         self.seen = now;
         if look.gone {
@@ -222,24 +238,36 @@ fn sides<'a>(look: &crate::asterisk::console::Look<'a>) -> impl Iterator<Item = 
     desk.chain(phone)
 }
 
+/// A channel of the call as it was last seen.
+struct Known {
+    leg: Leg,
+    /// When it was first seen.
+    name: String,
+    state: ChannelState,
+    is_joined: bool,
+}
+
 /// What a channel has been seen to do, that it had not been seen to do before.
-fn steps(before: Option<&ChannelState>, now: &ChannelState) -> Vec<Seen> {
+fn steps(before: Option<&Known>, now: &Known) -> Vec<Seen> {
     let mut steps = Vec::new();
     if before.is_none() {
         steps.push(Seen::Created);
     }
-    if before != Some(now) {
-        match now {
+    if before.is_none_or(|before| before.state != now.state) {
+        match now.state {
             ChannelState::Ringing => steps.push(Seen::Ringing),
             ChannelState::Up => steps.push(Seen::Up),
             _ => {}
         }
     }
+    if now.is_joined && !before.is_some_and(|before| before.is_joined) {
+        steps.push(Seen::Joined);
+    }
     steps
 }
 
-fn sight(leg: Leg, channel: &ChannelName, seen: Seen) -> OfficeInput {
-    OfficeInput::Sight(Sight { leg, channel: channel.to_string(), seen })
+fn sight(known: &Known, seen: Seen) -> OfficeInput {
+    OfficeInput::Sight(Sight { leg: known.leg, channel: known.name.clone(), seen })
 }
 
 /// Asks for as long as the way exists, and only while there is somebody to be followed.
@@ -421,6 +449,7 @@ mod tests {
             technology: Technology::Pjsip,
             way: Some(WayKind::Ssh),
             linked_id: None,
+            sides: None,
             dialed_at: Some(chrono::Utc::now() - Duration::from_secs(30)),
             ring_timeout: Duration::from_secs(60),
         }

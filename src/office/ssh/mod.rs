@@ -129,13 +129,15 @@ impl SshWay {
         self.0.line.expect_order();
     }
 
-    pub async fn hang_up(&self, order: &Order) -> Result<(), HostError> {
+    /// False: the two sides are connected with others now, who are not hung up.
+    pub async fn hang_up(&self, order: &Order) -> Result<bool, HostError> {
         let inner = &self.0;
         let channels = inner.channels().await?;
         let names = match inner.followed.lock().get(&order.call) {
-            Some(followed) => followed.to_hang_up(&channels),
-            None => Vec::new(),
+            Some(followed) => followed.to_hang_up(&channels, order.sides.as_ref()),
+            None => Some(Vec::new()),
         };
+        let Some(names) = names else { return Ok(false) };
         // None are there when it is not known, or not any more: a look tells.
         for name in names {
             let hangup = Command::Hangup(name);
@@ -143,7 +145,7 @@ impl SshWay {
             hangup_answer(&hangup, answers.first().map_or("", String::as_str))
                 .map_err(|error| of_console(&error))?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// From now on the call is followed, if the host has it.

@@ -1,0 +1,78 @@
+//! Somebody else takes a call over: the record's call is over with the talk of the two sides that were ordered, and
+//! nobody's talk is hung up but theirs.
+
+use crate::support::{Bot, Call, Client, Desk, Lab, Phone, Way, by_each_way, desk::until_all_hear, end};
+
+/// A call that both sides have answered, and a third phone of the office.
+async fn connected(way: Way) -> (Lab, [Desk; 2], Bot, Client, Phone, Call) {
+    let lab = Lab::shared().await;
+    let desks = lab.two_desks().await;
+    let bot = Bot::start(&lab, desks[0].office, way, &[]).await;
+    let client = bot.client(desks[0].office);
+    let number = desks[0].number("0200");
+    let call = client.place_answered(&desks[0].name, &number).await;
+    number.until_connected().await;
+    (lab, desks, bot, client, number, call)
+}
+
+/// Somebody at the PBX sends a channel to another extension.
+async fn redirect(lab: &Lab, desk: &Desk, begins: &str, to: &Desk) {
+    let list = lab.run("cli", &[desk.office, "core show channels concise"]).await;
+    let channel = list.lines().find(|line| line.starts_with(begins)).expect("a channel of it");
+    let name = channel.split('!').next().expect("a name");
+    lab.run("cli", &[desk.office, &format!("channel redirect {name} inoffice,{},1", to.name)]).await;
+}
+
+/// The call is over, whoever asks for its end, and the other two talk on.
+async fn assert_they_talk_on(client: &Client, call: &Call, talk: [(&Phone, u16); 2]) {
+    // It may have been seen to be over already.
+    client.hang_up(&call.id()).await;
+    let call = client.until_ended(&call.id()).await;
+    let story = client.story(&call.id()).await;
+    assert!(end(&call).starts_with("completed hung_up unknown answered"), "{}\n{story}", end(&call));
+    let [(one, tone), (other, other_tone)] = talk;
+    until_all_hear(&[(one, &[other_tone]), (other, &[tone])]).await;
+}
+
+async fn the_number_is_taken_away(way: Way) {
+    let (lab, [desk, other], _bot, client, number, call) = connected(way).await;
+    redirect(&lab, &desk, "PJSIP/trunk-", &other).await;
+    other.until_connected().await;
+    let talk = [(&number, crate::support::desk::EXTERNAL_TONE), (&*other, other.tone())];
+    assert_they_talk_on(&client, &call, talk).await;
+    desk.until_free().await;
+    other.hang_up().await;
+}
+
+async fn the_extension_is_taken_away(way: Way) {
+    let (lab, [desk, other], _bot, client, number, call) = connected(way).await;
+    redirect(&lab, &desk, &format!("{}-", desk.device()), &other).await;
+    other.until_connected().await;
+    assert_they_talk_on(&client, &call, [(&*desk, desk.tone()), (&*other, other.tone())]).await;
+    number.until_free().await;
+    other.hang_up().await;
+}
+
+/// A colleague picks the call up that rings at the extension: it is the colleague who is connected, and who ends it.
+async fn a_colleague_picks_up(way: Way) {
+    let lab = Lab::shared().await;
+    let [desk, other] = lab.two_desks().await;
+    let bot = Bot::start(&lab, desk.office, way, &[]).await;
+    let client = bot.client(desk.office);
+    let number = desk.number("0200");
+    desk.does("ring").await;
+    let call = client.place(&desk.name, &number).await;
+    desk.until_rings().await;
+    other.dials(&desk.at(&format!("28{}", desk.name))).await;
+    client.until_status(&call, "answered").await;
+    other.until_connected().await;
+    other.hang_up().await;
+    let by = if way.tells_all() { "extension" } else { "unknown" };
+    let ended = client.until_ended(&call).await;
+    let story = client.story(&call).await;
+    assert!(end(&ended).starts_with(&format!("completed hung_up {by} answered")), "{}\n{story}", end(&ended));
+    number.until_free().await;
+    desk.does("answer").await;
+}
+
+by_each_way!(the_number_is_taken_away, the_extension_is_taken_away, a_colleague_picks_up);
