@@ -46,7 +46,7 @@ impl Bench {
         let application = format!("doctor_{}", uuid::Uuid::now_v7().simple());
         let settings = [
             ("http.listen", address.as_str()),
-            ("http.api_keys", &format!("tests:{KEY}")),
+            ("http.api_keys", &format!("[{{name=\"tests\",key=\"{KEY}\",rights=[\"admin\"]}}]")),
             ("ari.url", pbx.setting("PBX_ARI_URL")),
             ("ari.username", pbx.setting("PBX_ARI_USER")),
             ("ari.password", pbx.setting("PBX_ARI_PASSWORD")),

@@ -74,16 +74,26 @@ async fn the_daemon_holds_the_name_and_does_not_hear_the_trunk() {
         bench.setting("ari.url"),
         bench.setting("ari.app")
     ));
-    let answer =
-        request.basic_auth(pbx.setting("PBX_ARI_USER"), Some(pbx.setting("PBX_ARI_PASSWORD"))).send().await;
-    assert!(answer.expect("ARI answers").status().is_success());
-    bench.doctor(&[]).warns(&["ari_app"]).says("ari_app", "not subscribed to PJSIP/novofon");
+    let request = request.basic_auth(pbx.setting("PBX_ARI_USER"), Some(pbx.setting("PBX_ARI_PASSWORD")));
+    // The daemon subscribes again within some seconds: doctor may come too late to see it.
+    for _ in 0..10 {
+        let answer = request.try_clone().expect("it has no body").send().await;
+        assert!(answer.expect("ARI answers").status().is_success());
+        let report = bench.doctor(&[]);
+        if report.ids("warn").contains(&"ari_app") {
+            report.warns(&["ari_app"]).says("ari_app", "not subscribed to PJSIP/novofon");
+            return;
+        }
+    }
+    panic!("it was never seen without the subscription");
 }
 
 #[test]
 fn a_test_call_without_the_key() {
     let bench = Bench::with_daemon();
-    let report = bench.doctor_by(&["env", "-u", "NOVOFON_BOT_API_KEY"], &["--call", "+79005550211"]);
+    // Nor the token that the daemon made for its machine's own command line.
+    let nothing = ["env", "-u", "NOVOFON_BOT_API_KEY", "NOVOFON_BOT_HTTP__TOKEN_FILE=/nonexistent/token"];
+    let report = bench.doctor_by(&nothing, &["--call", "+79005550211"]);
     report.fails(&["test_call"]).says("test_call", "set NOVOFON_BOT_API_KEY");
 }
 
