@@ -232,8 +232,11 @@ impl AmiWay {
             })
             .collect();
         if standing.is_empty() {
-            self.shared.tracker.lock().found_none(order.call);
-            return Ok(false);
+            let is_over = self.shared.tracker.lock().found_none(order.call);
+            if is_over {
+                self.shared.inboxes.put(order.call, OfficeInput::Over);
+            }
+            return Ok(is_over);
         }
         self.shared.holds.lock().entry(order.call).or_insert(hold);
         let inputs = self.shared.tracker.lock().resync(order.call, &standing);

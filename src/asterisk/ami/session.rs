@@ -167,7 +167,7 @@ impl Session {
             target,
             links,
             doubt: &doubt,
-            is_tainted: false,
+            taint: None,
             shutdown: None,
         };
         let read = listener.read(reader, early);
@@ -199,8 +199,15 @@ struct Listener<'a> {
     /// To ask Asterisk something whose answer ends the doubt.
     doubt: &'a Notify,
     /// A message was not whole: what follows may be its rest, and so what a caller wrote.
-    is_tainted: bool,
+    taint: Option<Taint>,
     shutdown: Option<Shutdown>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taint {
+    Event,
+    /// A row of a list, which tells nothing new: what is read of its rest was no event.
+    Row,
 }
 
 impl Listener<'_> {
@@ -230,19 +237,23 @@ impl Listener<'_> {
     async fn hand_on(&mut self, block: Block) -> Result<(), Loss> {
         // Asterisk writes a message at once: after its parts, and before the next answer, there is nothing of it left.
         let is_answer = self.line.ids().is_answer(&block);
-        self.is_tainted &= !is_answer;
-        if let Some(flaw) = check::flaw(&block) {
-            if !is_answer && !self.is_tainted {
+        if is_answer {
+            self.taint = None;
+        }
+        let flaw = check::flaw(&block);
+        if let (Some(flaw), None) = (flaw, self.taint) {
+            self.taint = Some(if is_answer { Taint::Row } else { Taint::Event });
+            // A list goes on; after an event, something must be asked.
+            if !is_answer {
                 self.doubt.notify_one();
             }
-            if !self.is_tainted {
-                self.is_tainted = true;
-                self.tell(AmiLink::Tainted { why: flaw.to_string() }).await?;
-            }
+            self.tell(AmiLink::Tainted { why: flaw.to_string() }).await?;
         }
         let Some(block) = self.pending.sort(block) else { return Ok(()) };
-        if self.is_tainted {
-            return self.tell(AmiLink::Doubtful { ids: check::ids(&block) }).await;
+        match (self.taint, flaw) {
+            (Some(Taint::Row), Some(_)) => return Ok(()),
+            (Some(_), _) => return self.tell(AmiLink::Doubtful { ids: check::ids(&block) }).await,
+            (None, _) => {}
         }
         let received = Received { at: Instant::now(), wall: SystemTime::now() };
         let link = match Event::read(&block) {

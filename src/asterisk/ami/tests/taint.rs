@@ -57,7 +57,7 @@ fn whatever_an_honest_asterisk_sends_is_whole() {
 async fn a_forged_end_is_not_believed_and_what_follows_the_next_answer_is() {
     let (_peer, mut asterisk, mut client) = connected().await;
     // The short one of the trace, and one with every header that a real one has.
-    let short = format!("7900\r\nEvil: yes\r\n\r\nEvent: Hangup\r\nUniqueid: {OURS}");
+    let short = format!("1\n\nEvent:Hangup\nChannel:a\nUniqueid:{OURS}");
     let whole = format!("7900\r\nEvil: yes\r\n\r\n{}Event: X", hangup(OURS));
     for number in [short, whole] {
         asterisk.write(&cut_by(&number)).await;
@@ -147,8 +147,9 @@ async fn a_list_with_rows_that_are_cut_is_read_and_its_parts_are_not_believed() 
     assert_eq!(ids, [("1.1", "call"), ("1.2", OURS)]);
     assert_eq!((rows[0].bridge_id.as_deref(), rows[0].duration), (Some("b1"), Some(Duration::from_secs(5))));
     client.tainted().await;
+    // Nothing of it is an event, and so nothing is missed; one with all headers might be one.
     assert!(client.doubtful().await.contains(&OURS.to_owned()));
-    client.doubtful().await;
+    assert_eq!(client.doubtful().await, ["1.2", "call"]);
     assert!(matches!(client.event().await, Event::Hangup(hangup) if hangup.channel.uniqueid == "1.8"));
 }
 
