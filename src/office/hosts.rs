@@ -97,9 +97,7 @@ impl Hosts {
         beside.extend(self.of_calls.lock().values().cloned());
         beside.retain(|host| host.settings.address == settings.address);
         let same = beside.iter().find(|host| host.settings == settings).cloned();
-        let host = same.unwrap_or_else(|| {
-            Arc::new(Host::new(settings, &beside, self))
-        });
+        let host = same.unwrap_or_else(|| Arc::new(Host::new(settings, &beside, self)));
         current.insert(enterprise.number.to_string(), host.clone());
         host
     }

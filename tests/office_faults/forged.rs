@@ -34,7 +34,9 @@ async fn trunk(lab: &Lab) -> UdpSocket {
 async fn id_of_trunk(lab: &Lab) -> String {
     let shown = lab.console("june", "core show channels concise").await;
     let mut lines = shown.lines();
-    let line = lines.find(|line| line.starts_with("PJSIP/trunk-") && line.contains("!AppDial!")).expect("the trunk is in a call");
+    let line = lines
+        .find(|line| line.starts_with("PJSIP/trunk-") && line.contains("!AppDial!"))
+        .expect("the trunk is in a call");
     line.rsplit('!').next().expect("an id").trim().to_owned()
 }
 
@@ -81,7 +83,11 @@ async fn an_answer_and_an_end_that_a_caller_writes_are_not_believed() {
     // Asked for in the middle of the doubt, and its end is known none the less.
     assert_eq!(site.main.hang_up(&id).await.status, 200);
     let call = site.main.until_ended(&id, SOON).await;
-    assert_eq!((call.status(), call.text("reached")), ("canceled".to_owned(), "ringing".to_owned()), "{call:?}");
+    assert_eq!(
+        (call.status(), call.text("reached")),
+        ("canceled".to_owned(), "ringing".to_owned()),
+        "{call:?}"
+    );
     lab.run("hangup-phone", &["june", "155"]).await;
 
     let id = site.talks(&firm, "150").await;

@@ -41,10 +41,9 @@ fn shape(kind: &str) -> Option<(&'static [&'static str], &'static [&'static str]
         "Rename" => (&[], &["Privilege", "Channel", "Newname", "Uniqueid"]),
         "DialBegin" | "DialState" | "DialEnd" => (&["Dest"], &["Privilege"]),
         "BridgeEnter" | "BridgeLeave" => (&[""], &["Privilege", "BridgeUniqueid", "BridgeNumChannels"]),
-        "OriginateResponse" => (
-            &[],
-            &["Privilege", "Response", "Channel", "Reason", "Uniqueid", "CallerIDNum", "CallerIDName"],
-        ),
+        "OriginateResponse" => {
+            (&[], &["Privilege", "Response", "Channel", "Reason", "Uniqueid", "CallerIDNum", "CallerIDName"])
+        }
         "LocalBridge" | "LocalOptimizationEnd" => (&["LocalOne", "LocalTwo"], &["Privilege"]),
         "ChanSpyStart" | "ChanSpyStop" => (&["Spyer"], &["Privilege"]),
         "FullyBooted" => (&[], &["Privilege", "Status"]),
@@ -70,7 +69,8 @@ pub(super) fn flaw(block: &Block) -> Option<Flaw> {
     let told = names().filter_map(|name| strip_suffix(name, "ChannelState"));
     for prefix in told.chain(prefixes.iter().copied()) {
         for field in CHANNEL {
-            let is_it = |name: &&str| strip_suffix(name, field).is_some_and(|rest| rest.eq_ignore_ascii_case(prefix));
+            let is_it =
+                |name: &&str| strip_suffix(name, field).is_some_and(|rest| rest.eq_ignore_ascii_case(prefix));
             match names().filter(is_it).count() {
                 1 => {}
                 0 => return Some(Flaw::Lacks(field)),

@@ -158,7 +158,11 @@ impl Ami {
         let mut cut = Vec::new();
         for row in &response.rows {
             match check::flaw(row) {
-                None => rows.push(Reader { block: row, kind: action.what() }.row().map_err(|why| not_read(&action, &why))?),
+                None => rows.push(
+                    Reader { block: row, kind: action.what() }
+                        .row()
+                        .map_err(|why| not_read(&action, &why))?,
+                ),
                 Some(_) => cut.push(row),
             }
         }

@@ -221,9 +221,10 @@ impl Listener<'_> {
             let handed_on = match timeout(self.target.read_timeout, reader.block()).await {
                 Err(_) => Err(Loss::Silent(self.target.read_timeout)),
                 // Only what closes has shut down: the word alone may be anybody's.
-                Ok(Err(Loss::Closed)) => {
-                    Err(self.shutdown.take().map_or(Loss::Closed, |Shutdown { restart }| Loss::Shutdown { restart }))
-                }
+                Ok(Err(Loss::Closed)) => Err(self
+                    .shutdown
+                    .take()
+                    .map_or(Loss::Closed, |Shutdown { restart }| Loss::Shutdown { restart })),
                 Ok(Err(loss)) => Err(loss),
                 Ok(Ok(block)) => self.hand_on(block).await,
             };

@@ -89,7 +89,13 @@ async fn a_list_is_collected_while_events_go_on() {
                 "ActionID: {id}\r\nApplication: AppDial\r\nDuration: 00:01:0{number}\r\nBridgeId: bridge\r\n"
             );
             asterisk.write(&channel_event("CoreShowChannel", &format!("1.{number}"), &more)).await;
-            asterisk.write(&channel_event("Hangup", &format!("9.{number}"), "Cause: 16\r\nCause-txt: Normal Clearing\r\n")).await;
+            asterisk
+                .write(&channel_event(
+                    "Hangup",
+                    &format!("9.{number}"),
+                    "Cause: 16\r\nCause-txt: Normal Clearing\r\n",
+                ))
+                .await;
         }
         asterisk
             .write(&format!(

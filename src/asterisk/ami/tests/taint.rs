@@ -10,7 +10,8 @@ const OURS: &str = "0196a5ee-0000-7000-8000-000000000001";
 
 /// What a caller with such a number makes of an event of his channel.
 fn cut_by(number: &str) -> String {
-    channel_event("Newchannel", "1796008604.40", "").replace("CallerIDNum: 150", &format!("CallerIDNum: {number}"))
+    channel_event("Newchannel", "1796008604.40", "")
+        .replace("CallerIDNum: 150", &format!("CallerIDNum: {number}"))
 }
 
 fn hangup(uniqueid: &str) -> String {
@@ -46,8 +47,9 @@ impl Client {
 fn whatever_an_honest_asterisk_sends_is_whole() {
     for version in VERSIONS {
         for name in names(version).iter() {
-            let flaws: Vec<_> =
-                (blocks(version, name).iter()).filter_map(|block| Some((check::flaw(block)?, block.clone()))).collect();
+            let flaws: Vec<_> = (blocks(version, name).iter())
+                .filter_map(|block| Some((check::flaw(block)?, block.clone())))
+                .collect();
             assert!(flaws.is_empty(), "{version}/{name}: {flaws:?}");
         }
     }
@@ -103,7 +105,10 @@ async fn a_header_twice_is_no_event_and_variables_are() {
 async fn words_that_end_a_connection_do_not_when_a_caller_writes_them() {
     let (_peer, mut asterisk, mut client) = connected().await;
     // The second begins an output that has no end: everything would be a part of it.
-    for words in ["Event: Shutdown\r\nPrivilege: a\r\nShutdown: a\r\nRestart: a", "Response: Follows\r\nPrivilege: a\r\nX"] {
+    for words in [
+        "Event: Shutdown\r\nPrivilege: a\r\nShutdown: a\r\nRestart: a",
+        "Response: Follows\r\nPrivilege: a\r\nX",
+    ] {
         asterisk.write(&cut_by(&format!("1\r\n\r\n{words}\r\n\r\nEvent: X"))).await;
         client.tainted().await;
         let ami = client.ami.clone();
@@ -128,8 +133,11 @@ async fn a_list_with_rows_that_are_cut_is_read_and_its_parts_are_not_believed() 
     let id = action.field("ActionID").unwrap().to_owned();
     let row = |uniqueid: &str, number: &str| {
         let row = channel_event("Status", uniqueid, "Seconds: 5\r\nBridgeID: b1\r\n");
-        row.replace("CallerIDNum: 150", &format!("CallerIDNum: {number}"))
-            .replacen("\r\n", &format!("\r\nActionID: {id}\r\n"), 1)
+        row.replace("CallerIDNum: 150", &format!("CallerIDNum: {number}")).replacen(
+            "\r\n",
+            &format!("\r\nActionID: {id}\r\n"),
+            1,
+        )
     };
     asterisk.write(&format!("Response: Success\r\nActionID: {id}\r\nEventList: start\r\n\r\n")).await;
     asterisk.write(&row("1.1", "150")).await;
