@@ -89,6 +89,54 @@ impl<'writer, W: MakeWriter<'writer>> MakeWriter<'writer> for WithPriority<W> {
     }
 }
 
+/// Keeps each message on its line: names and reasons of others, such as a caller's, may have line breaks in them.
+struct OneLine<W> {
+    writer: W,
+    colors: bool,
+}
+
+impl<'writer, W: MakeWriter<'writer>> MakeWriter<'writer> for OneLine<W> {
+    type Writer = Flattened<W::Writer>;
+
+    fn make_writer(&'writer self) -> Self::Writer {
+        Flattened { writer: self.writer.make_writer(), colors: self.colors }
+    }
+
+    fn make_writer_for(&'writer self, message: &Metadata<'_>) -> Self::Writer {
+        Flattened { writer: self.writer.make_writer_for(message), colors: self.colors }
+    }
+}
+
+struct Flattened<W> {
+    writer: W,
+    colors: bool,
+}
+
+/// What comes after the escape character sets a color, and does nothing else to a terminal.
+fn is_color(rest: &[u8]) -> bool {
+    let Some(rest) = rest.strip_prefix(b"[") else { return false };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (1..=2).contains(&digits) && rest.get(digits) == Some(&b'm')
+}
+
+impl<W: Write> Write for Flattened<W> {
+    /// A message is written at once, with its end.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let is_kept = |at: usize, byte: u8| {
+            !byte.is_ascii_control() || byte == 0x1b && self.colors && is_color(&body[at + 1..])
+        };
+        let flat = body.iter().enumerate().map(|(at, byte)| if is_kept(at, *byte) { *byte } else { b' ' });
+        let flat: Vec<u8> = flat.chain(bytes[body.len()..].iter().copied()).collect();
+        self.writer.write_all(&flat)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
 /// Writes the prefix together with what is written first, so that no other thread's line gets between.
 struct Prefixed<W> {
     writer: W,
@@ -111,9 +159,11 @@ fn subscriber<W>(format: LogFormat, look: Look, filter: EnvFilter, writer: W) ->
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
+    // JSON has no colors.
+    let colors = look.colors && format == LogFormat::Text;
     match look.priority {
-        true => formatted(format, look, filter, WithPriority(writer)),
-        false => formatted(format, look, filter, writer),
+        true => formatted(format, look, filter, OneLine { writer: WithPriority(writer), colors }),
+        false => formatted(format, look, filter, OneLine { writer, colors }),
     }
 }
 
@@ -229,6 +279,27 @@ mod tests {
         for format in [LogFormat::Text, LogFormat::Json] {
             let line = written(format, Look { time: false, colors: false, priority: true });
             assert!(line.starts_with("<4>") && line.lines().count() == 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_others_write_stays_on_its_line() {
+        let name = "Bob\r\n2026-11-30T07:00:00Z ERROR the store is lost\0\x1b[2J";
+        for format in [LogFormat::Text, LogFormat::Json] {
+            for colors in [true, false] {
+                let (reader, writer) = io::pipe().unwrap();
+                let filter = filter(LevelFilter::INFO, |_| None).unwrap();
+                let look = Look { time: true, colors, priority: false };
+                tracing::dispatcher::with_default(
+                    &subscriber(format, look, filter, Mutex::new(writer)),
+                    || {
+                        tracing::warn!(%name, "called by {name}");
+                    },
+                );
+                let text = io::read_to_string(reader).unwrap();
+                assert_eq!(text.lines().count(), 1, "{text:?}");
+                assert!(!text.contains(['\r', '\0']) && !text.contains("\x1b[2J"), "{text:?}");
+            }
         }
     }
 

@@ -49,6 +49,11 @@ struct RefusedLabels {
     why: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HostLabels {
+    host: String,
+}
+
 pub struct OfficeMetrics {
     live: Family<LiveLabels, Gauge>,
     ended: Family<EndLabels, Counter>,
@@ -56,6 +61,7 @@ pub struct OfficeMetrics {
     intents: Histogram,
     requests: Family<RequestLabels, Counter>,
     refused: Family<RefusedLabels, Counter>,
+    tainted: Family<HostLabels, Counter>,
     /// 1 while the enterprises' database can be asked.
     /// There is none before it was asked: a bot without offices has no such database.
     database_up: Family<Vec<(String, String)>, Gauge>,
@@ -70,6 +76,7 @@ impl Default for OfficeMetrics {
             intents: seconds(),
             requests: Family::default(),
             refused: Family::default(),
+            tainted: Family::default(),
             database_up: Family::default(),
         }
     }
@@ -81,6 +88,11 @@ impl OfficeMetrics {
         r.register("office_calls_ended", "Offices' calls that ended since the start", self.ended.clone());
         r.register("office_requests", "Requests of enterprises", self.requests.clone());
         r.register("office_refused", "Requests that no enterprise was let in with", self.refused.clone());
+        r.register(
+            "office_ami_tainted",
+            "AMI messages that were not whole: forged by a caller's number, or cut by it",
+            self.tainted.clone(),
+        );
         r.register(
             "office_database_up",
             "Whether the enterprises' database can be asked",
@@ -140,6 +152,11 @@ impl OfficeMetrics {
 
     pub fn database_is_up(&self, is_up: bool) {
         self.database_up.get_or_create(&Vec::new()).set(is_up.into());
+    }
+
+    /// A message of a host's AMI was not whole.
+    pub fn tainted(&self, host: &str) {
+        self.tainted.get_or_create(&HostLabels { host: host.to_owned() }).inc();
     }
 
     pub fn refused(&self, why: &'static str) {

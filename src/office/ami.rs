@@ -1,7 +1,7 @@
 //! The way over AMI: an Originate, and every event of the call's channels.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -31,6 +31,7 @@ use crate::{
         talk::{Seat, are_connected, heard_by},
     },
     call::{CallId, WayKind, office::OfficeInput},
+    metrics::Metrics,
 };
 
 /// An OriginateResponse that overtakes the answer to its Originate waits for it so long.
@@ -38,6 +39,15 @@ const ORPHANS: Duration = Duration::from_secs(30);
 
 /// Measured on 22.10.1: with a thousand a second Asterisk falls 20 s behind, and then has no files left for channels.
 const UNHEARD: usize = 32;
+
+/// A call of which something may have been forged is asked for at most so often.
+const DOUBT: Duration = Duration::from_secs(1);
+
+/// Forged messages are told of in the log at most so often: whoever sends them may send many.
+const TELL: Duration = Duration::from_secs(60);
+
+/// A list that is asked for in the middle of forged messages is asked for again so often.
+const ASKED_AGAIN: u32 = 3;
 
 /// The events of a failed Originate's channels are not later than this (measured on an Asterisk with 5,000 orders
 /// waiting: some tens of milliseconds).
@@ -63,11 +73,31 @@ struct Shared {
     orders: Mutex<HashMap<String, CallId>>,
     /// ActionIDs of which that was told before it was known whose they are.
     orphans: Mutex<Vec<(String, Instant)>>,
+    /// Calls of which events were dropped that may have been forged.
+    doubts: Mutex<HashMap<CallId, Doubt>>,
+    /// When the log was last told of forged messages, and how many there were since.
+    tainted: Mutex<(Option<Instant>, u64)>,
+    host: String,
+    metrics: Arc<Metrics>,
     inboxes: Inboxes,
 }
 
+#[derive(Debug, Default)]
+struct Doubt {
+    /// So many events were dropped.
+    events: u64,
+    /// The call was told just now.
+    is_told: bool,
+}
+
 impl AmiWay {
-    pub fn new(settings: &HostSettings, login: &Login, inboxes: Inboxes, stop: CancellationToken) -> Self {
+    pub fn new(
+        settings: &HostSettings,
+        login: &Login,
+        inboxes: Inboxes,
+        metrics: Arc<Metrics>,
+        stop: CancellationToken,
+    ) -> Self {
         let mut target = AmiTarget::new(settings.address.clone(), login.user.clone(), login.password.clone());
         target.port = login.port;
         target.connect_timeout = CONNECT;
@@ -79,6 +109,10 @@ impl AmiWay {
             holds: Mutex::default(),
             orders: Mutex::default(),
             orphans: Mutex::default(),
+            doubts: Mutex::default(),
+            tainted: Mutex::default(),
+            host: settings.address.clone(),
+            metrics,
             inboxes,
         });
         let closed = stop.child_token();
@@ -181,8 +215,7 @@ impl AmiWay {
     pub async fn look(&self, order: &Order) -> Result<bool, HostError> {
         let ami = self.ami()?;
         let hold = ami.hold();
-        self.shared.tracker.lock().seek(order.call);
-        let rows = ami.channels().await.map_err(|error| self.error(ami, &error))?;
+        let rows = self.rows_for(ami, order.call).await.map_err(|error| self.error(ami, &error))?;
         let id = order.call.near_channel();
         let device = order.device();
         // A monitoring by ARI has a channel that snoops on the target's: it is nobody's phone.
@@ -199,8 +232,11 @@ impl AmiWay {
             })
             .collect();
         if standing.is_empty() {
-            self.shared.tracker.lock().found_none(order.call);
-            return Ok(false);
+            let is_over = self.shared.tracker.lock().found_none(order.call);
+            if is_over {
+                self.shared.inboxes.put(order.call, OfficeInput::Over);
+            }
+            return Ok(is_over);
         }
         self.shared.holds.lock().entry(order.call).or_insert(hold);
         let inputs = self.shared.tracker.lock().resync(order.call, &standing);
@@ -208,6 +244,20 @@ impl AmiWay {
             self.shared.inboxes.put(order.call, input);
         }
         Ok(true)
+    }
+
+    /// A list of channels which is not older than the last event of the call that was dropped.
+    async fn rows_for(&self, ami: &Ami, call: CallId) -> Result<Vec<ChannelRow>, AmiError> {
+        for _ in 0..ASKED_AGAIN {
+            self.shared.tracker.lock().seek(call);
+            let before = self.shared.dropped_of(call);
+            let rows = ami.channels().await?;
+            if self.shared.dropped_of(call) == before {
+                return Ok(rows);
+            }
+        }
+        let why = "its events are being forged".to_owned();
+        Err(AmiError::MaybeTaken { what: "CoreShowChannels".to_owned(), why })
     }
 
     pub async fn calls_of(&self, device: &str) -> Result<Vec<Busy>, HostError> {
@@ -244,6 +294,7 @@ impl AmiWay {
         self.shared.tracker.lock().forget(call);
         self.shared.unheard.lock().remove(&call);
         self.shared.holds.lock().remove(&call);
+        self.shared.doubts.lock().remove(&call);
         self.shared.orders.lock().retain(|_, of| *of != call);
     }
 
@@ -301,6 +352,8 @@ impl Shared {
                 AmiLink::Event(event, _) => self.event(*event),
                 AmiLink::Up { .. } => {}
                 AmiLink::Undecodable { why } => tracing::debug!(why, "an AMI event could not be read"),
+                AmiLink::Tainted { why } => self.tainted(&why),
+                AmiLink::Doubtful { ids } => self.doubt(&ids),
                 AmiLink::Down { reason } | AmiLink::StillDown { reason } => self.blind(&reason),
                 AmiLink::Asleep => self.blind("the connection is closed"),
             }
@@ -314,6 +367,67 @@ impl Shared {
         for call in calls {
             self.inboxes.put(call, OfficeInput::Blind { why: why.to_owned() });
         }
+    }
+
+    /// Somebody writes events with a line break in his number, or this Asterisk has a form that nobody knows.
+    fn tainted(&self, why: &str) {
+        self.metrics.office.tainted(&self.host);
+        let mut told = self.tainted.lock();
+        told.1 += 1;
+        if told.0.is_some_and(|at| at.elapsed() < TELL) {
+            return;
+        }
+        let (host, messages) = (&self.host, told.1);
+        *told = (Some(Instant::now()), 0);
+        tracing::warn!(
+            host,
+            messages,
+            why,
+            "AMI messages are not whole, as when a caller's number has a line break in it; nothing of them is believed, \
+             and their calls are asked for: let the trunk or the dialplan refuse such numbers"
+        );
+    }
+
+    /// What was dropped may have been an event of these calls: what became of them is asked.
+    fn doubt(self: &Arc<Self>, ids: &[String]) {
+        let calls: HashSet<CallId> = {
+            let tracker = self.tracker.lock();
+            ids.iter().filter_map(|id| tracker.call_of(id)).collect()
+        };
+        for call in calls {
+            // Until the host was asked, nothing is over.
+            self.tracker.lock().seek(call);
+            let is_told = {
+                let mut doubts = self.doubts.lock();
+                let doubt = doubts.entry(call).or_default();
+                doubt.events += 1;
+                std::mem::replace(&mut doubt.is_told, true)
+            };
+            if !is_told {
+                tokio::spawn(self.clone().tell_doubt(call));
+            }
+        }
+    }
+
+    /// Tells a call that something of it was missed, and once more if there was more of it meanwhile.
+    async fn tell_doubt(self: Arc<Self>, call: CallId) {
+        loop {
+            let told = self.dropped_of(call);
+            let why = "AMI events that name the call may be forged by a caller's number".to_owned();
+            self.inboxes.put(call, OfficeInput::Blind { why });
+            tokio::time::sleep(DOUBT).await;
+            let mut doubts = self.doubts.lock();
+            match doubts.get_mut(&call) {
+                Some(doubt) if doubt.events == told => return doubt.is_told = false,
+                Some(_) => {}
+                None => return,
+            }
+        }
+    }
+
+    /// So many events of the call were dropped.
+    fn dropped_of(&self, call: CallId) -> u64 {
+        self.doubts.lock().get(&call).map_or(0, |doubt| doubt.events)
     }
 
     fn ordered(self: &Arc<Self>, call: CallId, action: String) {

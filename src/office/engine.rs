@@ -108,7 +108,7 @@ pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle
     let Parts { config, directory, store, metrics, mask_numbers } = parts;
     let inboxes = Inboxes::default();
     let known_hosts = KnownHosts::new(&config.ssh_known_hosts);
-    let hosts = Hosts::new(config, known_hosts, inboxes.clone(), stop.clone());
+    let hosts = Hosts::new(config, known_hosts, inboxes.clone(), metrics.clone(), stop.clone());
     let open = store.open_calls().await?;
     let inner = Inner {
         directory,

@@ -134,11 +134,12 @@ impl Tracker {
         }
     }
 
-    /// After [`seek`](Self::seek): the host had none. They may be yet to come.
-    pub fn found_none(&mut self, call: CallId) {
-        if let Some(tracked) = self.calls.get_mut(&call) {
+    /// After [`seek`](Self::seek): the host had none. They may be yet to come, unless all were heard to end: then it is over.
+    pub fn found_none(&mut self, call: CallId) -> bool {
+        self.calls.get_mut(&call).is_some_and(|tracked| {
             tracked.is_sought = false;
-        }
+            tracked.is_heard && tracked.alive.is_empty()
+        })
     }
 
     /// After [`seek`](Self::seek): these were the channels of the call. What they show is told again.

@@ -28,6 +28,7 @@ use crate::{
     call::{CallId, Extension, Technology, WayChoice, WayKind},
     config,
     enterprises::Enterprise,
+    metrics::Metrics,
 };
 
 /// A way that could not be used is not tried again for so long, where there is another one; and so often it is tried
@@ -46,7 +47,13 @@ pub struct Probe {
 
 /// Tries every way that is set up to an enterprise's host, with connections of its own.
 pub async fn probe(config: config::Office, enterprise: &Enterprise, known_hosts: KnownHosts) -> Vec<Probe> {
-    let hosts = Hosts::new(config, known_hosts, Inboxes::default(), CancellationToken::new());
+    let hosts = Hosts::new(
+        config,
+        known_hosts,
+        Inboxes::default(),
+        Arc::new(Metrics::default()),
+        CancellationToken::new(),
+    );
     hosts.of(enterprise).probe().await
 }
 
@@ -55,6 +62,7 @@ pub(super) struct Hosts {
     config: config::Office,
     known_hosts: Arc<KnownHosts>,
     inboxes: Inboxes,
+    metrics: Arc<Metrics>,
     stop: CancellationToken,
     /// By the number of the enterprise, as its row says now. One whose row has changed serves its last calls, and is gone
     /// with them.
@@ -67,10 +75,12 @@ impl Hosts {
         config: config::Office,
         known_hosts: KnownHosts,
         inboxes: Inboxes,
+        metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> Self {
         let known_hosts = Arc::new(known_hosts);
-        Hosts { config, known_hosts, inboxes, stop, current: Mutex::default(), of_calls: Mutex::default() }
+        let (current, of_calls) = Default::default();
+        Hosts { config, known_hosts, inboxes, metrics, stop, current, of_calls }
     }
 
     /// The host of an enterprise; it is connected to when it is needed.
@@ -87,9 +97,7 @@ impl Hosts {
         beside.extend(self.of_calls.lock().values().cloned());
         beside.retain(|host| host.settings.address == settings.address);
         let same = beside.iter().find(|host| host.settings == settings).cloned();
-        let host = same.unwrap_or_else(|| {
-            Arc::new(Host::new(settings, &beside, &self.known_hosts, &self.inboxes, &self.stop))
-        });
+        let host = same.unwrap_or_else(|| Arc::new(Host::new(settings, &beside, self)));
         current.insert(enterprise.number.to_string(), host.clone());
         host
     }
@@ -176,13 +184,8 @@ impl Way {
 impl Host {
     /// `beside`: those at the same address. Enterprises that differ in no more than a context share a connection,
     /// and so its limits; two would take ARI's application from each other.
-    fn new(
-        settings: HostSettings,
-        beside: &[Arc<Host>],
-        known_hosts: &Arc<KnownHosts>,
-        inboxes: &Inboxes,
-        stop: &CancellationToken,
-    ) -> Self {
+    fn new(settings: HostSettings, beside: &[Arc<Host>], of: &Hosts) -> Self {
+        let Hosts { known_hosts, inboxes, metrics, stop, .. } = of;
         let beside = |kind, is_same: fn(&HostSettings, &HostSettings) -> bool| {
             let mut alike = beside.iter().filter(|host| is_same(&host.settings, &settings));
             alike.find_map(|host| host.ways.iter().find(|way| way.kind() == kind).cloned())
@@ -194,7 +197,7 @@ impl Host {
             ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ari(Box::new(new())))));
         }
         if let Some(login) = &settings.ami {
-            let new = || AmiWay::new(&settings, login, inboxes.clone(), stop.clone());
+            let new = || AmiWay::new(&settings, login, inboxes.clone(), metrics.clone(), stop.clone());
             let shared = beside(WayKind::Ami, |one, other| one.ami == other.ami);
             ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ami(new()))));
         }

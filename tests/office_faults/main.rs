@@ -8,6 +8,7 @@ mod asterisk;
 mod auto;
 mod database;
 mod fifty;
+mod forged;
 mod hang;
 mod host_down;
 mod hostile;

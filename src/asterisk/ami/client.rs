@@ -4,15 +4,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use tokio::sync::watch;
 
 use super::action::Action;
+use super::check;
 use super::error::AmiError;
 use super::line::{Line, Response};
 use super::model::{ChannelRow, CoreSettings, CoreStatus, Reader, Unreadable};
 use super::request::{self, Originate};
 use super::target::AmiTarget;
 use super::wire::Block;
+
+/// Rows of a list that a caller's number has cut are asked for one by one: no more than so many, so many at a time.
+const MAX_CUT: usize = 1000;
+const CUT_AT_ONCE: usize = 32;
 
 /// Cheap to clone; every clone sees the same connection.
 #[derive(Debug, Clone)]
@@ -137,12 +143,53 @@ impl Ami {
         self.action(&request::hangup(channel, cause)).await.map(|_| ())
     }
 
-    /// All channels that there are now.
+    /// All channels that there are now, by whichever list this user may ask for.
     pub async fn channels(&self) -> Result<Vec<ChannelRow>, AmiError> {
-        let action = Action::new("CoreShowChannels");
-        let response = self.action(&action).await?;
-        let rows = response.rows.iter().map(|row| Reader { block: row, kind: "CoreShowChannel" }.row());
-        rows.collect::<Result<_, _>>().map_err(|unreadable| not_read(&action, &unreadable))
+        let mut action = Action::new("CoreShowChannels");
+        let response = match self.action(&action).await {
+            Err(error) if error.is_permission_denied() => {
+                action = Action::new("Status");
+                // What it lacks is the right to the better one.
+                self.action(&action).await.map_err(|_| error)?
+            }
+            response => response?,
+        };
+        let mut rows = Vec::new();
+        let mut cut = Vec::new();
+        for row in &response.rows {
+            match check::flaw(row) {
+                None => rows.push(
+                    Reader { block: row, kind: action.what() }
+                        .row()
+                        .map_err(|why| not_read(&action, &why))?,
+                ),
+                Some(_) => cut.push(row),
+            }
+        }
+        if cut.len() > MAX_CUT {
+            let why = format!("{} of its rows are cut by numbers with a line break in them", cut.len());
+            return Err(AmiError::MaybeTaken { what: action.what().to_owned(), why });
+        }
+        for some in cut.chunks(CUT_AT_ONCE) {
+            let asked = some.iter().map(|row| self.row_of_cut(Reader { block: row, kind: action.what() }));
+            rows.extend(try_join_all(asked).await?.into_iter().flatten());
+        }
+        Ok(rows)
+    }
+
+    /// A row that a number has cut ends before the ids. `None`: the channel is gone.
+    async fn row_of_cut(&self, head: Reader<'_>) -> Result<Option<ChannelRow>, AmiError> {
+        let name = head.text("Channel");
+        let ids = async {
+            let uniqueid = self.variable(Some(&name), "UNIQUEID").await?;
+            let linkedid = self.variable(Some(&name), "CHANNEL(linkedid)").await?;
+            Ok::<_, AmiError>(uniqueid.zip(linkedid))
+        };
+        match ids.await {
+            Ok(ids) => Ok(ids.map(|(uniqueid, linkedid)| head.row_of(name.clone(), uniqueid, linkedid))),
+            Err(error) if error.is_no_such_channel() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// A variable of a channel, or a global one; `None` when it does not exist or is empty, which Asterisk does not

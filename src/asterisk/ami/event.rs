@@ -27,7 +27,7 @@ pub enum Event {
     ChanSpyStart(Spy),
     ChanSpyStop(Spy),
     FullyBooted,
-    /// Never comes as a link: the client takes it as the loss of the connection.
+    /// Never comes as a link: with it the client knows why Asterisk closes the connection.
     Shutdown(Shutdown),
     /// A type that this client has no use for; only when asked for.
     Other(Block),

@@ -51,6 +51,15 @@ impl Ids {
     pub(super) fn next(&self) -> String {
         format!("{:016x}-{}", self.client, self.last.fetch_add(1, Ordering::Relaxed) + 1)
     }
+
+    /// Whether it is a part of an answer to this client. Who has no view of the connection can't guess such an id.
+    pub(super) fn is_answer(&self, block: &Block) -> bool {
+        let is_ours = |id: &str| {
+            id.split_once('-').is_some_and(|(client, _)| client == format!("{:016x}", self.client))
+        };
+        // An event about an action of ours goes to all users of the manager interface.
+        block.field("ActionID").is_some_and(is_ours) && block.field("Event") != Some("OriginateResponse")
+    }
 }
 
 /// An action on its way to the writer of the connection.

@@ -38,6 +38,11 @@ pub(super) async fn enter(target: &AmiTarget, ids: Arc<Ids>) -> Result<Session, 
             format!("opens with `{}`", one_line(&banner.chars().take(60).collect::<String>())),
         ));
     }
+    // 13, the last with another form of output, says 2.10.0.
+    let version = banner[BANNER.len()..].split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if version.is_some_and(|major| major > 2) {
+        session.expect_no_old_output();
+    }
     let login = login(target, &mut session).await?;
     let answer = session.ask(&login).await?;
     if !is_success(&answer) {

@@ -6,6 +6,7 @@
 //! answer travels behind the events, and a listener that does not listen costs the connection.
 
 mod action;
+mod check;
 mod client;
 mod error;
 mod event;

@@ -163,9 +163,32 @@ impl<'a> Reader<'a> {
             channel: self.channel("")?,
             application: self.text("Application"),
             application_data: self.text("ApplicationData"),
-            duration: self.some("Duration").and_then(duration),
+            duration: (self.some("Duration").and_then(duration))
+                .or_else(|| self.number("Seconds").map(Duration::from_secs)),
             bridge_id: self.option("BridgeId"),
         })
+    }
+
+    /// Of one that ends before its ids; what follows them is not known.
+    pub(super) fn row_of(&self, name: String, uniqueid: String, linkedid: String) -> ChannelRow {
+        ChannelRow {
+            channel: Channel {
+                name,
+                uniqueid,
+                linkedid,
+                state: self.number("ChannelState").map_or(ChannelState::Unknown, ChannelState::of),
+                caller_id_num: None,
+                caller_id_name: None,
+                connected_line_num: None,
+                connected_line_name: None,
+                context: String::new(),
+                exten: String::new(),
+            },
+            application: String::new(),
+            application_data: String::new(),
+            duration: None,
+            bridge_id: None,
+        }
     }
 
     pub(super) fn settings(&self) -> Result<CoreSettings, Unreadable> {

@@ -7,12 +7,13 @@ use std::time::{Instant, SystemTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::action::Action;
-use super::event::Event;
+use super::check;
+use super::event::{Event, Shutdown};
 use super::line::{Ids, Line, Order, Pending};
 use super::loss::Loss;
 use super::supervisor::AmiLink;
@@ -106,6 +107,10 @@ impl Session {
         self.reader.line().await
     }
 
+    pub(super) fn expect_no_old_output(&mut self) {
+        self.reader.framer.expect_no_old_output();
+    }
+
     /// Sends an action and waits for its answer, before [`Session::run`]; events that come meanwhile are kept.
     pub(super) async fn ask(&mut self, action: &Action) -> Result<Block, Loss> {
         let id = self.line.ids().next();
@@ -155,8 +160,18 @@ impl Session {
     ) -> Loss {
         let Self { reader, writer, line: keeps_the_inbox_open, orders, early, .. } = self;
         let pending = Pending::default();
-        let read = read(reader, early, &pending, target, links);
-        let write = write(writer, orders, &keeps_the_inbox_open, &pending, target, stop);
+        let doubt = Notify::new();
+        let listener = Listener {
+            line: &keeps_the_inbox_open,
+            pending: &pending,
+            target,
+            links,
+            doubt: &doubt,
+            taint: None,
+            shutdown: None,
+        };
+        let read = listener.read(reader, early);
+        let write = write(writer, orders, &keeps_the_inbox_open, &pending, target, &doubt, stop);
         let stopped = async {
             stop.cancelled().await;
             sleep(GRACE).await;
@@ -175,55 +190,98 @@ impl Session {
     }
 }
 
-async fn read(
-    mut reader: Reader,
-    early: Vec<Block>,
-    pending: &Pending,
-    target: &AmiTarget,
-    links: &mpsc::Sender<AmiLink>,
-) -> Loss {
-    for block in early {
-        if let Err(loss) = hand_on(block, pending, target, links).await {
-            return loss;
-        }
-    }
-    loop {
-        let handed_on = match timeout(target.read_timeout, reader.block()).await {
-            Err(_) => Err(Loss::Silent(target.read_timeout)),
-            Ok(Err(loss)) => Err(loss),
-            Ok(Ok(block)) => hand_on(block, pending, target, links).await,
-        };
-        if let Err(loss) = handed_on {
-            return loss;
-        }
-    }
+/// Hands on what is read.
+struct Listener<'a> {
+    line: &'a Line,
+    pending: &'a Pending,
+    target: &'a AmiTarget,
+    links: &'a mpsc::Sender<AmiLink>,
+    /// To ask Asterisk something whose answer ends the doubt.
+    doubt: &'a Notify,
+    /// A message was not whole: what follows may be its rest, and so what a caller wrote.
+    taint: Option<Taint>,
+    shutdown: Option<Shutdown>,
 }
 
-/// Gives an answer to its asker and an event to the listener.
-async fn hand_on(
-    block: Block,
-    pending: &Pending,
-    target: &AmiTarget,
-    links: &mpsc::Sender<AmiLink>,
-) -> Result<(), Loss> {
-    let Some(block) = pending.sort(block) else { return Ok(()) };
-    let received = Received { at: Instant::now(), wall: SystemTime::now() };
-    let link = match Event::read(&block) {
-        Ok(Some(Event::Shutdown(shutdown))) => return Err(Loss::Shutdown { restart: shutdown.restart }),
-        Ok(Some(_)) if block.bytes() > MAX_EVENT => too_long(&block),
-        Ok(Some(event)) => AmiLink::Event(Box::new(event), received),
-        Ok(None) if !target.other_events => return Ok(()),
-        Ok(None) if block.bytes() > MAX_EVENT => too_long(&block),
-        Ok(None) => AmiLink::Event(Box::new(Event::Other(block)), received),
-        Err(unreadable) => AmiLink::Undecodable { why: unreadable.to_string() },
-    };
-    if let AmiLink::Undecodable { why } = &link {
-        tracing::debug!(%why, "an AMI event could not be read");
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taint {
+    Event,
+    /// A row of a list, which tells nothing new: what is read of its rest was no event.
+    Row,
+}
+
+impl Listener<'_> {
+    async fn read(mut self, mut reader: Reader, early: Vec<Block>) -> Loss {
+        for block in early {
+            if let Err(loss) = self.hand_on(block).await {
+                return loss;
+            }
+        }
+        loop {
+            let handed_on = match timeout(self.target.read_timeout, reader.block()).await {
+                Err(_) => Err(Loss::Silent(self.target.read_timeout)),
+                // Only what closes has shut down: the word alone may be anybody's.
+                Ok(Err(Loss::Closed)) => Err(self
+                    .shutdown
+                    .take()
+                    .map_or(Loss::Closed, |Shutdown { restart }| Loss::Shutdown { restart })),
+                Ok(Err(loss)) => Err(loss),
+                Ok(Ok(block)) => self.hand_on(block).await,
+            };
+            if let Err(loss) = handed_on {
+                return loss;
+            }
+        }
     }
-    match timeout(target.listener_patience, links.send(link)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(Loss::Unwatched),
-        Err(_) => Err(Loss::Overrun(target.listener_patience)),
+
+    /// Gives an answer to its asker and an event to the listener.
+    async fn hand_on(&mut self, block: Block) -> Result<(), Loss> {
+        // Asterisk writes a message at once: after its parts, and before the next answer, there is nothing of it left.
+        let is_answer = self.line.ids().is_answer(&block);
+        if is_answer {
+            self.taint = None;
+        }
+        let flaw = check::flaw(&block);
+        if let (Some(flaw), None) = (flaw, self.taint) {
+            self.taint = Some(if is_answer { Taint::Row } else { Taint::Event });
+            // A list goes on; after an event, something must be asked.
+            if !is_answer {
+                self.doubt.notify_one();
+            }
+            self.tell(AmiLink::Tainted { why: flaw.to_string() }).await?;
+        }
+        let Some(block) = self.pending.sort(block) else { return Ok(()) };
+        match (self.taint, flaw) {
+            (Some(Taint::Row), Some(_)) => return Ok(()),
+            (Some(_), _) => return self.tell(AmiLink::Doubtful { ids: check::ids(&block) }).await,
+            (None, _) => {}
+        }
+        let received = Received { at: Instant::now(), wall: SystemTime::now() };
+        let link = match Event::read(&block) {
+            Ok(Some(Event::Shutdown(shutdown))) => {
+                self.shutdown = Some(shutdown);
+                return Ok(());
+            }
+            Ok(Some(_)) if block.bytes() > MAX_EVENT => too_long(&block),
+            Ok(Some(event)) => AmiLink::Event(Box::new(event), received),
+            Ok(None) if !self.target.other_events => return Ok(()),
+            Ok(None) if block.bytes() > MAX_EVENT => too_long(&block),
+            Ok(None) => AmiLink::Event(Box::new(Event::Other(block)), received),
+            Err(unreadable) => AmiLink::Undecodable { why: unreadable.to_string() },
+        };
+        if let AmiLink::Undecodable { why } = &link {
+            tracing::debug!(%why, "an AMI event could not be read");
+        }
+        self.tell(link).await
+    }
+
+    async fn tell(&self, link: AmiLink) -> Result<(), Loss> {
+        let patience = self.target.listener_patience;
+        match timeout(patience, self.links.send(link)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Loss::Unwatched),
+            Err(_) => Err(Loss::Overrun(patience)),
+        }
     }
 }
 
@@ -238,6 +296,7 @@ async fn write(
     line: &Line,
     pending: &Pending,
     target: &AmiTarget,
+    doubt: &Notify,
     stop: &CancellationToken,
 ) -> Loss {
     let first = tokio::time::Instant::now() + target.ping_interval;
@@ -255,6 +314,7 @@ async fn write(
                 pending.forget_the_gone();
                 Some(Action::new("Ping").text(&line.ids().next()))
             }
+            () = doubt.notified() => Some(Action::new("Ping").text(&line.ids().next())),
             // It never ends: a line is kept above.
             order = orders.recv() => order.and_then(|order| pending.take(order)),
         };

@@ -37,6 +37,15 @@ pub enum AmiLink {
     Undecodable {
         why: String,
     },
+    /// A message is not as Asterisk writes it: somebody may have forged what follows it.
+    Tainted {
+        why: String,
+    },
+    /// An event that may be forged and was dropped; it names these unique ids. It comes after a `Tainted`, until Asterisk has
+    /// answered something that was asked since: ask for what Asterisk has now of the calls that are named.
+    Doubtful {
+        ids: Vec<String>,
+    },
     /// Lost, or could not be made. Said once; tries go on while somebody needs the connection.
     Down {
         reason: String,

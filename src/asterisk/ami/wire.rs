@@ -68,6 +68,7 @@ pub(super) struct Framer {
     scanned: usize,
     block: Block,
     output: Output,
+    has_no_old_output: bool,
 }
 
 /// Where in a `Response: Follows` the framer is.
@@ -81,6 +82,12 @@ enum Output {
 }
 
 impl Framer {
+    /// The other end is of version 14 or later, whose output has no end of its own: a caller who writes its beginning would
+    /// make all that follows a part of it.
+    pub(super) fn expect_no_old_output(&mut self) {
+        self.has_no_old_output = true;
+    }
+
     /// Where to read into. At most one read's worth of bytes lies here besides an unfinished line.
     pub(super) fn buffer(&mut self) -> &mut BytesMut {
         &mut self.buffer
@@ -125,7 +132,7 @@ impl Framer {
             return true;
         }
         let (name, value) = split(line);
-        if self.block.is_empty() && name == b"Response" && value == b"Follows" {
+        if !self.has_no_old_output && self.block.is_empty() && name == b"Response" && value == b"Follows" {
             self.output = Output::Awaited;
         }
         self.block.push(name, value);

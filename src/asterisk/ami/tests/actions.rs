@@ -61,8 +61,8 @@ async fn a_call_is_taken_and_its_response_event_has_the_same_id() {
         let id = action.field("ActionID").unwrap().to_owned();
         asterisk
             .write(&format!(
-                "Event: OriginateResponse\r\nActionID: {id}\r\nResponse: Failure\r\nChannel: Local/150@inoffice\r\n\
-                 Reason: 0\r\nUniqueid: <unknown>\r\n\r\n"
+                "Event: OriginateResponse\r\nPrivilege: call,all\r\nActionID: {id}\r\nResponse: Failure\r\nChannel: Local/150@inoffice\r\n\
+                 Reason: 0\r\nUniqueid: <unknown>\r\nCallerIDNum: <unknown>\r\nCallerIDName: <unknown>\r\n\r\n"
             ))
             .await;
         asterisk.answer(&action, "Success", "Message: Originate successfully queued\r\n").await;
@@ -89,7 +89,13 @@ async fn a_list_is_collected_while_events_go_on() {
                 "ActionID: {id}\r\nApplication: AppDial\r\nDuration: 00:01:0{number}\r\nBridgeId: bridge\r\n"
             );
             asterisk.write(&channel_event("CoreShowChannel", &format!("1.{number}"), &more)).await;
-            asterisk.write(&channel_event("Hangup", &format!("9.{number}"), "Cause: 16\r\n")).await;
+            asterisk
+                .write(&channel_event(
+                    "Hangup",
+                    &format!("9.{number}"),
+                    "Cause: 16\r\nCause-txt: Normal Clearing\r\n",
+                ))
+                .await;
         }
         asterisk
             .write(&format!(

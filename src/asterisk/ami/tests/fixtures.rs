@@ -8,9 +8,9 @@ use crate::asterisk::ami::model::Reader;
 use crate::asterisk::ami::wire::{Block, Framer};
 use crate::asterisk::ami::{Channel, ChannelState, DialStatus, Event};
 
-const VERSIONS: [&str; 2] = ["16", "22"];
+pub(super) const VERSIONS: [&str; 2] = ["16", "22"];
 
-fn blocks(version: &str, name: &str) -> Vec<Block> {
+pub(super) fn blocks(version: &str, name: &str) -> Vec<Block> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ami").join(version);
     let mut framer = Framer::default();
     framer.buffer().extend_from_slice(&std::fs::read(folder.join(name).with_extension("txt")).unwrap());
@@ -25,7 +25,7 @@ pub(crate) fn events(version: &str, name: &str) -> Vec<Event> {
     blocks(version, name).iter().filter_map(read).collect()
 }
 
-fn names(version: &str) -> BTreeSet<String> {
+pub(super) fn names(version: &str) -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ami").join(version);
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()

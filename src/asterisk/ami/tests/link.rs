@@ -37,7 +37,9 @@ async fn a_shutdown_is_told_as_that() {
     for (restart, word) in [("False", "Asterisk shuts down"), ("True", "Asterisk restarts")] {
         let mut asterisk = peer.let_in().await;
         booted(&mut client).await;
-        asterisk.write(&format!("Event: Shutdown\r\nShutdown: Cleanly\r\nRestart: {restart}\r\n\r\n")).await;
+        let privilege = "Event: Shutdown\r\nPrivilege: system,all";
+        asterisk.write(&format!("{privilege}\r\nShutdown: Cleanly\r\nRestart: {restart}\r\n\r\n")).await;
+        drop(asterisk);
         let reason = client.down().await;
         assert!(reason.contains(word), "{reason}");
     }
@@ -247,9 +249,9 @@ async fn an_event_that_is_broken_or_too_long_is_told_and_the_next_is_read() {
     let mut client = Client::start(target(peer.addr));
     let mut asterisk = peer.let_in().await;
     booted(&mut client).await;
-    asterisk.write("Event: Newchannel\r\nChannel: PJSIP/150-00000001\r\n\r\n").await;
+    asterisk.write(&channel_event("Newchannel", "", "")).await;
     asterisk.write(&channel_event("Newstate", "1.1", &format!("X: {}\r\n", "x".repeat(20_000)))).await;
-    asterisk.write(&channel_event("Hangup", "1.1", "Cause: 16\r\n")).await;
+    asterisk.write(&channel_event("Hangup", "1.1", "Cause: 16\r\nCause-txt: Normal Clearing\r\n")).await;
     for word in ["Newchannel has no usable `Uniqueid`", "Newstate of 20"] {
         match client.next().await {
             AmiLink::Undecodable { why } => assert!(why.contains(word), "{why}"),
@@ -266,7 +268,7 @@ async fn a_new_name_of_a_channel_is_told() {
     let mut asterisk = peer.let_in().await;
     booted(&mut client).await;
     asterisk
-        .write("Event: Rename\r\nChannel: PJSIP/150-1\r\nNewname: PJSIP/150-2\r\nUniqueid: 1.1\r\n\r\n")
+        .write("Event: Rename\r\nPrivilege: call,all\r\nChannel: PJSIP/150-1\r\nNewname: PJSIP/150-2\r\nUniqueid: 1.1\r\n\r\n")
         .await;
     match client.event().await {
         Event::Rename(rename) => assert_eq!(

@@ -7,6 +7,7 @@ pub(crate) use fixtures::events as recorded;
 mod link;
 mod login;
 mod peer;
+mod taint;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -127,6 +127,8 @@ impl Conversation {
 pub(super) fn channel_event(kind: &str, uniqueid: &str, more: &str) -> String {
     format!(
         "Event: {kind}\r\nPrivilege: call,all\r\nChannel: PJSIP/150-00000001\r\nChannelState: 6\r\n\
-         ChannelStateDesc: Up\r\nUniqueid: {uniqueid}\r\nLinkedid: call\r\n{more}\r\n"
+         ChannelStateDesc: Up\r\nCallerIDNum: 150\r\nCallerIDName: <unknown>\r\nConnectedLineNum: <unknown>\r\n\
+         ConnectedLineName: <unknown>\r\nContext: inoffice\r\nExten: \r\nPriority: 1\r\nUniqueid: {uniqueid}\r\n\
+         Linkedid: call\r\n{more}\r\n"
     )
 }
