@@ -37,7 +37,9 @@ fn is_refusal(line: &str) -> bool {
     let line = line.trim();
     line.starts_with("No such command")
         || line.starts_with("Unable to connect to remote asterisk")
-        || line.starts_with("Usage: ")
+        || line.to_ascii_lowercase().starts_with("usage: ")
+        // The usage of `channel originate`.
+        || line.starts_with("There are two ways to use this command")
         || line.contains("don't have permissions")
         || line.contains("cannot be run during shutdown")
 }
