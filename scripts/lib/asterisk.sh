@@ -44,7 +44,8 @@ fi
 # One command of Asterisk's console. A console that hangs must not hang the script.
 asterisk_cli() { timeout 20 "${ASTERISK_COMMAND[@]}" -rx "$1" 2>&1; }
 
-asterisk_answers() { [[ $(asterisk_cli 'core show version') == Asterisk\ * ]]; }
+# A host with only `lo`, or without its locale, has warnings before the answer.
+asterisk_answers() { [[ $'\n'$(asterisk_cli 'core show version') == *$'\nAsterisk '* ]]; }
 
 # toml_value SECTION KEY: a text of the bot's configuration; nothing when it has none or can't be read
 toml_value() {

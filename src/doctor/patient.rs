@@ -42,7 +42,10 @@ impl Patient {
         let console = inputs.console.or_else(|| is_local.then(Console::of_this_machine).flatten());
         let (console, console_fault) = match console {
             Some(console) => match console.ask("core show version").await {
-                Ok(answer) if answer.trim_start().starts_with("Asterisk ") => (Some(console), None),
+                // A warning may stand before it: on a host with only `lo`, say.
+                Ok(answer) if answer.lines().any(|line| line.trim_start().starts_with("Asterisk ")) => {
+                    (Some(console), None)
+                }
                 // What it says to other questions would be taken for the state of an Asterisk.
                 Ok(_) => (None, Some("what answers is not Asterisk's console".to_owned())),
                 Err(why) => (None, Some(why)),

@@ -377,12 +377,21 @@ async fn listen(
         let kind = OfficeKind::Monitor(mode);
         let request =
             request(&config, &enterprise, kind, from.clone(), target.clone().into(), address.to_string());
-        let call_id = place(&state, request, "Monitoring initiation failed").await?;
-        // Who listened to whom, and when: the record and this line.
+        // Who listened to whom, and when. Before the order: one whose answer is lost may be listening all the same.
         tracing::info!(
-            call = %call_id, enterprise = %enterprise.number, client = %address, listener = %from,
+            enterprise = %enterprise.number, client = %address, listener = %from,
             listened_to = %target, action = mode.action(), "audit: {}", mode.name()
         );
+        let placed = place(&state, request, "Monitoring initiation failed").await;
+        let call = match &placed {
+            Ok(call) => Some(*call),
+            Err(OfficeError::Failed { call, .. }) => *call,
+            Err(_) => None,
+        };
+        if let Some(call) = call {
+            tracing::info!(%call, listener = %from, listened_to = %target, "audit: the call's record");
+        }
+        let call_id = placed?;
         let target_channel = host.technology().device(&target);
         let (call, timed_out) = wait_for(&state, call_id, asked.wait, lang).await;
         let body = MonitorStarted {

@@ -7,11 +7,51 @@ use super::{Command, ConsoleError};
 /// An originate was taken: its answer is empty. That is all it says. A context that does not exist, an extension
 /// without a phone, an application that is not loaded: each is answered so too (measured), and ends the call a
 /// moment later.
+///
+/// # Errors
+/// Refused when the answer is one of Asterisk's refusals. Anything else that is said is uncertain: it may be another's
+/// word, and the call be ringing.
 pub fn ordered(command: &Command, answer: &str) -> Result<(), ConsoleError> {
-    match answer.trim().is_empty() {
-        true => Ok(()),
-        false => Err(ConsoleError::refused(&command.told(), answer)),
+    match answer.lines().any(|line| !is_noise(line)) {
+        false => Ok(()),
+        true => Err(unclear(command, answer)),
     }
+}
+
+/// Lines that are not the answer: blank ones, log lines that `asterisk -rx` prints for itself (a host with only `lo`),
+/// and what shells and perl say of a locale that the host lacks.
+pub(super) fn is_noise(line: &str) -> bool {
+    let line = line.trim();
+    let is_log = ["WARNING[", "NOTICE[", "ERROR[", "VERBOSE[", "DEBUG["]
+        .iter()
+        .any(|level| line.find(level).is_some_and(|at| at == 0 || (line.starts_with('[') && at < 40)));
+    line.is_empty()
+        || is_log
+        || line.contains("No ethernet interface found for seeding global EID")
+        || line.contains("setlocale: ")
+        || line.starts_with("perl: warning:")
+}
+
+/// What Asterisk says when it does not carry a command out.
+fn is_refusal(line: &str) -> bool {
+    let line = line.trim();
+    line.starts_with("No such command")
+        || line.starts_with("Unable to connect to remote asterisk")
+        || line.to_ascii_lowercase().starts_with("usage: ")
+        // The usage of `channel originate`.
+        || line.starts_with("There are two ways to use this command")
+        || line.contains("don't have permissions")
+        || line.contains("cannot be run during shutdown")
+}
+
+/// An answer that is not the one we know. Only Asterisk's own refusals are refusals.
+pub(super) fn unclear(command: &Command, answer: &str) -> ConsoleError {
+    if let Some(line) = answer.lines().find(|line| is_refusal(line)) {
+        return ConsoleError::refused(&command.told(), line);
+    }
+    let line = answer.lines().map(str::trim).find(|line| !is_noise(line)).unwrap_or_default();
+    let shown: String = line.chars().take(120).collect();
+    lost(command.told(), format!("its answer is not understood: `{}`", shown.escape_debug()), command.acts())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,25 +63,28 @@ pub enum HangupAnswer {
 }
 
 pub fn hangup_answer(command: &Command, answer: &str) -> Result<HangupAnswer, ConsoleError> {
-    match answer.trim() {
-        text if text.starts_with("Requested Hangup on channel") => Ok(HangupAnswer::Requested),
-        text if text.ends_with("is not a known channel") => Ok(HangupAnswer::NoSuchChannel),
-        text => Err(ConsoleError::refused(&command.told(), text)),
+    let says = |is_it: fn(&str) -> bool| answer.lines().map(str::trim).any(is_it);
+    if says(|line| line.starts_with("Requested Hangup on channel")) {
+        Ok(HangupAnswer::Requested)
+    } else if says(|line| line.ends_with("is not a known channel")) {
+        Ok(HangupAnswer::NoSuchChannel)
+    } else {
+        Err(unclear(command, answer))
     }
 }
 
 /// `22.10.1+dfsg+~cs6.17.60671434-1`: as the package calls itself.
 pub fn version(answer: &str) -> Result<String, ConsoleError> {
-    let word = answer.trim().strip_prefix("Asterisk ").and_then(|rest| rest.split_whitespace().next());
-    word.map(str::to_owned).ok_or_else(|| ConsoleError::refused(&Command::Version.told(), answer))
+    let rest = answer.lines().find_map(|line| line.trim().strip_prefix("Asterisk "));
+    let word = rest.and_then(|rest| rest.split_whitespace().next());
+    word.map(str::to_owned).ok_or_else(|| unclear(&Command::Version, answer))
 }
 
 /// Since the start of that Asterisk.
 pub fn uptime(answer: &str) -> Result<Duration, ConsoleError> {
-    let line = answer.lines().find_map(|line| line.strip_prefix("System uptime: "));
+    let line = answer.lines().find_map(|line| line.trim().strip_prefix("System uptime: "));
     let seconds = line.and_then(|line| line.trim().parse().ok());
-    let refused = || ConsoleError::refused(&Command::Uptime.told(), answer);
-    seconds.map(Duration::from_secs).ok_or_else(refused)
+    seconds.map(Duration::from_secs).ok_or_else(|| unclear(&Command::Uptime, answer))
 }
 
 /// The exit statuses of a command that a shell could not run, and that of an `asterisk -rx` that reached no Asterisk.
@@ -72,6 +115,7 @@ pub fn of_exec(
             // A missing configuration is told before the reason.
             let (out, err) = (text(stdout), text(stderr));
             let said = err.lines().chain(out.lines()).find(|line| line.contains("Unable to connect"));
+            let said = said.or_else(|| err.lines().chain(out.lines()).find(|line| !is_noise(line)));
             let said = said.unwrap_or(if err.trim().is_empty() { &out } else { &err });
             Err(ConsoleError::refused(&what, said))
         }

@@ -3,7 +3,10 @@
 
 use std::{collections::HashSet, str::FromStr, time::Duration};
 
-use super::{ChannelName, Command, ConsoleError};
+use super::{
+    ChannelName, Command, ConsoleError,
+    answer::{is_noise, unclear},
+};
 use crate::asterisk::talk::{Seat, heard_by};
 
 /// One channel, as it was at the moment of the answer.
@@ -101,10 +104,9 @@ impl Channels {
         for line in answer.lines().filter(|line| !line.trim().is_empty()) {
             match Channel::parse(line) {
                 Some(channel) => channels.list.push(channel),
-                // A refusal is one line; no channel's line has so few fields.
-                None if !line.contains('!') => {
-                    return Err(ConsoleError::refused(&Command::Channels.told(), line));
-                }
+                None if is_noise(line) => {}
+                // A refusal is one line; no channel's line has so few fields. Read as an empty list, calls would end.
+                None if !line.contains('!') => return Err(unclear(&Command::Channels, answer)),
                 None => channels.unread += 1,
             }
         }

@@ -1,6 +1,9 @@
 //! `core show channel NAME`: the only answer of the console that has the linkedid.
 
-use super::{ChannelName, ChannelState, Command, ConsoleError, UniqueId};
+use super::{
+    ChannelName, ChannelState, Command, ConsoleError, UniqueId,
+    answer::{is_noise, unclear},
+};
 
 /// What is read of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,10 +23,14 @@ pub struct ChannelDetails {
 impl ChannelDetails {
     /// From the answer to [`Command::Channel`]; `None` if there is no such channel, or no longer.
     pub fn parse(name: &ChannelName, answer: &str) -> Result<Option<Self>, ConsoleError> {
-        if answer.trim_end().ends_with("is not a known channel") {
+        if answer
+            .lines()
+            .find(|line| !is_noise(line))
+            .is_some_and(|line| line.trim_end().ends_with("is not a known channel"))
+        {
             return Ok(None);
         }
-        let refused = || ConsoleError::refused(&Command::Channel(name.clone()).told(), answer);
+        let refused = || unclear(&Command::Channel(name.clone()), answer);
         // What stands under the first of its name is Asterisk's own; what dialplans and phones write comes after.
         let field = |key: &str| {
             let value =

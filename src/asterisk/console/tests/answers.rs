@@ -280,3 +280,38 @@ fn a_spys_target_is_no_other_extension() {
     };
     assert_eq!(target.to_string(), "PJSIP/150-");
 }
+
+/// A log line of `asterisk -rx`. 16 prints this one on its stdout without what stands before `No ethernet`.
+const EID: &str = "[Nov 30 07:40:00] WARNING[12]: utils.c:2950 ast_set_default_eid: No ethernet interface found for \
+                   seeding global EID. You will have to set it manually.\r\n";
+
+#[test]
+fn a_warning_before_the_answer_is_passed_over() {
+    assert_eq!(ordered(&dial(), EID), Ok(()));
+    let bare = "No ethernet interface found for seeding global EID. You will have to set it manually.\n";
+    assert_eq!(ordered(&dial(), bare), Ok(()));
+    assert_eq!(
+        ordered(&dial(), "bash: warning: setlocale: LC_ALL: cannot change locale (ru_RU.UTF-8)\n"),
+        Ok(())
+    );
+    assert_eq!(version(&format!("{EID}Asterisk 22.10.1 built by x\r\n")).as_deref(), Ok("22.10.1"));
+    assert_eq!(uptime(&format!("{EID}System uptime: 7\r\n")), Ok(Duration::from_secs(7)));
+    let hangup = Command::Hangup("PJSIP/150-00000001".parse().expect("a name"));
+    let answer =
+        hangup_answer(&hangup, &format!("{EID}Requested Hangup on channel 'PJSIP/150-00000001'\r\n"));
+    assert_eq!(answer, Ok(HangupAnswer::Requested));
+    let seen = Channels::parse(&format!("{EID}{}", fixture("22", "4-connected.channels"))).expect("a list");
+    assert_eq!((seen.list.len(), seen.unread), (2, 0));
+    assert!(Channels::parse(EID).expect("an empty list").list.is_empty());
+}
+
+#[test]
+fn an_answer_that_is_not_understood_is_uncertain_and_a_refusal_is_one() {
+    let strange = "Welcome to the office's PBX!\n";
+    assert!(matches!(ordered(&dial(), strange), Err(ConsoleError::Uncertain { .. })));
+    assert!(matches!(Channels::parse("Welcome\n"), Err(ConsoleError::NoEffect { .. })));
+    let refusal = format!("{EID}No such command 'channel originate x' (type 'core show help' for other)\n");
+    assert!(
+        matches!(ordered(&dial(), &refusal), Err(ConsoleError::Refused { said, .. }) if said.starts_with("No such"))
+    );
+}
