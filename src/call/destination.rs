@@ -8,9 +8,20 @@ use std::fmt;
 /// The word for Russia proper.
 pub const RUSSIA: &str = "russia";
 
+/// A Russian number, `+7` and ten digits. What is longer is no such: 8-10-852-... is Hong Kong in Russia's own notation,
+/// and libphonenumber takes some of these for a Russian toll-free number of 14 digits.
+const RUSSIAN_LENGTH: usize = 12;
+
 /// What begins with +7 and is not meant by [`RUSSIA`], and what it is. The numbering plans of Russia and Kazakhstan; that
-/// 803 and 809 are premium rates is what libphonenumber's plan of Russia says.
-const NOT_RUSSIA: [(&str, Excluded); 6] = [
+/// 803 and 809 are premium rates is what libphonenumber's plan of Russia says, of 801 and 802 tariff lists say it. 810 is
+/// the way abroad, 850 and 998 are South Ossetia's, 954 is a satellite network's.
+const NOT_RUSSIA: [(&str, Excluded); 12] = [
+    ("+7810", Excluded::Abroad),
+    ("+7850", Excluded::SouthOssetia),
+    ("+7998", Excluded::SouthOssetia),
+    ("+7954", Excluded::Satellite),
+    ("+7801", Excluded::Premium),
+    ("+7802", Excluded::Premium),
     ("+76", Excluded::Kazakhstan),
     ("+77", Excluded::Kazakhstan),
     ("+7840", Excluded::Abkhazia),
@@ -23,6 +34,9 @@ const NOT_RUSSIA: [(&str, Excluded); 6] = [
 pub enum Excluded {
     Kazakhstan,
     Abkhazia,
+    SouthOssetia,
+    Satellite,
+    Abroad,
     Premium,
 }
 
@@ -31,6 +45,9 @@ impl fmt::Display for Excluded {
         f.write_str(match self {
             Excluded::Kazakhstan => "Kazakhstan",
             Excluded::Abkhazia => "Abkhazia",
+            Excluded::SouthOssetia => "South Ossetia",
+            Excluded::Satellite => "a satellite network",
+            Excluded::Abroad => "Russia's way abroad",
             Excluded::Premium => "a premium rate, which the caller pays for",
         })
     }
@@ -68,6 +85,7 @@ impl Destinations {
         }
         match NOT_RUSSIA.iter().find(|(prefix, _)| number.starts_with(prefix)) {
             Some((prefix, what)) => Err(Forbidden::Exception(prefix, *what)),
+            None if number.len() != RUSSIAN_LENGTH => Err(Forbidden::NoPrefix),
             None => Ok(()),
         }
     }
@@ -94,11 +112,20 @@ mod tests {
             ("+79402345678", "+7940", Excluded::Abkhazia),
             ("+78092345678", "+7809", Excluded::Premium),
             ("+78032345678", "+7803", Excluded::Premium),
+            ("+78022345678", "+7802", Excluded::Premium),
+            ("+79981234567", "+7998", Excluded::SouthOssetia),
+            ("+79541012345", "+7954", Excluded::Satellite),
+            ("+781085221234567", "+7810", Excluded::Abroad),
         ] {
             assert_eq!(russia.permits(number), Err(Forbidden::Exception(prefix, what)), "{number}");
             assert_eq!(of(&["+7"]).permits(number), Ok(()), "a written prefix means all of it: {number}");
             assert_eq!(of(&[RUSSIA, prefix]).permits(number), Ok(()), "{number}");
         }
+        assert_eq!(
+            russia.permits("+749512345678"),
+            Err(Forbidden::NoPrefix),
+            "no Russian number is that long"
+        );
         assert_eq!(russia.permits("+375296254070"), Err(Forbidden::NoPrefix));
         assert_eq!(of(&["+7495"]).permits("+77012345678"), Err(Forbidden::NoPrefix));
         assert_eq!(of(&[]).permits("+79522675444"), Err(Forbidden::NoPrefix));

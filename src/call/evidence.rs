@@ -138,23 +138,38 @@ impl Evidence {
             (Some(report), None) => &report.dialstatus,
             (None, None) => "",
         };
-        Some(Decisive { leg, report: report.filter(|words| self.fits(words)), dialstatus })
+        Some(Decisive { leg, report, dialstatus })
     }
 
-    /// Where unseen legs may have had the last word, words that do not fit the cause of our own half are not those.
-    fn fits(&self, words: &LegReport) -> bool {
-        let Some(said) = words.carrier.as_ref().filter(|_| self.behind_local) else { return true };
-        let Some(cause) = self.far_cause.filter(|cause| ![0, 16].contains(cause)) else { return true };
-        let by_cause = cause::of_q850(cause, true);
-        !said.is_refusal()
-            || cause::of_sip(said.code, true).reason == by_cause.reason
-            || by_cause.reason == Reason::CarrierRefused
+    /// Where unseen legs may have had the last word, a refusal that does not fit how our own half ended is not that
+    /// word.
+    fn fits(&self, said: &CarrierStatus) -> bool {
+        if !self.behind_local || !said.is_refusal() {
+            return true;
+        }
+        if self.report.as_ref().is_some_and(|report| report.dialstatus == "CANCEL") {
+            // The last leg was canceled, so nobody refused it.
+            return false;
+        }
+        match self.far_cause {
+            None | Some(0) => true,
+            Some(16) => false,
+            Some(cause) => {
+                let by_cause = cause::of_q850(cause, true).reason;
+                by_cause == cause::of_sip(said.code, true).reason || by_cause == Reason::CarrierRefused
+            }
+        }
+    }
+
+    /// A leg behind a Local channel was refused, and another one, which nobody told of, came after it.
+    fn is_outlived(&self, decisive: &Decisive<'_>) -> bool {
+        decisive.refusal().is_some_and(|said| !self.fits(&said))
     }
 
     /// The end that this evidence proves.
     pub fn verdict(&self) -> Outcome {
         let decisive = self.decisive();
-        let refusal = decisive.as_ref().and_then(Decisive::refusal);
+        let refusal = decisive.as_ref().and_then(Decisive::refusal).filter(|said| self.fits(said));
         let (status, reason, ended_by) = self.conclude(decisive.as_ref(), refusal.as_ref());
         let answer = decisive.as_ref().and_then(Decisive::answer);
         let is_answer = self.is_up() || reason == Reason::CodecMismatch && refusal.is_none();
@@ -173,6 +188,9 @@ impl Evidence {
     /// Q.850 cause of the deciding leg; 0 is Asterisk's word for none.
     fn q850(&self, decisive: Option<&Decisive<'_>>) -> Option<u16> {
         let decisive = decisive?;
+        if self.is_outlived(decisive) {
+            return self.far_cause.filter(|cause| *cause != 0);
+        }
         let leg = decisive.leg;
         let own = [leg.far_hangup, leg.destroyed].into_iter().flatten().filter_map(|causes| causes.cause);
         let reported = decisive.report.as_ref().and_then(|report| report.cause);
@@ -209,6 +227,16 @@ impl Evidence {
         if leg.up {
             let (ended_by, reason) = self.end_of_talk(decisive);
             return (Status::Completed, reason, ended_by);
+        }
+        if self.is_outlived(decisive) {
+            if let Some((ended_by, reason)) = self.hangup {
+                return self.end_we_asked_for(None, ended_by, reason);
+            }
+            let handed_on = self.far_cause.filter(|cause| ![0, 16].contains(cause));
+            return handed_on.map_or((Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown), |cause| {
+                let meaning = cause::of_q850(cause, self.legs.iter().any(Leg::rang));
+                (meaning.status, meaning.reason, EndedBy::Unknown)
+            });
         }
         // 487 is how a carrier confirms our own CANCEL: then it is not the reason.
         if let Some(refusal) = refusal.filter(|s| !(s.code == 487 && self.hangup.is_some())) {
@@ -298,6 +326,11 @@ impl Evidence {
 
     fn end_of_talk(&self, decisive: &Decisive<'_>) -> (EndedBy, Reason) {
         let leg = decisive.leg;
+        if let (true, Some((by, _)), None, None) = (self.lost, self.hangup, leg.far_hangup, leg.destroyed)
+            && self.was_unseen(by)
+        {
+            return (EndedBy::Unknown, Reason::OutcomeLost);
+        }
         match (leg.far_hangup, self.hangup) {
             (Some(causes), hangup) if leg.far_first || hangup.is_none() => {
                 match causes.tech_cause.filter(|code| *code >= 400) {
@@ -335,9 +368,7 @@ impl Evidence {
             // Our half was answered by something that is not the trunk.
             return self.end_without_trunk();
         }
-        // It was not seen again since the loss: it may have been answered, or over, long before its end was asked for.
-        let unseen = if ended_by == EndedBy::Limit { self.blind } else { self.asked_blind };
-        if self.lost && unseen {
+        if self.lost && self.was_unseen(ended_by) {
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         if ended_by != EndedBy::Limit {
@@ -352,6 +383,12 @@ impl Evidence {
         }
         let silent = decisive.is_some_and(Decisive::is_silent);
         (Status::Failed, if silent { Reason::CarrierSilent } else { reason }, ended_by)
+    }
+
+    /// It was not seen again since events were lost: it may have been answered, or over, long before its end was asked
+    /// for.
+    fn was_unseen(&self, asked_by: EndedBy) -> bool {
+        if asked_by == EndedBy::Limit { self.blind } else { self.asked_blind }
     }
 
     /// The dialplan's words tell of an answer, on whatever leg.

@@ -80,8 +80,11 @@ fn international(digits: &str) -> Option<String> {
 fn abroad(digits: &str, region: &Metadata) -> Option<Option<String>> {
     let prefix = region.international_prefix()?.find(digits).filter(|prefix| prefix.start() == 0)?;
     let rest = &digits[prefix.end()..];
-    // Where the prefix may begin a number of the region too, the number decides.
-    (!rest.starts_with('0') && national(digits, region).is_none()).then(|| international(rest))
+    // Where the prefix may begin a number of the region too, the number decides. But Russia's toll-free numbers of 14
+    // digits in libphonenumber's plan (8108...) are dialed by nobody, and begin as Hong Kong's 8-10-852-... do.
+    let longest = if region.country_code() == 7 { 12 } else { usize::MAX };
+    let own = national(digits, region).filter(|number| number.len() <= longest);
+    (!rest.starts_with('0') && own.is_none()).then(|| international(rest))
 }
 
 /// A number of the region: bare, after the trunk prefix, or after the country code.

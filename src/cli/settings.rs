@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     asterisk::ari::{AriTarget, RestOverSocket},
     call::{Destinations, Limits, PhoneNumber},
-    config::{ANY_CALLER_ID, Config, StepConfig},
+    config::{ANY_CALLER_ID, Config, Right, StepConfig},
     engine::{CallerIds, Dial, Settings, Trunk},
     scenario::{Scenario, Step},
 };
@@ -38,10 +38,11 @@ pub(super) fn settings(config: &Config) -> Settings {
     }
 }
 
-/// `None` where there are no keys.
+/// Whose waiting calls may be dialed: the keys that may place calls. `None` where there are no keys.
 fn clients(config: &Config) -> Option<BTreeSet<String>> {
     let keys = &config.http.api_keys;
-    (!keys.is_empty()).then(|| keys.iter().map(|key| key.name.clone()).collect())
+    let places_calls = keys.iter().filter(|key| key.rights.allow(Right::Call));
+    (!keys.is_empty()).then(|| places_calls.map(|key| key.name.clone()).collect())
 }
 
 /// A request's number is in E.164 form, whatever the form of these.

@@ -31,7 +31,7 @@ async fn a_new_configuration_holds_at_once() {
     );
     let told = daemon.reload(&text, "configuration read again");
     for change in
-        ["http.api_keys [] → [crm]", "dial.allow [\"+7\"] → [\"+7\", \"+375\"]", "scenarios.hello added"]
+        ["http.api_keys [] → [crm]", "dial.allow [\"russia\"] → [\"+7\", \"+375\"]", "scenarios.hello added"]
     {
         assert!(told.contains(change), "{change}: {told}");
     }

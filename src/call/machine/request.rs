@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Machine, Phase, trunk::SETTLE};
+use crate::call::leg::Leg;
 use crate::call::{
     AriRequest, Effect, EndedBy, Fact, Found, FoundTrunk, Moment, Originate, OriginateFailure, Outcome,
     Reached, Reason, Status, Timer, TrunkSeen,
@@ -330,7 +331,7 @@ impl Machine {
             self.trunk(now, channel.clone(), TrunkSeen::Created { name: Some(name), sip_call_id });
             self.trunk(now, channel, TrunkSeen::State(state));
         }
-        if found.near.is_none() && self.evidence.is_up() {
+        if found.near.is_none() && self.has_live_trunk() {
             // Our half was taken out, and the leg lives.
             self.evidence.near_gone = true;
             self.evidence.far_gone |= !found.far;
@@ -379,7 +380,9 @@ impl Machine {
         }
         self.evidence.near_gone = true;
         self.evidence.far_gone = true;
-        let is_told = self.evidence.legs.deciding().is_some_and(|leg| !leg.is_alive());
+        // Of a leg on another endpoint Asterisk may have told no more than that its `Dial` is over.
+        let is_over = |leg: &Leg| !leg.is_alive() || (!leg.up && leg.dial_ended.is_some() && !self.taken);
+        let is_told = self.evidence.legs.deciding().is_some_and(is_over);
         if !is_told && (self.evidence.report.is_none() || self.taken) {
             self.evidence.lost = true;
         }

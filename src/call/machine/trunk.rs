@@ -176,7 +176,7 @@ impl Machine {
         self.ask_for_end(now, EndedBy::Pbx, Reason::DialplanMissing);
     }
 
-    fn has_live_trunk(&self) -> bool {
+    pub(super) fn has_live_trunk(&self) -> bool {
         self.evidence.legs.alive().next().is_some()
     }
 
@@ -239,9 +239,15 @@ impl Machine {
         self.note(now, fact(&words, Some(&dialstatus)));
         let evidence = &mut self.evidence;
         evidence.report = Some(Report { dialstatus, words });
-        if evidence.behind_local {
-            let words = evidence.leg_reports.iter().chain(evidence.report.iter().map(|report| &report.words));
-            evidence.legs.learn(words.filter_map(|words| words.key.as_deref()));
+        let words = evidence.leg_reports.iter().chain(evidence.report.iter().map(|report| &report.words));
+        let keys: Vec<&str> = words.filter_map(|words| words.key.as_deref()).collect();
+        // A former run of the bot, or a Local channel, has left us with legs that we do not know by name.
+        let is_known = |key: &&str| evidence.legs.named(key).is_some();
+        let is_nameless = evidence.legs.iter().any(|leg| leg.name.is_none());
+        let is_one = keys.len() == 1 && evidence.legs.len() == 1 && is_nameless;
+        if evidence.behind_local || !(keys.iter().all(is_known) || is_one) {
+            evidence.behind_local = true;
+            evidence.legs.learn(keys.into_iter());
             self.point_at_deciding();
         }
         self.settle_soon(now);
@@ -286,14 +292,11 @@ impl Machine {
     /// The last witnesses did not come in time. A trunk leg whose end nobody has told may still live, and a dialplan
     /// that runs may dial another.
     pub(super) fn settle(&mut self, now: Moment) {
-        let evidence = &self.evidence;
-        let may_live = |leg: &Leg| leg.is_alive() && (leg.up || leg.dial_ended.is_none());
         if self.dialplan_runs() {
             self.timers.arm(Timer::Settle, now.mono + DIALPLAN);
             self.look(now);
-        } else if evidence.legs.iter().any(|leg| leg.up && leg.is_alive())
-            || (evidence.report.is_none() && evidence.legs.iter().any(may_live))
-        {
+        } else if self.has_live_trunk() {
+            // It may have been taken away at the PBX, also while it rang; or nobody told that it is gone.
             self.look(now);
         } else {
             self.conclude(now);
@@ -302,7 +305,7 @@ impl Machine {
 
     /// Our half is gone while the trunk leg lives: it was transferred, parked or redirected at the PBX. It stays ours.
     pub(super) fn trunk_lives_on(&mut self, now: Moment) {
-        if !self.taken && self.evidence.is_up() && self.evidence.near_gone && self.has_live_trunk() {
+        if !self.taken && self.evidence.near_gone && self.has_live_trunk() {
             self.taken = true;
             self.note(now, Fact::TrunkTaken);
         }
