@@ -66,23 +66,49 @@ impl Look {
             (Label::SipCallId, text(&call.novofon_call_id)),
             (Label::Metadata, call.metadata()),
         ];
+        let office = call.office.as_ref().map(|office| {
+            [
+                (Label::Kind, Some(self.text.kind(office.kind()))),
+                (Label::Enterprise, Some(format!("{} {}", office.enterprise, office.enterprise_name))),
+                (Label::Extension, Some(office.extension.to_string())),
+                (
+                    Label::Host,
+                    Some(match &office.way {
+                        Some(way) => format!("{} ({way})", office.host),
+                        None => office.host.to_string(),
+                    }),
+                ),
+            ]
+        });
+        // Behind the number.
+        let (first, last) = rows.split_at(2);
+        let rows = first.iter().cloned().chain(office.into_iter().flatten()).chain(last.iter().cloned());
         let known: Vec<_> =
-            rows.into_iter().filter_map(|(label, value)| Some((self.text.label(label), value?))).collect();
+            rows.filter_map(|(label, value)| Some((self.text.label(label), value?))).collect();
         let width = known.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
         known.into_iter().map(|(label, value)| format!("{label:<width$}  {value}")).collect()
     }
 
-    /// The table of calls, its heading first.
+    /// The table of calls, its heading first. The columns of offices are there if one of the calls is an office's.
     pub fn table(self, calls: &[&View]) -> Vec<String> {
+        let has_office = calls.iter().any(|call| call.office.is_some());
+        let offices = [Label::Enterprise, Label::Extension, Label::Kind];
         let labels =
             [Label::Id, Label::Time, Label::Phone, Label::Status, Label::Reason, Label::Sip, Label::Seconds];
-        let heading = labels.map(|label| self.text.label(label).to_owned());
-        let rows: Vec<[String; 7]> = calls.iter().map(|call| row(call)).collect();
+        let labels = labels.into_iter().chain(offices.into_iter().filter(|_| has_office));
+        let heading: Vec<String> = labels.map(|label| self.text.label(label).to_owned()).collect();
+        let cells = |call: &View| {
+            let office = call.office.as_ref().map_or_else(Default::default, |office| {
+                [office.enterprise.to_string(), office.extension.to_string(), self.text.kind(office.kind())]
+            });
+            row(call).into_iter().chain(office.into_iter().filter(|_| has_office)).collect()
+        };
+        let rows: Vec<Vec<String>> = calls.iter().map(|call| cells(call)).collect();
         let width = |column: usize| {
             std::iter::once(&heading).chain(&rows).map(|row| row[column].chars().count()).max().unwrap_or(0)
         };
-        let widths: [usize; 7] = std::array::from_fn(width);
-        let line = |row: &[String; 7], ink: Option<Ink>| {
+        let widths: Vec<usize> = (0..heading.len()).map(width).collect();
+        let line = |row: &[String], ink: Option<Ink>| {
             let cells: Vec<String> = row
                 .iter()
                 .enumerate()

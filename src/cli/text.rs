@@ -43,6 +43,10 @@ pub enum Label {
     Reason,
     Sip,
     Seconds,
+    Enterprise,
+    Extension,
+    Kind,
+    Host,
 }
 
 impl Text {
@@ -79,8 +83,25 @@ impl Text {
             Label::Time => self.pick("Time", "Время"),
             Label::Reason => self.pick("Reason", "Причина"),
             Label::Sip => self.pick("SIP", "SIP"),
+            Label::Enterprise => self.pick("Enterprise", "Предприятие"),
+            Label::Extension => self.pick("Extension", "Внутренний"),
+            Label::Kind => self.pick("Kind", "Вид"),
+            Label::Host => self.pick("Host", "АТС"),
             Label::Seconds => self.pick("Talk s", "Разговор с"),
         }
+    }
+
+    /// What kind of an office's call it is.
+    pub fn kind(self, word: &str) -> String {
+        match word {
+            "call" => self.pick("call", "звонок"),
+            "spy" => self.pick("spy", "подслушивание"),
+            "whisper" => self.pick("whisper", "суфлирование"),
+            "barge" => self.pick("barge", "вмешательство"),
+            // A newer daemon's.
+            other => return other.to_owned(),
+        }
+        .to_owned()
     }
 
     pub fn seconds(self, seconds: f64) -> String {

@@ -92,6 +92,28 @@ pub struct View {
     pub scenario_result: Option<Clean>,
     pub novofon_call_id: Option<Clean>,
     custom_metadata: Option<Value>,
+    pub office: Option<OfficeView>,
+}
+
+/// What makes a call an enterprise's.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct OfficeView {
+    /// `call` or `monitor`.
+    kind: Clean,
+    /// Of a monitoring.
+    mode: Option<Clean>,
+    pub enterprise: Clean,
+    pub enterprise_name: Clean,
+    pub host: Clean,
+    pub extension: Clean,
+    pub way: Option<Clean>,
+}
+
+impl OfficeView {
+    /// `call`, or how much the listener takes part: `spy`, `whisper`, `barge`.
+    pub fn kind(&self) -> &str {
+        self.mode.as_ref().unwrap_or(&self.kind).as_str()
+    }
 }
 
 impl View {

@@ -6,6 +6,8 @@ use std::{io, os::unix::net::UnixStream, process::Stdio, time::Duration};
 
 use tokio::{io::AsyncReadExt, process::Command, time::timeout};
 
+use crate::asterisk::console::plain;
+
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest dialplan that is read.
@@ -68,7 +70,7 @@ async fn bounded(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> io::Resul
     let Some(stream) = stream else { return Ok(String::new()) };
     let mut bytes = Vec::new();
     stream.take(LONGEST_ANSWER).read_to_end(&mut bytes).await?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(plain(&String::from_utf8_lossy(&bytes)))
 }
 
 #[cfg(test)]

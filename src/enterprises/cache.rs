@@ -91,7 +91,9 @@ impl Cache {
             };
         }
         match self.unknown.get(secret) {
-            Some(asked) if now.saturating_duration_since(asked) < self.unknown_life => {
+            // It may have become somebody's just now, and no table tells of that in time. So the memory is believed only
+            // of one that is tried again and again, and for a moment.
+            Some(tries) if tries.asked >= TRIES && now.saturating_duration_since(tries.last) < BELIEVED => {
                 Look::Fresh(Answer::Unknown)
             }
             _ => Look::Nothing,
@@ -105,7 +107,13 @@ impl Cache {
         }
         if matches!(answer, Answer::Unknown) {
             self.known.remove(&secret);
-            self.unknown.put(secret, asked);
+            let tries = match self.unknown.get(&secret) {
+                Some(tries) if asked.saturating_duration_since(tries.first) < self.unknown_life => {
+                    Tries { asked: tries.asked.saturating_add(1), last: asked, ..tries }
+                }
+                _ => Tries { first: asked, last: asked, asked: 1 },
+            };
+            self.unknown.put(secret, tries);
         } else {
             self.unknown.remove(&secret);
             self.known.insert(secret, (answer, asked));
@@ -158,25 +166,38 @@ impl Cache {
 #[derive(Debug)]
 struct Recent {
     half: usize,
-    young: HashMap<Fingerprint, Instant>,
-    old: HashMap<Fingerprint, Instant>,
+    young: HashMap<Fingerprint, Tries>,
+    old: HashMap<Fingerprint, Tries>,
 }
+
+/// How often the table said that a secret is nobody's, since when.
+#[derive(Debug, Clone, Copy)]
+struct Tries {
+    first: Instant,
+    last: Instant,
+    asked: u8,
+}
+
+/// So often within its life the table is asked for an unknown secret whenever it comes, and then once in a moment.
+const TRIES: u8 = 5;
+
+const BELIEVED: Duration = Duration::from_millis(200);
 
 impl Recent {
     fn new(most: usize) -> Self {
         Self { half: (most / 2).max(1), young: HashMap::new(), old: HashMap::new() }
     }
 
-    fn get(&self, secret: &Fingerprint) -> Option<Instant> {
+    fn get(&self, secret: &Fingerprint) -> Option<Tries> {
         self.young.get(secret).or_else(|| self.old.get(secret)).copied()
     }
 
-    fn put(&mut self, secret: Fingerprint, asked: Instant) {
+    fn put(&mut self, secret: Fingerprint, tries: Tries) {
         self.old.remove(&secret);
         if self.young.len() >= self.half && !self.young.contains_key(&secret) {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(secret, asked);
+        self.young.insert(secret, tries);
     }
 
     fn remove(&mut self, secret: &Fingerprint) {
@@ -223,9 +244,13 @@ mod tests {
         assert!(matches!(cache.look(&secret, start + 499 * MS), Look::Fresh(Answer::Known(_))));
         assert!(matches!(cache.look(&secret, start + 999 * MS), Look::Ageing(Answer::Known(_))));
         assert!(matches!(cache.look(&secret, start + 1000 * MS), Look::Stale(_, age) if age == LIFE));
-        cache.learn(secret, Answer::Unknown, start + LIFE, 0);
-        assert!(matches!(cache.look(&secret, start + 2999 * MS), Look::Fresh(Answer::Unknown)));
-        assert!(matches!(cache.look(&secret, start + 3000 * MS), Look::Nothing));
+        // A secret that is made somebody's now is asked for at once; one that is tried on and on costs a few queries.
+        for _ in 0..TRIES {
+            assert!(matches!(cache.look(&secret, start + LIFE), Look::Stale(..) | Look::Nothing));
+            cache.learn(secret, Answer::Unknown, start + LIFE, 0);
+        }
+        assert!(matches!(cache.look(&secret, start + 1199 * MS), Look::Fresh(Answer::Unknown)));
+        assert!(matches!(cache.look(&secret, start + 1200 * MS), Look::Nothing));
         assert_eq!(cache.known(), 0);
     }
 

@@ -30,6 +30,9 @@ const LONGEST: usize = 256;
 /// Look-ups of unknown secrets that may wait at once.
 const WAITING: usize = 1000;
 
+/// Whoever is not known waits so long for a database that is away: the watcher looks at once.
+const BACK: Duration = Duration::from_millis(300);
+
 /// The look-ups that are under way, one a secret.
 #[derive(Debug, Default)]
 pub(super) struct Flights {
@@ -64,9 +67,18 @@ impl Inner {
             return Ok(None);
         }
         let key = self.key.of(secret);
-        let is_away = matches!(*self.link.borrow(), Link::Away { .. });
+        let is_away = self.is_away_for(&key).await;
         let (stale, flight) = {
             let mut memory = self.memory.lock();
+            let look = memory.cache.look(&key, Instant::now());
+            if matches!(look, Look::Fresh(Answer::Unknown))
+                && let Some(now) = self.target.stand()
+            {
+                // A file has no trigger that tells of a change; it is looked at before somebody is turned away unasked.
+                if memory.stand.replace(now) != Some(now) {
+                    memory.cache.forget(None);
+                }
+            }
             let stale = match memory.cache.look(&key, Instant::now()) {
                 Look::Fresh(answer) => {
                     count(&self.tally.remembered);
@@ -113,6 +125,23 @@ impl Inner {
         }
     }
 
+    /// Whether the database is away. One that never had a table is looked for at once and waited for a moment: the first
+    /// `enterprise add` may have just made it.
+    async fn is_away_for(&self, key: &Fingerprint) -> bool {
+        if *self.link.borrow() == Link::Connected {
+            return false;
+        }
+        // One that was there and went away is not waited for.
+        let is_new = self.layout.lock().is_none();
+        if is_new && matches!(self.memory.lock().cache.look(key, Instant::now()), Look::Nothing) {
+            self.wake.notify_one();
+            let mut link = self.link.subscribe();
+            // Its end is that of the program.
+            let _ = timeout(BACK, link.wait_for(|link| *link == Link::Connected)).await;
+        }
+        *self.link.borrow() != Link::Connected
+    }
+
     /// What is said while the database does not answer.
     fn without_database(
         &self,
@@ -149,7 +178,7 @@ impl Inner {
         secret: &Secret,
         of_known: bool,
     ) -> Option<(Instant, watch::Receiver<Option<Landed>>)> {
-        let Memory { cache, flights } = memory;
+        let Memory { cache, flights, .. } = memory;
         let epoch = cache.epoch();
         if let Some(flight) = flights.flights.get(&key)
             // What was asked before a change does not tell what is after it, and one that broke off never lands.

@@ -153,6 +153,24 @@ impl Directory {
         self.set_active(number, true).await
     }
 
+    /// Takes an enterprise out of the table: its number is free, and its secret nobody's.
+    pub async fn remove(&self, number: &Number) -> Result<(), DirectoryError> {
+        let what = format!("remove enterprise `{number}`");
+        let sql = "DELETE FROM enterprises WHERE CAST(number AS text) = $1";
+        self.order(&what, Mode::Write, async |connection: &mut Connection| {
+            Layout::look(connection).await?.ok_or_else(no_table)?;
+            // Another table may refer to the row.
+            match connection.change(sql.into(), &[Some(number.as_str())]).await.map_err(of_rules)? {
+                0 => Err(DirectoryError::NoSuch { number: number.to_string() }.into()),
+                1 => Ok(()),
+                rows => Err(DirectoryError::Several { number: number.to_string(), rows }.into()),
+            }
+        })
+        .await?;
+        self.forget(Some(number.as_str()));
+        Ok(())
+    }
+
     async fn set_active(&self, number: &Number, active: bool) -> Result<(), DirectoryError> {
         let what = format!("{} enterprise `{number}`", if active { "enable" } else { "disable" });
         let sql = format!("UPDATE enterprises SET active = {active} WHERE CAST(number AS text) = $1");

@@ -163,6 +163,8 @@ type SharedList = Arc<Result<Vec<Listed>, DirectoryError>>;
 struct Memory {
     cache: Cache,
     flights: Flights,
+    /// How the file stood when somebody was last told out of the memory that he is nobody.
+    stand: Option<[Option<(u64, std::time::SystemTime)>; 2]>,
 }
 
 #[derive(Default)]
@@ -206,7 +208,7 @@ impl Directory {
         Ok(Arc::new(Inner {
             target,
             key: Key::new(),
-            memory: Mutex::new(Memory { cache, flights: Flights::default() }),
+            memory: Mutex::new(Memory { cache, flights: Flights::default(), stand: None }),
             link: channel::Sender::new(away),
             last_list: AsyncMutex::default(),
             layout: Mutex::new(None),

@@ -25,6 +25,32 @@ async fn a_table_newest_first() {
     assert_eq!(daemon.seen()[0].query, "limit=20");
 }
 
+/// A click-to-call and a monitoring: whose, from which extension, and of which kind.
+#[tokio::test]
+async fn calls_of_offices_tell_whose_they_are() {
+    let office = |kind: &str, mode: Value| {
+        let mut call = completed();
+        call["office"] = json!({
+            "kind": kind, "mode": mode, "enterprise": "0367", "enterprise_name": "june", "host": "10.88.10.19",
+            "extension": "150", "connected": true, "way": "ami",
+        });
+        call
+    };
+    let calls = [office("call", Value::Null), office("monitor", json!("whisper")), completed()];
+    let daemon = Daemon::plays(move |_| page(3, &calls, None)).await;
+    let said = run(program(&daemon, &["calls"])).await;
+    let ends: Vec<String> = (said.lines().iter())
+        .map(|line| line.split_whitespace().rev().take(3).map(str::to_owned).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(ends[..3], ["Kind Extension Enterprise", "call 150 0367", "whisper 150 0367"], "{}", said.out);
+    let mut russian = program(&daemon, &["calls"]);
+    russian.env("NOVOFON_BOT_LANG", "ru");
+    let said = run(russian).await;
+    assert!(said.out.contains("Предприятие") && said.out.contains("суфлирование"), "{}", said.out);
+    let said = run(program(&daemon, &["calls", "--json"])).await;
+    assert!(said.lines()[1].contains(r#""mode":"whisper""#), "{}", said.out);
+}
+
 #[tokio::test]
 async fn pages_are_followed_to_the_limit() {
     let daemon = Daemon::plays(|request| match request.nth {

@@ -68,8 +68,8 @@ async fn an_enterprise_lives_in_a_file_from_its_beginning_to_its_end() {
     assert!(notes[0].ends_with("had no table of enterprises: it was made"));
     assert_eq!(notes[1], "enterprise 0367 is added; its secret, shown only now:");
     let secret = added.out.trim();
-    // The daemon was there before the file.
-    until("june", async || crate::ask(&directory, secret).await.is_ok_and(|it| it.is_some())).await;
+    // The daemon was there before the file, and knows at once.
+    assert!(crate::ask(&directory, secret).await.is_ok_and(|it| it.is_some()), "{}", crate::why(&directory));
 
     let rotated = run(&database, "", &["rotate-secret", "0367"]);
     assert_eq!(rotated.code, 0, "{}", rotated.err);
@@ -87,8 +87,30 @@ async fn an_enterprise_lives_in_a_file_from_its_beginning_to_its_end() {
     assert_eq!(run(&database, "", &["enable", "0367"]).code, 0);
     until("the return", async || number(&directory, new).await.is_some()).await;
 
-    for order in ["disable", "enable", "rotate-secret"] {
-        let said = run(&database, "", &[order, "0400"]);
+    let asked = run(&database, "", &["remove", "0367"]);
+    assert_eq!(asked.code, 1, "nobody can be asked");
+    assert!(asked.err.contains("say so with --yes"), "{}", asked.err);
+    let removed = run(&database, "", &["remove", "0367", "--yes"]);
+    assert_eq!((removed.code, &*removed.out), (0, ""));
+    assert!(
+        removed.err.starts_with("audit: enterprise 0367 (june, 10.88.10.19) is removed by "),
+        "{}",
+        removed.err
+    );
+    let took = until("its end", async || number(&directory, new).await.is_none()).await;
+    assert!(took.as_millis() < 1100, "{took:?}");
+    assert!(!run(&database, "", &["list"]).out.contains("0367"));
+    // The same secret, which was just said to be nobody's.
+    for _ in 0..3 {
+        assert_eq!(number(&directory, new).await, None);
+    }
+    let again = run(&database, new, &["add", "0367", "june", "10.88.10.19", "--secret-file", "-"]);
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert_eq!(number(&directory, new).await.as_deref(), Some("0367"), "at once");
+
+    for order in ["disable", "enable", "rotate-secret", "remove"] {
+        let arguments: &[&str] = if order == "remove" { &[order, "0400", "--yes"] } else { &[order, "0400"] };
+        let said = run(&database, "", arguments);
         assert_eq!((said.code, &*said.out), (1, ""));
         assert_eq!(
             said.err,

@@ -15,6 +15,7 @@ mod hostile;
 mod injection;
 mod kills;
 mod login;
+mod noise;
 mod revoked;
 mod support;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Command, ConsoleError};
+use super::{Command, ConsoleError, noise::plain};
 
 /// An originate was taken: its answer is empty. That is all it says. A context that does not exist, an extension
 /// without a phone, an application that is not loaded: each is answered so too (measured), and ends the call a
@@ -29,8 +29,20 @@ pub(super) fn is_noise(line: &str) -> bool {
         || is_log
         || line.contains("No ethernet interface found for seeding global EID")
         || line.contains("setlocale: ")
-        || line.starts_with("perl: warning:")
+        || line.contains(": no version information available (required by ")
+        || BEGINNINGS.iter().any(|known| line.starts_with(known))
 }
+
+/// What the client, the loader and sshd's shell say for themselves.
+const BEGINNINGS: [&str; 7] = [
+    "perl: warning:",
+    "ERROR: ld.so: ",
+    "Unable to access the running directory",
+    "Unable to create socket file directory",
+    "Cannot open maximum file descriptor",
+    "Unable to open specified master config file",
+    "Could not chdir to home directory ",
+];
 
 /// What Asterisk says when it does not carry a command out.
 fn is_refusal(line: &str) -> bool {
@@ -102,7 +114,7 @@ pub fn of_exec(
     stdout: &[u8],
     stderr: &[u8],
 ) -> Result<String, ConsoleError> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let text = |bytes: &[u8]| plain(&String::from_utf8_lossy(bytes));
     let what = command.told();
     match (status, signal) {
         (Some(0), _) => Ok(text(stdout)),

@@ -18,6 +18,7 @@ mod details;
 mod error;
 mod family;
 mod names;
+mod noise;
 mod shell;
 mod wire;
 
@@ -32,5 +33,6 @@ pub use details::ChannelDetails;
 pub use error::ConsoleError;
 pub use family::{Family, Look};
 pub use names::{BadName, ChannelName, Context, LocalHalf};
+pub use noise::{noise_of, plain, without};
 pub use shell::{Shell, ShellStart};
 pub use wire::{Console, Greeting, LONGEST_ANSWER};

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::{
     Command, ConsoleError, LONGEST_ANSWER,
     answer::{NOT_RUN, lost},
+    noise::plain,
 };
 
 /// What begins such a shell, and how its stream is to be read.
@@ -125,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shell<S> {
                 && let Some(end) = self.rest[at..].iter().position(|byte| *byte == b'\n').map(|end| at + end)
             {
                 let status = String::from_utf8_lossy(&self.rest[at + self.mark.len()..end]).trim().parse();
-                let said = String::from_utf8_lossy(&self.rest[..at]).into_owned();
+                let said = plain(&String::from_utf8_lossy(&self.rest[..at]));
                 self.rest.drain(..=end);
                 return status.map(|status| (said, status)).map_err(|_| "a status that is none".to_owned());
             }

@@ -3,5 +3,6 @@
 
 mod answers;
 mod commands;
+mod noise;
 mod scripted;
 mod shell;

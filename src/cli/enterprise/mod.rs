@@ -5,6 +5,7 @@ mod add;
 mod change;
 mod database;
 mod list;
+mod remove;
 mod settings;
 mod test;
 
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use self::{add::AddArgs, change::ChangeArgs, database::DatabaseArgs, list::ListArgs};
+use self::{add::AddArgs, change::ChangeArgs, database::DatabaseArgs, list::ListArgs, remove::RemoveArgs};
 use super::{
     output::{line, note},
     text::Text,
@@ -46,6 +47,9 @@ enum Order {
     Disable(OneArgs),
     /// Let a disabled enterprise in again
     Enable(OneArgs),
+    /// Take an enterprise out of the table, after a question; records of its calls stay
+    #[command(after_help = remove::EXAMPLES)]
+    Remove(RemoveArgs),
     /// Reach an enterprise's host by every way that is set up, and say what works; no call is placed
     #[command(after_help = test::EXAMPLES)]
     Test(OneArgs),
@@ -70,6 +74,7 @@ pub(super) fn run(args: EnterpriseArgs, text: Text) -> anyhow::Result<ExitCode> 
             Order::Change(args) => change::run(*args, text).await,
             Order::Disable(args) => disable(args, text).await,
             Order::Enable(args) => enable(args, text).await,
+            Order::Remove(args) => remove::run(args, text).await,
             Order::Test(args) => test::run(args, text).await,
             Order::RotateSecret(args) => rotate_secret(args, text).await,
         }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     asterisk::{
-        console::{Batch, Command, Console, ConsoleError},
+        console::{Batch, Command, Console, ConsoleError, noise_of, without},
         ssh::{Exit, Output, SshError, SshHost, SshStream},
     },
     call::{Extension, WayKind},
@@ -31,6 +31,9 @@ const CROWDED: Duration = Duration::from_millis(200);
 /// A socket that was refused is not asked for again for so long.
 const NO_SOCKET: Duration = Duration::from_secs(5);
 
+/// A greeting may have a date in it: what was learned is asked for again after so long.
+const NOISE: Duration = Duration::from_secs(20);
+
 pub(super) struct Line {
     host: SshHost,
     socket: Option<String>,
@@ -40,6 +43,8 @@ pub(super) struct Line {
     /// The one connection to the socket.
     console: AsyncMutex<Option<Console<SshStream>>>,
     refused_at: Mutex<Option<Instant>>,
+    /// What is known to come with every answer of a process, and since when.
+    noise: AsyncMutex<Option<(Instant, Vec<String>)>>,
 }
 
 impl Line {
@@ -51,6 +56,7 @@ impl Line {
             looks: KeptShell::default(),
             console: AsyncMutex::new(None),
             refused_at: Mutex::new(None),
+            noise: AsyncMutex::new(None),
         }
     }
 
@@ -185,7 +191,43 @@ impl Line {
         }
     }
 
+    /// What comes with every command of that host is taken out of the answers.
     async fn run_by_process(&self, commands: Vec<Command>) -> Result<Vec<String>, HostError> {
+        let answers = self.answers_of_processes(commands.clone()).await?;
+        let is_odd = commands.iter().zip(&answers).any(|(command, answer)| command.is_odd(answer));
+        if !is_odd {
+            return Ok(answers);
+        }
+        let noise = self.noise().await;
+        Ok(answers.iter().map(|answer| without(answer, &noise)).collect())
+    }
+
+    /// The greeting of a wrapper, say: told by a command whose answer is known.
+    async fn noise(&self) -> Vec<String> {
+        let mut learned = self.noise.lock().await;
+        if let Some((at, noise)) = learned.as_ref()
+            && at.elapsed() < NOISE
+        {
+            return noise.clone();
+        }
+        let version = match self.answers_of_processes(vec![Command::Version]).await {
+            Ok(answers) => answers.into_iter().next().unwrap_or_default(),
+            // Then nothing is known to be noise.
+            Err(_) => return Vec::new(),
+        };
+        let noise = noise_of(&version);
+        if !noise.is_empty() {
+            tracing::debug!(
+                host = self.host.label(),
+                lines = noise.len(),
+                "each answer of `asterisk -rx` has foreign lines"
+            );
+        }
+        *learned = Some((Instant::now(), noise.clone()));
+        noise
+    }
+
+    async fn answers_of_processes(&self, commands: Vec<Command>) -> Result<Vec<String>, HostError> {
         let kept = if commands.iter().any(Command::acts) { &self.orders } else { &self.looks };
         if let Some(answers) = kept.run(&self.host, &commands).await {
             return answers;
