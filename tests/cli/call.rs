@@ -35,6 +35,34 @@ async fn an_answered_call_is_a_success() {
     assert_eq!(said.lines()[3], verdict);
 }
 
+/// Answered, and nothing was said: to whoever counts on the message that is no success.
+#[tokio::test]
+async fn an_answered_call_whose_sound_failed_is_none() {
+    for (lang, verdict, hint) in [
+        (Lang::En, "✓ completed: scenario_ended", "the callee did not hear it"),
+        (Lang::Ru, "✓ completed", "абонент его не услышал"),
+    ] {
+        let mut record: CallRecord = serde_json::from_value(completed()).expect("a call");
+        record.reason = Some(Reason::ScenarioEnded);
+        let told = hint_of(&record, lang).expect("it ended");
+        record.scenario_result = Some("sound_failed".into());
+        let told_of_silence = hint_of(&record, lang).expect("it ended");
+        assert!(told_of_silence.contains(hint) && !told.contains(hint), "{told_of_silence}");
+
+        let mut call = completed();
+        for (name, value) in
+            [("scenario_result", "sound_failed"), ("reason", "scenario_ended"), ("hint", told_of_silence)]
+        {
+            call[name] = json!(value);
+        }
+        let end = step(15, "09:30:16.250", "bot", "ended", "completed", &call);
+        let daemon = Daemon::with_call(vec![sent(&accepted(10)), sent(&end)]).await;
+        let said = run(program(&daemon, &["--lang", &lang.to_string(), "call", PHONE])).await;
+        assert!(said.out.contains(verdict) && said.out.contains(&format!("→ {told_of_silence}")), "{}", said.out);
+        assert_eq!(said.code, Some(1), "{}", said.out);
+    }
+}
+
 #[tokio::test]
 async fn in_russian_by_the_locale() {
     let daemon = Daemon::with_call(all_sent(&refused_events())).await;
