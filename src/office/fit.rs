@@ -3,7 +3,7 @@
 //! A wrong one refuses nothing: orders go by the dialplan. It is the names of channels that are looked for in vain, so
 //! that extensions are in no call, and nobody can be listened to.
 
-use super::error::HostError;
+use super::error::{HostError, HostErrorKind};
 use crate::{call::Extension, enterprises::Extensions};
 
 /// The endpoints of a technology by their names; `None`: that Asterisk has no driver for it.
@@ -13,6 +13,8 @@ pub(super) type Endpoints = Result<Option<Vec<String>>, HostError>;
 pub enum Fit {
     /// Phones of extensions are there.
     Right,
+    /// Which phones there are is not shown, and Asterisk has a driver for no other.
+    OnlyDriver,
     /// Asterisk has no driver for it.
     NoDriver,
     /// No extension's phone is there, and so many are the other's.
@@ -30,7 +32,10 @@ pub(super) fn judge(own: &Endpoints, other: &Endpoints, extensions: Option<&Exte
     };
     let phones = |names: &[String]| names.iter().filter(is_phone).count();
     match (own, other) {
-        (Ok(None), Ok(None)) | (Err(_), _) => Fit::Untold,
+        (Ok(None), Ok(None)) => Fit::Untold,
+        // By AMI PJSIP's are shown only to those who have `write=system`; who is denied something learns that it is there.
+        (Err(error), Ok(None)) if error.kind == HostErrorKind::Refused => Fit::OnlyDriver,
+        (Err(_), _) => Fit::Untold,
         // The other driver is there even if its endpoints are not shown to us.
         (Ok(None), _) => Fit::NoDriver,
         (Ok(Some(own)), _) if phones(own) > 0 => Fit::Right,
@@ -38,14 +43,14 @@ pub(super) fn judge(own: &Endpoints, other: &Endpoints, extensions: Option<&Exte
             0 => Fit::Untold,
             elsewhere => Fit::NoPhones { elsewhere },
         },
-        (Ok(Some(_)), _) => Fit::Untold,
+        (Ok(Some(_)), Ok(None)) => Fit::OnlyDriver,
+        (Ok(Some(_)), Err(_)) => Fit::Untold,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::office::HostErrorKind;
 
     #[test]
     fn a_technology_is_wrong_only_with_proof() {
@@ -71,7 +76,8 @@ mod tests {
             (&none, &phones, Fit::NoPhones { elsewhere: 2 }),
             (&trunk, &phones, Fit::NoPhones { elsewhere: 2 }),
             (&Ok(None), &Ok(None), Fit::Untold),
-            (&trunk, &Ok(None), Fit::Untold),
+            (&trunk, &Ok(None), Fit::OnlyDriver),
+            (&denied(), &Ok(None), Fit::OnlyDriver),
             (&none, &trunk, Fit::Untold),
             (&none, &denied(), Fit::Untold),
             (&denied(), &phones, Fit::Untold),

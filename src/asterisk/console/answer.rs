@@ -178,7 +178,7 @@ mod tests {
     /// As 16.28 and 22.10.1 print them.
     #[test]
     fn the_endpoints_of_each_technology() {
-        let found = |technology, answer| endpoints(technology, answer).expect("an answer");
+        let found = |technology, answer: &str| endpoints(technology, answer).expect("an answer");
         let (sip, pjsip) = (Technology::Sip, Technology::Pjsip);
         let peers = "Name/username             Host              Dyn Forcerport Comedia    ACL Port     Status      Description\n\
             150/june-150              127.0.3.154        D  Auto (No)  No             5060     Unmonitored              \n\

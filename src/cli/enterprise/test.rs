@@ -85,6 +85,12 @@ fn told(fit: Fit, technology: Technology, number: &Number, lang: Lang) -> String
     match (lang, fit) {
         (Lang::En, Fit::Right) => format!("✓ technology: {technology}, as its phones are"),
         (Lang::Ru, Fit::Right) => format!("✓ technology: {technology}, телефоны такие и есть"),
+        (Lang::En, Fit::OnlyDriver) => {
+            format!("✓ technology: {technology}; this Asterisk has no driver for {other}")
+        }
+        (Lang::Ru, Fit::OnlyDriver) => {
+            format!("✓ technology: {technology}; драйвера {other} в этом Asterisk нет")
+        }
         (Lang::En, Fit::NoDriver) => {
             format!("✗ technology: {technology}, which this Asterisk has no driver for\n→ {change}")
         }

@@ -136,7 +136,7 @@ fn shorten(id: &'static str, findings: &mut Vec<Finding>) {
     });
 }
 
-/// `None`: the phones are of the technology that is set.
+/// `None`: the phones are of the technology that is set, or can be of no other.
 fn judge_fit(enterprise: &Enterprise, technology: Technology, fit: Fit) -> Option<Finding> {
     let (number, name, ip) = (&enterprise.number, &enterprise.name, &enterprise.ip);
     let other = technology.other();
@@ -145,7 +145,7 @@ fn judge_fit(enterprise: &Enterprise, technology: Technology, fit: Fit) -> Optio
         "novofon-bot enterprise change {number} --technology {other}"
     );
     match fit {
-        Fit::Right => None,
+        Fit::Right | Fit::OnlyDriver => None,
         Fit::NoDriver => Some(Finding::fail(
             TECHNOLOGY,
             say!(
