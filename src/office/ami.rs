@@ -16,6 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{
     error::{HostError, HostErrorKind},
     events::Tracker,
+    fit::Endpoints,
     heard::{ChannelRef, Dial, Heard, Standing},
     inbox::Inboxes,
     order::{Order, What},
@@ -30,7 +31,7 @@ use crate::{
         },
         talk::{Seat, are_connected, heard_by},
     },
-    call::{CallId, WayKind, office::OfficeInput},
+    call::{CallId, Technology, WayKind, office::OfficeInput},
     metrics::Metrics,
 };
 
@@ -288,6 +289,11 @@ impl AmiWay {
         let ami = self.ami()?;
         let settings = ami.core_settings().await.map_err(|error| self.error(ami, &error))?;
         Ok(format!("Asterisk {}, AMI {}", settings.asterisk_version, settings.ami_version))
+    }
+
+    pub async fn endpoints(&self, technology: Technology) -> Endpoints {
+        let ami = self.ami()?;
+        ami.endpoints(technology).await.map_err(|error| self.error(ami, &error))
     }
 
     pub fn forget(&self, call: CallId) {

@@ -12,6 +12,7 @@ use url::Url;
 use super::{
     error::{HostError, HostErrorKind},
     events::{Tracker, pair},
+    fit::Endpoints,
     heard::{ChannelRef, Dial, Heard, Standing},
     inbox::Inboxes,
     order::{Order, What},
@@ -27,7 +28,7 @@ use crate::{
         },
         talk::{are_connected, heard_by},
     },
-    call::{CallId, DialString, WayKind, office::OfficeInput},
+    call::{CallId, DialString, Technology, WayKind, office::OfficeInput},
 };
 
 /// The types of events that are of use.
@@ -234,12 +235,17 @@ impl AriWay {
     }
 
     pub async fn probe(&self) -> Result<String, HostError> {
-        // Without an events socket, which would take the application from a running bot.
-        let ari = self
-            .target()
-            .and_then(|target| Ari::without_events(target).map_err(|error| unfit(error.to_string())))?;
-        let version = ari.info().await.map_err(|error| self.error(&error))?;
+        let version = self.for_questions()?.info().await.map_err(|error| self.error(&error))?;
         Ok(format!("Asterisk {version}"))
+    }
+
+    pub async fn endpoints(&self, technology: Technology) -> Endpoints {
+        self.for_questions()?.endpoints(technology).await.map_err(|error| self.error(&error))
+    }
+
+    /// Without an events socket, which would take the application from a running bot.
+    fn for_questions(&self) -> Result<Ari, HostError> {
+        Ari::without_events(self.target()?).map_err(|error| unfit(error.to_string()))
     }
 
     /// No order goes this way any more: its connection ends with the last call that it is for.

@@ -17,6 +17,7 @@ use super::{
     ami::AmiWay,
     ari::AriWay,
     error::{HostError, HostErrorKind},
+    fit::{Fit, judge},
     inbox::Inboxes,
     order::Order,
     settings::HostSettings,
@@ -27,7 +28,7 @@ use crate::{
     asterisk::ssh::KnownHosts,
     call::{CallId, Extension, Technology, WayChoice, WayKind},
     config,
-    enterprises::Enterprise,
+    enterprises::{Enterprise, Extensions},
     metrics::Metrics,
 };
 
@@ -45,16 +46,32 @@ pub struct Probe {
     pub result: Result<String, HostError>,
 }
 
+/// What is found out about a host.
+#[derive(Debug, Clone)]
+pub struct Probed {
+    pub ways: Vec<Probe>,
+    pub technology: Technology,
+    /// Whether the technology is that of its phones; `None` when no way works.
+    pub fit: Option<Fit>,
+}
+
 /// Tries every way that is set up to an enterprise's host, with connections of its own.
-pub async fn probe(config: config::Office, enterprise: &Enterprise, known_hosts: KnownHosts) -> Vec<Probe> {
-    let hosts = Hosts::new(
-        config,
-        known_hosts,
-        Inboxes::default(),
-        Arc::new(Metrics::default()),
-        CancellationToken::new(),
-    );
-    hosts.of(enterprise).probe().await
+pub async fn probe(config: config::Office, enterprise: &Enterprise, known_hosts: KnownHosts) -> Probed {
+    let metrics = Arc::new(Metrics::default());
+    let hosts = Hosts::new(config, known_hosts, Inboxes::default(), metrics, CancellationToken::new());
+    let host = hosts.of(enterprise);
+    let ways = host.probe().await;
+    let works = |kind| ways.iter().any(|probe| probe.way == kind && probe.result.is_ok());
+    let mut fit = None;
+    for way in host.ways.iter().filter(|way| works(way.kind())) {
+        let found = host.fit(way, enterprise.settings.extensions.as_ref()).await;
+        fit = Some(found);
+        // Another way may be shown more.
+        if found != Fit::Untold {
+            break;
+        }
+    }
+    Probed { technology: host.technology(), ways, fit }
 }
 
 /// All hosts that were asked for.
@@ -279,6 +296,17 @@ impl Host {
     pub async fn calls_of(&self, extension: &Extension) -> Result<Vec<Busy>, HostError> {
         let device = &self.settings.technology.device(extension);
         self.first_that_works(|way| async move { of_way!(&*way, way => way.calls_of(device).await) }).await
+    }
+
+    /// Whether the technology is that of the phones, as one way tells.
+    async fn fit(&self, way: &Way, extensions: Option<&Extensions>) -> Fit {
+        let technology = self.settings.technology;
+        let own = of_way!(way, way => way.endpoints(technology).await);
+        let other = of_way!(way, way => way.endpoints(technology.other()).await);
+        for error in [&own, &other].into_iter().filter_map(|endpoints| endpoints.as_ref().err()) {
+            tracing::debug!(way = %way.kind(), why = error.why, "the endpoints of a host are not shown");
+        }
+        judge(&own, &other, extensions)
     }
 
     /// Tries every way that is set up.

@@ -1,7 +1,7 @@
 //! The offices' calls: click-to-call and monitoring at the enterprises' own Asterisks.
 //!
 //! `engine` runs a machine for each call and carries out its wishes; `hosts` knows each host and the ways that
-//! lead to it; `ssh`, `ami` and `ari` (with `snoop`) are those ways, each turning what its wire tells into sights. Who may ask is
+//! lead to it, `fit` whether their `technology` is that of the phones; `ssh`, `ami` and `ari` (with `snoop`) are those ways, each turning what its wire tells into sights. Who may ask is
 //! the directory's matter (`enterprises`), what a call means that of `call::office`. HTTP is not known here.
 
 mod ami;
@@ -9,6 +9,7 @@ mod ari;
 mod engine;
 mod error;
 mod events;
+mod fit;
 mod heard;
 mod hosts;
 mod inbox;
@@ -22,6 +23,7 @@ mod way;
 
 pub use engine::{OfficeHandle, OfficeRequest, Parts, PlaceError, start};
 pub use error::{HostError, HostErrorKind};
-pub use hosts::{Host, Probe, probe};
+pub use fit::Fit;
+pub use hosts::{Host, Probe, Probed, probe};
 pub use settings::{HostSettings, directory_config};
 pub use way::Busy;

@@ -1,12 +1,17 @@
 //! `call`: the timeline, the verdict, the exit status.
 
 use axum::http::Method;
+use chrono::Utc;
+use novofon_bot::{
+    call::{CallRecord, Reason, Status, hint_of},
+    lang::Lang,
+};
 use serde_json::{Value, json};
 
 use crate::{
     daemon::{
-        Daemon, ID, PHONE, Reply, Then, accepted, all_sent, completed_events, events_path, problem, queued,
-        refused, refused_events, sent, step,
+        Daemon, ID, PHONE, Reply, Then, accepted, all_sent, completed, completed_events, events_path,
+        problem, queued, refused, refused_events, sent, step,
     },
     program::{program, run},
 };
@@ -33,6 +38,42 @@ async fn an_answered_call_is_a_success() {
     assert_eq!(said.code, Some(0), "{said:?}");
     let verdict = "✓ completed: hung_up — the carrier said 200 OK, talked for 12.2 s, ended by callee";
     assert_eq!(said.lines()[3], verdict);
+}
+
+/// Answered, and nothing was said: to whoever counts on the message that is no success.
+#[tokio::test]
+async fn an_answered_call_whose_sound_failed_is_none() {
+    for (lang, verdict, hint) in [
+        (Lang::En, "✓ completed: scenario_ended", "the callee did not hear it"),
+        (Lang::Ru, "✓ completed", "абонент его не услышал"),
+    ] {
+        let request = serde_json::from_value(json!({
+            "phone": PHONE, "scenario": "hello", "ring_timeout": 60, "max_duration": 60,
+            "requested_by": null, "caller_id": null, "custom_metadata": null,
+        }));
+        let mut record = CallRecord::new(ID.parse().expect("an id"), request.expect("a request"), Utc::now());
+        (record.status, record.reason) = (Status::Completed, Some(Reason::ScenarioEnded));
+        let told = hint_of(&record, lang).expect("it ended");
+        record.scenario_result = Some("sound_failed".into());
+        let told_of_silence = hint_of(&record, lang).expect("it ended");
+        assert!(told_of_silence.contains(hint) && !told.contains(hint), "{told_of_silence}");
+
+        let mut call = completed();
+        for (name, value) in
+            [("scenario_result", "sound_failed"), ("reason", "scenario_ended"), ("hint", told_of_silence)]
+        {
+            call[name] = json!(value);
+        }
+        let end = step(15, "09:30:16.250", "bot", "ended", "completed", &call);
+        let daemon = Daemon::with_call(vec![sent(&accepted(10)), sent(&end)]).await;
+        let said = run(program(&daemon, &["--lang", lang.code(), "call", PHONE])).await;
+        assert!(
+            said.out.contains(verdict) && said.out.contains(&format!("→ {told_of_silence}")),
+            "{}",
+            said.out
+        );
+        assert_eq!(said.code, Some(1), "{}", said.out);
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::support::{Bot, Lab, Way};
+use crate::support::{Bot, Lab, Way, by_each_way};
 
 /// The findings by their names, each with its level, what was seen and how to mend it; and the exit code.
 fn doctor(bot: &Bot, arguments: &[&str]) -> (BTreeMap<String, String>, Option<i32>) {
@@ -38,6 +38,7 @@ async fn offices_alone() {
         "exposure_office",
         "office_database",
         "office_hosts",
+        "office_technology",
         "private_files",
         "store",
         "store_space",
@@ -46,6 +47,7 @@ async fn offices_alone() {
     assert_eq!(found["office_database"], "ok enterprises: 1, disabled: 0");
     let answers = "ok enterprises whose Asterisk answers by all ways that are set up: 1";
     assert_eq!(found["office_hosts"], answers);
+    assert_eq!(found["office_technology"], "ok enterprises whose `technology` is that of their phones: 1");
     assert!(found["exposure_api"].contains("can see all calls"), "{found:#?}");
     assert!(!bot.file("known_hosts").exists(), "it changes nothing");
 
@@ -70,3 +72,51 @@ async fn offices_alone() {
     let (found, code) = doctor(&bot, &[]);
     assert!(found["office_database"].starts_with("fail ") && code == Some(1), "{found:#?}");
 }
+
+/// Calls go by the dialplan whatever the technology is; with a wrong one none of them is seen.
+async fn wrong_technology(way: Way) {
+    let lab = Lab::shared().await;
+    let mut bot = Bot::stopped(&lab, "june", way, &[]);
+    let secret = "5".repeat(32);
+    let host = lab.office("june", "IP");
+    bot.has_enterprises(&[&["0501", "one", host, "--secret-file", "secret"]], &[("secret", &secret)]);
+    let enterprise_test = |bot: &Bot, lang: &str| {
+        let output = bot.program().args(["--lang", lang, "enterprise", "test", "0501"]).output();
+        let output = output.expect("the program can be run");
+        (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code())
+    };
+    let (shown, code) = enterprise_test(&bot, "en");
+    assert!(shown.ends_with("\n✓ technology: PJSIP, as its phones are\n") && code == Some(0), "{shown}");
+
+    bot.set("office.technology", "SIP");
+    let change = "novofon-bot enterprise change 0501 --technology PJSIP";
+    for (lang, said) in [
+        ("en", "✗ technology: SIP, which this Asterisk has no driver for"),
+        ("ru", "✗ technology: SIP, а драйвера для этого в Asterisk нет"),
+    ] {
+        let (shown, code) = enterprise_test(&bot, lang);
+        assert!(shown.ends_with(&format!("\n{said}\n→ {change}\n")) && code == Some(1), "{shown}");
+    }
+    let (found, code) = doctor(&bot, &[]);
+    let said = format!(
+        "fail 0501 (one) has `technology` SIP, and the Asterisk at {host} has no driver for it: no call of its \
+         extensions is seen {change}"
+    );
+    assert_eq!((&found["office_technology"], code), (&said, Some(1)), "{found:#?}");
+
+    // What it says to do helps.
+    bot.changes_enterprise("0501", &["--technology", "PJSIP"]);
+    let (found, code) = doctor(&bot, &[]);
+    assert!(found["office_technology"].starts_with("ok ") && code == Some(0), "{found:#?}");
+    let (shown, code) = enterprise_test(&bot, "ru");
+    assert!(shown.contains("✓ technology: PJSIP") && code == Some(0), "{shown}");
+
+    // Nobody's phones are told of a host that can't be reached.
+    bot.set("office.ssh_password", "not-this-one");
+    bot.set("office.ami_password", "not-this-one");
+    bot.set("office.ari_password", "not-this-one");
+    let (found, _) = doctor(&bot, &[]);
+    assert!(!found.contains_key("office_technology"), "{found:#?}");
+}
+
+by_each_way!(wrong_technology);

@@ -15,6 +15,7 @@ use super::model::{ChannelRow, CoreSettings, CoreStatus, Reader, Unreadable};
 use super::request::{self, Originate};
 use super::target::AmiTarget;
 use super::wire::Block;
+use crate::call::Technology;
 
 /// Rows of a list that a caller's number has cut are asked for one by one: no more than so many, so many at a time.
 const MAX_CUT: usize = 1000;
@@ -207,6 +208,26 @@ impl Ami {
 
     pub async fn ping(&self) -> Result<(), AmiError> {
         self.action(&Action::new("Ping")).await.map(|_| ())
+    }
+
+    /// The names of a technology's endpoints; `None` where Asterisk has no driver for it. PJSIP's need `write=system`,
+    /// those of chan_sip that or `write=reporting`.
+    pub async fn endpoints(&self, technology: Technology) -> Result<Option<Vec<String>>, AmiError> {
+        let action = Action::new(match technology {
+            Technology::Sip => "SIPpeers",
+            Technology::Pjsip => "PJSIPShowEndpoints",
+        });
+        match self.action(&action).await {
+            Ok(response) => {
+                let names = response.rows.iter().filter_map(|row| row.field("ObjectName"));
+                Ok(Some(names.map(str::to_owned).collect()))
+            }
+            Err(AmiError::Refused { message, .. }) if message.starts_with("Invalid/unknown command") => {
+                Ok(None)
+            }
+            Err(AmiError::Refused { message, .. }) if message == "No endpoints found" => Ok(Some(Vec::new())),
+            Err(error) => Err(error),
+        }
     }
 
     pub async fn core_settings(&self) -> Result<CoreSettings, AmiError> {

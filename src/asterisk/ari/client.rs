@@ -16,7 +16,7 @@ use super::model::{Application, Bridge, Channel, Endpoint, Playback};
 use super::request::{Answer, Request};
 use super::rest::RestLine;
 use super::target::{AriTarget, TargetError};
-use crate::secret::Secret;
+use crate::{call::Technology, secret::Secret};
 
 /// What a Local channel is to carry: what phones speak, so that nothing is converted, and linear sound for the others.
 pub const PHONE_FORMATS: &str = "alaw,ulaw,slin";
@@ -339,6 +339,13 @@ impl Ari {
         let request = Request::new(Method::GET, &["asterisk", "info"]).query("only", "system");
         let answer = self.exchange(&request).await?;
         Ok(request.document::<Info>(answer)?.system.version)
+    }
+
+    /// The names of a technology's endpoints; `None` where Asterisk has no driver for it.
+    pub async fn endpoints(&self, technology: Technology) -> Result<Option<Vec<String>>, AriError> {
+        let request = Request::new(Method::GET, &["endpoints", technology.as_str()]).large_answer();
+        let found: Option<Vec<Endpoint>> = self.look(request).await?;
+        Ok(found.map(|found| found.into_iter().map(|endpoint| endpoint.resource).collect()))
     }
 
     /// `PJSIP/novofon`; `None` when Asterisk has no such endpoint.

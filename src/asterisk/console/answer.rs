@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Command, ConsoleError, noise::plain};
+use crate::call::Technology;
 
 /// An originate was taken: its answer is empty. That is all it says. A context that does not exist, an extension
 /// without a phone, an application that is not loaded: each is answered so too (measured), and ends the call a
@@ -92,6 +93,41 @@ pub fn version(answer: &str) -> Result<String, ConsoleError> {
     word.map(str::to_owned).ok_or_else(|| unclear(&Command::Version, answer))
 }
 
+/// The names of a technology's endpoints; `None` where Asterisk has no driver for it.
+pub fn endpoints(technology: Technology, answer: &str) -> Result<Option<Vec<String>>, ConsoleError> {
+    if answer.trim_start().starts_with("No such command") {
+        return Ok(None);
+    }
+    // `150/150` is a name with a user or a number.
+    let name = |row: &str| row.split_whitespace().next()?.split('/').next().map(str::to_owned);
+    let lines = || answer.lines().map(str::trim);
+    let (is_whole, names) = match technology {
+        // Whoever is there is between the head and the sum.
+        Technology::Sip => (
+            lines().any(|line| line.contains(" sip peers [")),
+            lines()
+                .skip_while(|line| !line.starts_with("Name/username"))
+                .skip(1)
+                .take_while(|line| !line.contains(" sip peers ["))
+                .filter_map(name)
+                .collect(),
+        ),
+        Technology::Pjsip => (
+            lines().any(|line| line.starts_with("Objects found:") || line.starts_with("No objects found")),
+            lines()
+                .filter_map(|line| line.strip_prefix("Endpoint:"))
+                // The head: <Endpoint/CID...>
+                .filter(|row| !row.trim_start().starts_with('<'))
+                .filter_map(name)
+                .collect(),
+        ),
+    };
+    match is_whole {
+        true => Ok(Some(names)),
+        false => Err(ConsoleError::refused(&Command::Endpoints(technology).told(), answer)),
+    }
+}
+
 /// Since the start of that Asterisk.
 pub fn uptime(answer: &str) -> Result<Duration, ConsoleError> {
     let line = answer.lines().find_map(|line| line.trim().strip_prefix("System uptime: "));
@@ -144,5 +180,37 @@ pub(super) fn lost(what: String, why: String, acts: bool) -> ConsoleError {
     match acts {
         true => ConsoleError::Uncertain { what, why },
         false => ConsoleError::NoEffect { what, why },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As 16.28 and 22.10.1 print them.
+    #[test]
+    fn the_endpoints_of_each_technology() {
+        let found = |technology, answer: &str| endpoints(technology, answer).expect("an answer");
+        let (sip, pjsip) = (Technology::Sip, Technology::Pjsip);
+        let peers = "Name/username             Host              Dyn Forcerport Comedia    ACL Port     Status      Description\n\
+            150/june-150              127.0.3.154        D  Auto (No)  No             5060     Unmonitored              \n\
+            1500                      (Unspecified)      D  Auto (No)  No             0        UNKNOWN                  \n\
+            2 sip peers [Monitored: 0 online, 1 offline Unmonitored: 1 online, 0 offline]\n";
+        assert_eq!(found(sip, peers), Some(vec!["150".to_owned(), "1500".to_owned()]));
+        let head =
+            "\n Endpoint:  <Endpoint/CID.....................................>  <State.....>  <Channels.>\n";
+        let rows = " Endpoint:  150/150                                              Not in use    0 of inf\n\n \
+            Endpoint:  trunk                                                Not in use    0 of inf\n   \
+            Identify:  trunk/trunk\n\n\nObjects found: 2\n\n";
+        assert_eq!(found(pjsip, &format!("{head}{rows}")), Some(vec!["150".to_owned(), "trunk".to_owned()]));
+        assert_eq!(found(pjsip, "No objects found.\n\n"), Some(vec![]));
+        let none =
+            "No such command 'sip show peers' (type 'core show help sip show' for other possible commands)\n";
+        assert_eq!(found(sip, none), None);
+        // What is cut off, or denied to this user, is no list.
+        for answer in ["", head, "You don't have permissions to run 'pjsip show endpoints' command\n"] {
+            assert!(endpoints(pjsip, answer).is_err(), "{answer}");
+        }
+        assert!(endpoints(sip, &peers[..300]).is_err());
     }
 }

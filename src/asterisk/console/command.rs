@@ -32,6 +32,8 @@ pub enum Command {
     Channel(ChannelName),
     /// Ask for the end of a channel.
     Hangup(ChannelName),
+    /// The endpoints of a technology.
+    Endpoints(Technology),
     Version,
     /// Seconds since the start, which tells a restarted Asterisk from one that goes on.
     Uptime,
@@ -56,7 +58,11 @@ impl Command {
             }
             Command::Channel(_) => "core show channel".to_owned(),
             Command::Hangup(_) => "channel request hangup".to_owned(),
-            Command::Spy { .. } | Command::Channels | Command::Version | Command::Uptime => self.to_string(),
+            Command::Spy { .. }
+            | Command::Channels
+            | Command::Endpoints(_)
+            | Command::Version
+            | Command::Uptime => self.to_string(),
         }
     }
 
@@ -87,6 +93,8 @@ impl fmt::Display for Command {
             Command::Channels => f.write_str("core show channels concise"),
             Command::Channel(name) => write!(f, "core show channel {name}"),
             Command::Hangup(name) => write!(f, "channel request hangup {name}"),
+            Command::Endpoints(Technology::Sip) => f.write_str("sip show peers"),
+            Command::Endpoints(Technology::Pjsip) => f.write_str("pjsip show endpoints"),
             Command::Version => f.write_str("core show version"),
             Command::Uptime => f.write_str("core show uptime seconds"),
         }

@@ -25,7 +25,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{HangupAnswer, hangup_answer, of_exec, ordered, uptime, version};
+pub use answer::{HangupAnswer, endpoints, hangup_answer, of_exec, ordered, uptime, version};
 pub use batch::Batch;
 pub use channels::{Channel, ChannelState, Channels, UniqueId};
 pub use command::{Command, SpyTarget};

@@ -131,6 +131,14 @@ impl Technology {
         }
     }
 
+    /// The one that phones may have in its place.
+    pub fn other(self) -> Self {
+        match self {
+            Technology::Sip => Technology::Pjsip,
+            Technology::Pjsip => Technology::Sip,
+        }
+    }
+
     /// The beginning of the names of an extension's channels, `SIP/150`; with a `-` after it, of no other's.
     pub fn device(self, extension: &Extension) -> String {
         format!("{}/{extension}", self.as_str())

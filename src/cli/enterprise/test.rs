@@ -9,14 +9,20 @@ use super::{
     },
     OneArgs,
 };
-use crate::{asterisk::ssh::KnownHosts, call::WayChoice, lang::Lang, office};
+use crate::{
+    asterisk::ssh::KnownHosts,
+    call::{Technology, WayChoice},
+    enterprises::Number,
+    lang::Lang,
+    office::{self, Fit, Probed},
+};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   novofon-bot enterprise test 0367
   novofon-bot enterprise test 0367 --config config.toml
 
-It ends with 1 if no way works.";
+It ends with 1 if no way works, or if the phones are not of the enterprise's technology.";
 
 pub(super) async fn run(OneArgs { number, database }: OneArgs, text: Text) -> anyhow::Result<ExitCode> {
     let config = database.office()?;
@@ -26,7 +32,7 @@ pub(super) async fn run(OneArgs { number, database }: OneArgs, text: Text) -> an
     };
     let choice = office::HostSettings::of(&config, &enterprise).way;
     let known_hosts = KnownHosts::new(&config.ssh_known_hosts);
-    let probes = office::probe(config, &enterprise, known_hosts).await;
+    let Probed { ways: probes, technology, fit } = office::probe(config, &enterprise, known_hosts).await;
     if probes.is_empty() {
         note(&match (text.0, choice) {
             (Lang::En, WayChoice::Auto) => format!(
@@ -65,7 +71,47 @@ pub(super) async fn run(OneArgs { number, database }: OneArgs, text: Text) -> an
             ),
         });
     }
-    Ok(if works.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if let Some(fit) = fit {
+        line(&told(fit, technology, &enterprise.number, text.0))?;
+    }
+    let is_wrong = matches!(fit, Some(Fit::NoDriver | Fit::NoPhones { .. }));
+    Ok(if works.is_some() && !is_wrong { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether the technology is that of the phones, and what to do where it is not.
+fn told(fit: Fit, technology: Technology, number: &Number, lang: Lang) -> String {
+    let other = technology.other();
+    let change = format!("novofon-bot enterprise change {number} --technology {other}");
+    match (lang, fit) {
+        (Lang::En, Fit::Right) => format!("✓ technology: {technology}, as its phones are"),
+        (Lang::Ru, Fit::Right) => format!("✓ technology: {technology}, телефоны такие и есть"),
+        (Lang::En, Fit::OnlyDriver) => {
+            format!("✓ technology: {technology}; this Asterisk has no driver for {other}")
+        }
+        (Lang::Ru, Fit::OnlyDriver) => {
+            format!("✓ technology: {technology}; драйвера {other} в этом Asterisk нет")
+        }
+        (Lang::En, Fit::NoDriver) => {
+            format!("✗ technology: {technology}, which this Asterisk has no driver for\n→ {change}")
+        }
+        (Lang::Ru, Fit::NoDriver) => {
+            format!("✗ technology: {technology}, а драйвера для этого в Asterisk нет\n→ {change}")
+        }
+        (Lang::En, Fit::NoPhones { elsewhere }) => format!(
+            "✗ technology: {technology}, and no extension's phone is; {other} phones: {elsewhere}\n→ {change}"
+        ),
+        (Lang::Ru, Fit::NoPhones { elsewhere }) => format!(
+            "✗ technology: {technology}, а телефонов {technology} нет; телефонов {other}: {elsewhere}\n→ {change}"
+        ),
+        (Lang::En, Fit::Untold) => format!(
+            "- technology: {technology}; whether its phones are so can't be told, Asterisk shows none of them to us\n\
+             → look there: `pjsip show endpoints`, `sip show peers` (by AMI it needs write = system)"
+        ),
+        (Lang::Ru, Fit::Untold) => format!(
+            "- technology: {technology}; такие ли телефоны, не узнать: Asterisk их не показывает\n\
+             → посмотрите там: `pjsip show endpoints`, `sip show peers` (для AMI нужно write = system)"
+        ),
+    }
 }
 
 fn milliseconds(time: Duration) -> String {

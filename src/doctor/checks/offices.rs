@@ -6,17 +6,19 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     asterisk::ssh::KnownHosts,
+    call::Technology,
     config::Office,
     doctor::{
-        finding::{Finding, say},
+        finding::{Finding, Text, say},
         patient::Patient,
     },
     enterprises::{Directory, Enterprise},
-    office::{Probe, directory_config, probe},
+    office::{Fit, Probe, Probed, directory_config, probe},
 };
 
 const DATABASE: &str = "office_database";
 const HOSTS: &str = "office_hosts";
+const TECHNOLOGY: &str = "office_technology";
 
 /// So many hosts are tried at once.
 const AT_ONCE: usize = 8;
@@ -84,43 +86,94 @@ pub async fn check(patient: &Patient) -> Vec<Finding> {
 }
 
 async fn hosts(office: &Office, enterprises: Vec<Arc<Enterprise>>) -> Vec<Finding> {
-    let all = enterprises.len();
-    let probed = stream::iter(enterprises).map(async |enterprise| {
+    let probed = stream::iter(&enterprises).map(async |enterprise| {
         let known_hosts = KnownHosts::only_read(&office.ssh_known_hosts);
-        let probes = probe(office.clone(), &enterprise, known_hosts).await;
-        judge(&enterprise, &probes)
+        probe(office.clone(), enterprise, known_hosts).await
     });
-    let judged: Vec<Option<Finding>> = probed.buffered(AT_ONCE).collect().await;
-    let mut findings: Vec<Finding> = judged.into_iter().flatten().collect();
+    let probed: Vec<Probed> = probed.buffered(AT_ONCE).collect().await;
+    let both = || enterprises.iter().zip(&probed);
+    let hosts = both().filter_map(|(enterprise, probed)| judge(enterprise, &probed.ways)).collect();
+    let mut findings = summed(HOSTS, enterprises.len(), hosts, |well| {
+        say!(
+            "enterprises whose Asterisk answers by all ways that are set up: {well}",
+            "предприятий, чей Asterisk отвечает по всем настроенным путям: {well}"
+        )
+    });
+    // Of a host that can't be reached it is said above.
+    let fits =
+        || both().filter_map(|(enterprise, probed)| Some((enterprise, probed.technology, probed.fit?)));
+    let unfit =
+        fits().filter_map(|(enterprise, technology, fit)| judge_fit(enterprise, technology, fit)).collect();
+    findings.extend(summed(TECHNOLOGY, fits().count(), unfit, |well| {
+        say!(
+            "enterprises whose `technology` is that of their phones: {well}",
+            "предприятий, чьи телефоны такие, как в `technology`: {well}"
+        )
+    }));
+    findings
+}
+
+/// How many are well, and what is not.
+fn summed(id: &'static str, all: usize, mut findings: Vec<Finding>, well: fn(usize) -> Text) -> Vec<Finding> {
     let wrong = findings.len();
     if wrong < all {
-        let well = all - wrong;
-        findings.insert(
-            0,
-            Finding::ok(
-                HOSTS,
-                say!(
-                    "enterprises whose Asterisk answers by all ways that are set up: {well}",
-                    "предприятий, чей Asterisk отвечает по всем настроенным путям: {well}"
-                ),
-            ),
-        );
+        findings.insert(0, Finding::ok(id, well(all - wrong)));
     }
-    shorten(&mut findings);
+    shorten(id, &mut findings);
     findings
 }
 
 /// What is left out is as bad as the worst of it.
-fn shorten(findings: &mut Vec<Finding>) {
+fn shorten(id: &'static str, findings: &mut Vec<Finding>) {
     let left_out = findings.split_off(SHOWN.min(findings.len()));
     let Some(level) = left_out.iter().map(|finding| finding.level).max() else { return };
     let more = left_out.len();
     findings.push(Finding {
-        id: HOSTS,
+        id,
         level,
         seen: say!("and {more} more", "и ещё {more}"),
         mend: Some(say!("mend these first", "сначала исправьте эти")),
     });
+}
+
+/// `None`: the phones are of the technology that is set, or can be of no other.
+fn judge_fit(enterprise: &Enterprise, technology: Technology, fit: Fit) -> Option<Finding> {
+    let (number, name, ip) = (&enterprise.number, &enterprise.name, &enterprise.ip);
+    let other = technology.other();
+    let mend = say!(
+        "novofon-bot enterprise change {number} --technology {other}",
+        "novofon-bot enterprise change {number} --technology {other}"
+    );
+    match fit {
+        Fit::Right | Fit::OnlyDriver => None,
+        Fit::NoDriver => Some(Finding::fail(
+            TECHNOLOGY,
+            say!(
+                "{number} ({name}) has `technology` {technology}, and the Asterisk at {ip} has no driver for it: no call of its extensions is seen",
+                "у {number} ({name}) `technology` {technology}, а у Asterisk на {ip} нет драйвера для этого: разговоров его телефонов не видно"
+            ),
+            mend,
+        )),
+        Fit::NoPhones { elsewhere } => Some(Finding::fail(
+            TECHNOLOGY,
+            say!(
+                "{number} ({name}) has `technology` {technology}, and no extension's phone at {ip} is so; {other} phones: {elsewhere}: no call of its extensions is seen",
+                "у {number} ({name}) `technology` {technology}, а таких телефонов на {ip} нет; телефонов {other}: {elsewhere}: разговоров его телефонов не видно"
+            ),
+            mend,
+        )),
+        Fit::Untold => Some(Finding::skipped(
+            TECHNOLOGY,
+            say!(
+                "whether the phones of {number} ({name}) at {ip} are {technology} can't be told: Asterisk shows none of them to us",
+                "такие ли телефоны у {number} ({name}) на {ip}, как {technology}, не узнать: Asterisk их не показывает"
+            ),
+            say!(
+                "look there: `pjsip show endpoints`, `sip show peers` (by AMI it needs write = system)",
+                "посмотрите там: `pjsip show endpoints`, `sip show peers` (для AMI нужно write = system)"
+            ),
+        )),
+    }
 }
 
 /// `None`: all is well.
@@ -171,7 +224,7 @@ mod tests {
         let fail = || Finding::fail(HOSTS, say!("f", "f"), say!("m", "m"));
         let shown = |more: Vec<Finding>| {
             let mut all: Vec<Finding> = (0..SHOWN).map(|_| warn()).chain(more).collect();
-            shorten(&mut all);
+            shorten(HOSTS, &mut all);
             let last = all.pop().expect("a finding");
             (all.len(), last.level, last.seen.en)
         };

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     error::{HostError, HostErrorKind},
+    fit::Endpoints,
     inbox::Inboxes,
     order::{Order, What},
     settings::{COMMAND, CONNECT, HostSettings, Ssh},
@@ -30,10 +31,10 @@ use super::{
 };
 use crate::{
     asterisk::{
-        console::{Channels, Command, Context, SpyTarget, hangup_answer, ordered, version},
+        console::{Channels, Command, Context, SpyTarget, endpoints, hangup_answer, ordered, version},
         ssh::{KnownHosts, SshAuth, SshHost, SshLimits, SshTarget},
     },
-    call::{CallId, Extension, WayKind},
+    call::{CallId, Extension, Technology, WayKind},
 };
 use error::of_console;
 use follow::{Followed, Found, Root};
@@ -189,6 +190,13 @@ impl SshWay {
             version(answers.first().map_or("", String::as_str)).map_err(|error| of_console(&error))?;
         let by = if self.0.line.is_by_socket() { "by the console's socket" } else { "by `asterisk -rx`" };
         Ok(format!("Asterisk {version}, {by}"))
+    }
+
+    pub async fn endpoints(&self, technology: Technology) -> Endpoints {
+        self.0.check()?;
+        let answers = self.0.line.run(vec![Command::Endpoints(technology)]).await?;
+        let answer = answers.first().map_or("", String::as_str);
+        endpoints(technology, answer).map_err(|error| of_console(&error))
     }
 
     pub fn leave(&self, call: CallId) {

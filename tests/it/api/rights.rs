@@ -113,6 +113,50 @@ async fn who_may_hang_up_and_delete() {
 }
 
 #[tokio::test]
+async fn who_may_cancel_whose_waiting_calls() {
+    let bot = bot().await;
+    for key in ["crm", "crm", "crm", "caller", "caller", "both"] {
+        placed(&bot, &of(key)).await;
+    }
+    // One whose turn has come waits no more.
+    let begun = placed(&bot, &of("caller")).await;
+    bot.engine.step(&begun, Status::Dialing).await;
+    let cancel = async |key: &str, body: Value| {
+        let request = bot.post("/api/calls/cancel").json(&body).bearer_auth(of(key));
+        Answer::of(request).await
+    };
+    for (key, body, count) in [
+        ("caller", json!({}), 2),
+        ("caller", json!({"dry_run": true}), 2),
+        ("caller", json!({"client": "caller"}), 2),
+        ("caller", json!({"prefix": "+7812"}), 0),
+        ("crm", json!({"prefix": "+7952"}), 3),
+        ("both", json!({}), 1),
+        ("boss", json!({}), 6),
+        ("boss", json!({"client": "crm"}), 3),
+        ("boss", json!({"client": "caller", "prefix": "+7952"}), 2),
+        ("boss", json!({"client": "nobody"}), 0),
+        ("boss", json!({"client": "boss"}), 0),
+        ("old", json!({"client": "both"}), 1),
+        (TOKEN, json!({}), 6),
+    ] {
+        assert_eq!(cancel(key, body.clone()).await.expect(200)["canceled"], count, "{key} {body}");
+    }
+    for (key, body, right) in [
+        ("caller", json!({"client": "crm"}), "admin"),
+        ("crm", json!({"client": "Crm", "dry_run": true}), "admin"),
+        // It may see the calls of all, and end its own.
+        ("both", json!({"client": "crm"}), "admin"),
+        ("reader", json!({}), "call"),
+        ("reader", json!({"client": "reader"}), "call"),
+        ("report", json!({"client": "crm"}), "call"),
+    ] {
+        let request = bot.post("/api/calls/cancel").json(&body).bearer_auth(of(key));
+        assert_eq!(said(request).await, missing(right), "{key} {body}");
+    }
+}
+
+#[tokio::test]
 async fn a_list_has_ones_own_calls_and_those_alone() {
     let bot = bot().await;
     let mut own = Vec::new();

@@ -69,7 +69,8 @@ fn only_what_acts_must_not_be_repeated() {
     let name: Result<_, _> = "SIP/150-00000001".parse();
     let name = || Clone::clone(&name).expect("a name");
     assert!([dial(), spy(MonitorMode::Spy), Command::Hangup(name())].iter().all(Command::acts));
-    let looks = [Command::Channels, Command::Channel(name()), Command::Version, Command::Uptime];
+    let peers = Command::Endpoints(Technology::Sip);
+    let looks = [Command::Channels, Command::Channel(name()), peers, Command::Version, Command::Uptime];
     assert!(!looks.iter().any(Command::acts));
 }
 
