@@ -95,7 +95,7 @@ pub fn version(answer: &str) -> Result<String, ConsoleError> {
 
 /// The names of a technology's endpoints; `None` where Asterisk has no driver for it.
 pub fn endpoints(technology: Technology, answer: &str) -> Result<Option<Vec<String>>, ConsoleError> {
-    if answer.trim_start().starts_with("No such command") {
+    if answer.lines().any(|line| line.trim_start().starts_with("No such command")) {
         return Ok(None);
     }
     // `150/150` is a name with a user or a number.
@@ -124,7 +124,7 @@ pub fn endpoints(technology: Technology, answer: &str) -> Result<Option<Vec<Stri
     };
     match is_whole {
         true => Ok(Some(names)),
-        false => Err(ConsoleError::refused(&Command::Endpoints(technology).told(), answer)),
+        false => Err(unclear(&Command::Endpoints(technology), answer)),
     }
 }
 

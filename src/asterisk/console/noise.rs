@@ -49,7 +49,7 @@ impl Command {
                 .next()
                 .is_some_and(|line| !line.contains("-- General --") && !line.contains("is not a known")),
             // Their answers are found among other lines.
-            Command::Hangup(_) | Command::Version | Command::Uptime => false,
+            Command::Hangup(_) | Command::Version | Command::Uptime | Command::Endpoints(_) => false,
         }
     }
 }
