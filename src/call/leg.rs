@@ -69,6 +69,8 @@ pub struct Leg {
     pub at_timer_b: bool,
     /// It is over, and known by the dialplan's words alone: no event told of it.
     pub is_told: bool,
+    /// Its own events come, and not only those of the `Dial` that made it: its end will be told.
+    pub is_heard: bool,
     /// Legs with the same number were dialed at once.
     dial: u32,
     /// Its place among the ends.
@@ -82,6 +84,11 @@ impl Leg {
 
     pub fn is_alive(&self) -> bool {
         self.destroyed.is_none() && !self.is_told
+    }
+
+    /// It may live, as far as anybody can tell: `Dial` has given it up, but it was taken out of its `Dial`, or up.
+    pub fn may_live(&self) -> bool {
+        self.is_alive() && (self.is_heard || self.up || self.dial_ended.is_none())
     }
 
     /// Another leg of the fork was picked up: how this one ended says nothing of the call.

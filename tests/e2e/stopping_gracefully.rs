@@ -18,7 +18,9 @@ async fn stopping(command: &str) -> (Lab, Bot, Call) {
     let console = lab.console_command();
     let mut asking = std::process::Command::new(console);
     asking.args(["-rx", command]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    asking.spawn().expect("the console");
+    // It ends with the stop, or when that is called off.
+    let mut asking = asking.spawn().expect("the console");
+    std::thread::spawn(move || asking.wait());
     until("Asterisk is stopping", SOON, async || {
         let said = lab.console("pbx", "core show uptime");
         if said.contains("cannot be run during shutdown") { Ok(()) } else { Err(said) }

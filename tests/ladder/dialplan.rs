@@ -203,3 +203,56 @@ fn words_from_behind_a_local_channel_must_fit_the_cause_of_our_half() {
         call.at(1.1).ends(end);
     }
 }
+
+#[test]
+fn a_leg_that_is_taken_while_it_rings_stays_ours() {
+    let mut call = Ladder::dialed();
+    call.give(trunk());
+    call.give(leg(TrunkSeen::State(ChannelState::Ringing)));
+    call.give(leg(TrunkSeen::Dial(DialStep::Ended("NOANSWER".into()))));
+    let words = says(TRUNK, "SIP 180 Ringing");
+    call.give(Input::Reported { dialstatus: "CHANUNAVAIL".into(), words });
+    call.give(far_gone(16));
+    call.give(Input::HalfDestroyed { half: Half::Near, cause: Some(16) });
+    call.at(1.1).expect(&["look"]);
+    let alone = |state| Found { near: None, near_in_stasis: false, far: false, ..found(state, state) };
+    call.give(Input::Found(alone(ChannelState::Ringing))).expect(&["store(ringing)"]);
+    // It is answered by whom it was sent to, or by the callee: the longest duration reaches it.
+    call.at(5.0).give(leg(TrunkSeen::State(ChannelState::Up))).expect(&["store(answered)"]);
+    call.at(125.1).expect(&["store(answered)", "hangup"]);
+    call.give(leg(TrunkSeen::HungUpHere));
+    call.give(leg(TrunkSeen::Destroyed(Causes { cause: Some(16), tech_cause: None })));
+    call.ends("completed max_duration limit");
+}
+
+#[test]
+fn behind_a_local_channel_the_refusal_before_a_silent_leg_is_not_the_end() {
+    for (by_api, end) in [(false, "failed ring_timeout limit"), (true, "canceled hung_up api")] {
+        let mut call = Ladder::dialed();
+        call.give(Input::LocalDialed(DialStep::Progress));
+        if by_api {
+            call.at(4.0).give(crate::support::hangup_by_api());
+        } else {
+            call.at(30.1);
+        }
+        // What the engine has kept of the first leg, whom the report names.
+        call.give(trunk());
+        call.give(leg(TrunkSeen::Hangup(causes(17, 486))));
+        call.give(leg(TrunkSeen::Destroyed(causes(17, 486))));
+        let words = says(TRUNK, "SIP 486 Busy Here");
+        call.give(Input::Reported { dialstatus: "CANCEL".into(), words });
+        call.give(far_gone(16));
+        call.at(33.0).ends(end);
+        assert_eq!(call.machine.record().sip_code, None);
+    }
+}
+
+#[test]
+fn the_end_of_a_talk_that_nobody_saw_is_not_the_limits() {
+    let mut call = Ladder::answered();
+    call.give(Input::AsteriskLost);
+    call.at(120.1);
+    call.give(Input::AsteriskBack);
+    call.gone();
+    call.ends("completed outcome_lost unknown");
+}

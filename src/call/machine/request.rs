@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::{Machine, Phase, trunk::SETTLE};
-use crate::call::leg::Leg;
 use crate::call::{
     AriRequest, Effect, EndedBy, Fact, Found, FoundTrunk, Moment, Originate, OriginateFailure, Outcome,
     Reached, Reason, Status, Timer, TrunkSeen,
@@ -381,8 +380,7 @@ impl Machine {
         self.evidence.near_gone = true;
         self.evidence.far_gone = true;
         // Of a leg on another endpoint Asterisk may have told no more than that its `Dial` is over.
-        let is_over = |leg: &Leg| !leg.is_alive() || (!leg.up && leg.dial_ended.is_some() && !self.taken);
-        let is_told = self.evidence.legs.deciding().is_some_and(is_over);
+        let is_told = self.evidence.legs.deciding().is_some_and(|leg| !leg.may_live());
         if !is_told && (self.evidence.report.is_none() || self.taken) {
             self.evidence.lost = true;
         }

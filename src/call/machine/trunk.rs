@@ -26,6 +26,9 @@ const MOST_REPORTS: usize = 32;
 
 impl Machine {
     pub(super) fn trunk(&mut self, now: Moment, channel: String, seen: TrunkSeen) {
+        if !matches!(seen, TrunkSeen::Created { .. } | TrunkSeen::Dial(_) | TrunkSeen::Redirected { .. }) {
+            self.evidence.legs.entry(&channel).is_heard = true;
+        }
         match seen {
             TrunkSeen::Created { name, sip_call_id } => self.created(now, &channel, name, sip_call_id),
             TrunkSeen::Dial(DialStep::Ringing) | TrunkSeen::State(ChannelState::Ringing) => {
@@ -295,7 +298,7 @@ impl Machine {
         if self.dialplan_runs() {
             self.timers.arm(Timer::Settle, now.mono + DIALPLAN);
             self.look(now);
-        } else if self.has_live_trunk() {
+        } else if self.evidence.legs.iter().any(Leg::may_live) {
             // It may have been taken away at the PBX, also while it rang; or nobody told that it is gone.
             self.look(now);
         } else {
