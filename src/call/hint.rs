@@ -69,7 +69,8 @@ fn english(reason: Reason) -> &'static str {
         }
         Reason::DialplanMissing => {
             "The dialplan never dialed the trunk: check that the context named in `trunk.context` exists in \
-             extensions.conf and is loaded."
+             extensions.conf, is loaded, and takes numbers with a leading +; `novofon-bot dialplan show` tells, \
+             `novofon-bot dialplan fix` writes it."
         }
         Reason::AsteriskUnreachable => {
             "Asterisk could not be reached in time: check that it runs and that `ari.url`, user and password are right."
@@ -187,7 +188,8 @@ fn russian(reason: Reason) -> &'static str {
             "Asterisk не смог связаться с транком: проверьте `pjsip show endpoints`, имя хоста транка и его contact."
         }
         Reason::DialplanMissing => {
-            "Диалплан не набрал транк: проверьте, что контекст из `trunk.context` есть в extensions.conf и загружен."
+            "Диалплан не набрал транк: проверьте, что контекст из `trunk.context` есть в extensions.conf, загружен и \
+             принимает номера с + в начале; это покажет `novofon-bot dialplan show`, а запишет `novofon-bot dialplan fix`."
         }
         Reason::AsteriskUnreachable => {
             "С Asterisk не удалось связаться вовремя: проверьте, что он запущен и что верны `ari.url`, имя и пароль."

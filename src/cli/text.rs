@@ -235,8 +235,8 @@ impl Text {
 
     pub fn nothing_canceled(self) -> &'static str {
         self.pick(
-            "nothing was canceled; where nobody can be asked, give --yes",
-            "ничего не отменено; где спросить некого, добавьте --yes",
+            "nothing was canceled (without a terminal, give --yes)",
+            "ничего не отменено (без терминала добавьте --yes)",
         )
     }
 

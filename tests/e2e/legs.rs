@@ -47,6 +47,11 @@ async fn legs(bot: &Bot, call: &Call) -> Vec<String> {
             legs.push(channel.clone());
         }
     }
+    if legs.is_empty() {
+        // Where there is one alone, it is not named.
+        let created = timeline.iter().filter(|entry| entry["event"] == "trunk_created");
+        legs.extend(created.map(|entry| entry["data"]["channel"].to_string()));
+    }
     legs
 }
 

@@ -239,7 +239,15 @@ impl Machine {
         if self.evidence.report.is_some() {
             return;
         }
-        self.note(now, fact(&words, Some(&dialstatus)));
+        let mut told = fact(&words, Some(&dialstatus));
+        if let Fact::Report { channel, .. } = &mut told
+            && !self.evidence.is_forked()
+            && self.evidence.leg_reports.is_empty()
+        {
+            // There is no other leg that these words could be of.
+            *channel = None;
+        }
+        self.note(now, told);
         let evidence = &mut self.evidence;
         evidence.report = Some(Report { dialstatus, words });
         let words = evidence.leg_reports.iter().chain(evidence.report.iter().map(|report| &report.words));

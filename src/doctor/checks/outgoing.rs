@@ -133,8 +133,8 @@ pub fn judge(expected: &Expected, trunk: &Facts, read: &Read) -> Vec<Finding> {
                 "в [{name}] нет extension для номеров вида {number}: бот набирает с + в начале"
             ),
             say!(
-                "add the pattern _+X. (asterisk-config/extensions_outgoing.conf has it)",
-                "добавьте шаблон _+X. (он есть в asterisk-config/extensions_outgoing.conf)"
+                "add the pattern _+X.: novofon-bot dialplan fix (asterisk-config/extensions_outgoing.conf has it)",
+                "добавьте шаблон _+X.: novofon-bot dialplan fix (он есть в asterisk-config/extensions_outgoing.conf)"
             ),
         )];
     };

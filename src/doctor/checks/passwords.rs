@@ -72,7 +72,10 @@ pub fn check(patient: &Patient) -> Vec<Finding> {
     vec![Finding::fail(
         ID,
         say!("known to everybody: {list}", "известны всем: {list}"),
-        say!("set long random ones: openssl rand -hex 24", "задайте длинные случайные: openssl rand -hex 24"),
+        say!(
+            "set long random ones: openssl rand -hex 24; a trunk's is the one that the carrier gave",
+            "задайте длинные случайные: openssl rand -hex 24; у транка — тот, что выдал оператор"
+        ),
     )]
 }
 
