@@ -12,8 +12,8 @@ use super::{
     order::Order,
 };
 use crate::call::{
-    CallId,
-    office::{Leg, OfficeInput, Seen, Sight},
+    CallId, Role,
+    office::{OfficeInput, Seen, Sight},
 };
 
 /// So much of it is kept; most is of calls of others.
@@ -27,7 +27,7 @@ pub struct Tracker {
     calls: HashMap<CallId, Tracked>,
     channels: HashMap<String, Known>,
     /// Local channels by the part of the name that both halves share.
-    pairs: HashMap<String, (CallId, Leg)>,
+    pairs: HashMap<String, (CallId, Role)>,
     /// What was heard of channels that nobody knows, the newest last: the dialing behind a Local channel can be told
     /// before that of the channel itself (measured on 22.10.1: the trunk's DialBegin before its Local channel's).
     early: VecDeque<Heard>,
@@ -52,7 +52,7 @@ struct Tracked {
 #[derive(Debug, Clone)]
 struct Known {
     call: CallId,
-    leg: Leg,
+    leg: Role,
     /// A phone's or a trunk's, not a Local half.
     is_leg: bool,
     /// When it was first heard of: a pick-up gives it another one.
@@ -75,8 +75,8 @@ impl Tracker {
         self.calls.entry(call).or_default();
         // The one half's dialing is the number's, the other's the extension's.
         let half = |id| ChannelRef { id, name: String::new() };
-        self.know(call, &half(call.near_channel()), Leg::Phone, false);
-        self.know(call, &half(call.far_channel()), Leg::Desk, false);
+        self.know(call, &half(call.near_channel()), Role::Phone, false);
+        self.know(call, &half(call.far_channel()), Role::Desk, false);
         // An Asterisk that has no file left makes the one half, fails to make the other, and ends the one (measured on
         // 22.10.1): nobody waits for the end of what was never there.
         if let Some(tracked) = self.calls.get_mut(&call)
@@ -160,8 +160,8 @@ impl Tracker {
             }
             let leg = match self.channels.get(&one.channel.id) {
                 Some(known) => known.leg,
-                None if one.is_desk || desk.as_deref() == Some(&one.channel.id) => Leg::Desk,
-                None => Leg::Phone,
+                None if one.is_desk || desk.as_deref() == Some(&one.channel.id) => Role::Desk,
+                None => Role::Phone,
             };
             let pair = pair(&one.channel.name);
             let is_known = self.channels.contains_key(&one.channel.id);
@@ -191,7 +191,7 @@ impl Tracker {
     /// extension's: it is dialed first.
     fn desk_among(&self, standing: &[Standing]) -> Option<String> {
         let is_desk = |one: &Standing| match self.channels.get(&one.channel.id) {
-            Some(known) => known.is_leg && known.leg == Leg::Desk,
+            Some(known) => known.is_leg && known.leg == Role::Desk,
             None => one.is_desk,
         };
         if standing.iter().any(is_desk) {
@@ -225,7 +225,7 @@ impl Tracker {
         self.channels.get(channel).map(|known| known.call)
     }
 
-    fn know(&mut self, call: CallId, channel: &ChannelRef, leg: Leg, is_leg: bool) {
+    fn know(&mut self, call: CallId, channel: &ChannelRef, leg: Role, is_leg: bool) {
         let id = channel.id.as_str();
         let Some(tracked) = self.calls.get_mut(&call) else { return };
         if self.channels.contains_key(id) {
@@ -265,7 +265,7 @@ impl Tracker {
     }
 
     /// The side of a channel, by its id or by the name of its other half.
-    fn side(&mut self, channel: &ChannelRef) -> Option<(CallId, Leg)> {
+    fn side(&mut self, channel: &ChannelRef) -> Option<(CallId, Role)> {
         if let Some(known) = self.hear_of(&channel.id) {
             return Some((known.call, known.leg));
         }
@@ -399,7 +399,7 @@ impl Tracker {
         }
         // Of one that has dialed nobody it is all there is.
         let dialed =
-            |id: &String| self.channels.get(id).is_some_and(|known| known.is_leg && known.leg == Leg::Desk);
+            |id: &String| self.channels.get(id).is_some_and(|known| known.is_leg && known.leg == Role::Desk);
         let is_silent = channel.id == call.far_channel() && !tracked.channels.iter().any(dialed);
         if let Some(cause) = cause.filter(|cause| *cause != 0 && is_silent) {
             inputs.push(OfficeInput::DialplanEnded { cause });

@@ -245,7 +245,7 @@ fn spoil(rubbish: Rubbish, truth: &[u8]) -> Vec<u8> {
     let body = split(truth).map_or(MADE_UP, |(_, body)| body);
     match rubbish {
         Rubbish::Broken => {
-            let body = br#"{"message":"Allocation failed"}"#;
+            let body = br#"{"message":"Something broke"}"#;
             answer("500 Internal Server Error", JSON, body.len(), body)
         }
         Rubbish::Unavailable => answer("503 Service Unavailable", "text/html", PAGE.len(), PAGE),

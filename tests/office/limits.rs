@@ -138,3 +138,16 @@ async fn guesses_are_few() {
     assert!(wrong.get("/api/calls").await.header("retry-after").is_some());
     assert_eq!(two.bot.client_with(&two.secrets[0]).get("/api/calls").await.status, 200);
 }
+
+/// Its client asked too early. Nothing of that is left when the enterprise is there.
+#[tokio::test]
+async fn who_is_added_is_let_in_by_the_next_request() {
+    let two = two(&[], "0").await;
+    let early = two.bot.client_with(&"4".repeat(32));
+    for _ in 0..3 {
+        assert_eq!(early.get("/api/calls").await.status, 401);
+    }
+    let row = ["0004", "four", "127.0.0.1", "--secret-file", "four"];
+    two.bot.adds_enterprise(&row, ("four", &"4".repeat(32)));
+    assert_eq!(early.get("/api/calls").await.status, 200);
+}

@@ -39,11 +39,25 @@ async fn live(site: &Site, secret: &str) -> WebSocketStream<MaybeTlsStream<TcpSt
     socket
 }
 
+/// Why it is closed.
+async fn until_closed(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> String {
+    let end = tokio::time::timeout(SOON, async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Close(Some(frame)))) => return frame.reason.to_string(),
+                Some(Ok(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    end.await.expect("the WebSocket is closed")
+}
+
 #[tokio::test]
 async fn in_the_middle_of_calls() {
     let lab = Lab::hold(&[Part::June, Part::Postgres]).await;
-    let firms = [(); 4].map(|()| Firm::of("june", "ssh"));
-    let [by_sql, by_order, changed, rotated] = &firms;
+    let firms = [(); 5].map(|()| Firm::of("june", "ssh"));
+    let [by_sql, by_order, changed, rotated, removed] = &firms;
     let site = Site::on_postgres(&lab, &firms.each_ref(), &[]).await;
     let ids = [site.talks(by_sql, "150").await, site.talks(by_order, "151").await];
     for firm in &firms {
@@ -77,16 +91,19 @@ async fn in_the_middle_of_calls() {
     }
     lab.until_free("june").await;
     // What was told to this secret before goes on no longer.
-    let end = tokio::time::timeout(SOON, async {
-        loop {
-            match live.next().await {
-                Some(Ok(Message::Close(Some(frame)))) => return frame.reason.to_string(),
-                Some(Ok(_)) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    });
-    assert_eq!(end.await.expect("the WebSocket is closed"), "Invalid clientId");
+    assert_eq!(until_closed(&mut live).await, "Invalid clientId");
+
+    let id = site.talks(removed, "153").await;
+    let mut live = self::live(&site, &removed.secret).await;
+    let since = Instant::now();
+    order(&site, &["remove", &removed.number, "--yes"]).await;
+    until_refused(&site, &removed.secret, since).await;
+    assert_eq!(until_closed(&mut live).await, "Invalid clientId");
+    // Its row is gone, and what is known of its call is not.
+    assert_eq!(site.main.call(&id).await.status(), "answered");
+    assert_eq!(site.main.hang_up(&id).await.status, 200);
+    assert_eq!(site.main.until_ended(&id, SOON).await.status(), "completed");
+    lab.until_free("june").await;
 
     let new = "0123456789abcdef0123456789abcdef";
     let number = &changed.number;

@@ -7,10 +7,10 @@
 //! A host that is only asked from time to time (`detailed` is false) shows which channels there are, not why one
 //! is gone. Then an end without an answer is `unknown`: it may have been anything.
 
-use super::{HostFailure, Leg as Role, Seen};
+use super::{HostFailure, Seen};
 use crate::call::{
     Causes, EndedBy, Outcome, Reached, Reason, Status, cause,
-    leg::{Leg, Legs},
+    leg::{Leg, Legs, Role},
 };
 
 /// A BYE that Asterisk itself sends: a session timer has run out, an answer's SDP can't be used.

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{HostFailure, Leg, OfficeEvidence, OfficeKind, Seen, Sight, WayKind};
-use crate::call::{AriRequest, CallRecord, EndedBy, Entry, Fact, Moment, Reason, Status, Timer, Timers};
+use super::{HostFailure, OfficeEvidence, OfficeKind, Seen, Sight, WayKind};
+use crate::call::{
+    AriRequest, CallRecord, EndedBy, Entry, Fact, Moment, Reason, Role, Status, Timer, Timers,
+};
 
 /// A hang-up, or a doubt, is looked into after this.
 const CHECK_AFTER: Duration = Duration::from_millis(500);
@@ -395,7 +397,7 @@ impl OfficeMachine {
         if self.evidence == before {
             return;
         }
-        let leg = if self.evidence.is_monitor { Leg::Listener } else { leg };
+        let leg = if self.evidence.is_monitor { Role::Listener } else { leg };
         let is_answer = self.evidence.connected && !before.connected;
         if is_answer {
             self.answered(now);

@@ -18,7 +18,6 @@ use utoipa::ToSchema;
 
 use super::Extension;
 
-pub use super::leg::Role as Leg;
 pub use evidence::{FirstEnd, OfficeEvidence};
 pub use machine::{OfficeEffect, OfficeInput, OfficeMachine};
 pub use sight::{HostFailure, Seen, Sight};

@@ -15,8 +15,8 @@ use crate::{
         Channel, ChannelDetails, ChannelName, ChannelState, Channels, Command, Family, UniqueId,
     },
     call::{
-        CallId,
-        office::{Leg, OfficeInput, Seen, Sight},
+        CallId, Role,
+        office::{OfficeInput, Seen, Sight},
     },
     office::{
         order::{Order, What},
@@ -208,7 +208,7 @@ impl Followed {
         for (leg, channel) in sides(&look) {
             let before = self.seen.get(&channel.unique_id);
             // A dialplan that answers by itself dials the extension's phone beside the number, or after it.
-            let leg = if channel.name.is_of(&device) { Leg::Desk } else { leg };
+            let leg = if channel.name.is_of(&device) { Role::Desk } else { leg };
             let known = Known {
                 leg: before.map_or(leg, |before| before.leg),
                 // A pick-up gives it another one.
@@ -232,15 +232,15 @@ impl Followed {
     }
 }
 
-fn sides<'a>(look: &crate::asterisk::console::Look<'a>) -> impl Iterator<Item = (Leg, &'a Channel)> {
-    let desk = look.desk.clone().into_iter().map(|channel| (Leg::Desk, channel));
-    let phone = look.phone.clone().into_iter().map(|channel| (Leg::Phone, channel));
+fn sides<'a>(look: &crate::asterisk::console::Look<'a>) -> impl Iterator<Item = (Role, &'a Channel)> {
+    let desk = look.desk.clone().into_iter().map(|channel| (Role::Desk, channel));
+    let phone = look.phone.clone().into_iter().map(|channel| (Role::Phone, channel));
     desk.chain(phone)
 }
 
 /// A channel of the call as it was last seen.
 struct Known {
-    leg: Leg,
+    leg: Role,
     /// When it was first seen.
     name: String,
     state: ChannelState,

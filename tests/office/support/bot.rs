@@ -100,6 +100,12 @@ impl Bot {
         }
     }
 
+    /// `enterprise add` with these arguments, beside the running bot; and one of its files.
+    pub fn adds_enterprise(&self, arguments: &[&str], (name, text): (&str, &str)) {
+        fs::write(self.file(name), text).expect("a file");
+        self.orders("add", arguments);
+    }
+
     /// `enterprise change` with these arguments.
     pub fn changes_enterprise(&self, number: &str, arguments: &[&str]) {
         self.orders("change", &[&[number], arguments].concat());
