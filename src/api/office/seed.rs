@@ -389,7 +389,10 @@ async fn listen(
             Err(_) => None,
         };
         if let Some(call) = call {
-            tracing::info!(%call, listener = %from, listened_to = %target, "audit: the call's record");
+            tracing::info!(
+                %call, enterprise = %enterprise.number, client = %address, listener = %from,
+                listened_to = %target, action = mode.action(), "audit: {}, the call's record", mode.name()
+            );
         }
         let call_id = placed?;
         let target_channel = host.technology().device(&target);
