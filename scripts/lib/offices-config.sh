@@ -181,7 +181,7 @@ office_dialplan() { # TECHNOLOGY
   local desk talks=' same => n,Playtones(425/1000)\n same => n,Wait(7200)\n'
   echo '[inoffice]'
   printf 'exten => _211XX1XX,1,Dial(%s/${EXTEN:2:3}&%s/${EXTEN:5:3},20)\n same => n,Hangup()\n' "$1" "$1"
-  printf "exten => _221XX,1,Answer()\n$talks"
+  printf 'exten => _221XX,1,Answer()\n%b' "$talks"
   printf "exten => _231XX,1,Dial(%s/\${EXTEN:2},2)\n same => n,Answer()\n$talks" "$1"
   printf 'exten => _241XX,1,Busy(1)\nexten => _251XX,1,Hangup(17)\n'
   printf 'exten => _261XX,1,Dial(Local/${EXTEN:2}@inoffice,20)\n same => n,Hangup()\n'
