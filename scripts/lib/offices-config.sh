@@ -100,7 +100,7 @@ office_modules() { # TECHNOLOGY
   ship modules.conf -e '/bridge_native_rtp/d'
   printf 'load = %s.so\n' app_chanspy res_clioriginate app_mixmonitor app_record app_playtones app_echo app_verbose \
     app_stack app_originate app_directed_pickup app_channelredirect app_softhangup func_db func_global func_groupcount func_timeout \
-    res_pjsip_registrar bridge_builtin_features bridge_builtin_interval_features
+    res_pjsip_registrar res_pjsip_refer res_parking bridge_builtin_features bridge_builtin_interval_features
   [[ $1 == PJSIP ]] || echo 'load = chan_sip.so'
 }
 
@@ -123,6 +123,8 @@ write_office() { # DIR OFFICE
     office_trunk "$ip"; } >"$etc/pjsip.conf"
   [[ $technology == PJSIP ]] || office_peers "$office" "$ip" >"$etc/sip.conf"
   office_dialplan "$technology" >"$etc/extensions.conf"
+  printf '[featuremap]\natxfer = *2\n' >"$etc/features.conf"
+  printf '[default]\nparkpos = 701-719\ncontext = parkedcalls\nparkingtime = 600\n' >"$etc/res_parking.conf"
 }
 
 write_ami() { # OFFICE
@@ -175,8 +177,10 @@ office_trunk() { # IP
 #   21 150151  both ring, whoever is first      22 150  the dialplan answers and talks (voicemail, IVR)
 #   23 150     rings for 2 s, then voicemail    24 150  Busy()      25 150  Hangup(17)
 #   26 150     follow-me, through a Local       27 150  the dialplan answers, then 150 rings
-#   28 150     takes over the call that rings at 150
+#   28 150     takes over the call that rings at 150    29 150  150 may transfer by DTMF (and by AMI's Atxfer)
+#   700        parks who is sent there          701 to 719      whoever is parked there
 #   +37533AAAABBBB...  what the number AAAA does, and if that fails, BBBB     +37544AAAABBBB...  both at once
+#   +37555...                      the number may transfer by DTMF
 office_dialplan() { # TECHNOLOGY
   local desk talks=' same => n,Playtones(425/1000)\n same => n,Wait(7200)\n'
   echo '[inoffice]'
@@ -187,6 +191,9 @@ office_dialplan() { # TECHNOLOGY
   printf 'exten => _261XX,1,Dial(Local/${EXTEN:2}@inoffice,20)\n same => n,Hangup()\n'
   printf 'exten => _271XX,1,Answer()\n same => n,Dial(%s/${EXTEN:2},20)\n same => n,Hangup()\n' "$1"
   printf 'exten => _281XX,1,PickupChan(%s/${EXTEN:2},p)\n same => n,Hangup()\n' "$1"
+  printf 'exten => _291XX,1,Dial(%s/${EXTEN:2},20,tT)\n same => n,Hangup()\n' "$1"
+  printf 'exten => 700,1,Park()\nexten => _7[01]X,1,ParkedCall(default,${EXTEN})\n same => n,Hangup()\n'
+  printf 'exten => _+37555X.,1,Dial(PJSIP/+37529${EXTEN:6}@trunk,,tT)\n same => n,Hangup()\n'
   printf 'exten => _+37533X.,1,Dial(PJSIP/+37529${EXTEN:14}${EXTEN:6:4}@trunk)\n'
   printf ' same => n,Dial(PJSIP/+37529${EXTEN:14}${EXTEN:10:4}@trunk)\n same => n,Hangup()\n'
   printf 'exten => _+37544X.,1,Dial(PJSIP/+37529${EXTEN:14}${EXTEN:6:4}@trunk&PJSIP/+37529${EXTEN:14}${EXTEN:10:4}@trunk)\n'

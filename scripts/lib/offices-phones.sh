@@ -10,7 +10,7 @@ write_phones() { # DIR
   local base=$1/phones etc=$1/phones/etc office
   write_common "$base"
   { ship modules.conf
-    printf 'load = %s.so\n' app_playtones app_senddtmf res_speech res_agi res_clioriginate app_stack app_verbose func_db func_math; } >"$etc/modules.conf"
+    printf 'load = %s.so\n' app_playtones app_senddtmf app_transfer res_pjsip_refer res_speech res_agi res_clioriginate app_stack app_verbose func_db func_math; } >"$etc/modules.conf"
   printf '[general]\nenabled = no\n' >"$etc/http.conf"
   printf '[general]\nenabled = no\n' >"$etc/ari.conf"
   {
@@ -54,6 +54,7 @@ phones_dialplan() { # FOLDER of recordings
       printf 'exten => %s,1,Set(CHANNEL(accountcode)=%s-%s)\n same => n,Set(TONE=%s)\n same => n,Gosub(talk,s,1)\n same => n,EAGI(${EAR})\n' \
         "$desk" "$office" "$desk" "${DESK_TONE[$desk]}"
     done
+    printf '[refers-%s]\nexten => _X.,1,Transfer(PJSIP/sip:${EXTEN}@%s:${PORT})\n same => n,Hangup()\n' "$office" "$(setting "$office" IP)"
   done
   cat <<'CONF'
 [desk]
@@ -162,6 +163,18 @@ do_hangup_phone() { # DIR OFFICE EXT|NUMBER
 }
 
 has_no_call() { [[ -z $(phone_channels "$@") ]]; }
+
+# A SIP REFER, as the phone's own button sends it.
+do_transfer() { # DIR OFFICE EXT|NUMBER TO
+  local dir=$1 name channel port
+  name=$(phone_name "${2:-}" "${3:-}")
+  [[ ${4:-} =~ ^[0-9]+$ ]] || die "usage: scripts/offices transfer DIR OFFICE EXT|NUMBER TO"
+  port=$(setting "$2" "$([[ $3 == +* ]] && echo SIP || echo DESKS_SIP)")
+  channel=$(phone_channels "$dir" "$name" | awk '$3 == "Up" { print $2 }' | tail -n 1)
+  [[ -n $channel ]] || die "$name is in no call"
+  phones_cli "$dir" "dialplan set chanvar $channel PORT $port" >/dev/null
+  phones_cli "$dir" "channel redirect $channel refers-$2,$4,1" >/dev/null
+}
 
 do_dial() { # DIR OFFICE EXT NUMBER
   phone_name "${2:-}" "${3:-}" >/dev/null && is_desk "$3" && phone_name "$2" "${4:-}" >/dev/null

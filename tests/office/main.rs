@@ -19,6 +19,7 @@ mod seed;
 #[allow(dead_code, reason = "tests/office_faults uses the rest")]
 mod support;
 mod takeover;
+mod transfers;
 
 const LAB: support::lab::Site =
     support::lab::Site { name: "office", first: "127.0.3.2", environment: &[], tells_sip_status: true };

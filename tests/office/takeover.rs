@@ -4,7 +4,7 @@
 use crate::support::{Bot, Call, Client, Desk, Lab, Phone, Way, by_each_way, desk::until_all_hear, end};
 
 /// A call that both sides have answered, and a third phone of the office.
-async fn connected(way: Way) -> (Lab, [Desk; 2], Bot, Client, Phone, Call) {
+pub async fn connected(way: Way) -> (Lab, [Desk; 2], Bot, Client, Phone, Call) {
     let lab = Lab::shared().await;
     let desks = lab.two_desks().await;
     let bot = Bot::start(&lab, desks[0].office, way, &[]).await;

@@ -16,6 +16,8 @@ mod outcomes;
 mod support;
 #[path = "../office/takeover.rs"]
 mod takeover;
+#[path = "../office/transfers.rs"]
+mod transfers;
 
 const LAB: support::lab::Site = support::lab::Site {
     name: "office-sip",

@@ -129,6 +129,11 @@ impl Phone {
         self.lab.run("hangup-phone", &[self.office, &self.name]).await;
     }
 
+    /// It transfers the call that it is in, as its own button does (SIP REFER).
+    pub async fn transfers(&self, to: &str) {
+        self.lab.run("transfer", &[self.office, &self.name, to]).await;
+    }
+
     /// How many calls ever came to it.
     pub async fn arrivals(&self) -> u64 {
         let count = self.lab.run("arrivals", &[self.office, &self.name]).await;

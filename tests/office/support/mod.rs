@@ -5,6 +5,7 @@ pub mod bot;
 pub mod client;
 pub mod desk;
 pub mod lab;
+pub mod manager;
 pub mod ways;
 
 #[path = "../../e2e/support/api.rs"]
@@ -22,6 +23,7 @@ pub use self::{
     client::{Client, end},
     desk::{Desk, Phone},
     lab::Lab,
+    manager::Manager,
     ways::Way,
 };
 
