@@ -132,35 +132,52 @@ pub enum Fact {
         leg: Role,
         channel: String,
     },
+    /// `channel`, here and below: name of the leg's channel, where several were dialed for its side.
     LegRinging {
         leg: Role,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
     },
     LegEarlyMedia {
         leg: Role,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
     },
     LegUp {
         leg: Role,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
     },
     /// It was put together with the other side.
     LegJoined {
         leg: Role,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
     },
     /// That side put the phone down.
     LegHungUp {
         leg: Role,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
     },
     /// Somebody at the PBX ended the leg.
     LegHungUpHere {
         leg: Role,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
     },
     LegDialEnded {
         leg: Role,
         dialstatus: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
     },
     LegGone {
         leg: Role,
         cause: Option<u16>,
         tech_cause: Option<u16>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
     },
     /// The two sides talk with others, and were not hung up.
     Apart,
@@ -272,10 +289,10 @@ impl Fact {
             Fact::TrunkRinging { .. } => Status::Ringing,
             Fact::TrunkEarlyMedia { .. } => Status::EarlyMedia,
             Fact::TrunkUp { .. } => Status::Answered,
-            Fact::LegRinging { leg } if leg.is_main() => Status::Ringing,
-            Fact::LegEarlyMedia { leg } if leg.is_main() => Status::EarlyMedia,
+            Fact::LegRinging { leg, .. } if leg.is_main() => Status::Ringing,
+            Fact::LegEarlyMedia { leg, .. } if leg.is_main() => Status::EarlyMedia,
             // The number alone is no conversation: its machine says when there is one.
-            Fact::LegUp { leg: Role::Listener } => Status::Answered,
+            Fact::LegUp { leg: Role::Listener, .. } => Status::Answered,
             Fact::Ended { status, .. } => *status,
             _ => return None,
         })
@@ -369,17 +386,23 @@ impl Fact {
             Fact::OrderRefused { why } => format!("the host did not take the order: {why}"),
             Fact::OrderUncertain { why } => format!("whether the host took the order is not known: {why}"),
             Fact::LegCreated { leg, channel } => format!("{} is called: channel {channel}", side(*leg)),
-            Fact::LegRinging { leg } => format!("{} rings", side(*leg)),
-            Fact::LegEarlyMedia { leg } => format!("{} sends audio before an answer", side(*leg)),
-            Fact::LegUp { leg } => format!("{} is up", side(*leg)),
-            Fact::LegJoined { leg } => format!("{} is connected with the other side", side(*leg)),
-            Fact::LegHungUp { leg } => format!("{} was put down", side(*leg)),
-            Fact::LegHungUpHere { leg } => format!("{} was hung up at the PBX", side(*leg)),
-            Fact::LegDialEnded { leg, dialstatus } => {
-                format!("Dial of {} ended without an answer: {dialstatus}", side(*leg))
+            Fact::LegRinging { leg, channel } => format!("{}{} rings", side(*leg), of(channel)),
+            Fact::LegEarlyMedia { leg, channel } => {
+                format!("{}{} sends audio before an answer", side(*leg), of(channel))
             }
-            Fact::LegGone { leg, cause, tech_cause } => {
-                format!("{} is gone ({})", side(*leg), causes(*cause, *tech_cause))
+            Fact::LegUp { leg, channel } => format!("{}{} is up", side(*leg), of(channel)),
+            Fact::LegJoined { leg, channel } => {
+                format!("{}{} is connected with the other side", side(*leg), of(channel))
+            }
+            Fact::LegHungUp { leg, channel } => format!("{}{} was put down", side(*leg), of(channel)),
+            Fact::LegHungUpHere { leg, channel } => {
+                format!("{}{} was hung up at the PBX", side(*leg), of(channel))
+            }
+            Fact::LegDialEnded { leg, dialstatus, channel } => {
+                format!("Dial of {}{} ended without an answer: {dialstatus}", side(*leg), of(channel))
+            }
+            Fact::LegGone { leg, cause, tech_cause, channel } => {
+                format!("{}{} is gone ({})", side(*leg), of(channel), causes(*cause, *tech_cause))
             }
             Fact::Apart => {
                 "the two sides are not connected with each other now; who else they talk with is not hung up"

@@ -115,17 +115,21 @@ impl Text {
             Fact::OrderRefused { why } => format!("хост не принял команду: {why}"),
             Fact::OrderUncertain { why } => format!("неизвестно, принял ли хост команду: {why}"),
             Fact::LegCreated { leg, channel } => format!("{}: вызов, канал {channel}", side(leg)),
-            Fact::LegRinging { leg } => format!("{}: гудки", side(leg)),
-            Fact::LegEarlyMedia { leg } => format!("{}: звук до ответа", side(leg)),
-            Fact::LegUp { leg } => format!("{}: сняли трубку", side(leg)),
-            Fact::LegJoined { leg } => format!("{}: соединён с другой стороной", side(leg)),
-            Fact::LegHungUp { leg } => format!("{}: положили трубку", side(leg)),
-            Fact::LegHungUpHere { leg } => format!("{}: завершили на самой АТС", side(leg)),
-            Fact::LegDialEnded { leg, dialstatus } => {
-                format!("{}: Dial завершился без ответа: {dialstatus}", side(leg))
+            Fact::LegRinging { leg, channel } => format!("{}{}: гудки", side(leg), of(channel)),
+            Fact::LegEarlyMedia { leg, channel } => format!("{}{}: звук до ответа", side(leg), of(channel)),
+            Fact::LegUp { leg, channel } => format!("{}{}: сняли трубку", side(leg), of(channel)),
+            Fact::LegJoined { leg, channel } => {
+                format!("{}{}: соединён с другой стороной", side(leg), of(channel))
             }
-            Fact::LegGone { leg, cause, tech_cause } => {
-                format!("{}: канала больше нет ({})", side(leg), causes(cause, tech_cause))
+            Fact::LegHungUp { leg, channel } => format!("{}{}: положили трубку", side(leg), of(channel)),
+            Fact::LegHungUpHere { leg, channel } => {
+                format!("{}{}: завершили на самой АТС", side(leg), of(channel))
+            }
+            Fact::LegDialEnded { leg, dialstatus, channel } => {
+                format!("{}{}: Dial завершился без ответа: {dialstatus}", side(leg), of(channel))
+            }
+            Fact::LegGone { leg, cause, tech_cause, channel } => {
+                format!("{}{}: канала больше нет ({})", side(leg), of(channel), causes(cause, tech_cause))
             }
             Fact::Apart => {
                 "стороны сейчас не соединены друг с другом; разговоры с другими не завершаются".into()

@@ -177,8 +177,7 @@ impl AmiWay {
     /// False: the two sides are connected with others now, who are not hung up.
     pub async fn hang_up(&self, order: &Order) -> Result<bool, HostError> {
         let ami = self.ami()?;
-        let sides = self.shared.tracker.lock().sides(order);
-        if let Some(sides) = sides {
+        if let Some(sides) = &order.sides {
             let rows = ami.channels().await.map_err(|error| self.error(ami, &error))?;
             let seats: Vec<_> = (rows.iter())
                 .map(|row| Seat { channel: &row.channel.name, bridge: row.bridge_id.as_deref() })
@@ -189,7 +188,7 @@ impl AmiWay {
             if !are_connected(sides.each_ref().map(name), &seats) {
                 return Ok(false);
             }
-            for channel in &sides {
+            for channel in sides {
                 match ami.hangup(channel, None).await {
                     Err(error) if !error.is_no_such_channel() => return Err(self.error(ami, &error)),
                     _ => {}
@@ -221,8 +220,11 @@ impl AmiWay {
         let device = order.device();
         // A monitoring by ARI has a channel that snoops on the target's: it is nobody's phone.
         let is_leg = |row: &&ChannelRow| !row.channel.name.starts_with("Snoop/");
+        // Asterisk may count one that lives on among another call's.
+        let mut known = self.shared.tracker.lock().known(order.call);
+        known.extend(order.sides.iter().flatten().cloned());
         let of_call = (rows.iter().filter(is_leg))
-            .filter(|row| row.channel.linkedid == id || row.channel.uniqueid == id);
+            .filter(|row| row.channel.linkedid == id || known.contains(&row.channel.uniqueid));
         let standing: Vec<Standing> = of_call
             .map(|row| Standing {
                 channel: ChannelRef { id: row.channel.uniqueid.clone(), name: row.channel.name.clone() },
@@ -240,7 +242,7 @@ impl AmiWay {
             return Ok(is_over);
         }
         self.shared.holds.lock().entry(order.call).or_insert(hold);
-        let inputs = self.shared.tracker.lock().resync(order.call, &standing);
+        let inputs = self.shared.tracker.lock().resync(order.call, &standing, order.sides.as_ref());
         for input in inputs {
             self.shared.inboxes.put(order.call, input);
         }

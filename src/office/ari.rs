@@ -112,8 +112,7 @@ impl AriWay {
     /// False: the two sides are connected with others now, who are not hung up.
     pub async fn hang_up(&self, order: &Order) -> Result<bool, HostError> {
         let ari = self.connected().await?;
-        let sides = self.shared.tracker.lock().sides(order);
-        if let Some(sides) = sides {
+        if let Some(sides) = &order.sides {
             let channels = ari.channels().await.map_err(|error| self.error(&error))?;
             let bridges = ari.bridges().await.map_err(|error| self.error(&error))?;
             let name = |id: &String| {
@@ -122,7 +121,7 @@ impl AriWay {
             if !are_connected(sides.each_ref().map(name), &seats(&channels, &bridges)) {
                 return Ok(false);
             }
-            for channel in &sides {
+            for channel in sides {
                 match ari.hangup(channel, HangupReason::Normal).await {
                     Err(error) if !error.is_not_found() => return Err(self.error(&error)),
                     _ => {}
@@ -157,6 +156,7 @@ impl AriWay {
         }
         let mut own = self.shared.tracker.lock().known(order.call);
         own.extend([order.call.near_channel(), order.call.far_channel()]);
+        own.extend(order.sides.iter().flatten().cloned());
         own.extend(self.ringing(&ari, order, &channels, &bridges).await?);
         add_those_beside(&mut own, &channels, &bridges);
         let device = order.device();
@@ -175,7 +175,7 @@ impl AriWay {
             self.shared.tracker.lock().found_none(order.call);
             return Ok(false);
         }
-        let inputs = self.shared.tracker.lock().resync(order.call, &standing);
+        let inputs = self.shared.tracker.lock().resync(order.call, &standing, order.sides.as_ref());
         for input in inputs {
             self.shared.inboxes.put(order.call, input);
         }

@@ -161,6 +161,7 @@ impl OfficeHandle {
             technology: settings.technology,
             way: None,
             linked_id: None,
+            sides: None,
             client: request.client,
         };
         let call_request = CallRequest {

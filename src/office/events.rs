@@ -9,7 +9,6 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::{
     heard::{ChannelRef, Dial, Heard, Standing},
-    order::Order,
 };
 use crate::call::{
     CallId, Role,
@@ -62,6 +61,12 @@ struct Known {
     /// Its far side asked for the end.
     hung_up: bool,
     sip: Option<u16>,
+}
+
+impl Known {
+    fn sight(&self, id: &str, seen: Seen) -> Sight {
+        Sight { leg: self.leg, channel: id.to_owned(), name: self.name.clone(), seen }
+    }
 }
 
 impl Tracker {
@@ -142,16 +147,24 @@ impl Tracker {
         })
     }
 
-    /// After [`seek`](Self::seek): these were the channels of the call. What they show is told again.
-    pub fn resync(&mut self, call: CallId, standing: &[Standing]) -> Vec<OfficeInput> {
+    /// After [`seek`](Self::seek): these were the channels of the call. What they show is told again, and that the others
+    /// are gone. `sides`: the two that were connected, also in a former run.
+    pub fn resync(
+        &mut self,
+        call: CallId,
+        standing: &[Standing],
+        sides: Option<&[String; 2]>,
+    ) -> Vec<OfficeInput> {
         self.follow(call);
         if let Some(tracked) = self.calls.get_mut(&call) {
-            tracked.is_missed = true;
             tracked.is_sought = false;
-            let newcomers = std::mem::take(&mut tracked.newcomers);
-            tracked.alive.retain(|id| newcomers.contains(id));
         }
-        let mut inputs = Vec::new();
+        for (id, leg) in sides.into_iter().flatten().zip([Role::Desk, Role::Phone]) {
+            let now = standing.iter().find(|one| one.channel.id == *id);
+            let name = now.map_or(id, |one| &one.channel.name).clone();
+            self.know(call, &ChannelRef { id: id.clone(), name }, leg, true);
+        }
+        let mut inputs = self.miss(call, standing);
         let is_gone = |known: &Known| known.is_gone;
         let desk = self.desk_among(standing);
         for one in standing {
@@ -173,7 +186,9 @@ impl Tracker {
                 continue;
             }
             let name = self.channels.get(&one.channel.id).map_or(&one.channel.name, |known| &known.name);
-            let sight = |seen| OfficeInput::Sight(Sight { leg, channel: name.clone(), seen });
+            let channel = &one.channel.id;
+            let sight =
+                |seen| OfficeInput::Sight(Sight { leg, channel: channel.clone(), name: name.clone(), seen });
             inputs.extend((!is_known).then(|| sight(Seen::Created)));
             inputs.extend(one.is_ringing.then(|| sight(Seen::Ringing)));
             inputs.extend(one.is_up.then(|| sight(Seen::Up)));
@@ -183,6 +198,29 @@ impl Tracker {
         let is_over = self.calls.get(&call).is_some_and(|tracked| tracked.alive.is_empty());
         if is_over && !inputs.contains(&OfficeInput::Over) {
             inputs.push(OfficeInput::Over);
+        }
+        inputs
+    }
+
+    /// Those of its phones and trunks that were there before, and are not in the list, have gone unseen.
+    fn miss(&mut self, call: CallId, standing: &[Standing]) -> Vec<OfficeInput> {
+        let Some(tracked) = self.calls.get_mut(&call) else { return Vec::new() };
+        tracked.is_missed = true;
+        let newcomers = std::mem::take(&mut tracked.newcomers);
+        let before = std::mem::take(&mut tracked.alive);
+        let (kept, gone): (HashSet<String>, Vec<String>) = {
+            let (kept, others): (Vec<_>, Vec<_>) = before.into_iter().partition(|id| newcomers.contains(id));
+            let is_gone = |id: &String| !standing.iter().any(|one| one.channel.id == *id);
+            (kept.into_iter().collect(), others.into_iter().filter(is_gone).collect())
+        };
+        tracked.alive = kept;
+        let mut inputs = Vec::new();
+        for id in gone {
+            let Some(known) = self.channels.get_mut(&id).filter(|known| known.is_leg && !known.is_gone) else {
+                continue;
+            };
+            known.is_gone = true;
+            inputs.push(OfficeInput::Sight(known.sight(&id, Seen::Gone { cause: None, sip: None })));
         }
         inputs
     }
@@ -202,17 +240,6 @@ impl Tracker {
             .filter(|one| pair(&one.channel.name).is_none() && !self.channels.contains_key(&one.channel.id));
         let place = |one: &&Standing| one.channel.id.rsplit_once('.')?.1.parse::<u64>().ok();
         unknown.min_by_key(|one| place(one).unwrap_or(u64::MAX)).map(|one| one.channel.id.clone())
-    }
-
-    /// The ids of the two channels that are connected, if there are such; by the names that sights called them.
-    pub fn sides(&self, order: &Order) -> Option<[String; 2]> {
-        let channels = &self.calls.get(&order.call)?.channels;
-        let id = |name: &String| {
-            let is_it = |id: &&String| self.channels.get(*id).is_some_and(|known| known.name == *name);
-            channels.iter().rev().find(is_it).cloned()
-        };
-        let [desk, phone] = order.sides.as_ref()?;
-        Some([id(desk)?, id(phone)?])
     }
 
     /// The ids of all its channels that were ever heard of.
@@ -365,14 +392,14 @@ impl Tracker {
             Dial::Ended(status) => seen.push(Seen::DialEnded(status.clone())),
         }
         let known = self.channels.get(&peer.id)?;
-        let sight = |seen| OfficeInput::Sight(Sight { leg: known.leg, channel: known.name.clone(), seen });
+        let sight = |seen| OfficeInput::Sight(known.sight(&peer.id, seen));
         Some((call, seen.into_iter().map(sight).collect()))
     }
 
     /// Only what happens to a phone or a trunk is a sight.
     fn leg(&mut self, channel: &ChannelRef, seen: Seen) -> Option<(CallId, Vec<OfficeInput>)> {
         let known = self.hear_of(&channel.id)?;
-        let sight = Sight { leg: known.leg, channel: known.name.clone(), seen };
+        let sight = known.sight(&channel.id, seen);
         Some((known.call, if known.is_leg { vec![OfficeInput::Sight(sight)] } else { Vec::new() }))
     }
 
@@ -395,7 +422,7 @@ impl Tracker {
         let mut inputs = Vec::new();
         if known.is_leg {
             let seen = Seen::Gone { cause, sip: known.sip.or(sip.filter(|_| known.hung_up)) };
-            inputs.push(OfficeInput::Sight(Sight { leg: known.leg, channel: known.name, seen }));
+            inputs.push(OfficeInput::Sight(known.sight(&channel.id, seen)));
         }
         // Of one that has dialed nobody it is all there is.
         let dialed =
@@ -441,7 +468,7 @@ mod tests {
         let Some((call, inputs)) = heard else { return Vec::new() };
         assert_eq!(call, ID);
         let word = |input| match input {
-            OfficeInput::Sight(Sight { leg, channel, seen }) => format!("{leg:?} {channel} {seen:?}"),
+            OfficeInput::Sight(Sight { leg, name, seen, .. }) => format!("{leg:?} {name} {seen:?}"),
             other => format!("{other:?}"),
         };
         inputs.into_iter().map(word).collect()
@@ -533,14 +560,14 @@ mod tests {
             tracker.seek(ID);
             // The halves vanish, as they do when both sides talk: that is no end.
             assert!(words(tracker.hear(gone(near()))).is_empty());
-            let told = word(tracker.resync(ID, &[standing(near()), standing(desk.clone())]));
+            let told = word(tracker.resync(ID, &[standing(near()), standing(desk.clone())], None));
             assert_eq!(told, ["Desk PJSIP/150-00000001 Created", "Desk PJSIP/150-00000001 Up"]);
 
             // The phone goes after the host has answered, and before the answer is read.
             tracker.forget(ID);
             tracker.seek(ID);
             assert_eq!(tracker.hear(gone(desk.clone())), None);
-            let told = word(tracker.resync(ID, &[standing(desk.clone())]));
+            let told = word(tracker.resync(ID, &[standing(desk.clone())], None));
             assert_eq!(told.last().map(String::as_str), Some("Over"), "{told:?}");
             tracker.forget(ID);
 
@@ -548,12 +575,44 @@ mod tests {
             let trunk = channel("1.4", "PJSIP/trunk-00000002");
             tracker.seek(ID);
             tracker.hear(dial(&near(), &trunk, Dial::Begin));
-            tracker.resync(ID, &[standing(near()), standing(desk.clone())]);
+            tracker.resync(ID, &[standing(near()), standing(desk.clone())], None);
             tracker.hear(gone(near()));
             assert_eq!(words(tracker.hear(gone(desk.clone()))).len(), 1);
             assert_eq!(words(tracker.hear(gone(trunk))).last().map(String::as_str), Some("Over"));
             tracker.forget(ID);
         }
+    }
+
+    /// A phone was put down, and whoever took it over dialed another one, while nobody heard it.
+    #[test]
+    fn whoever_went_unheard_is_gone() {
+        let (desk, trunk) = (channel("1.3", "PJSIP/150-00000001"), channel("1.4", "PJSIP/trunk-00000002"));
+        let standing = |channel: &ChannelRef| Standing {
+            channel: channel.clone(),
+            is_desk: false,
+            is_ringing: false,
+            is_up: true,
+            is_joined: true,
+        };
+        let now = [standing(&trunk), standing(&channel("1.5", "PJSIP/151-00000003"))];
+        let sides = [desk.id.clone(), trunk.id.clone()];
+        let word = |inputs: Vec<OfficeInput>| words(Some((ID, inputs)));
+        let gone = "Gone { cause: None, sip: None }";
+
+        let mut tracker = Tracker::default();
+        tracker.follow(ID);
+        tracker.hear(dial(&far(), &desk, Dial::Answer));
+        tracker.hear(dial(&near(), &trunk, Dial::Answer));
+        tracker.seek(ID);
+        let told = word(tracker.resync(ID, &now, None));
+        assert_eq!(told[0], format!("Desk PJSIP/150-00000001 {gone}"));
+
+        // A former run had seen the two; now it is told that one is gone, and nothing else becomes a side.
+        let mut tracker = Tracker::default();
+        tracker.seek(ID);
+        let told = word(tracker.resync(ID, &now, Some(&sides)));
+        assert_eq!(told[0], format!("Desk 1.3 {gone}"));
+        assert!(told.contains(&"Phone PJSIP/trunk-00000002 Up".to_owned()), "{told:?}");
     }
 
     /// A listener's channel that was made and never dialed is hung up while it is looked for.
@@ -574,7 +633,7 @@ mod tests {
             for half in [far(), near()].into_iter().take(before) {
                 told.extend(words(tracker.hear(gone(half))));
             }
-            told.extend(words(Some((ID, tracker.resync(ID, &[standing(near()), standing(far())])))));
+            told.extend(words(Some((ID, tracker.resync(ID, &[standing(near()), standing(far())], None)))));
             for half in [far(), near()].into_iter().skip(before) {
                 told.extend(words(tracker.hear(gone(half))));
             }

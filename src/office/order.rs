@@ -20,7 +20,7 @@ pub struct Order {
     /// The host's own id of the call, where it chose one.
     pub linked_id: Option<String>,
     pub dialed_at: Option<DateTime<Utc>>,
-    /// The channels of the extension's and the number's side, by the names of their sights, once they are connected.
+    /// The channels of the extension's and the number's side, by their ids, once they are connected.
     pub sides: Option<[String; 2]>,
     /// When both sides must be connected by.
     pub ring_timeout: Duration,

@@ -42,6 +42,7 @@ fn record(id: CallId, kind: OfficeKind) -> CallRecord {
         technology: Technology::Pjsip,
         way: None,
         linked_id: None,
+        sides: None,
         client: None,
     }));
     record

@@ -23,6 +23,7 @@ fn office(kind: OfficeKind) -> CallRecord {
         technology: Technology::Pjsip,
         way: None,
         linked_id: None,
+        sides: None,
         client: None,
     }));
     record
@@ -95,7 +96,7 @@ impl Office {
     }
 
     fn sight(&mut self, leg: Role, channel: &str, seen: Seen) -> &mut Self {
-        self.feed(OfficeInput::Sight(Sight { leg, channel: channel.into(), seen }))
+        self.feed(OfficeInput::Sight(Sight { leg, channel: channel.into(), name: channel.into(), seen }))
     }
 
     /// The extension's phone was picked up, and the number is being dialed.
@@ -493,7 +494,8 @@ fn any_input() -> impl Strategy<Value = OfficeInput> {
         (0..128u16).prop_map(|cause| Seen::Gone { cause: Some(cause), sip: None }),
     ];
     let sight = (leg, 1..4u8, seen).prop_map(|(leg, nth, seen)| {
-        OfficeInput::Sight(Sight { leg, channel: format!("PJSIP/1-{nth}"), seen })
+        let channel = format!("PJSIP/1-{nth}");
+        OfficeInput::Sight(Sight { leg, name: channel.clone(), channel, seen })
     });
     let failure = HostFailure { reason: Reason::HostRefused, why: "no".into() };
     prop_oneof![

@@ -14,7 +14,7 @@ struct Talk {
     number: Phone,
     client: Client,
     call: Call,
-    _bot: Bot,
+    bot: Bot,
 }
 
 impl Talk {
@@ -27,7 +27,7 @@ impl Talk {
         let number = desk.at(&format!("+37529{random}0200"));
         let call = client.place_answered(&format!("29{}", desk.name), &desk.at(&format!("+37555{random}0200"))).await;
         number.until_connected().await;
-        Talk { lab, desk, other, number, client, call, _bot: bot }
+        Talk { lab, desk, other, number, client, call, bot }
     }
 
     async fn manager(&self) -> Manager {
@@ -148,7 +148,20 @@ async fn the_number_consults(way: Way) {
     talk.assert_over(&[by], &talk.desk).await;
 }
 
+/// While the bot is away. Who talks with whom at its return is not what was ordered, and not hung up.
+async fn a_transfer_that_nobody_saw(way: Way) {
+    let mut talk = Talk::begin(way).await;
+    talk.bot.kill();
+    talk.desk.transfers(&talk.other.name).await;
+    talk.other.until_connected().await;
+    talk.desk.until_free().await;
+    talk.bot.launch();
+    talk.bot.until_live().await;
+    talk.assert_over(&["unknown"], &talk.number).await;
+}
+
 by_each_way!(
+    a_transfer_that_nobody_saw,
     the_extension_refers,
     the_number_refers,
     the_switchboard_transfers,

@@ -7,7 +7,7 @@
 //! A host that is only asked from time to time (`detailed` is false) shows which channels there are, not why one
 //! is gone. Then an end without an answer is `unknown`: it may have been anything.
 
-use super::{HostFailure, Seen};
+use super::{HostFailure, Seen, Sight};
 use crate::call::{
     Causes, EndedBy, Outcome, Reached, Reason, Status, cause,
     leg::{Leg, Legs, Role},
@@ -70,14 +70,15 @@ pub struct OfficeEvidence {
 }
 
 impl OfficeEvidence {
-    pub fn see(&mut self, role: Role, channel: &str, seen: &Seen) {
-        let is_desk = role != Role::Phone;
+    pub fn see(&mut self, Sight { leg: role, channel, name, seen }: &Sight) {
+        let is_desk = *role != Role::Phone;
         // Whoever joins one of the two that talk, by a transfer or otherwise, is not the call that was ordered.
         if self.sides.is_some() && self.legs(is_desk).get(channel).is_none() {
             return;
         }
         let is_asked = self.hangup.is_some();
         let legs = if is_desk { &mut self.desk } else { &mut self.phone };
+        legs.entry(channel).name.get_or_insert_with(|| name.clone());
         match seen {
             Seen::DialEnded(status) => {
                 legs.give_up(channel, status);
@@ -104,6 +105,22 @@ impl OfficeEvidence {
             }
         }
         self.conclude_progress(is_desk, channel, seen);
+    }
+
+    /// These two talked when a former run saw them last.
+    pub fn restore_sides(&mut self, sides: [String; 2]) {
+        for (legs, channel) in [&mut self.desk, &mut self.phone].into_iter().zip(&sides) {
+            let leg = legs.entry(channel);
+            (leg.up, leg.joined) = (true, true);
+        }
+        self.sides = Some(sides);
+    }
+
+    /// In a timeline of several legs each entry says of which it is.
+    pub fn which(&self, role: Role, channel: &str) -> Option<String> {
+        let legs = self.legs(role != Role::Phone);
+        let leg = legs.get(channel).filter(|_| legs.len() > 1)?;
+        Some(leg.name.clone().unwrap_or_else(|| leg.channel.clone()))
     }
 
     fn legs(&self, is_desk: bool) -> &Legs {

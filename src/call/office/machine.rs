@@ -171,6 +171,9 @@ impl OfficeMachine {
         machine.evidence.missed = true;
         let evidence = &mut machine.evidence;
         (evidence.rang, evidence.early_media, evidence.connected) = (rang, early_media, up);
+        if let Some(sides) = machine.record.office.as_ref().and_then(|office| office.sides.clone()) {
+            evidence.restore_sides(sides);
+        }
         let (timer, whole) = match up {
             true => (Timer::MaxDuration, machine.max_duration()),
             false => (Timer::Ring, machine.ring_timeout()),
@@ -216,7 +219,7 @@ impl OfficeMachine {
         self.phase == Phase::Ended
     }
 
-    /// The channels of the two sides, as sights named them: the extension's and the number's, once they are connected.
+    /// The channels of the two sides, by their ids: the extension's and the number's, once they are connected.
     pub fn sides(&self) -> Option<&[String; 2]> {
         self.evidence.sides.as_ref()
     }
@@ -389,9 +392,10 @@ impl OfficeMachine {
         self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
     }
 
-    fn sight(&mut self, now: Moment, Sight { leg, channel, seen }: Sight) {
+    fn sight(&mut self, now: Moment, sight: Sight) {
         let before = self.evidence.clone();
-        self.evidence.see(leg, &channel, &seen);
+        self.evidence.see(&sight);
+        let Sight { leg, channel, name, seen } = sight;
         self.misses = 0;
         self.evidence.uncertain = false;
         if self.evidence == before {
@@ -400,6 +404,9 @@ impl OfficeMachine {
         let leg = if self.evidence.is_monitor { Role::Listener } else { leg };
         let is_answer = self.evidence.connected && !before.connected;
         if is_answer {
+            if let Some(office) = &mut self.record.office {
+                office.sides.clone_from(&self.evidence.sides);
+            }
             self.answered(now);
         } else if leg.is_main() {
             self.keep_time(now, &seen);
@@ -407,18 +414,19 @@ impl OfficeMachine {
         if self.evidence.has_lost_a_side() && !before.has_lost_a_side() {
             self.timers.arm(Timer::Settle, now.mono + SETTLE);
         }
+        let channel = self.evidence.which(leg, &channel);
         let fact = match seen {
-            Seen::Created => Fact::LegCreated { leg, channel },
-            Seen::Ringing => Fact::LegRinging { leg },
-            Seen::EarlyMedia => Fact::LegEarlyMedia { leg },
-            Seen::Up => Fact::LegUp { leg },
+            Seen::Created => Fact::LegCreated { leg, channel: name },
+            Seen::Ringing => Fact::LegRinging { leg, channel },
+            Seen::EarlyMedia => Fact::LegEarlyMedia { leg, channel },
+            Seen::Up => Fact::LegUp { leg, channel },
             // What both sides do before is in no conversation yet.
-            Seen::Joined if is_answer => Fact::LegJoined { leg },
+            Seen::Joined if is_answer => Fact::LegJoined { leg, channel },
             Seen::Joined => return,
-            Seen::HungUp { .. } => Fact::LegHungUp { leg },
-            Seen::HungUpHere => Fact::LegHungUpHere { leg },
-            Seen::DialEnded(dialstatus) => Fact::LegDialEnded { leg, dialstatus },
-            Seen::Gone { cause, sip } => Fact::LegGone { leg, cause, tech_cause: sip },
+            Seen::HungUp { .. } => Fact::LegHungUp { leg, channel },
+            Seen::HungUpHere => Fact::LegHungUpHere { leg, channel },
+            Seen::DialEnded(dialstatus) => Fact::LegDialEnded { leg, dialstatus, channel },
+            Seen::Gone { cause, sip } => Fact::LegGone { leg, cause, tech_cause: sip, channel },
         };
         let step = if is_answer { Some(Status::Answered) } else { fact.proves() };
         self.note_step(now, fact, step);

@@ -41,6 +41,9 @@ pub struct OfficeCall {
     /// The host's own id of the call (its Linkedid), where it is not the call's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linked_id: Option<String>,
+    /// The ids of the extension's and the number's channel, once they were connected: a later run hangs up no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sides: Option<[String; 2]>,
     /// Address of the client that asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
@@ -261,6 +264,7 @@ mod tests {
             technology: Technology::Sip,
             way: None,
             linked_id: None,
+            sides: None,
             client: None,
         };
         let json = serde_json::to_string(&call).expect("JSON");

@@ -33,8 +33,10 @@ pub enum Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sight {
     pub leg: Role,
-    /// Name of the channel, as `PJSIP/150-0000002a`.
+    /// What the host knows the channel by as long as it lives: its Uniqueid.
     pub channel: String,
+    /// Its name when it was first seen, as `PJSIP/150-0000002a`; a pick-up gives it another one.
+    pub name: String,
     pub seen: Seen,
 }
 

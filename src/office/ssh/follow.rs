@@ -148,13 +148,19 @@ pub(super) struct Followed {
 
 impl Followed {
     pub fn new(order: Order, root: Root, begun: Instant, alone: Option<OwnedMutexGuard<()>>) -> Self {
+        // The two that a former run saw talk: if one of them is not there any more, that is told.
+        let known = |(id, leg): (&String, Role)| {
+            let known = Known { leg, name: id.clone(), state: ChannelState::Up, is_joined: true };
+            (UniqueId::new(id), known)
+        };
+        let sides = order.sides.iter().flatten().zip([Role::Desk, Role::Phone]);
         Followed {
+            seen: sides.map(known).collect(),
             order,
             root,
             begun,
             since: Instant::now(),
             alone,
-            seen: BTreeMap::new(),
             was_there: false,
             blind: false,
         }
@@ -164,15 +170,14 @@ impl Followed {
         self.root.linked_id()
     }
 
-    /// `sides`: the two that are connected, by the names of their sights. `None`: they are so with others now.
+    /// `sides`: the two that are connected. `None`: they are so with others now.
     pub fn to_hang_up(&self, channels: &Channels, sides: Option<&[String; 2]>) -> Option<Vec<ChannelName>> {
-        let id = |name: &String| self.seen.iter().find(|(_, known)| known.name == *name).map(|(id, _)| id);
-        let Some([desk, phone]) = sides.map(|sides| sides.each_ref().map(id)) else {
+        let Some([desk, phone]) = sides else {
             let Root::Known(family) = &self.root else { return Some(Vec::new()) };
             return Some(family.to_hang_up(channels).into_iter().cloned().collect());
         };
-        let there = |id: &UniqueId| channels.list.iter().find(|channel| channel.unique_id == *id);
-        let (desk, phone) = (desk.and_then(there)?, phone.and_then(there)?);
+        let there = |id: &String| channels.list.iter().find(|channel| channel.unique_id.as_str() == id);
+        let (desk, phone) = (there(desk)?, there(phone)?);
         let is_heard = channels.heard_by(&desk.name).contains(&phone);
         is_heard.then(|| vec![desk.name.clone(), phone.name.clone()])
     }
@@ -216,11 +221,17 @@ impl Followed {
                 state: channel.state.clone(),
                 is_joined: channel.bridge.is_some(),
             };
-            inputs.extend(steps(before, &known).into_iter().map(|seen| sight(&known, seen)));
+            let id = &channel.unique_id;
+            inputs.extend(steps(before, &known).into_iter().map(|seen| sight(id, &known, seen)));
             now.insert(channel.unique_id.clone(), known);
         }
-        for (_, known) in self.seen.iter().filter(|(id, _)| !now.contains_key(*id)) {
-            inputs.push(sight(known, Seen::Gone { cause: None, sip: None }));
+        for (id, known) in std::mem::take(&mut self.seen) {
+            // Asterisk may count one that lives on among another call's.
+            if channels.list.iter().any(|channel| channel.unique_id == id) {
+                now.entry(id).or_insert(known);
+            } else {
+                inputs.push(sight(&id, &known, Seen::Gone { cause: None, sip: None }));
+            }
         }
         self.seen = now;
         if look.gone {
@@ -266,8 +277,9 @@ fn steps(before: Option<&Known>, now: &Known) -> Vec<Seen> {
     steps
 }
 
-fn sight(known: &Known, seen: Seen) -> OfficeInput {
-    OfficeInput::Sight(Sight { leg: known.leg, channel: known.name.clone(), seen })
+fn sight(id: &UniqueId, known: &Known, seen: Seen) -> OfficeInput {
+    let channel = id.as_str().to_owned();
+    OfficeInput::Sight(Sight { leg: known.leg, channel, name: known.name.clone(), seen })
 }
 
 /// Asks for as long as the way exists, and only while there is somebody to be followed.

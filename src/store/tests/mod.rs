@@ -98,6 +98,7 @@ fn office(n: u32) -> OfficeCall {
         technology: Technology::Pjsip,
         way: (n > 1).then_some(WayKind::Ssh),
         linked_id: None,
+        sides: None,
         client: None,
     }
 }
