@@ -40,7 +40,7 @@ default_office_env() {
     default_office "$dir" "$office" "$(next_ip "$first" "$n")" "$shift" "$technology"
     n=$((n + 1))
   done
-  PHONES_IP=$(next_ip "$first" 2) PHONES_SIP=$((5060 + shift))
+  PHONES_IP=$(next_ip "$first" 2) PHONES_SIP=$((5060 + shift)) FRONT_SIP=$((5062 + shift))
   PG_IP=$(next_ip "$first" 3) PG_PORT=$((5432 + shift))
   default_pg_env "$dir"
   # An enterprise that is switched off; nobody is at its address.
@@ -64,7 +64,7 @@ default_office() { # DIR OFFICE IP SHIFT TECHNOLOGY
 
 office_setting_names() {
   local office name
-  echo ASTERISK ADDRESSES OFFICES_SHIFT_NOW PHONES_IP PHONES_SIP AUGUST_{NUMBER,NAME,IP,SECRET} \
+  echo ASTERISK ADDRESSES OFFICES_SHIFT_NOW PHONES_IP PHONES_SIP FRONT_SIP AUGUST_{NUMBER,NAME,IP,SECRET} \
     PG_{IP,PORT,SOCKET,DATABASE,USER,PASSWORD,URL,ADMIN_PASSWORD,ADMIN_URL} SSHD SSH SSH_KEYGEN SSHPASS NGINX TOOL_LIBRARIES
   for office in "${OFFICES[@]}"; do
     for name in NUMBER NAME SECRET IP TECHNOLOGY SIP DESKS_SIP SSH_PORT SSH_USER SSH_PASSWORD SSH_KEY KNOWN_HOSTS SSH_LOG CTL LOCAL_CTL \
@@ -170,7 +170,10 @@ office_peers() { # OFFICE IP
 office_trunk() { # IP
   office_endpoint trunk inoffice "$1"
   printf 'aors = trunk\n\n[trunk]\ntype = aor\ncontact = sip:%s:%s\n\n' "$PHONES_IP" "$PHONES_SIP"
-  printf '[trunk]\ntype = identify\nendpoint = trunk\nmatch = %s\n' "$PHONES_IP"
+  printf '[trunk]\ntype = identify\nendpoint = trunk\nmatch = %s\n\n' "$PHONES_IP"
+  office_endpoint front inoffice "$1"
+  printf 'aors = front\noutbound_auth = front\n\n[front]\ntype = aor\ncontact = sip:%s:%s\n\n' "$PHONES_IP" "$FRONT_SIP"
+  printf '[front]\ntype = auth\nauth_type = userpass\nusername = front\npassword = %s\n' "$JUNE_PHONE_PASSWORD"
 }
 
 # Beside the phones: what extensions and numbers of real dialplans do. 150151 stands for any two phones.
@@ -181,6 +184,7 @@ office_trunk() { # IP
 #   700        parks who is sent there          701 to 719      whoever is parked there
 #   +37533AAAABBBB...  what the number AAAA does, and if that fails, BBBB     +37544AAAABBBB...  both at once
 #   +37555...                      the number may transfer by DTMF
+#   +7900555NNNN                   as the front of the carrier plays it (scripts/lib/carrier.py)
 office_dialplan() { # TECHNOLOGY
   local desk talks=' same => n,Playtones(425/1000)\n same => n,Wait(7200)\n'
   echo '[inoffice]'
@@ -193,6 +197,7 @@ office_dialplan() { # TECHNOLOGY
   printf 'exten => _281XX,1,PickupChan(%s/${EXTEN:2},p)\n same => n,Hangup()\n' "$1"
   printf 'exten => _291XX,1,Dial(%s/${EXTEN:2},20,tT)\n same => n,Hangup()\n' "$1"
   printf 'exten => 700,1,Park()\nexten => _7[01]X,1,ParkedCall(default,${EXTEN})\n same => n,Hangup()\n'
+  printf 'exten => _+7900555XXXX,1,Dial(PJSIP/${EXTEN}@front)\n same => n,Hangup()\n'
   printf 'exten => _+37555X.,1,Dial(PJSIP/+37529${EXTEN:6}@trunk,,tT)\n same => n,Hangup()\n'
   printf 'exten => _+37533X.,1,Dial(PJSIP/+37529${EXTEN:14}${EXTEN:6:4}@trunk)\n'
   printf ' same => n,Dial(PJSIP/+37529${EXTEN:14}${EXTEN:10:4}@trunk)\n same => n,Hangup()\n'

@@ -3,7 +3,7 @@
 
 # For what comes from scripts/lab. Phones and offices first, so that a call's end is seen by somebody.
 LAB_ASTERISKS=("${OFFICES[@]}" phones)
-LAB_PROCESSES=("${OFFICES[@]/%/-sshd}" phones "${OFFICES[@]}" pg)
+LAB_PROCESSES=("${OFFICES[@]/%/-sshd}" phones front "${OFFICES[@]}" pg)
 
 start_office_asterisk() { # DIR NAME
   choose_user "$1"
@@ -43,6 +43,7 @@ start_everything() { # DIR
   choose_user "$dir"
   ((${#AS[@]} == 0)) || chown -R nobody:nogroup "$dir/heard"
   for name in phones "${OFFICES[@]}"; do start_office_asterisk "$dir" "$name"; done
+  start_front "$dir"
   for name in "${OFFICES[@]}"; do
     (mkdir -p "$dir/$name-ssh" && echo yes >"$dir/$name-ssh/streamlocal" && write_ssh "$dir" "$name" && start_sshd "$dir" "$name") &
     pids+=($!)
@@ -51,6 +52,15 @@ start_everything() { # DIR
   pids+=($!)
   for pid in "${pids[@]}"; do wait "$pid" || code=$?; done
   return "$code"
+}
+
+# What an Asterisk cannot be made to do behind a trunk: an SDP that can't be used, a 487 that nobody asked for.
+start_front() { # DIR
+  rm -f "$1/phones/run/front.ready"
+  CARRIER_PASSWORD=$JUNE_PHONE_PASSWORD start front "$1" "$(python)" "$LAB_LIB/carrier.py" --ip "$PHONES_IP" --port "$FRONT_SIP" \
+    --back "$PHONES_SIP" --user front --log "$1/phones/log/front.log" --numbers "$NUMBERS" \
+    --ready "$1/phones/run/front.ready"
+  wait_for 10 "$1" test -e "$1/phones/run/front.ready" || offices_failed "$1" "the carrier's front did not start"
 }
 
 # Every phone answers after 300 ms, and every office knows where its phones are.

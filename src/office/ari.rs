@@ -418,7 +418,7 @@ fn reference(channel: &Channel) -> ChannelRef {
 }
 
 /// What an event tells of a channel.
-fn heard(event: Event) -> Option<Heard> {
+pub(super) fn heard(event: Event) -> Option<Heard> {
     let code = |code: Option<i32>| code.and_then(|code| u16::try_from(code).ok()).filter(|code| *code > 0);
     Some(match event {
         Event::Dial(dial) => {

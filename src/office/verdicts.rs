@@ -1,13 +1,16 @@
-//! What is concluded from what real Asterisks have sent (`tests/fixtures/ami`, which tells what happened in each):
-//! from the events of the wire to the end of the call.
+//! What is concluded from what real Asterisks have sent (`tests/fixtures/ami` and `ari-office`, which tell what happened in
+//! each): from the events of the wire to the end of the call.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
 
-use super::{ami::heard, events::Tracker};
+use super::{ami::heard, ari, events::Tracker, heard::Heard};
 use crate::{
-    asterisk::ami::{Event, recorded},
+    asterisk::{
+        ami::{Event, recorded},
+        ari::Event as AriEvent,
+    },
     call::{
         CallId, CallRecord, CallRequest, EndedBy, Moment, MonitorMode, OfficeCall, OfficeKind, Reached,
         Reason, Status, Technology, WayKind,
@@ -84,6 +87,39 @@ fn replay(version: &str, name: &str, kind: OfficeKind) -> CallRecord {
     // Where one of them lives on in somebody else's talk, it is over by time.
     machine.tick(moment(1_000_000));
     assert!(machine.has_ended(), "{version}/{name}: {:?}", machine.record().status);
+    machine.record().clone()
+}
+
+/// The same from an ARI's recording.
+fn replay_ari(version: &str, name: &str) -> CallRecord {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ari-office");
+    let path = format!("{folder}/{version}/{name}.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    let id: CallId = lines[0]["query"]["channelId"].as_str().and_then(|id| id.parse().ok()).expect("our id");
+    let events = lines[1..].iter().map(|line| AriEvent::parse(&line["event"].to_string()).expect("an event"));
+    conclude(id, WayKind::Ari, Tracker::default(), events.map(ari::heard))
+}
+
+fn conclude(
+    id: CallId,
+    way: WayKind,
+    mut tracker: Tracker,
+    heard: impl Iterator<Item = Option<Heard>>,
+) -> CallRecord {
+    tracker.follow(id);
+    let (mut machine, _) = OfficeMachine::place(moment(0), record(id, CALL));
+    machine.handle(moment(0), OfficeInput::IntentStored);
+    machine.handle(moment(0), OfficeInput::Taken { way, linked_id: None, detailed: true });
+    for (at, heard) in heard.enumerate() {
+        let told = heard.and_then(|heard| tracker.hear(heard));
+        for input in told.map(|(_, inputs)| inputs).unwrap_or_default() {
+            machine.handle(moment(at as u64 + 1), input);
+        }
+    }
+    machine.tick(moment(1_000_000));
+    assert!(machine.has_ended(), "{id}: {:?}", machine.record().status);
     machine.record().clone()
 }
 
@@ -200,10 +236,12 @@ fn what_asterisk_ended_by_itself() {
     ];
     let mut wrong = Vec::new();
     for (name, version, status, reason, by, sip) in cases {
-        let record = replay(version, name, CALL);
-        let found = (record.status, record.reason, record.ended_by, record.sip_code);
-        if found != (status, Some(reason), Some(by), sip) {
-            wrong.push(format!("{version}/{name}: {found:?}, not {:?}", (status, reason, by, sip)));
+        for (way, record) in [("AMI", replay(version, name, CALL)), ("ARI", replay_ari(version, name))] {
+            let found = (record.status, record.reason, record.ended_by, record.sip_code);
+            if found != (status, Some(reason), Some(by), sip) {
+                let expected = (status, reason, by, sip);
+                wrong.push(format!("{version}/{name} by {way}: {found:?}, not {expected:?}"));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -480,6 +480,51 @@ fn sides_that_are_apart_are_not_hung_up() {
     office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
 }
 
+/// The next run knows which two talked: where one of them is gone, nobody who talks with the other one is hung up.
+#[test]
+fn a_restart_knows_who_talked() {
+    let mut office = Office::taken(OfficeKind::Call, true);
+    office.picked_up().phone(Seen::Up).at(9.0);
+    let left = office.machine.record().clone();
+    let sides = ["PJSIP/150-00000001", "PJSIP/trunk-00000002"].map(str::to_owned);
+    assert_eq!(left.office.as_ref().and_then(|office| office.sides.clone()), Some(sides.clone()));
+
+    let (machine, effects) = OfficeMachine::restore(moment(100.0), left);
+    let mut office = Office { machine, now: 100.0, last: effects.iter().map(word).collect() };
+    office.expects(&["store(answered)", "look"]);
+    assert_eq!(office.machine.sides(), Some(&sides));
+    // They are others, whatever side they seem to be of.
+    office.sight(Role::Phone, "PJSIP/151-00000003", Seen::Up).expects(&[]);
+    office.phone(Seen::Up).desk(Seen::Gone { cause: None, sip: None });
+    office.feed(HANGUP).expects(&[]);
+    office.at(101.0).tick().expects(&["store(completed)", "ended"]);
+    office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
+}
+
+/// Of several phones each entry says of which it is; of one alone it does not.
+#[test]
+fn a_timeline_of_several_phones_names_them() {
+    let mut office = Office::taken(OfficeKind::Call, true);
+    let which = |office: &mut Office, channel: &str, seen: Seen| -> Option<String> {
+        let sight = Sight { leg: Role::Desk, channel: channel.into(), name: format!("PJSIP/{channel}"), seen };
+        let effects = office.machine.handle(moment(office.now), OfficeInput::Sight(sight));
+        let entry = effects.iter().find_map(|effect| match effect {
+            OfficeEffect::Store { entries, .. } => entries.last().cloned(),
+            _ => None,
+        });
+        let data = entry.and_then(|entry| entry.data).expect("an entry with values");
+        data["channel"].as_str().map(str::to_owned)
+    };
+    assert_eq!(which(&mut office, "1.3", Seen::Created).as_deref(), Some("PJSIP/1.3"));
+    assert_eq!(which(&mut office, "1.3", Seen::Ringing), None);
+    assert_eq!(which(&mut office, "1.4", Seen::Created).as_deref(), Some("PJSIP/1.4"));
+    assert_eq!(which(&mut office, "1.4", Seen::Ringing).as_deref(), Some("PJSIP/1.4"));
+    assert_eq!(which(&mut office, "1.3", Seen::HungUp { cause: Some(17), sip: Some(486) }).as_deref(), Some("PJSIP/1.3"));
+    let gone = Seen::Gone { cause: Some(17), sip: None };
+    assert_eq!(which(&mut office, "1.3", gone).as_deref(), Some("PJSIP/1.3"));
+    assert_eq!(which(&mut office, "1.4", Seen::Up).as_deref(), Some("PJSIP/1.4"));
+}
+
 fn any_input() -> impl Strategy<Value = OfficeInput> {
     let leg = prop_oneof![Just(Role::Desk), Just(Role::Phone)];
     let seen = prop_oneof![

@@ -3,7 +3,7 @@
 
 use crate::{
     outcomes::{assert_end, ready},
-    support::{Bot, Desk, Lab, Phone, Way, by_each_way, end},
+    support::{Bot, Client, Desk, Lab, Phone, Way, by_each_way, end},
 };
 
 /// Digits that no run before has called; with the others they are as many as a request may have.
@@ -15,6 +15,16 @@ fn random() -> String {
 fn two_numbers(desk: &Desk, how: &str, first: &str, second: &str) -> (Phone, Phone) {
     let random = random();
     (desk.at(&format!("+375{how}{first}{second}{random}")), desk.at(&format!("+37529{random}{second}")))
+}
+
+/// Where several were dialed, the timeline says which of them was picked up: one whose name begins so.
+async fn assert_names(client: &Client, id: &str, leg: &str, begins: &str) {
+    let entries = client.timeline(id).await;
+    let up = entries.iter().find(|entry| entry["event"] == "leg_up" && entry["data"]["leg"] == leg);
+    let channel = up.and_then(|up| up["data"]["channel"].as_str()).unwrap_or_default();
+    assert!(channel.starts_with(begins), "{leg}\n{}", client.story(id).await);
+    let text = up.and_then(|up| up["text"].as_str()).unwrap_or_default();
+    assert!(text.contains(channel), "{text}");
 }
 
 fn unknown(way: Way, told: &str, reached: &str) -> String {
@@ -34,6 +44,10 @@ async fn two_phones_ring(way: Way) {
         let by = if way.tells_all() { "callee" } else { "unknown" };
         let story = client.story(&call.id()).await;
         assert!(end(&call).starts_with(&format!("completed hung_up {by} answered")), "{call:?}\n{story}");
+        // Asking from time to time, a phone that is busy at once is not seen.
+        if way.tells_all() || behaviour == "ring" {
+            assert_names(&client, &call.id(), "desk", &format!("{}-", desk.device())).await;
+        }
         other.until_free().await;
     }
     other.does("answer").await;
@@ -60,6 +74,9 @@ async fn two_trunks(way: Way) {
             "{how}: {call:?}\n{story}"
         );
         assert_eq!(number.arrivals().await, 1);
+        if way.tells_all() {
+            assert_names(&client, &call.id(), "phone", "PJSIP/trunk-").await;
+        }
 
         let (dialed, _) = two_numbers(&desk, how, first, "1486");
         let call = client.place_and_wait(&desk.name, &dialed).await;

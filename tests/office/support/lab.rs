@@ -166,7 +166,7 @@ impl Lab {
 /// Whether everything that `up` starts runs. `scripts/offices up` would look closer, and restart one that is
 /// only busy with another test.
 fn is_alive(dir: &Path) -> bool {
-    ["june", "july", "june-sshd", "july-sshd", "phones", "pg"].into_iter().all(|name| {
+    ["june", "july", "june-sshd", "july-sshd", "phones", "front", "pg"].into_iter().all(|name| {
         let pid = fs::read_to_string(dir.join(format!("{name}.pid"))).unwrap_or_default();
         let command = fs::read(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default();
         String::from_utf8_lossy(&command).contains(&*dir.to_string_lossy())
