@@ -7,9 +7,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::{
-    heard::{ChannelRef, Dial, Heard, Standing},
-};
+use super::heard::{ChannelRef, Dial, Heard, Standing};
 use crate::call::{
     CallId, Role,
     office::{OfficeInput, Seen, Sight},
@@ -216,7 +214,8 @@ impl Tracker {
         tracked.alive = kept;
         let mut inputs = Vec::new();
         for id in gone {
-            let Some(known) = self.channels.get_mut(&id).filter(|known| known.is_leg && !known.is_gone) else {
+            let Some(known) = self.channels.get_mut(&id).filter(|known| known.is_leg && !known.is_gone)
+            else {
                 continue;
             };
             known.is_gone = true;

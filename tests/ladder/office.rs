@@ -506,7 +506,8 @@ fn a_restart_knows_who_talked() {
 fn a_timeline_of_several_phones_names_them() {
     let mut office = Office::taken(OfficeKind::Call, true);
     let which = |office: &mut Office, channel: &str, seen: Seen| -> Option<String> {
-        let sight = Sight { leg: Role::Desk, channel: channel.into(), name: format!("PJSIP/{channel}"), seen };
+        let sight =
+            Sight { leg: Role::Desk, channel: channel.into(), name: format!("PJSIP/{channel}"), seen };
         let effects = office.machine.handle(moment(office.now), OfficeInput::Sight(sight));
         let entry = effects.iter().find_map(|effect| match effect {
             OfficeEffect::Store { entries, .. } => entries.last().cloned(),
@@ -519,7 +520,10 @@ fn a_timeline_of_several_phones_names_them() {
     assert_eq!(which(&mut office, "1.3", Seen::Ringing), None);
     assert_eq!(which(&mut office, "1.4", Seen::Created).as_deref(), Some("PJSIP/1.4"));
     assert_eq!(which(&mut office, "1.4", Seen::Ringing).as_deref(), Some("PJSIP/1.4"));
-    assert_eq!(which(&mut office, "1.3", Seen::HungUp { cause: Some(17), sip: Some(486) }).as_deref(), Some("PJSIP/1.3"));
+    assert_eq!(
+        which(&mut office, "1.3", Seen::HungUp { cause: Some(17), sip: Some(486) }).as_deref(),
+        Some("PJSIP/1.3")
+    );
     let gone = Seen::Gone { cause: Some(17), sip: None };
     assert_eq!(which(&mut office, "1.3", gone).as_deref(), Some("PJSIP/1.3"));
     assert_eq!(which(&mut office, "1.4", Seen::Up).as_deref(), Some("PJSIP/1.4"));

@@ -152,7 +152,9 @@ async fn what_the_number_does_oddly(way: Way) {
         let not_seen = format!("{NOT_SEEN} {}", call.text("reached"));
         let is_right = match way.tells_all() {
             true => got == *told,
-            false => is_end(&got, &not_seen) || *digits == "3000" && got == "completed hung_up unknown answered",
+            false => {
+                is_end(&got, &not_seen) || *digits == "3000" && got == "completed hung_up unknown answered"
+            }
         };
         let story = client.story(&call.id()).await;
         (!is_right).then(|| format!("{digits}: expected {told}\n     got {got}\n{story}"))

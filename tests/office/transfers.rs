@@ -2,9 +2,7 @@
 //! digits. The record's call is over with the talk of the two sides, its end names who did it or nobody, and a hang-up
 //! of ours never reaches whoever talks on.
 
-use crate::support::{
-    Bot, Call, Client, Desk, Lab, Manager, Phone, SOON, Way, by_each_way, end, until,
-};
+use crate::support::{Bot, Call, Client, Desk, Lab, Manager, Phone, SOON, Way, by_each_way, end, until};
 
 /// A call of an extension that may transfer to a number that may, and a third phone of the office.
 struct Talk {
@@ -25,7 +23,9 @@ impl Talk {
         let client = bot.client(desk.office);
         let random = format!("{:07}", uuid::Uuid::now_v7().as_u128() % 10_000_000);
         let number = desk.at(&format!("+37529{random}0200"));
-        let call = client.place_answered(&format!("29{}", desk.name), &desk.at(&format!("+37555{random}0200"))).await;
+        let call = client
+            .place_answered(&format!("29{}", desk.name), &desk.at(&format!("+37555{random}0200")))
+            .await;
         number.until_connected().await;
         Talk { lab, desk, other, number, client, call, bot }
     }

@@ -110,6 +110,59 @@ async fn an_answer_and_an_end_that_a_caller_writes_are_not_believed() {
     assert!(log.chars().all(|c| c == '\n' || !c.is_control()), "control characters in the log");
 }
 
+/// The same callers, where the console's list of channels is what is seen: a line break in a number makes lines there.
+#[tokio::test]
+async fn lines_that_a_caller_writes_into_the_list_of_channels_are_not_believed() {
+    let lab = Lab::hold(&[Part::June]).await;
+    let firm = Firm::of("june", "ssh");
+    let site = Site::start(&lab, &[&firm], &[]).await;
+    let socket = trunk(&lab).await;
+    lab.run("phone", &["june", "155", "ring"]).await;
+    site.works(&firm).await;
+
+    // A line that is none: what is seen of others' calls goes on, and so does hanging up.
+    let id = site.talks(&firm, "150").await;
+    calls(&lab, &socket, "79!00 \"\nhello\n", 31).await;
+    until("the list has it", SOON, async || {
+        let shown = lab.console("june", "core show channels concise").await;
+        if shown.contains("\nhello\n") { Ok(()) } else { Err(shown) }
+    })
+    .await;
+    assert_eq!(site.main.hang_up(&id).await.status, 200);
+    let call = site.main.until_ended(&id, SOON).await;
+    assert_eq!(
+        (call.status(), call.text("ended_by")),
+        ("completed".to_owned(), "api".to_owned()),
+        "{call:?}"
+    );
+    lab.run("hangup-phone", &["june", "155"]).await;
+
+    // A second line of the trunk's channel, which rings: there it is up.
+    let phone = lab.number("june", "0180");
+    let id = site.call(&firm, "150", &phone).await.call_id();
+    site.main.until_status(&id, "ringing").await;
+    let shown = lab.console("june", "core show channels concise").await;
+    let line = shown.lines().find(|line| line.starts_with("PJSIP/trunk-")).expect("the trunk rings");
+    let (name, channel) = (line.split('!').next().expect("a name"), line.rsplit('!').next().expect("an id"));
+    let forged = format!("{name}!inoffice!!1!Up!AppDial!x!1!!!3!9!forged!{channel}");
+    calls(&lab, &socket, &format!("1!!!3!9!!1.1\n{forged}\nPJSIP/a-1!x!!1!Up!A!x!1"), 32).await;
+    until("the list is doubted", SOON, async || {
+        let call = site.main.call(&id).await;
+        assert_eq!(call.status(), "ringing", "{:?}", site.main.timeline(&id).await);
+        let events = site.main.events(&id).await;
+        if events.iter().any(|event| event == "sight_lost") { Ok(()) } else { Err(events.join(" ")) }
+    })
+    .await;
+    lab.run("hangup-phone", &["june", "155"]).await;
+    assert_eq!(site.main.hang_up(&id).await.status, 200);
+    let call = site.main.until_ended(&id, SOON).await;
+    assert_eq!(
+        (call.status(), call.text("reached")),
+        ("canceled".to_owned(), "ringing".to_owned()),
+        "{call:?}"
+    );
+}
+
 #[tokio::test]
 async fn an_office_serves_while_a_caller_floods_it() {
     let lab = Lab::hold(&[Part::June]).await;

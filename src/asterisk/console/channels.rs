@@ -1,11 +1,15 @@
 //! `core show channels concise`: one line a channel, with 14 fields between `!`. The command was called deprecated
 //! up to 18, and is there, unchanged, in 22.
+//!
+//! A caller's number or name may hold anything, line breaks too (seen on 16.28 and 22.10.1): then his channel's line is
+//! several, and one of them may look like a channel's. What can be put together again is; a list in which two lines are
+//! of one channel is not believed at all.
 
 use std::{collections::HashSet, str::FromStr, time::Duration};
 
 use super::{
     ChannelName, Command, ConsoleError,
-    answer::{is_noise, unclear},
+    answer::{is_noise, lost, unclear},
 };
 use crate::asterisk::talk::{Seat, heard_by};
 
@@ -95,22 +99,67 @@ pub struct Channels {
     pub list: Vec<Channel>,
     /// Lines that are no channel as we know them, such as a stranger's with a name of odd characters.
     pub unread: usize,
+    /// First and last fields of these lines: where one is a name or an id of a channel, that is there.
+    broken: HashSet<String>,
 }
 
 impl Channels {
     /// From the answer to [`Command::Channels`].
     pub fn parse(answer: &str) -> Result<Self, ConsoleError> {
         let mut channels = Channels::default();
+        let mut fragments: Vec<&str> = Vec::new();
         for line in answer.lines().filter(|line| !line.trim().is_empty()) {
-            match Channel::parse(line) {
-                Some(channel) => channels.list.push(channel),
-                None if is_noise(line) => {}
-                // A refusal is one line; no channel's line has so few fields. Read as an empty list, calls would end.
-                None if !line.contains('!') => return Err(unclear(&Command::Channels, answer)),
-                None => channels.unread += 1,
+            if let Some(channel) = Channel::parse(line) {
+                channels.break_off(&mut fragments);
+                channels.list.push(channel);
+            } else if !is_noise(line) {
+                fragments.push(line);
+                if let Some(channel) = Channel::parse(&fragments.join("\n")) {
+                    fragments.clear();
+                    channels.list.push(channel);
+                }
             }
         }
-        Ok(channels)
+        channels.break_off(&mut fragments);
+        // A refusal is one line; no channel's line has so few fields. Read as an empty list, calls would end.
+        let is_list = |line: &str| line.matches('!').count() > 5;
+        if channels.list.is_empty() && channels.unread > 0 && !answer.lines().any(is_list) {
+            return Err(unclear(&Command::Channels, answer));
+        }
+        let of_one = |field: fn(&Channel) -> &str| {
+            let mut met = HashSet::new();
+            channels.list.iter().map(field).find(|text| !met.insert(*text))
+        };
+        let twice =
+            of_one(|channel| channel.name.as_str()).or_else(|| of_one(|channel| channel.unique_id.as_str()));
+        match twice.map(str::to_owned) {
+            Some(twice) => {
+                let twice: String = twice.chars().take(80).collect();
+                let why = format!(
+                    "two lines are of the channel `{}`, as when a caller's number has a line break in it: let the trunk or the \
+                     dialplan refuse such numbers",
+                    twice.escape_debug()
+                );
+                Err(lost(Command::Channels.told(), why, false))
+            }
+            None => Ok(channels),
+        }
+    }
+
+    /// These lines are no channel's.
+    fn break_off(&mut self, fragments: &mut Vec<&str>) {
+        self.unread += fragments.len();
+        let ends = fragments
+            .drain(..)
+            .flat_map(|line| line.split('!').next().into_iter().chain(line.rsplit('!').next()));
+        self.broken.extend(ends.map(str::to_owned));
+    }
+
+    /// Whether a channel is there, though its line need not be whole. `name`: as it was when it was last seen whole.
+    pub fn has(&self, unique_id: &UniqueId, name: &str) -> bool {
+        self.list.iter().any(|channel| channel.unique_id == *unique_id)
+            || self.broken.contains(unique_id.as_str())
+            || self.broken.contains(name)
     }
 
     pub fn named(&self, name: &ChannelName) -> Option<&Channel> {

@@ -93,7 +93,10 @@ impl Family {
 
     /// What the answer about one of them was; `None` if it was gone already.
     pub fn learn(&mut self, channel: &Channel, details: Option<&ChannelDetails>) {
-        let ours = details.is_some_and(|details| details.linked_id == self.linked_id());
+        // Another id: the line that has the one is not Asterisk's own.
+        let ours = details.is_some_and(|details| {
+            details.linked_id == self.linked_id() && details.unique_id == channel.unique_id
+        });
         self.asked.insert(channel.unique_id.clone(), ours);
         let half = channel.name.local().filter(|half| ours && half.near);
         if half.is_some_and(|half| self.number.as_deref() == Some(half.extension)) && self.border.is_none() {

@@ -189,7 +189,10 @@ impl Followed {
 
     pub fn is_there(&self, channels: &Channels) -> bool {
         match &self.root {
-            Root::Known(family) => !family.look(channels).gone,
+            Root::Known(family) => {
+                let is_seen = |(id, known): (&UniqueId, &Known)| channels.has(id, &known.name);
+                !family.look(channels).gone || self.seen.iter().any(is_seen)
+            }
             Root::ToBeFound | Root::Unknown => false,
         }
     }
@@ -226,15 +229,15 @@ impl Followed {
             now.insert(channel.unique_id.clone(), known);
         }
         for (id, known) in std::mem::take(&mut self.seen) {
-            // Asterisk may count one that lives on among another call's.
-            if channels.list.iter().any(|channel| channel.unique_id == id) {
+            // Asterisk may count one that lives on among another call's; and a number with a line break in it breaks its line.
+            if channels.has(&id, &known.name) {
                 now.entry(id).or_insert(known);
             } else {
                 inputs.push(sight(&id, &known, Seen::Gone { cause: None, sip: None }));
             }
         }
         self.seen = now;
-        if look.gone {
+        if look.gone && self.seen.is_empty() {
             inputs.push(OfficeInput::Over);
         } else {
             self.was_there = true;
@@ -489,7 +492,8 @@ mod tests {
         let rings = OURS.replace("Up!Dial!Local/+375296254070@inoffice", "Ringing!AppDial2!(Outgoing Line)");
         assert_eq!(found(&[&rings], &[]).as_deref(), Some("not yet"));
         // One that another way of ours made, which chooses the ids.
-        let chosen = rings.replace("1795.55", "01a2178a-e5ae-7191-84f5-fe05fa6874af");
+        let chosen =
+            rings.replace("00000013", "00000014").replace("1795.55", "01a2178a-e5ae-7191-84f5-fe05fa6874af");
         assert_eq!(found(&[&chosen], &[]), None);
         assert_eq!(found(&[&chosen, OURS], &[]).as_deref(), Some("1795.55"));
     }

@@ -227,13 +227,46 @@ fn a_separator_in_the_data_moves_no_field() {
 #[test]
 fn a_line_that_is_no_channel_is_counted_and_a_refusal_is_one() {
     let line = "PJSIP/150-00000011!a!150!1!Up!Dial!x!150!!!3!7!b-1!1795672463.57\n";
-    let list = Channels::parse(&format!("SIP/a b-1!x!1\n{line}")).expect("a list");
+    let list = Channels::parse(&format!("SIP/a b-1!x!1!1!Up!Dial!x!150!!!3!7!!1.1\n{line}")).expect("a list");
     assert_eq!((list.list.len(), list.unread), (1, 1));
     assert_eq!((list.list[0].age, list.list[0].bridge.as_deref()), (Duration::from_secs(7), Some("b-1")));
     assert_eq!(Channels::parse(""), Ok(Channels::default()), "an idle host");
     let stopping = "Command 'core show channels concise' cannot be run during shutdown\n";
     let error = Channels::parse(stopping).expect_err("no list").to_string();
     assert!(error.contains("that Asterisk is stopping"), "{error}");
+}
+
+/// A caller's number may hold anything: here its line breaks are part of it, or show up.
+#[test]
+fn line_breaks_in_a_callers_number() {
+    let line =
+        |name: &str, caller: &str, id: &str| format!("{name}!a!150!1!Up!Dial!x!{caller}!!!3!7!b-1!{id}\n");
+    let ours = line("PJSIP/trunk-0000002a", "150", "1795672463.57");
+    let list = |caller: &str| {
+        Channels::parse(&format!("{}{ours}", line("PJSIP/trunk-0000002b", caller, "1795672463.58")))
+    };
+
+    let whole = list("79!00 \"\nhello\n").expect("a list");
+    assert_eq!((whole.list.len(), whole.unread), (2, 0));
+    assert_eq!(
+        (whole.list[0].caller.as_str(), whole.list[0].unique_id.as_str()),
+        ("00 \"\nhello\n", "1795672463.58")
+    );
+
+    // His own line is in pieces: that he is there is known.
+    let (other, gone) = (UniqueId::new("1795672463.58"), UniqueId::new("1.1"));
+    let full = line("PJSIP/z-1", "1", "9.9");
+    let odd = list(&format!("1\n{full}8")).expect("a list");
+    assert_eq!(odd.list.len(), 2);
+    assert!(odd.has(&other, "") && odd.has(&gone, "PJSIP/trunk-0000002b"));
+    assert!(!odd.has(&gone, "PJSIP/trunk-0000002c"));
+
+    // A second line of a channel that is there, by its name or by its id.
+    for forged in [line("PJSIP/trunk-0000002a", "1", "1.2"), line("PJSIP/a-1", "1", "1795672463.57")] {
+        let error =
+            list(&format!("1!!!3!7!!1.1\n{forged}PJSIP/b-1!a!1!1!Up!Dial!x!1")).expect_err("not believed");
+        assert!(error.to_string().contains("two lines are of the channel"), "{error}");
+    }
 }
 
 #[test]
