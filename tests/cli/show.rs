@@ -52,6 +52,28 @@ async fn all_that_is_known() {
     "#);
 }
 
+/// A click-to-call and a monitoring: whose, from which extension, and of which kind.
+#[tokio::test]
+async fn a_call_of_an_office_tells_whose_it_is() {
+    for (kind, mode, lines) in [
+        ("call", Value::Null, ["Enterprise 0367 june", "Extension 150", "Kind call"]),
+        ("monitor", json!("whisper"), ["Enterprise 0367 june", "Extension 150", "Kind whisper"]),
+    ] {
+        let mut call = completed();
+        call["office"] = json!({
+            "kind": kind, "mode": mode, "enterprise": "0367", "enterprise_name": "june", "host": "10.88.10.19",
+            "extension": "150", "connected": true, "way": "ami",
+        });
+        let daemon = daemon_with(call, completed_events()).await;
+        let said = run(program(&daemon, &["show", ID])).await;
+        let told: Vec<String> =
+            said.lines().iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        for line in lines {
+            assert!(told.iter().any(|it| it == line), "{line}: {}", said.out);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_live_call_has_no_verdict() {
     let daemon = daemon_with(queued(), vec![crate::daemon::accepted(1)]).await;

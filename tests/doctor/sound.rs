@@ -1,5 +1,10 @@
 //! A sound system has no ✗.
 
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+};
+
 use crate::bench::Bench;
 
 #[test]
@@ -19,6 +24,25 @@ fn with_the_daemon_the_console_and_a_call() {
     // Whose the lab's files are depends on who runs it.
     assert!(report.ids("warn").iter().all(|id| *id == "asterisk_rights"), "{:#}", report.json);
     assert_eq!(report.ids("skipped"), [""; 0], "{:#}", report.json);
+}
+
+/// The warnings of a host with only `lo`, and without its locale, are not its answer.
+#[test]
+fn a_console_that_says_more_than_its_answer() {
+    let bench = Bench::new();
+    let console = bench.path("asterisk");
+    let noisy = bench.path("noisy");
+    let text = format!(
+        "#!/bin/sh\necho 'No ethernet interface found for seeding global EID. You will have to set it manually.'\n\
+         echo 'bash: warning: setlocale: LC_ALL: cannot change locale (ru_RU.UTF-8)' >&2\nexec '{}' \"$@\"\n",
+        console.display()
+    );
+    fs::write(&noisy, text).expect("written");
+    fs::set_permissions(&noisy, Permissions::from_mode(0o755)).expect("set");
+    let report = bench.doctor_with(&["--cli", &noisy.to_string_lossy()]);
+    report.fails(&[]);
+    assert_eq!(report.ids("skipped"), bench.doctor(&[]).ids("skipped"));
+    assert_eq!(report.level("registration"), "ok", "{:#}", report.json);
 }
 
 #[test]

@@ -18,6 +18,7 @@ const BY_THEMSELVES: &str = r#"
 0201 | completed scenario_ended bot answered 200 OK                     | 16 | trunk_up
 0203 | completed scenario_ended bot answered 200 OK                     | 16 | trunk_ringing
 0185 | completed scenario_ended bot answered 200 OK                     | 16 | trunk_early_media
+3183 | completed scenario_ended bot answered 200 OK                     | 16 | trunk_early_media
 0486 | busy busy callee trying 486 Busy Here                            | 17 | report
 0600 | busy busy callee trying 600 Busy Everywhere                      | 17 | report
 1486 | busy busy callee ringing 486 Busy Here                           | 17 | trunk_ringing
@@ -39,6 +40,8 @@ const BY_THEMSELVES: &str = r#"
 0488 | failed codec_mismatch carrier trying 488 Not Acceptable Here     | 58 | report
 0606 | failed codec_mismatch carrier trying 606 Not Acceptable          | 58 | report
 3180 | failed codec_mismatch pbx ringing 200 OK                         | 58 | trunk_ringing
+3184 | failed codec_mismatch pbx trying                                 | 58 | report
+3185 | failed codec_mismatch pbx early_media 200 OK                    | 58 | trunk_early_media
 3200 | failed codec_mismatch pbx trying 200 OK                          | 58 | report
 1487 | no_answer no_answer carrier ringing 487 Request Terminated       | 127 | trunk_ringing
 0503 | failed carrier_overloaded carrier trying 503 Service Unavailable | 34 | report

@@ -25,6 +25,7 @@ const ROWS: &str = "
 0404 | failed number_invalid carrier trying 404   | 1  | trunk_hangup
 0488 | failed codec_mismatch carrier trying 488   | 58 | trunk_hangup
 3180 | failed codec_mismatch pbx ringing          | 58 | trunk_ringing
+3185 | failed codec_mismatch pbx early_media      | 58 | trunk_early_media
 1487 | no_answer no_answer carrier ringing 487    | 127 | trunk_ringing
 0503 | failed carrier_overloaded carrier trying 503 | 34 | trunk_hangup
 0500 | failed carrier_error carrier trying 500    | 38 | trunk_hangup
@@ -48,6 +49,7 @@ const ROWS_WITHOUT_STATUS: &str = "
 0404 | failed number_invalid carrier sent         | 1  | trunk_hangup
 0488 | failed codec_mismatch unknown sent         | 58 | trunk_hangup
 3180 | failed codec_mismatch unknown ringing      | 58 | trunk_ringing
+3185 | failed codec_mismatch unknown early_media  | 58 | trunk_early_media
 1487 | failed carrier_refused carrier ringing     | 127 | trunk_ringing
 0503 | failed carrier_overloaded carrier sent     | 34 | trunk_hangup
 0500 | failed carrier_error carrier sent          | 38 | trunk_hangup

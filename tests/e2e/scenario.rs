@@ -60,6 +60,8 @@ async fn a_missing_sound_spoils_the_scenario_and_not_the_call() {
     let call = run(&bot, "+79005550201", "broken").await;
     assert_end(&bot, &call, COMPLETED).await;
     assert_eq!(call.text("scenario_result"), "sound_failed");
+    let hint = call.text("hint");
+    assert!(hint.contains("did not hear it") && hint.contains("into the folder"), "{hint}");
     assert_eq!(played(&bot, &call).await, ["sound:beep"], "the next step goes on");
     assert!(bot.events(&call.id()).await.iter().any(|event| event == "sound_failed"));
 }

@@ -86,6 +86,35 @@ async fn two_trunks(way: Way) {
     }
 }
 
+/// The first trunk's leg that was refused has ended nothing: whoever ends the call after it is who is told.
+async fn the_extension_ends_it_after_two_trunks(way: Way) {
+    let (desk, _bot, client) = ready(way, &[]).await;
+    for (how, first) in [("33", "0503"), ("44", "0486")] {
+        for (second, status, told) in [
+            ("0200", "answered", "completed hung_up extension answered"),
+            ("0180", "ringing", "canceled hung_up extension ringing"),
+        ] {
+            let (dialed, number) = two_numbers(&desk, how, first, second);
+            let call = client.place(&desk.name, &dialed).await;
+            client.until_status(&call, status).await;
+            if status == "answered" {
+                number.until_connected().await;
+            }
+            desk.until_connected().await;
+            desk.hang_up().await;
+            let ended = client.until_ended(&call).await;
+            let story = client.story(&call).await;
+            let expected = match (way.tells_all(), status) {
+                (true, _) => told,
+                (false, "answered") => "completed hung_up unknown answered",
+                (false, _) => "unknown not_connected unknown ringing",
+            };
+            assert!(end(&ended).starts_with(expected), "{how} {second}: {}\n{story}", end(&ended));
+            desk.until_free().await;
+        }
+    }
+}
+
 /// Voicemail, a menu: the number talks with a machine, and nobody is connected.
 async fn the_dialplan_answers(way: Way) {
     let (desk, _bot, client) = ready(way, &[]).await;
@@ -123,4 +152,10 @@ async fn the_dialplan_says_busy(way: Way) {
     }
 }
 
-by_each_way!(two_phones_ring, two_trunks, the_dialplan_answers, the_dialplan_says_busy);
+by_each_way!(
+    two_phones_ring,
+    two_trunks,
+    the_extension_ends_it_after_two_trunks,
+    the_dialplan_answers,
+    the_dialplan_says_busy
+);

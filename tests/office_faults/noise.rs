@@ -54,6 +54,10 @@ async fn calls_and_monitorings_are_what_they_are() {
         let firm = Firm::of("june", "ssh");
         let site = Site::start(&lab, &[&firm], &[("office.ssh_socket", "")]).await;
         site.works(&firm).await;
+        let mut test = tokio::process::Command::from(site.program());
+        let told = test.args(["--lang", "en", "enterprise", "test", &firm.number]).output().await;
+        let told = String::from_utf8_lossy(&told.expect("the program can be run").stdout).into_owned();
+        assert!(told.contains("✓ ssh: Asterisk ") && !told.contains('✗'), "{what}: {told}");
         // Now by the shell that stays.
         site.works(&firm).await;
         let talk = site.talks(&firm, "150").await;

@@ -1,6 +1,6 @@
 //! debug_call_issue.sh: it shows what is wrong, and no secret.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use crate::support::{Pbx, said, script, write};
 
@@ -9,9 +9,21 @@ const DEBUG: &str = "debug_call_issue.sh";
 #[test]
 fn a_sound_system_is_shown_without_its_secrets() {
     let pbx = Pbx::alone();
+    assert_sound(&pbx, &pbx.cli());
+}
+
+/// Its warnings are not its answer.
+#[test]
+fn a_console_that_says_more_than_its_answer() {
+    let pbx = Pbx::alone();
+    assert_sound(&pbx, &pbx.noisy_cli());
+}
+
+fn assert_sound(pbx: &Pbx, cli: &Path) {
     let setting = |name: &str| pbx.settings[name].clone();
     let output = pbx
         .script(DEBUG)
+        .env("ASTERISK_CLI", cli)
         .env("NOVOFON_BOT", "/nonexistent/novofon-bot")
         .env("NOVOFON_BOT_ARI__URL", setting("PBX_ARI_URL"))
         .env("NOVOFON_BOT_ARI__USERNAME", setting("PBX_ARI_USER"))

@@ -44,6 +44,17 @@ fn a_missing_section_is_appended_and_in_force() {
     assert_eq!(fs::read_to_string(backup).expect("the backup"), before);
 }
 
+/// Its warnings are not its answer.
+#[test]
+fn a_console_that_says_more_than_its_answer() {
+    let pbx = Pbx::alone();
+    pbx.dialplan(b"[general]\n");
+    let output = pbx.script(FIX).arg("+74951234567").env("ASTERISK_CLI", pbx.noisy_cli()).output();
+    let output = output.expect("the script can be run");
+    assert!(output.status.success() && said(&output).contains("verified"), "{}", said(&output));
+    assert_eq!(pbx.read(), format!("[general]\n\n[outgoing]\n{}", section("+74951234567")));
+}
+
 #[test]
 fn a_second_run_changes_nothing_and_says_so() {
     let pbx = Pbx::alone();

@@ -81,7 +81,29 @@ async fn installed_again_and_removed() {
     machine.until_ready().await;
     assert_eq!(machine.api.call(&call.id()).await.status(), "busy", "the calls are kept");
 
-    machine.run(&["/mnt/checkout/scripts/uninstall"]);
+    // One that somebody started by hand is nothing of systemd's: it is told with its process.
+    let beside = |name: &str| format!("--setenv=NOVOFON_BOT_{name}");
+    machine.run(&[
+        "systemd-run",
+        "--unit=beside",
+        "--property=Type=notify",
+        &beside("CONFIG=/etc/novofon-bot/config.toml"),
+        &beside("HTTP__LISTEN=127.93.14.16:8123"),
+        &beside("HTTP__TOKEN_FILE=/tmp/beside.token"),
+        &beside("ARI__PASSWORD_FILE=/etc/novofon-bot/ari_password"),
+        &beside("STORE__URL=sqlite:///tmp/beside.db"),
+        &beside("ARI__APP=beside"),
+        "/usr/bin/novofon-bot",
+        "serve",
+    ]);
+    let process = machine.run(&["systemctl", "show", "--property", "MainPID", "--value", "beside"]);
+    let process = format!("process {} (user root, configuration /etc/novofon-bot/config.toml)", process.trim());
+    let told = machine.run(&install);
+    assert!(told.contains(&format!("the old program goes on running: {process}")), "{told}");
+    assert!(told.contains("scripts/all.sh restart"), "{told}");
+
+    let told = machine.run(&["/mnt/checkout/scripts/uninstall"]);
+    assert!(told.contains(&format!("goes on running: {process}")) && told.contains("To stop it: kill "), "{told}");
     assert_eq!(machine.service("LoadState"), "not-found");
     assert!(machine.api.send(reqwest::Method::GET, "/health/live", None, None).await.is_err());
     machine.run(&["test", "-s", "/var/lib/novofon-bot/bot.db", "-a", "-s", "/etc/novofon-bot/ari_password"]);
