@@ -301,9 +301,11 @@ class Front(asyncio.DatagramProtocol):
             self.answer(t, *words[1:])
 
     def answer(self, t, after, ahead, sound, *expires):
-        """A 200 whose SDP is of our choice: seconds until then, 180 or 183 before it or "-", the SDP, Session-Expires."""
+        """A 200 whose SDP is of our choice: seconds until then, what comes before it (180, 183, 183/g729 or "-"), the SDP,
+        Session-Expires."""
         if ahead != "-":
-            body = self.sdp("alaw") if ahead == "183" else b""
+            ahead, _, early = ahead.partition("/")
+            body = self.sdp(early or "alaw") if ahead == "183" else b""
             extra = [self.contact()] + (["Content-Type: application/sdp"] if body else [])
             text = "Session Progress" if ahead == "183" else "Ringing"
             t["last"] = self.reply(t["msg"], int(ahead), text, tag=t["tag"], extra=extra, body=body)

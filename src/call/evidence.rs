@@ -309,7 +309,10 @@ impl Evidence {
         let tech = |causes: Option<super::Causes>| causes.and_then(|causes| causes.tech_cause);
         let is_own =
             tech(leg.destroyed).is_some() && leg.far_hangup.is_some() && tech(leg.far_hangup).is_none();
-        match (decisive.answer(), is_own) {
+        // A 183 whose SDP is of no use ends it as well: where the carrier has refused nothing, Asterisk has.
+        let said = decisive.report.as_ref().and_then(|report| report.carrier.as_ref());
+        let is_provisional = said.is_some_and(|status| status.code < 200);
+        match (decisive.answer(), is_own || is_provisional) {
             (Some(_), _) | (None, true) => Some(EndedBy::Pbx),
             // Before late-2025 releases nothing tells whether it was the carrier's 488 or our own.
             (None, false) if decisive.report.is_none() && leg.far_hangup.is_some() => Some(EndedBy::Unknown),
