@@ -97,13 +97,17 @@ async fn installed_again_and_removed() {
         "serve",
     ]);
     let process = machine.run(&["systemctl", "show", "--property", "MainPID", "--value", "beside"]);
-    let process = format!("process {} (user root, configuration /etc/novofon-bot/config.toml)", process.trim());
+    let process =
+        format!("process {} (user root, configuration /etc/novofon-bot/config.toml)", process.trim());
     let told = machine.run(&install);
     assert!(told.contains(&format!("the old program goes on running: {process}")), "{told}");
     assert!(told.contains("scripts/all.sh restart"), "{told}");
 
     let told = machine.run(&["/mnt/checkout/scripts/uninstall"]);
-    assert!(told.contains(&format!("goes on running: {process}")) && told.contains("To stop it: kill "), "{told}");
+    assert!(
+        told.contains(&format!("goes on running: {process}")) && told.contains("To stop it: kill "),
+        "{told}"
+    );
     assert_eq!(machine.service("LoadState"), "not-found");
     assert!(machine.api.send(reqwest::Method::GET, "/health/live", None, None).await.is_err());
     machine.run(&["test", "-s", "/var/lib/novofon-bot/bot.db", "-a", "-s", "/etc/novofon-bot/ari_password"]);
