@@ -2,8 +2,13 @@
 //!
 //! Pure: the environment and headers are arguments. The texts themselves stand where they are used.
 
+mod text;
+
 use std::fmt;
 use std::str::FromStr;
+
+pub use crate::say;
+pub use text::{Text, Told, system_in_russian};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lang {
@@ -74,6 +79,15 @@ impl fmt::Display for Lang {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a language of this program: use en or ru")]
 pub struct UnknownLang(String);
+
+impl Told for UnknownLang {
+    fn told(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => self.to_string(),
+            Lang::Ru => format!("языка `{}` программа не знает: укажите en или ru", self.0),
+        }
+    }
+}
 
 impl FromStr for Lang {
     type Err = UnknownLang;

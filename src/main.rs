@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use novofon_bot::cli::{Cli, run};
 
 /// The store's rows and the wire's texts make many small allocations in several threads; measured,
 /// mimalloc takes fewer cycles for them than the system's allocator and gives memory back.
@@ -11,5 +9,5 @@ use novofon_bot::cli::{Cli, run};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    run(Cli::parse())
+    novofon_bot::cli::main()
 }

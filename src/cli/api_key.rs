@@ -77,7 +77,7 @@ struct RevokeArgs {
     config: ConfigArgs,
 }
 
-fn rights(text: &str) -> Result<Rights, String> {
+fn rights(text: &str) -> Result<Rights, crate::lang::Text> {
     Rights::parse(text.split(','))
 }
 

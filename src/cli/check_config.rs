@@ -6,12 +6,24 @@ use std::{
 };
 
 use super::{ConfigArgs, output::note};
-use crate::config::{Config, environment};
+use crate::{
+    config::{Config, environment},
+    doctor::fault_of_store,
+    lang::{Lang, say},
+};
 
-pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &ConfigArgs, lang: Lang) -> anyhow::Result<ExitCode> {
     let loaded = Config::load(args.config.as_deref(), environment())?;
     for warning in &loaded.warnings {
-        note(&format!("warning: {warning}"));
+        note(say!("warning: {it}", "предупреждение: {it}", it = *warning).of(lang));
+    }
+    // A folder that is missing is no mistake of the file, which may be checked on another machine.
+    if let Some(fault) = fault_of_store(&loaded.config) {
+        let key = "store.url";
+        note(
+            say!("warning: `{key}`: {seen}\n→ {mend}", "предупреждение: `{key}`: {seen}\n→ {mend}", seen = fault.seen, mend = fault.mend)
+                .of(lang),
+        );
     }
     io::stdout().lock().write_all(loaded.effective_toml.as_bytes())?;
     Ok(ExitCode::SUCCESS)

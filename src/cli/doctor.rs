@@ -9,7 +9,7 @@ use super::{ConfigArgs, token};
 use crate::{
     config::environment,
     doctor::{Console, Inputs, examine, is_sound, json, lines},
-    lang::Lang,
+    lang::{Lang, Text, Told, say},
     secret::Secret,
 };
 
@@ -42,7 +42,12 @@ pub(super) fn run(args: DoctorArgs, lang: Lang) -> anyhow::Result<ExitCode> {
     let console = match args.cli.as_deref().filter(|text| !text.trim().is_empty()) {
         Some(text) => match Console::parse(text) {
             Some(console) => Some(console),
-            None => return Ok(usage("--cli: expected a program and its arguments; do its quotes close?")),
+            None => {
+                return Ok(usage(&say!(
+                    "--cli: expected a program and its arguments; do its quotes close?",
+                    "--cli: нужна программа и её аргументы; закрыты ли кавычки?"
+                ), lang));
+            }
         },
         None => None,
     };
@@ -50,7 +55,12 @@ pub(super) fn run(args: DoctorArgs, lang: Lang) -> anyhow::Result<ExitCode> {
         Some(path) => match fs::read_to_string(path) {
             Ok(text) => Some(Secret::new(text.trim())),
             Err(error) => {
-                return Ok(usage(&format!("--api-key-file: can't read {}: {error}", path.display())));
+                let path = path.display();
+                return Ok(usage(&say!(
+                    "--api-key-file: can't read {path}: {why}",
+                    "--api-key-file: {path} не читается: {why}",
+                    why = error
+                ), lang));
             }
         },
         None => args.api_key.filter(|key| !key.expose().is_empty()),
@@ -77,15 +87,18 @@ pub(super) fn run(args: DoctorArgs, lang: Lang) -> anyhow::Result<ExitCode> {
 }
 
 /// It was asked wrongly: it ends as clap does.
-fn usage(text: &str) -> ExitCode {
-    eprintln!("novofon-bot: {text}");
+fn usage(text: &Text, lang: Lang) -> ExitCode {
+    super::output::note(&format!("novofon-bot: {}", text.told(lang)));
     ExitCode::from(2)
 }
 
-fn number(text: &str) -> Result<String, String> {
+fn number(text: &str) -> Result<String, Text> {
     match text.chars().filter(char::is_ascii_digit).count() {
         5..=20 => Ok(text.to_owned()),
-        _ => Err("expected a phone number, as +79522675444".to_owned()),
+        _ => Err(say!(
+            "expected a phone number, as +79522675444",
+            "нужен номер телефона, например +79522675444"
+        )),
     }
 }
 

@@ -30,6 +30,8 @@ mod text;
 mod text_events;
 mod text_problems;
 mod token;
+mod told;
+mod usage;
 mod watch;
 mod wire;
 
@@ -40,11 +42,16 @@ use failure::Failure;
 use text::Text;
 use uuid::Uuid;
 
-use crate::lang::Lang;
+use crate::lang::{Lang, say};
 
 /// An id as an argument.
-fn call_id(text: &str) -> Result<Uuid, &'static str> {
-    text.parse().map_err(|_| "expected a whole id, as `novofon-bot calls` shows it")
+fn call_id(text: &str) -> Result<Uuid, crate::lang::Text> {
+    text.parse().map_err(|_| {
+        say!(
+            "expected a whole id, as `novofon-bot calls` shows it",
+            "нужен id целиком, как его показывает `novofon-bot calls`"
+        )
+    })
 }
 
 /// Places phone calls through Asterisk and says truthfully what became of them.
@@ -109,12 +116,20 @@ pub struct ConfigArgs {
     pub config: Option<PathBuf>,
 }
 
+/// The whole program: reads the command line and runs one command.
+pub fn main() -> ExitCode {
+    match usage::parse() {
+        Ok(cli) => run(cli),
+        Err(code) => code,
+    }
+}
+
 /// Runs one command; what goes wrong is said on stderr.
-pub fn run(cli: Cli) -> ExitCode {
+fn run(cli: Cli) -> ExitCode {
     let text = Text(Lang::of_user(cli.lang, |name| std::env::var(name).ok()));
     match cli.command {
         Command::Serve(args) => report(serve::run(&args, text.0), text),
-        Command::CheckConfig(args) => report(check_config::run(&args), text),
+        Command::CheckConfig(args) => report(check_config::run(&args, text.0), text),
         Command::Backup(args) => report(backup::run(&args, text), text),
         Command::Call(args) => ask(text, call::run(args, text)),
         Command::Calls(args) => ask(text, calls::run(args, text)),
@@ -139,7 +154,7 @@ fn report(result: anyhow::Result<ExitCode>, text: Text) -> ExitCode {
         if is_unread {
             return Failure::Output(io::ErrorKind::BrokenPipe.into()).report(text);
         }
-        output::note(&format!("novofon-bot: {error:#}"));
+        output::note(&format!("novofon-bot: {}", told::told(&error, text.0)));
         ExitCode::FAILURE
     })
 }

@@ -7,7 +7,7 @@ use super::key_list::api_keys;
 use super::keys::{ApiKeys, HIGHEST_RATE};
 use super::layers::Layers;
 use super::office;
-use super::reader::{Reader, shown};
+use super::reader::{Reader, expected_but, shown};
 use super::schema::nearest;
 use super::secret;
 use super::steps::{self, StepConfig};
@@ -16,7 +16,7 @@ use super::{
     Store, Trunk,
 };
 use crate::call::RUSSIA;
-use crate::lang::Lang;
+use crate::lang::{Lang, Text, say};
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ use tracing::level_filters::LevelFilter;
 use url::Url;
 
 /// The configuration and the warnings, or everything that is wrong.
-pub(super) fn check(layers: &Layers) -> Result<(Config, Vec<String>), ConfigErrors> {
+pub(super) fn check(layers: &Layers) -> Result<(Config, Vec<Text>), ConfigErrors> {
     let mut reader = Reader::new(layers);
     let config = config(&mut reader);
     ConfigErrors::check(reader.problems)?;
@@ -49,26 +49,34 @@ pub(super) fn config(r: &mut Reader<'_>) -> Config {
     let Config { scenario, scenarios, .. } = &config;
     if !scenarios.contains_key(&scenario.default) {
         let hint = match nearest(&scenario.default, scenarios.keys().map(String::as_str)) {
-            Some(name) => format!("did you mean {name:?}?"),
-            None => format!("there are {}", scenarios.keys().cloned().collect::<Vec<_>>().join(", ")),
+            Some(name) => say!("did you mean {name:?}?", "имелся в виду {name:?}?"),
+            None => say!("there are {}", "есть {}", scenarios.keys().cloned().collect::<Vec<_>>().join(", ")),
         };
-        r.problem("scenario.default", format!("there is no [scenarios.{}]; {hint}", scenario.default));
+        let name = &scenario.default;
+        let text =
+            say!("there is no [scenarios.{name}]; {hint}", "секции [scenarios.{name}] нет; {hint}", hint = hint);
+        r.problem("scenario.default", text);
     }
     config
 }
 
 fn http(r: &mut Reader<'_>) -> Http {
-    let address = "an IP address and a port, as in \"127.0.0.1:8080\" or \"[::1]:8080\"";
+    let address = say!(
+        "an IP address and a port, as in \"127.0.0.1:8080\" or \"[::1]:8080\"",
+        "адрес IP и порт, например \"127.0.0.1:8080\" или \"[::1]:8080\""
+    );
     let listen: SocketAddr = r.text_as("http.listen", address, |text| text.parse().ok());
     let rate_limit = r.whole("http.rate_limit", 0..=HIGHEST_RATE, "requests per minute");
     let before = r.problems.len();
     let api_keys = api_keys(r, rate_limit);
     // A key that couldn't be read is told already: that there is none would mislead.
     if is_open_door(listen, &api_keys) && r.problems.len() == before {
-        let text = format!(
+        let port = listen.port();
+        let text = say!(
             "{listen} can be reached from other machines and there is no API key: anybody could place calls; \
-             set `http.api_keys`, or listen on 127.0.0.1:{}",
-            listen.port()
+             set `http.api_keys`, or listen on 127.0.0.1:{port}",
+            "{listen} доступен с других машин, а ключей API нет: звонить смог бы кто угодно; задайте \
+             `http.api_keys` или слушайте 127.0.0.1:{port}"
         );
         r.problem("http.listen", text);
     }
@@ -80,7 +88,7 @@ fn http(r: &mut Reader<'_>) -> Http {
         body_limit: r.whole("http.body_limit", 1024..=16_777_216, "bytes") as usize,
         request_timeout: r.seconds("http.request_timeout", 1..=600),
         max_connections: r.whole("http.max_connections", 1..=100_000, "connections") as usize,
-        language: r.text_as("http.language", "\"en\" or \"ru\"", |text| match text {
+        language: r.text_as("http.language", say!("\"en\" or \"ru\"", "\"en\" или \"ru\""), |text| match text {
             "en" => Some(Lang::En),
             "ru" => Some(Lang::Ru),
             _ => None,
@@ -97,7 +105,10 @@ pub(super) fn is_open_door(listen: SocketAddr, api_keys: &ApiKeys) -> bool {
 fn ari(r: &mut Reader<'_>, offices: bool) -> Ari {
     let before = r.problems.len();
     // HTTP's basic authentication ends a name at its first colon.
-    let name_expected = "a name without `:` and control characters, as its section in ari.conf has it";
+    let name_expected = say!(
+        "a name without `:` and control characters, as its section in ari.conf has it",
+        "имя без `:` и управляющих знаков, как у секции в ari.conf"
+    );
     let username = r.text_as("ari.username", name_expected, |text| {
         (!text.contains(|c: char| c == ':' || c.is_control())).then(|| text.to_owned())
     });
@@ -105,18 +116,24 @@ fn ari(r: &mut Reader<'_>, offices: bool) -> Ari {
     if username.is_empty() && is_needed && r.problems.len() == before {
         r.problem(
             "ari.username",
-            "must be set: the name of a user section in Asterisk's ari.conf; a bot for enterprises alone has [office] \
-             with its `database` in place of [ari]",
+            say!(
+                "must be set: the name of a user section in Asterisk's ari.conf; a bot for enterprises alone has [office] \
+                 with its `database` in place of [ari]",
+                "не задано: это имя секции пользователя в ari.conf у Asterisk; боту только для предприятий вместо [ari] \
+                 нужна секция [office] с `database`"
+            ),
         );
     }
-    let expected =
-        "an address such as \"http://127.0.0.1:8088\" (http or https, without user, password or query)";
+    let expected = say!(
+        "an address such as \"http://127.0.0.1:8088\" (http or https, without user, password or query)",
+        "адрес, например \"http://127.0.0.1:8088\" (http или https, без имени, пароля и запроса)"
+    );
     Ari {
         url: r.text_as("ari.url", expected, ari_url),
         username,
         // Not even its file is read: the service names it always, and that of a bot for offices alone is empty.
         password: if is_needed { ari_password(r) } else { Secret::new(String::new()) },
-        app: r.text_as("ari.app", "1 to 64 Latin letters, digits, `.`, `_` and `-`", |text| name(text, 64)),
+        app: r.text_as("ari.app", name_of_app(), |text| name(text, 64)),
         request_timeout: r.seconds("ari.request_timeout", 1..=120),
         rest_over_socket: r.flag("ari.rest_over_socket"),
     }
@@ -131,7 +148,10 @@ fn ari_password(r: &mut Reader<'_>) -> Secret {
             if password.is_empty() && r.problems.len() == before {
                 r.problem(
                     "ari.password",
-                    "must be set, or `ari.password_file`: the password of that ari.conf user",
+                    say!(
+                        "must be set, or `ari.password_file`: the password of that ari.conf user",
+                        "не задан, и `ari.password_file` тоже: это пароль того же пользователя из ari.conf"
+                    ),
                 );
             } else {
                 warn_if_exposed(r, "ari.password");
@@ -144,12 +164,17 @@ fn ari_password(r: &mut Reader<'_>) -> Secret {
 }
 
 fn trunk(r: &mut Reader<'_>) -> Trunk {
-    let context = "a context of the dialplan: 1 to 79 Latin letters, digits, `.`, `_` and `-`";
-    let endpoint = "a technology and an endpoint, as in \"PJSIP/novofon\"";
+    let endpoint = say!(
+        "a technology and an endpoint, as in \"PJSIP/novofon\"",
+        "технология и endpoint, например \"PJSIP/novofon\""
+    );
     let caller_ids = caller_ids(r);
-    let caller_id = "a number: 3 to 15 digits, a `+` before them or not, as in \"+74951234567\"";
+    let caller_id = say!(
+        "a number: 3 to 15 digits, a `+` before them or not, as in \"+74951234567\"",
+        "номер: от 3 до 15 цифр, с `+` впереди или без него, например \"+74951234567\""
+    );
     Trunk {
-        context: r.text_as("trunk.context", context, |text| name(text, 79)),
+        context: r.text_as("trunk.context", name_of_context(), |text| name(text, 79)),
         endpoint: r.text_as("trunk.endpoint", endpoint, |text| {
             let (technology, endpoint) = text.split_once('/')?;
             // Asterisk's own spelling: its channels are known by this name.
@@ -165,6 +190,20 @@ fn trunk(r: &mut Reader<'_>) -> Trunk {
     }
 }
 
+pub(super) fn name_of_context() -> Text {
+    say!(
+        "a context of the dialplan: 1 to 79 Latin letters, digits, `.`, `_` and `-`",
+        "контекст диалплана: от 1 до 79 латинских букв, цифр, `.`, `_` и `-`"
+    )
+}
+
+pub(super) fn name_of_app() -> Text {
+    say!(
+        "1 to 64 Latin letters, digits, `.`, `_` and `-`",
+        "от 1 до 64 латинских букв, цифр, `.`, `_` и `-`"
+    )
+}
+
 fn is_caller_id(text: &str) -> bool {
     let digits = text.strip_prefix('+').unwrap_or(text);
     (3..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
@@ -177,19 +216,29 @@ fn caller_ids(r: &mut Reader<'_>) -> Vec<String> {
             Some(number) => numbers.push(number.to_owned()),
             None => {
                 let found = shown(&path, &item);
-                let expected = "a number of 3 to 15 digits, as in \"+74951234567\", or \"*\" for any";
-                r.problem(path, format!("expected {expected}, found {found}"));
+                let expected = say!(
+                    "a number of 3 to 15 digits, as in \"+74951234567\", or \"*\" for any",
+                    "номер из 3–15 цифр, например \"+74951234567\", или \"*\" — любой"
+                );
+                r.problem(path, expected_but(&expected, &found));
             }
         }
     }
     if numbers.iter().any(|number| number == ANY_CALLER_ID) {
-        r.warning("trunk.caller_ids", "\"*\" lets whoever can place a call show any number to callees");
+        r.warning(
+            "trunk.caller_ids",
+            &say!(
+                "\"*\" lets whoever can place a call show any number to callees",
+                "с \"*\" каждый, кто может звонить, показывает абонентам любой номер"
+            ),
+        );
     }
     numbers
 }
 
 fn dial(r: &mut Reader<'_>) -> Dial {
-    let region = "a country's two capital letters, as in \"RU\"";
+    let region =
+        say!("a country's two capital letters, as in \"RU\"", "две заглавные буквы страны, например \"RU\"");
     Dial {
         ring_timeout: r.seconds("dial.ring_timeout", RING_TIMEOUT),
         max_duration: r.seconds("dial.max_duration", MAX_DURATION),
@@ -219,41 +268,64 @@ fn allow(r: &mut Reader<'_>) -> Vec<String> {
             Some(prefix) => allow.push(prefix.to_owned()),
             None => {
                 let found = shown(&path, &item);
-                r.problem(
-                    path,
-                    format!("expected `+` and up to 15 digits, as in \"+7\", or \"russia\", found {found}"),
+                let expected = say!(
+                    "`+` and up to 15 digits, as in \"+7\", or \"russia\"",
+                    "`+` и до 15 цифр, например \"+7\", или \"russia\""
                 );
+                r.problem(path, expected_but(&expected, &found));
             }
         }
     }
     if allow.is_empty() {
-        r.warning("dial.allow", "nothing is allowed: every call will be refused");
+        r.warning(
+            "dial.allow",
+            &say!(
+                "nothing is allowed: every call will be refused",
+                "ничего не разрешено: в каждом звонке будет отказано"
+            ),
+        );
     } else if allow.iter().any(|prefix| prefix == "+") {
-        r.warning("dial.allow", "\"+\" allows every number of the world, the expensive ones too");
+        r.warning(
+            "dial.allow",
+            &say!(
+                "\"+\" allows every number of the world, the expensive ones too",
+                "\"+\" разрешает все номера мира, и дорогие тоже"
+            ),
+        );
     }
     allow
 }
 
 fn store(r: &mut Reader<'_>) -> Store {
-    let expected = "an SQLite database, as in \"sqlite:///var/lib/novofon-bot/bot.db\"";
+    let expected = say!(
+        "an SQLite database, as in \"sqlite:///var/lib/novofon-bot/bot.db\"",
+        "база SQLite, например \"sqlite:///var/lib/novofon-bot/bot.db\""
+    );
     let url = r.text_as("store.url", expected, |text| {
         let file = text.strip_prefix("sqlite:")?.trim_start_matches('/');
         (!file.is_empty()).then(|| text.to_owned())
     });
     if [":memory:", "mode=memory", "mode=ro"].iter().any(|word| url.contains(word)) {
-        r.problem("store.url", "a store in memory or read-only would lose calls; give it a file");
+        let text = say!(
+            "a store in memory or read-only would lose calls; give it a file",
+            "хранилище в памяти или только для чтения потеряло бы звонки; дайте ему файл"
+        );
+        r.problem("store.url", text);
     }
     Store { url, keep_days: r.whole("store.keep_days", 0..=36_500, "days") }
 }
 
 fn log(r: &mut Reader<'_>) -> Log {
-    let levels = "\"error\", \"warn\", \"info\", \"debug\", \"trace\" or \"off\"";
+    let levels = say!(
+        "\"error\", \"warn\", \"info\", \"debug\", \"trace\" or \"off\"",
+        "\"error\", \"warn\", \"info\", \"debug\", \"trace\" или \"off\""
+    );
     Log {
         level: r.text_as("log.level", levels, |text| {
             let is_word = text.bytes().all(|byte| byte.is_ascii_lowercase());
             text.parse::<LevelFilter>().ok().filter(|_| is_word && !text.is_empty())
         }),
-        format: r.text_as("log.format", "\"text\" or \"json\"", |text| match text {
+        format: r.text_as("log.format", say!("\"text\" or \"json\"", "\"text\" или \"json\""), |text| match text {
             "text" => Some(LogFormat::Text),
             "json" => Some(LogFormat::Json),
             _ => None,
@@ -267,11 +339,19 @@ fn scenarios(r: &mut Reader<'_>) -> BTreeMap<String, Vec<StepConfig>> {
     for name in r.layers.scenarios() {
         let path = format!("scenarios.{name}.steps");
         let Some(items) = r.layers.value(&path).and_then(|value| value.as_array().cloned()) else {
-            r.problem(path, "expected a list of steps, as in [{ play = \"sound:hello-world\" }]");
+            let text = say!(
+                "expected a list of steps, as in [{{ play = \"sound:hello-world\" }}]",
+                "нужен список шагов, например [{{ play = \"sound:hello-world\" }}]"
+            );
+            r.problem(path, text);
             continue;
         };
         if items.is_empty() {
-            r.problem(path.as_str(), "expected at least one step, as in { hangup = true }");
+            let text = say!(
+                "expected at least one step, as in {{ hangup = true }}",
+                "нужен хотя бы один шаг, например {{ hangup = true }}"
+            );
+            r.problem(path.as_str(), text);
         }
         let mut steps = Vec::new();
         for (index, item) in items.iter().enumerate() {
@@ -281,7 +361,11 @@ fn scenarios(r: &mut Reader<'_>) -> BTreeMap<String, Vec<StepConfig>> {
             }
         }
         if steps.iter().rev().skip(1).any(|step| *step == StepConfig::Hangup) {
-            r.warning(&path, "the steps after { hangup = true } are never done");
+            let text = say!(
+                "the steps after {{ hangup = true }} are never done",
+                "шаги после {{ hangup = true }} не выполняются"
+            );
+            r.warning(&path, &text);
         }
         scenarios.insert(name, steps);
     }
@@ -299,13 +383,17 @@ pub(super) fn secret_file(
     let path = secret_path(r, file_key)?;
     if is_given {
         let other = r.layers.origin(key);
-        r.problem(file_key, format!("`{key}` is given too ({other}): leave one of them out"));
+        let text = say!(
+            "`{key}` is given too ({other}): leave one of them out",
+            "`{key}` тоже задан ({other}): оставьте что-то одно"
+        );
+        r.problem(file_key, text);
         return None;
     }
     match secret::read(&path) {
         Ok(text) => {
             if let Some(text) = secret::exposure(&path) {
-                r.warning(file_key, text);
+                r.warning(file_key, &text);
             }
             Some((path, text))
         }
@@ -319,10 +407,11 @@ pub(super) fn secret_file(
 /// Warns of a password that can be tried out. It is that of another program, so it is no error here.
 pub(super) fn warn_if_short(r: &mut Reader<'_>, key: &str, password: &Secret) {
     if !password.expose().is_empty() && secret::is_short(password) {
-        r.warning(
-            key,
+        let text = say!(
             "this password can be guessed, it is that short: set a long random one, openssl rand -hex 24",
+            "пароль так короток, что его подберут: задайте длинный случайный, openssl rand -hex 24"
         );
+        r.warning(key, &text);
     }
 }
 
@@ -337,7 +426,7 @@ pub(super) fn warn_if_exposed(r: &mut Reader<'_>, key: &str) {
     if let Origin::File { path, .. } = r.layers.origin(key)
         && let Some(text) = secret::exposure(&path)
     {
-        r.warning(key, text);
+        r.warning(key, &text);
     }
 }
 

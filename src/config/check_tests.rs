@@ -9,10 +9,11 @@ use super::*;
 use std::path::Path;
 
 /// What came of this file, whose path for messages is `bot.toml`; the account is set.
-fn checked(text: &str, variables: &[(&str, &str)]) -> Result<(Config, Vec<String>), Vec<String>> {
+fn checked(text: &str, variables: &[(&str, &str)]) -> Result<(Config, Vec<Text>), Vec<String>> {
     let schema = Schema::builtin();
     let path = Path::new("bot.toml");
-    let (table, lines) = file::checked(text, path, &schema).unwrap();
+    let file::Checked { table, lines, unknown } = file::checked(text, path, &schema).unwrap();
+    assert_eq!(unknown, []);
     let account = [("NOVOFON_BOT_ARI__USERNAME", "bot"), ("NOVOFON_BOT_ARI__PASSWORD", "hunter2")];
     let environment = env::read(account.iter().chain(variables).copied(), &schema);
     assert_eq!(environment.problems, []);
@@ -24,7 +25,8 @@ fn checked(text: &str, variables: &[(&str, &str)]) -> Result<(Config, Vec<String
 fn without_account(text: &str) -> Result<(), Vec<String>> {
     let schema = Schema::builtin();
     let path = Path::new("bot.toml");
-    let (table, lines) = file::checked(text, path, &schema).unwrap();
+    let file::Checked { table, lines, unknown } = file::checked(text, path, &schema).unwrap();
+    assert_eq!(unknown, []);
     let mut account = vec![("NOVOFON_BOT_ARI__PASSWORD", "hunter2")];
     if !text.contains("username") {
         account.push(("NOVOFON_BOT_ARI__USERNAME", "bot"));
@@ -269,7 +271,7 @@ fn good_values_arrive() {
                 [log]\nlevel = 'debug'\nformat = 'json'\nmask_numbers = true\n\
                 [scenario]\ndefault = 'b'\n[scenarios.b]\nsteps = [{ hangup = true }]\n";
     let (config, warnings) = checked(text, &[]).unwrap();
-    assert_eq!(warnings, [] as [&str; 0]);
+    assert_eq!(warnings, []);
     let limits: Vec<_> =
         config.http.api_keys.iter().map(|key| key.rate_limit.map(|limit| limit.get())).collect();
     assert_eq!(limits, [None, Some(5)]);
@@ -290,7 +292,7 @@ fn passwords_of_a_few_characters_are_warned_about() {
     let (_, warnings) = checked(text, &[("NOVOFON_BOT_ARI__PASSWORD", "x")]).unwrap();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     for (warning, key) in warnings.iter().zip(["office.ami_password", "ari.password"]) {
-        assert!(warning.contains(key) && warning.contains("can be guessed"), "{warnings:?}");
+        assert!(warning.en.contains(key) && warning.en.contains("can be guessed"), "{warnings:?}");
     }
 }
 
@@ -324,7 +326,7 @@ fn the_unwise_is_warned_about() {
     ];
     for (text, expected) in cases {
         let (_, warnings) = checked(&text, &[]).unwrap();
-        assert_eq!(warnings, [format!("bot.toml:2: {expected}")], "{text}");
+        assert_eq!(warnings.iter().map(Text::to_string).collect::<Vec<_>>(), [format!("bot.toml:2: {expected}")], "{text}");
     }
 }
 
@@ -333,7 +335,8 @@ fn a_bot_for_offices_alone_needs_no_asterisk() {
     let alone = |text: &str| {
         let schema = Schema::builtin();
         let path = Path::new("bot.toml");
-        let (table, lines) = file::checked(text, path, &schema).unwrap();
+        let file::Checked { table, lines, unknown } = file::checked(text, path, &schema).unwrap();
+    assert_eq!(unknown, []);
         let environment = env::read(std::iter::empty(), &schema);
         let layers =
             Layers::new(schema, FileLayer { path: Some(path.to_owned()), table, lines }, environment);

@@ -4,6 +4,7 @@
 
 use super::error::{Origin, Problem};
 use super::schema::{ENV_PREFIX, Kind, Schema};
+use crate::lang::{Text, say};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
@@ -39,7 +40,11 @@ pub(super) fn read<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>, sche
         let key = rest.to_lowercase().replace("__", ".");
         let problem = |text| Problem::new(key.as_str(), Origin::Environment(name.to_owned()), text);
         let Some(kind) = schema.kind(&key) else {
-            let text = format!("there is no such key; {}", schema.variable_suggestion(name));
+            let text = say!(
+                "there is no such key; {hint}",
+                "такого ключа нет; {hint}",
+                hint = schema.variable_suggestion(name)
+            );
             environment.problems.push(problem(text));
             continue;
         };
@@ -48,7 +53,7 @@ pub(super) fn read<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>, sche
                 insert(&mut environment.table, &key, value);
                 environment.names.insert(key, name.to_owned());
             }
-            Err(expected) => environment.problems.push(problem(format!("expected {expected}"))),
+            Err(expected) => environment.problems.push(problem(say!("expected {it}", "нужно: {it}", it = expected))),
         }
     }
     environment.problems.sort_by(|a, b| a.key.cmp(&b.key));
@@ -56,26 +61,31 @@ pub(super) fn read<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>, sche
 }
 
 /// The value as a key of this type has it, or what was expected.
-fn coerce(text: &str, kind: Kind) -> Result<Value, &'static str> {
+fn coerce(text: &str, kind: Kind) -> Result<Value, Text> {
     if text.contains(char::REPLACEMENT_CHARACTER) {
-        return Err("UTF-8 text");
+        return Err(say!("UTF-8 text", "текст в UTF-8"));
     }
     let word = text.trim();
     match kind {
         Kind::Text => Ok(Value::String(text.to_owned())),
-        Kind::Whole => word.parse().map(Value::Integer).map_err(|_| "a whole number"),
+        Kind::Whole => word.parse().map(Value::Integer).map_err(|_| say!("a whole number", "целое число")),
         Kind::Number => {
             let number = word.parse().ok().filter(|number: &f64| number.is_finite());
-            number.map(Value::Float).ok_or("a number")
+            number.map(Value::Float).ok_or_else(|| say!("a number", "число"))
         }
         Kind::Flag => match word.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" | "1" => Ok(Value::Boolean(true)),
             "false" | "no" | "off" | "0" => Ok(Value::Boolean(false)),
-            _ => Err("true or false"),
+            _ => Err(say!("true or false", "true или false")),
         },
         Kind::List if word.starts_with('[') => match format!("v = {word}").parse::<Table>() {
-            Ok(mut table) if table.len() == 1 => table.remove("v").ok_or("a list"),
-            _ => Err("a list: items between commas, or a TOML array"),
+            Ok(mut table) if table.len() == 1 => {
+                table.remove("v").ok_or_else(|| say!("a list", "список"))
+            }
+            _ => Err(say!(
+                "a list: items between commas, or a TOML array",
+                "список: значения через запятую или массив TOML"
+            )),
         },
         Kind::List => {
             let items = word.split(',').map(str::trim).filter(|item| !item.is_empty());

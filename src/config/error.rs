@@ -6,6 +6,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::lang::{Lang, Text, Told, say};
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -35,26 +37,37 @@ pub struct Problem {
     pub key: Option<String>,
     pub origin: Origin,
     /// What is wrong, what was expected, what to do.
-    pub text: String,
+    pub text: Text,
 }
 
 impl Problem {
-    pub(super) fn new(key: impl Into<String>, origin: Origin, text: impl Into<String>) -> Self {
-        Self { key: Some(key.into()), origin, text: text.into() }
+    pub(super) fn new(key: impl Into<String>, origin: Origin, text: Text) -> Self {
+        Self { key: Some(key.into()), origin, text }
     }
 
-    pub(super) fn of_file(path: impl Into<PathBuf>, line: Option<usize>, text: impl Into<String>) -> Self {
-        Self { key: None, origin: Origin::File { path: path.into(), line }, text: text.into() }
+    pub(super) fn of_file(path: impl Into<PathBuf>, line: Option<usize>, text: Text) -> Self {
+        Self { key: None, origin: Origin::File { path: path.into(), line }, text }
+    }
+}
+
+/// Where it is, and what.
+pub(super) fn placed(key: Option<&str>, origin: &Origin, text: &str) -> String {
+    match (key, origin) {
+        (Some(key), Origin::Default) => format!("`{key}`: {text}"),
+        (Some(key), origin) => format!("{origin}: `{key}`: {text}"),
+        (None, origin) => format!("{origin}: {text}"),
+    }
+}
+
+impl Told for Problem {
+    fn told(&self, lang: Lang) -> String {
+        placed(self.key.as_deref(), &self.origin, self.text.of(lang))
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.key, &self.origin) {
-            (Some(key), Origin::Default) => write!(f, "`{key}`: {}", self.text),
-            (Some(key), origin) => write!(f, "{origin}: `{key}`: {}", self.text),
-            (None, origin) => write!(f, "{origin}: {}", self.text),
-        }
+        f.write_str(&self.told(Lang::En))
     }
 }
 
@@ -74,6 +87,18 @@ impl ConfigErrors {
         self
     }
 
+    /// These, and more.
+    pub(super) fn with(mut self, problems: Vec<Problem>) -> Self {
+        self.0.extend(problems);
+        self
+    }
+
+    /// Those, and then these.
+    pub(super) fn after(self, mut problems: Vec<Problem>) -> Self {
+        problems.extend(self.0);
+        Self(problems)
+    }
+
     /// At least one.
     pub fn problems(&self) -> &[Problem] {
         &self.0
@@ -86,13 +111,21 @@ impl From<Problem> for ConfigErrors {
     }
 }
 
+impl Told for ConfigErrors {
+    fn told(&self, lang: Lang) -> String {
+        let mut told =
+            say!("the configuration can't be used:", "с такой конфигурацией работать нельзя:").of(lang).to_owned();
+        for problem in &self.0 {
+            told.push_str("\n  ");
+            told.push_str(&problem.told(lang));
+        }
+        told
+    }
+}
+
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the configuration can't be used:")?;
-        for problem in &self.0 {
-            write!(f, "\n  {problem}")?;
-        }
-        Ok(())
+        f.write_str(&self.told(Lang::En))
     }
 }
 

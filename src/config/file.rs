@@ -1,9 +1,11 @@
 //! The configuration file: its values, and on which line each of them stands.
 //!
-//! Finds what isn't TOML and what isn't a key; whether a value is good is not decided here.
+//! Finds what isn't TOML and what isn't a key, and takes the latter out, so that the rest can be judged beside it;
+//! whether a value is good is not decided here.
 
 use super::error::{ConfigErrors, Problem};
 use super::schema::{Schema, is_scenario_name};
+use crate::lang::{Text, say};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -19,38 +21,78 @@ pub(super) type Lines = BTreeMap<String, usize>;
 /// A path that names a device or a log by mistake must not fill the memory.
 const LONGEST: u64 = 1 << 20;
 
-/// The file at `path`.
-pub(super) fn read(path: &Path, schema: &Schema) -> Result<(Table, Lines), ConfigErrors> {
+/// What a file holds.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    /// Nothing but keys that there are.
+    pub table: Table,
+    pub lines: Lines,
+    /// What was left out, and why.
+    pub unknown: Vec<Problem>,
+}
+
+/// The file at `path`; the error is about the file as a whole.
+pub(super) fn read(path: &Path, schema: &Schema) -> Result<Checked, ConfigErrors> {
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
     read.map_err(|error| {
-        Problem::of_file(path, None, format!("can't read the configuration: {error}; see --config"))
+        if path.is_symlink() && !path.exists() {
+            let text = say!(
+                "it is a link to a file that is not there; make that file, or name another by --config",
+                "это ссылка на файл, которого нет; создайте его или назовите другой: --config"
+            );
+            return Problem::of_file(path, None, text);
+        }
+        let text = say!(
+            "can't read the configuration: {error}; see --config",
+            "конфигурация не читается: {error}; другой файл задаёт --config",
+            error = error
+        );
+        Problem::of_file(path, None, text)
     })?;
     if text.len() as u64 > LONGEST {
-        let problem = format!("it is longer than {LONGEST} bytes: is it the right file? see --config");
+        let problem = say!(
+            "it is longer than {LONGEST} bytes: is it the right file? see --config",
+            "он длиннее {LONGEST} байт: тот ли это файл? другой задаёт --config"
+        );
         return Err(Problem::of_file(path, None, problem).into());
     }
     checked(&text, path, schema)
 }
 
 /// The text of a file, whose `path` is for messages. The text may hold secrets: no message quotes it.
-pub(super) fn checked(text: &str, path: &Path, schema: &Schema) -> Result<(Table, Lines), ConfigErrors> {
-    let (table, lines) = parse(text)
-        .map_err(|(line, message)| Problem::of_file(path, line, format!("this is not TOML: {message}")))?;
+pub(super) fn checked(text: &str, path: &Path, schema: &Schema) -> Result<Checked, ConfigErrors> {
+    let (mut table, lines) = parse(text).map_err(|(line, message)| {
+        let text = say!("this is not TOML: {message}", "это не TOML: {message}", message = message);
+        Problem::of_file(path, line, text)
+    })?;
     let mut problems = Vec::new();
     for (key, text) in unknown(&table, schema) {
+        take_out(&mut table, &key);
         let mut problem = Problem::of_file(path, lines.get(&key).copied(), text);
         problem.key = Some(key);
         problems.push(problem);
     }
     problems.sort_by_key(|problem| problem.key.as_ref().and_then(|key| lines.get(key)).copied());
-    ConfigErrors::check(problems)?;
-    Ok((table, lines))
+    Ok(Checked { table, lines, unknown: problems })
+}
+
+/// A section's name may have dots in it, so the whole is tried before its parts.
+fn take_out(table: &mut Table, path: &str) {
+    if table.remove(path).is_some() {
+        return;
+    }
+    let dots = path.match_indices('.').map(|(at, _)| path.split_at(at));
+    for (section, rest) in dots {
+        if let Some(Value::Table(inner)) = table.get_mut(section) {
+            return take_out(inner, &rest[1..]);
+        }
+    }
 }
 
 /// Values and lines, or the line and what is wrong there. The message never quotes the text, which may be a
 /// secret.
-pub(super) fn parse(text: &str) -> Result<(Table, Lines), (Option<usize>, String)> {
+pub(super) fn parse(text: &str) -> Result<(Table, Lines), (Option<usize>, Text)> {
     let line = |span: Range<usize>| 1 + text.bytes().take(span.start).filter(|&byte| byte == b'\n').count();
     let error = |error: toml::de::Error| (error.span().map(line), told(error.message()));
     let tree = DeTable::parse(text).map_err(error)?;
@@ -62,13 +104,36 @@ pub(super) fn parse(text: &str) -> Result<(Table, Lines), (Option<usize>, String
 }
 
 /// The parser's words, without what was found. It takes a word without quotes for the beginning of `nan` or of a number.
-fn told(message: &str) -> String {
+fn told(message: &str) -> Text {
     let message = message.trim().replace('\n', ", ");
+    let russian = in_russian(&message);
     let of_no_quotes =
         ["invalid float", "invalid integer", "invalid boolean", "string values must be quoted"];
     match of_no_quotes.iter().any(|words| message.contains(words)) {
-        true => format!("{message}; a text must stand in quotes, as in key = \"text\""),
-        false => message,
+        true => say!(
+            "{message}; a text must stand in quotes, as in key = \"text\"",
+            "{russian}; текст пишут в кавычках: key = \"text\""
+        ),
+        false => Text { en: message, ru: russian },
+    }
+}
+
+/// What people do wrong most often; the parser's other words stay.
+fn in_russian(message: &str) -> String {
+    const WORDS: [(&str, &str); 9] = [
+        ("invalid basic string", "у текста нет закрывающей кавычки"),
+        ("string values must be quoted", "текст без кавычек"),
+        ("duplicate key", "ключ задан дважды"),
+        ("invalid table header", "неверное начало секции, нужно [секция]"),
+        ("unclosed table", "секция не закрыта скобкой ]"),
+        ("unclosed array", "список не закрыт скобкой ]"),
+        ("key with no value", "у ключа нет значения, нужно key = значение"),
+        ("invalid float", "это не число"),
+        ("invalid integer", "это не целое число"),
+    ];
+    match WORDS.iter().find(|(en, _)| message.contains(en)) {
+        Some((_, ru)) => format!("{ru} ({message})"),
+        None => message.to_owned(),
     }
 }
 
@@ -96,27 +161,34 @@ fn walk_value(value: &Spanned<DeValue<'_>>, path: &str, found: &mut impl FnMut(S
 }
 
 /// What stands in the file and isn't a key, with the reason.
-fn unknown(table: &Table, schema: &Schema) -> Vec<(String, String)> {
+fn unknown(table: &Table, schema: &Schema) -> Vec<(String, Text)> {
     let mut unknown = Vec::new();
     for (section, keys) in table {
         let Some(keys) = keys.as_table() else {
             let text = if schema.is_section(section) {
-                format!("this is a section: write [{section}] and its keys below")
+                say!(
+                    "this is a section: write [{section}] and its keys below",
+                    "это секция: пишите [{section}], а её ключи — ниже"
+                )
             } else {
-                format!("there is no such key; {}", schema.suggestion(section))
+                no_such_key(schema.suggestion(section))
             };
             unknown.push((section.clone(), text));
             continue;
         };
         if !schema.is_section(section) {
-            let text = format!("there is no such section; {}", schema.section_suggestion(section));
+            let text = say!(
+                "there is no such section; {hint}",
+                "такой секции нет; {hint}",
+                hint = schema.section_suggestion(section)
+            );
             unknown.push((section.clone(), text));
         } else if section == "scenarios" {
             unknown.extend(keys.iter().flat_map(|(name, scenario)| unknown_in_scenario(name, scenario)));
         } else {
             let keys = keys.keys().map(|key| format!("{section}.{key}"));
             unknown.extend(keys.filter(|key| schema.kind(key).is_none()).map(|key| {
-                let text = format!("there is no such key; {}", schema.suggestion(&key));
+                let text = no_such_key(schema.suggestion(&key));
                 (key, text)
             }));
         }
@@ -124,22 +196,41 @@ fn unknown(table: &Table, schema: &Schema) -> Vec<(String, String)> {
     unknown
 }
 
-fn unknown_in_scenario(name: &str, scenario: &Value) -> Vec<(String, String)> {
+fn no_such_key(hint: Text) -> Text {
+    say!("there is no such key; {hint}", "такого ключа нет; {hint}", hint = hint)
+}
+
+fn unknown_in_scenario(name: &str, scenario: &Value) -> Vec<(String, Text)> {
     let path = format!("scenarios.{name}");
     let Some(keys) = scenario.as_table().filter(|_| is_scenario_name(name)) else {
         let text = if is_scenario_name(name) {
-            format!("this is a section: write [{path}] and `steps = [...]` below")
+            say!(
+                "this is a section: write [{path}] and `steps = [...]` below",
+                "это секция: пишите [{path}], а ниже — `steps = [...]`"
+            )
         } else {
-            "a scenario's name has 1 to 64 of a-z, 0-9, _ and -, and no two _ in a row".to_owned()
+            say!(
+                "a scenario's name has 1 to 64 of a-z, 0-9, _ and -, and no two _ in a row",
+                "имя сценария — от 1 до 64 знаков a-z, 0-9, _ и -, без двух _ подряд"
+            )
         };
         return vec![(path, text)];
     };
     let mut unknown: Vec<_> = (keys.keys().filter(|key| *key != "steps"))
-        .map(|key| (format!("{path}.{key}"), "there is no such key; a scenario has only `steps`".to_owned()))
+        .map(|key| {
+            let text = say!(
+                "there is no such key; a scenario has only `steps`",
+                "такого ключа нет; у сценария есть только `steps`"
+            );
+            (format!("{path}.{key}"), text)
+        })
         .collect();
     if !keys.contains_key("steps") {
-        unknown
-            .push((path, "`steps` is missing: write steps = [{ play = \"sound:hello-world\" }]".to_owned()));
+        let text = say!(
+            "`steps` is missing: write steps = [{{ play = \"sound:hello-world\" }}]",
+            "нет `steps`: пишите steps = [{{ play = \"sound:hello-world\" }}]"
+        );
+        unknown.push((path, text));
     }
     unknown
 }
@@ -150,7 +241,7 @@ mod tests {
 
     fn problems(text: &str) -> String {
         match checked(text, Path::new("bot.toml"), &Schema::builtin()) {
-            Ok(_) => String::new(),
+            Ok(checked) => checked.unknown.iter().map(|problem| format!("{problem}\n")).collect(),
             Err(errors) => errors.problems().iter().map(|problem| format!("{problem}\n")).collect(),
         }
     }

@@ -17,7 +17,10 @@ use super::{
     keys::{self, HIGHEST_RATE},
     secret,
 };
-use crate::secret::Secret;
+use crate::{
+    lang::{Lang, Text, Told},
+    secret::Secret,
+};
 
 /// Its name where the configuration names none: beside the configuration file.
 const DEFAULT_NAME: &str = "api_keys";
@@ -28,15 +31,47 @@ const HEAD: &str =
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     #[error("{0}")]
-    Name(String),
+    Name(Text),
     #[error("there is a key named `{0}` already: choose another name, or revoke that one first")]
     Taken(String),
     #[error("`rate_limit`: expected requests per minute, 0 to {HIGHEST_RATE}")]
     Rate,
     #[error("can't change the file of keys: {0}")]
-    Read(String),
-    #[error("can't write {}: {source}; who writes there is mostly root", .path.display())]
-    Write { path: PathBuf, source: io::Error },
+    Read(Text),
+    #[error("there is no folder {}, where the file of keys belongs; {NO_FOLDER}", .0.display())]
+    NoFolder(PathBuf),
+    #[error("{} is a link to a file that is not there; make that file or take the link away", .0.display())]
+    Dangling(PathBuf),
+    #[error("can't write {}: {why}; who writes there is mostly root (sudo)", .path.display())]
+    Write { path: PathBuf, why: io::Error },
+}
+
+const NO_FOLDER: &str = "sudo scripts/install makes it with a configuration, or name a configuration of your own by \
+                         --config FILE";
+
+impl Told for KeyFileError {
+    fn told(&self, lang: Lang) -> String {
+        if lang == Lang::En {
+            return self.to_string();
+        }
+        match self {
+            Self::Name(text) => text.ru.clone(),
+            Self::Taken(name) => format!("ключ с именем `{name}` уже есть: возьмите другое имя или сначала отзовите тот"),
+            Self::Rate => format!("`rate_limit`: нужно число запросов в минуту, от 0 до {HIGHEST_RATE}"),
+            Self::Read(why) => format!("файл ключей не изменить: {}", why.ru),
+            Self::NoFolder(folder) => format!(
+                "нет папки {}, в которой лежит файл ключей; её вместе с настройками создаёт sudo scripts/install, а \
+                 свой файл настроек можно назвать: --config ФАЙЛ",
+                folder.display()
+            ),
+            Self::Dangling(path) => {
+                format!("{} — ссылка на файл, которого нет; создайте его или уберите ссылку", path.display())
+            }
+            Self::Write { path, why } => {
+                format!("в {} нельзя писать: {}; обычно это может root (sudo)", path.display(), why.told(lang))
+            }
+        }
+    }
 }
 
 /// The file that keys are written to.
@@ -105,10 +140,18 @@ impl KeyFile {
         new: impl FnOnce(&str) -> Result<Option<String>, KeyFileError>,
     ) -> Result<bool, KeyFileError> {
         // What a link leads to is replaced, not the link.
-        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let path = match fs::canonicalize(&self.path) {
+            Ok(path) => path,
+            // To write here would put a file in the link's place, and what it should lead to would stay away.
+            Err(_) if self.path.is_symlink() => return Err(KeyFileError::Dangling(self.path.clone())),
+            Err(_) => self.path.clone(),
+        };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let wrap = |source| KeyFileError::Write { path: path.clone(), source };
-        let folder_handle = File::open(folder).map_err(wrap)?;
+        let wrap = |why| KeyFileError::Write { path: path.clone(), why };
+        let folder_handle = File::open(folder).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => KeyFileError::NoFolder(folder.to_owned()),
+            _ => wrap(error),
+        })?;
         // Two of us at once: the second sees what the first has written.
         flock(&folder_handle, FlockOperation::LockExclusive).map_err(|error| wrap(error.into()))?;
         let text = match path.try_exists() {
@@ -192,6 +235,21 @@ mod tests {
         linked.revoke("crm").unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(&file.path).unwrap(), HEAD);
+    }
+
+    #[test]
+    fn a_link_to_nowhere_is_refused_and_stays() {
+        let (folder, file) = file(None, 0);
+        std::os::unix::fs::symlink("gone/keys", &file.path).unwrap();
+        let key = Secret::new("a-key-of-sixteen");
+        for result in [file.add("crm", &key, Rights::OWN, None), file.revoke("crm").map(drop)] {
+            assert!(matches!(result, Err(KeyFileError::Dangling(_))), "{result:?}");
+        }
+        assert_eq!(fs::read_link(&file.path).unwrap(), Path::new("gone/keys"));
+        let nowhere = KeyFile { path: folder.path().join("none/keys"), ..file };
+        let error = nowhere.add("crm", &key, Rights::OWN, None).unwrap_err();
+        assert!(matches!(error, KeyFileError::NoFolder(_)), "{error}");
+        assert!(error.told(Lang::Ru).contains("sudo scripts/install"), "{}", error.told(Lang::Ru));
     }
 
     #[test]

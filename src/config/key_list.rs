@@ -13,6 +13,7 @@ use super::{
     reader::Reader,
     secret,
 };
+use crate::lang::{Text, say};
 
 pub(super) const LIST: &str = "http.api_keys";
 pub(super) const FILE: &str = "http.api_keys_file";
@@ -72,7 +73,10 @@ pub(super) fn api_keys(r: &mut Reader<'_>, rate_limit: u32) -> ApiKeys {
     if listed.is_empty() && !keys.is_empty() && r.problems.len() == before {
         r.warning(
             FILE,
-            "there is no key in it: no client is let in; `novofon-bot api-key add NAME` makes one",
+            &say!(
+                "there is no key in it: no client is let in; `novofon-bot api-key add NAME` makes one",
+                "ключей в нём нет: клиентов не пускают; создать ключ: `novofon-bot api-key add ИМЯ`"
+            ),
         );
     }
     for key in listed {
@@ -89,7 +93,7 @@ fn read_file(r: &mut Reader<'_>, path: PathBuf) -> Option<(PathBuf, String)> {
     match secret::read_whole(&path) {
         Ok(text) => {
             if let Some(text) = secret::exposure(&path) {
-                r.warning(FILE, text);
+                r.warning(FILE, &text);
             }
             Some((path, text))
         }
@@ -106,7 +110,7 @@ fn gather(
     file: Option<(PathBuf, String)>,
     rate_limit: u32,
 ) -> Vec<Result<ListedKey, Problem>> {
-    let mut found: Vec<(String, Origin, bool, Result<Written, String>)> = Vec::new();
+    let mut found: Vec<(String, Origin, bool, Result<Written, Text>)> = Vec::new();
     for (path, item) in &r.items(LIST) {
         found.push((path.clone(), r.layers.origin(path), false, keys::parse(item, rate_limit)));
     }
@@ -132,10 +136,13 @@ fn warn_of_rights<'a>(r: &mut Reader<'_>, listed: impl Iterator<Item = &'a Liste
     let without: Vec<&ListedKey> = listed.filter(|key| !key.has_rights).collect();
     let Some(first) = without.first() else { return };
     let names = without.iter().map(|key| format!("`{}`", key.key.name)).collect::<Vec<_>>().join(", ");
-    let text = format!(
+    let text = say!(
         "no rights are written for {names}: such a key reads, hangs up and deletes every client's calls; \
          write rights = [\"call\", \"read\"] for its own calls only, or [\"admin\"] to keep it so \
-         (in a text or a line: \"name:sha256:<hex>:rights=call,read\")"
+         (in a text or a line: \"name:sha256:<hex>:rights=call,read\")",
+        "права не записаны у {names}: такой ключ видит, завершает и удаляет звонки всех клиентов; впишите \
+         rights = [\"call\", \"read\"] — только свои звонки, или [\"admin\"] — оставить всё \
+         (в тексте или строке файла: \"имя:sha256:<hex>:rights=call,read\")"
     );
-    r.warning(if first.in_file { FILE } else { LIST }, text);
+    r.warning(if first.in_file { FILE } else { LIST }, &text);
 }

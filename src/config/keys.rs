@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 use subtle::ConstantTimeEq;
 use toml::{Table, Value};
 
+use crate::lang::{Text, say};
 use crate::secret::Secret;
 
 /// Shorter ones can be guessed over the network.
@@ -80,12 +81,22 @@ impl ApiKeys {
     }
 
     /// Adds a key, whose name and digest must be new. The error says which isn't.
-    pub(super) fn add(&mut self, key: ApiKey) -> Result<(), String> {
+    pub(super) fn add(&mut self, key: ApiKey) -> Result<(), Text> {
         if self.keys.iter().any(|other| other.name == key.name) {
-            return Err(format!("a second key named `{}`: each needs a name of its own", key.name));
+            return Err(say!(
+                "a second key named `{}`: each needs a name of its own",
+                "второй ключ с именем `{}`: имена не должны повторяться",
+                key.name
+            ));
         }
         if let Some(other) = self.keys.iter().find(|other| other.digest == key.digest) {
-            return Err(format!("`{}` and `{}` are the same key: each needs its own", other.name, key.name));
+            return {
+                let (one, two) = (&other.name, &key.name);
+                Err(say!(
+                    "`{one}` and `{two}` are the same key: each needs its own",
+                    "`{one}` и `{two}` — один и тот же ключ: каждому нужен свой"
+                ))
+            };
         }
         self.keys.push(key);
         Ok(())
@@ -103,21 +114,31 @@ pub(super) struct Written {
 
 /// An item of `http.api_keys`. The error says what is wrong, without the key. `rate_limit` is for keys
 /// without one.
-pub(super) fn parse(item: &Value, rate_limit: u32) -> Result<Written, String> {
+pub(super) fn parse(item: &Value, rate_limit: u32) -> Result<Written, Text> {
     match item {
         Value::String(text) => parse_text(text, rate_limit),
         Value::Table(table) => parse_table(table, rate_limit),
-        other => Err(format!("expected {FORMS}, found {}", other.type_str())),
+        other => Err(say!("expected {forms}, found {found}", "нужно {forms}, задано: {found}", forms = forms(), found = Text::same(other.type_str()))),
     }
 }
 
-const FORMS: &str = r#""name:key", "name:sha256:<hex>:rights=call,read" or { name = "crm", key = "..." or hash = "sha256:<hex>", rights = ["call", "read"], rate_limit = 120 }"#;
+fn forms() -> Text {
+    say!(
+        r#""name:key", "name:sha256:<hex>:rights=call,read" or {{ name = "crm", key = "..." or hash = "sha256:<hex>", rights = ["call", "read"], rate_limit = 120 }}"#,
+        r#""имя:ключ", "имя:sha256:<hex>:rights=call,read" или {{ name = "crm", key = "..." или hash = "sha256:<hex>", rights = ["call", "read"], rate_limit = 120 }}"#
+    )
+}
 
 /// "name:key" or "name:sha256:hex", as in the environment and in a file of keys. After a hash may come
 /// ":rights=call,read" and ":rate_limit=120"; after a key, which may have any sign in it, nothing.
-pub(super) fn parse_text(text: &str, rate_limit: u32) -> Result<Written, String> {
+pub(super) fn parse_text(text: &str, rate_limit: u32) -> Result<Written, Text> {
     let (name, secret) =
-        text.split_once(':').ok_or("expected \"name:key\": the `:` after a name is missing")?;
+        text.split_once(':').ok_or_else(|| {
+            say!(
+                "expected \"name:key\": the `:` after a name is missing",
+                "нужно \"имя:ключ\": после имени нет `:`"
+            )
+        })?;
     let Some(rest) = secret.strip_prefix(HASH) else {
         return written(name, plain(secret)?, true, None, rate_limit);
     };
@@ -131,10 +152,10 @@ pub(super) fn parse_text(text: &str, rate_limit: u32) -> Result<Written, String>
                 limit = Some(number.parse().ok().filter(|number| *number <= HIGHEST_RATE).ok_or_else(rate)?);
             }
             _ => {
-                return Err(
-                    "after the 64 hex digits come `:rights=call,read` and `:rate_limit=120`, each once"
-                        .into(),
-                );
+                return Err(say!(
+                    "after the 64 hex digits come `:rights=call,read` and `:rate_limit=120`, each once",
+                    "после 64 шестнадцатеричных цифр идут `:rights=call,read` и `:rate_limit=120`, каждое по разу"
+                ));
             }
         }
     }
@@ -148,30 +169,39 @@ pub(super) fn line_of(name: &str, key: &Secret, rights: Rights, rate_limit: Opti
     format!("{name}:{HASH}{hex}:rights={rights}{limit}")
 }
 
-fn parse_table(table: &Table, rate_limit: u32) -> Result<Written, String> {
+fn parse_table(table: &Table, rate_limit: u32) -> Result<Written, Text> {
     let text = |field: &str| match table.get(field) {
-        Some(value) => value.as_str().map(Some).ok_or_else(|| format!("`{field}` must be text in quotes")),
+        Some(value) => value.as_str().map(Some).ok_or_else(|| say!("`{field}` must be text in quotes", "`{field}` — это текст в кавычках")),
         None => Ok(None),
     };
     const FIELDS: [&str; 5] = ["name", "key", "hash", "rights", "rate_limit"];
     if let Some(unknown) = table.keys().find(|field| !FIELDS.contains(&field.as_str())) {
-        return Err(format!("there is no `{unknown}` in a key; expected {FORMS}"));
+        return Err(say!(
+            "there is no `{unknown}` in a key; expected {forms}",
+            "у ключа нет `{unknown}`; нужно {forms}",
+            forms = forms()
+        ));
     }
-    let name = text("name")?.ok_or("`name` is missing: it is what logs show")?;
+    let name = text("name")?.ok_or_else(|| {
+        say!("`name` is missing: it is what logs show", "нет `name`: по нему ключ узнают в журнале")
+    })?;
     let (digest, is_plain) = match (text("key")?, text("hash")?) {
         (Some(key), None) if key.starts_with(HASH) => {
-            return Err("write a hash as `hash`, not as `key`".into());
+            return Err(say!("write a hash as `hash`, not as `key`", "хеш пишут в `hash`, а не в `key`"));
         }
         (Some(key), None) => (plain(key)?, true),
         (None, Some(hex)) => (hash(hex)?, false),
-        _ => return Err("expected one of `key` and `hash`".into()),
+        _ => return Err(say!("expected one of `key` and `hash`", "нужно одно из двух: `key` или `hash`")),
     };
     let rights = match table.get("rights") {
         None => None,
         Some(Value::Array(words)) if words.iter().all(Value::is_str) => {
             Some(Rights::parse(words.iter().filter_map(Value::as_str))?)
         }
-        Some(_) => return Err("`rights`: expected a list of words, as in [\"call\", \"read\"]".into()),
+        Some(_) => return Err(say!(
+            "`rights`: expected a list of words, as in [\"call\", \"read\"]",
+            "`rights`: нужен список слов, например [\"call\", \"read\"]"
+        )),
     };
     let rate_limit = match table.get("rate_limit") {
         None => rate_limit,
@@ -182,8 +212,11 @@ fn parse_table(table: &Table, rate_limit: u32) -> Result<Written, String> {
     written(name, digest, is_plain, rights, rate_limit)
 }
 
-fn rate() -> String {
-    format!("`rate_limit`: expected requests per minute, 0 to {HIGHEST_RATE}")
+fn rate() -> Text {
+    say!(
+        "`rate_limit`: expected requests per minute, 0 to {HIGHEST_RATE}",
+        "`rate_limit`: нужно число запросов в минуту, от 0 до {HIGHEST_RATE}"
+    )
 }
 
 fn written(
@@ -192,7 +225,7 @@ fn written(
     is_plain: bool,
     rights: Option<Rights>,
     rate_limit: u32,
-) -> Result<Written, String> {
+) -> Result<Written, Text> {
     check_name(name)?;
     let rate_limit = NonZeroU32::new(rate_limit);
     let key = ApiKey { name: name.into(), rate_limit, rights: rights.unwrap_or(Rights::ADMIN), digest };
@@ -201,13 +234,14 @@ fn written(
 
 /// A name is shown in logs and stands in the calls: letters of any script, and nothing that a terminal or a line
 /// of the file would take for something else.
-pub(super) fn check_name(name: &str) -> Result<(), String> {
+pub(super) fn check_name(name: &str) -> Result<(), Text> {
     let allowed = |c: char| c.is_alphanumeric() || "._- ".contains(c);
     let fits = (1..=LONGEST_NAME).contains(&name.chars().count()) && name.trim() == name;
     if !fits || !name.chars().all(allowed) {
         let most = LONGEST_NAME;
-        return Err(format!(
-            "a key's name has 1 to {most} letters of any script, digits, `.`, `_`, `-` and spaces inside"
+        return Err(say!(
+            "a key's name has 1 to {most} letters of any script, digits, `.`, `_`, `-` and spaces inside",
+            "имя ключа — от 1 до {most} букв любого алфавита, цифр, `.`, `_`, `-` и пробелов внутри"
         ));
     }
     Ok(())
@@ -215,28 +249,37 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
 
 const HASH: &str = "sha256:";
 
-fn plain(key: &str) -> Result<[u8; 32], String> {
+fn plain(key: &str) -> Result<[u8; 32], Text> {
     // What can't be sent in a header can't be a key.
     if !key.chars().all(|c| c.is_ascii_graphic()) {
-        return Err("a key has only Latin letters, digits and signs, no spaces".into());
+        return Err(say!(
+            "a key has only Latin letters, digits and signs, no spaces",
+            "в ключе только латинские буквы, цифры и знаки, без пробелов"
+        ));
     }
     if key.len() < SHORTEST_KEY {
-        return Err(format!(
-            "a key has at least {SHORTEST_KEY} characters; `openssl rand -hex 24` makes one"
+        return Err(say!(
+            "a key has at least {SHORTEST_KEY} characters; `openssl rand -hex 24` makes one",
+            "в ключе не меньше {SHORTEST_KEY} знаков; создать: `openssl rand -hex 24`"
         ));
     }
     Ok(digest(key))
 }
 
-fn hash(text: &str) -> Result<[u8; 32], String> {
-    let expected = "expected `sha256:` and 64 hex digits; `printf %s KEY | sha256sum` makes them";
-    let hex = text.strip_prefix(HASH).filter(|hex| hex.len() == 64 && hex.is_ascii()).ok_or(expected)?;
+fn hash(text: &str) -> Result<[u8; 32], Text> {
+    let expected = || {
+        say!(
+            "expected `sha256:` and 64 hex digits; `printf %s KEY | sha256sum` makes them",
+            "нужно `sha256:` и 64 шестнадцатеричные цифры; создать: `printf %s КЛЮЧ | sha256sum`"
+        )
+    };
+    let hex = text.strip_prefix(HASH).filter(|hex| hex.len() == 64 && hex.is_ascii()).ok_or_else(expected)?;
     let mut digest = [0; 32];
     for (byte, index) in digest.iter_mut().zip((0..64).step_by(2)) {
         let pair = &hex[index..index + 2];
         // from_str_radix takes "+f" for 15.
         let value = u8::from_str_radix(pair, 16).ok().filter(|_| !pair.starts_with('+'));
-        *byte = value.ok_or(expected)?;
+        *byte = value.ok_or_else(expected)?;
     }
     Ok(digest)
 }
@@ -252,7 +295,7 @@ mod tests {
     /// printf %s 0123456789abcdef | sha256sum
     const HEX: &str = "9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f";
 
-    fn item(text: &str) -> Result<Written, String> {
+    fn item(text: &str) -> Result<Written, Text> {
         parse(&format!("v = {text}").parse::<Table>().unwrap()["v"], 600)
     }
 
@@ -318,8 +361,8 @@ mod tests {
         ];
         for (form, expected) in cases {
             let error = item(form).err().unwrap_or_else(|| panic!("{form} was taken"));
-            assert!(error.contains(expected), "{form}: {error}");
-            assert!(!error.contains("hunter2"), "{form}: {error}");
+            assert!(error.en.contains(expected), "{form}: {error}");
+            assert!(!error.ru.contains("hunter2") && !error.en.contains("hunter2"), "{form}: {error}");
         }
         assert!(item(&format!(r#""crm:sha256:+{}""#, &HEX[1..])).is_err(), "a sign is no hex digit");
         let letters = format!(r#""crm:sha256:a{}a""#, "ж".repeat(31));
@@ -331,9 +374,9 @@ mod tests {
         let mut keys = ApiKeys::default();
         keys.add(item(r#""crm:0123456789abcdef""#).unwrap().key).unwrap();
         let error = keys.add(item(r#""crm:fedcba9876543210""#).unwrap().key).unwrap_err();
-        assert_eq!(error, "a second key named `crm`: each needs a name of its own");
+        assert_eq!(error.en, "a second key named `crm`: each needs a name of its own");
         let error = keys.add(item(&format!(r#""site:sha256:{HEX}""#)).unwrap().key).unwrap_err();
-        assert_eq!(error, "`crm` and `site` are the same key: each needs its own");
+        assert_eq!(error.en, "`crm` and `site` are the same key: each needs its own");
         assert_eq!(keys.iter().count(), 1);
     }
 

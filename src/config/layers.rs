@@ -102,7 +102,7 @@ mod tests {
     fn layers(text: &str, variables: &[(&str, &str)]) -> Layers {
         let schema = Schema::builtin();
         let path = Path::new("/etc/bot/bot.toml");
-        let (table, lines) = file::checked(text, path, &schema).unwrap();
+        let file::Checked { table, lines, .. } = file::checked(text, path, &schema).unwrap();
         let environment = env::read(variables.iter().copied(), &schema);
         Layers::new(schema, FileLayer { path: Some(path.to_owned()), table, lines }, environment)
     }

@@ -34,7 +34,7 @@ pub use schema::{DEFAULT_TOML, ENV_PREFIX};
 pub use secret::{is_short, write as write_secret};
 pub use steps::StepConfig;
 
-use crate::lang::Lang;
+use crate::lang::{Lang, Text, say};
 use crate::secret::Secret;
 use layers::{FileLayer, Layers};
 use schema::Schema;
@@ -169,7 +169,7 @@ pub struct Scenario {
 pub struct Loaded {
     pub config: Config,
     /// What is allowed and still unwise, for the log.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Text>,
     /// The file that was read, if any.
     pub source_path: Option<PathBuf>,
     /// The configuration as TOML, each value with its source as a comment, secrets as `***`.
@@ -181,7 +181,7 @@ impl Config {
     /// that exists, under the variables of `env` (see [`environment`]).
     ///
     /// # Errors
-    /// All that is wrong with values. What is no TOML or no key is told before any value is looked at.
+    /// All that is wrong, at once; with a file that is no TOML only that and the environment.
     pub fn load(
         path: Option<&Path>,
         env: impl Iterator<Item = (String, String)>,
@@ -194,13 +194,20 @@ impl Config {
         env: impl Iterator<Item = (String, String)>,
         default_path: &Path,
     ) -> Result<Loaded, ConfigErrors> {
-        let (layers, path) = layers(path, env, default_path)?;
-        let (config, warnings) = check::check(&layers).map_err(|errors| match &path {
+        let Read { layers, path, unknown } = layers(path, env, default_path)?;
+        let checked = match check::check(&layers) {
+            Ok(checked) => ConfigErrors::check(unknown).map(|()| checked),
+            Err(errors) => Err(errors.after(unknown)),
+        };
+        let (config, warnings) = checked.map_err(|errors| match &path {
             Some(_) => errors,
             None => errors.and(Problem::of_file(
                 default_path,
                 None,
-                "there is no such file, and no other was named; see --config".to_owned(),
+                say!(
+                    "there is no such file, and no other was named; see --config",
+                    "такого файла нет, а другой не назван; его задаёт --config"
+                ),
             )),
         })?;
         Ok(Loaded { config, warnings, source_path: path, effective_toml: show::effective(&layers) })
@@ -215,24 +222,38 @@ impl Config {
         path: Option<&Path>,
         env: impl Iterator<Item = (String, String)>,
     ) -> Result<KeyList, ConfigErrors> {
-        let (layers, path) = layers(path, env, Path::new(DEFAULT_PATH))?;
+        let Read { layers, path, unknown } = layers(path, env, Path::new(DEFAULT_PATH))?;
+        // One of them may be `http.api_keys_file`.
+        ConfigErrors::check(unknown)?;
         key_list::list(&layers, path)
     }
 }
 
-/// The layers, and the file that was read, if any.
+/// What was read.
+struct Read {
+    layers: Layers,
+    /// The file, if there is one.
+    path: Option<PathBuf>,
+    /// What stands there and is no key.
+    unknown: Vec<Problem>,
+}
+
 fn layers(
     path: Option<&Path>,
     env: impl Iterator<Item = (String, String)>,
     default_path: &Path,
-) -> Result<(Layers, Option<PathBuf>), ConfigErrors> {
+) -> Result<Read, ConfigErrors> {
     let variables: HashMap<String, String> = env.collect();
     let named = variables.get(env::CONFIG).filter(|path| !path.is_empty()).map(PathBuf::from);
     // A default file that can't be looked at is no reason to go on without it: reading it tells why.
     let path = path
         .map(Path::to_owned)
         .or(named)
-        .or_else(|| default_path.try_exists().unwrap_or(true).then(|| default_path.to_owned()));
+        // A link that leads nowhere is somebody's wish too.
+        .or_else(|| {
+            let is_there = default_path.is_symlink() || default_path.try_exists().unwrap_or(true);
+            is_there.then(|| default_path.to_owned())
+        });
     let schema = Schema::builtin();
     let environment =
         env::read(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())), &schema);
@@ -240,13 +261,13 @@ fn layers(
         Some(path) => file::read(path, &schema),
         None => Ok(Default::default()),
     };
-    let (file, mut problems) = match file {
-        Ok((table, lines)) => (FileLayer { path: path.clone(), table, lines }, Vec::new()),
-        Err(errors) => (FileLayer::default(), errors.problems().to_vec()),
-    };
-    problems.extend_from_slice(&environment.problems);
-    ConfigErrors::check(problems)?;
-    Ok((Layers::new(schema, file, environment), path))
+    let of_environment = environment.problems.clone();
+    let file::Checked { table, lines, mut unknown } =
+        // Of a file that can't be read no value can be judged.
+        file.map_err(|errors| errors.with(of_environment.clone()))?;
+    unknown.extend(of_environment);
+    let file = FileLayer { path: path.clone(), table, lines };
+    Ok(Read { layers: Layers::new(schema, file, environment), path, unknown })
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! The section `[office]`: the API for enterprises, and how their hosts are spoken to by default.
 
-use super::check::{name, secret_file, secret_path, warn_if_exposed, warn_if_short};
+use super::check::{name, name_of_app, name_of_context, secret_file, secret_path, warn_if_exposed, warn_if_short};
 use super::keys::HIGHEST_RATE;
 use super::reader::Reader;
 use super::{MAX_DURATION, RING_TIMEOUT};
 use crate::call::{Technology, WayChoice};
+use crate::lang::say;
 use crate::secret::Secret;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -58,16 +59,22 @@ impl Office {
 
 /// Reads the section whole, so that what is wrong in it is told also while there is no database.
 pub(super) fn office(r: &mut Reader<'_>) -> Option<Office> {
-    let expected = "postgres://user@host/database, or an SQLite file as in \
-                    \"sqlite:///var/lib/novofon-bot/enterprises.db\"";
+    let expected = say!(
+        "postgres://user@host/database, or an SQLite file as in \"sqlite:///var/lib/novofon-bot/enterprises.db\"",
+        "postgres://имя@хост/база или файл SQLite, например \"sqlite:///var/lib/novofon-bot/enterprises.db\""
+    );
     let database = r.text_as("office.database", expected, |text| {
         let schemes = ["postgres://", "postgresql://", "sqlite:"];
         (text.is_empty()
             || schemes.iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme)))
         .then(|| text.to_owned())
     });
-    let context = "a context of the dialplan: 1 to 79 Latin letters, digits, `.`, `_` and `-`";
-    let user = "a name: at most 64 Latin letters, digits, `.`, `_` and `-`, or nothing";
+    let user = || {
+        say!(
+            "a name: at most 64 Latin letters, digits, `.`, `_` and `-`, or nothing",
+            "имя: не больше 64 латинских букв, цифр, `.`, `_` и `-`, или ничего"
+        )
+    };
     let optional_name = |text: &str| match text {
         "" => Some(None),
         text => name(text, 64).map(Some),
@@ -75,9 +82,14 @@ pub(super) fn office(r: &mut Reader<'_>) -> Option<Office> {
     let office = Office {
         database: Secret::new(database.clone()),
         database_password: secret(r, "office.database_password", "office.database_password_file"),
-        listen: r.text_as("office.listen", "an IP address and a port, as in \"127.0.0.1:8018\"", |text| {
-            text.parse().ok()
-        }),
+        listen: r.text_as(
+            "office.listen",
+            say!(
+                "an IP address and a port, as in \"127.0.0.1:8018\"",
+                "адрес IP и порт, например \"127.0.0.1:8018\""
+            ),
+            |text| text.parse().ok(),
+        ),
         trusted_proxies: trusted_proxies(r),
         cache_life: Duration::from_secs_f64(r.number("office.cache_seconds", 0.1..=60.0, "seconds")),
         cache_grace: r.seconds("office.cache_grace", 0..=86_400),
@@ -85,31 +97,45 @@ pub(super) fn office(r: &mut Reader<'_>) -> Option<Office> {
         number_limit: r.whole("office.number_limit", 0..=1000, "calls per minute"),
         ring_timeout: r.seconds("office.ring_timeout", RING_TIMEOUT),
         max_duration: r.seconds("office.max_duration", MAX_DURATION),
-        way: r.text_as("office.way", "\"auto\", \"ssh\", \"ami\" or \"ari\"", |text| text.parse().ok()),
-        context: r.text_as("office.context", context, |text| name(text, 79)),
-        technology: r.text_as("office.technology", "\"SIP\" or \"PJSIP\"", |text| text.parse().ok()),
+        way: r.text_as(
+            "office.way",
+            say!("\"auto\", \"ssh\", \"ami\" or \"ari\"", "\"auto\", \"ssh\", \"ami\" или \"ari\""),
+            |text| text.parse().ok(),
+        ),
+        context: r.text_as("office.context", name_of_context(), |text| name(text, 79)),
+        technology: r.text_as(
+            "office.technology",
+            say!("\"SIP\" or \"PJSIP\"", "\"SIP\" или \"PJSIP\""),
+            |text| text.parse().ok(),
+        ),
         ssh_port: port(r, "office.ssh_port"),
-        ssh_user: r.text_as("office.ssh_user", "a user of the host", |text| name(text, 64)),
+        ssh_user: r.text_as("office.ssh_user", say!("a user of the host", "пользователь на хосте"), |text| name(text, 64)),
         ssh_password: secret(r, "office.ssh_password", "office.ssh_password_file"),
         ssh_key_file: secret_path(r, "office.ssh_key_file"),
         ssh_known_hosts: secret_path(r, "office.ssh_known_hosts").unwrap_or_default(),
-        ssh_socket: r.text_as("office.ssh_socket", "an absolute path, or nothing", |text| match text {
-            "" => Some(None),
-            text => text.starts_with('/').then(|| Some(text.to_owned())),
-        }),
+        ssh_socket: r.text_as(
+            "office.ssh_socket",
+            say!("an absolute path, or nothing", "путь от корня или ничего"),
+            |text| match text {
+                "" => Some(None),
+                text => text.starts_with('/').then(|| Some(text.to_owned())),
+            },
+        ),
         ssh_commands: r.whole("office.ssh_commands", 1..=100, "commands") as usize,
         ami_port: port(r, "office.ami_port"),
-        ami_user: r.text_as("office.ami_user", user, optional_name),
+        ami_user: r.text_as("office.ami_user", user(), optional_name),
         ami_password: secret(r, "office.ami_password", "office.ami_password_file"),
         ari_port: port(r, "office.ari_port"),
-        ari_user: r.text_as("office.ari_user", user, optional_name),
+        ari_user: r.text_as("office.ari_user", user(), optional_name),
         ari_password: secret(r, "office.ari_password", "office.ari_password_file"),
-        ari_app: r.text_as("office.ari_app", "1 to 64 Latin letters, digits, `.`, `_` and `-`", |text| {
-            name(text, 64)
-        }),
+        ari_app: r.text_as("office.ari_app", name_of_app(), |text| name(text, 64)),
     };
     if office.ssh_known_hosts.as_os_str().is_empty() {
-        r.problem("office.ssh_known_hosts", "expected a file: without it no changed key could be noticed");
+        let text = say!(
+            "expected a file: without it no changed key could be noticed",
+            "нужен файл: без него не заметить, что ключ хоста сменился"
+        );
+        r.problem("office.ssh_known_hosts", text);
     }
     (!database.is_empty()).then_some(office)
 }
@@ -117,7 +143,7 @@ pub(super) fn office(r: &mut Reader<'_>) -> Option<Office> {
 fn port(r: &mut Reader<'_>, key: &'static str) -> u16 {
     r.parsed(key, |value| {
         let port = value.as_integer().and_then(|port| u16::try_from(port).ok());
-        port.filter(|port| *port != 0).ok_or_else(|| "a port, 1 to 65535".to_owned())
+        port.filter(|port| *port != 0).ok_or_else(|| say!("a port, 1 to 65535", "порт от 1 до 65535"))
     })
 }
 
@@ -143,7 +169,10 @@ fn trusted_proxies(r: &mut Reader<'_>) -> Vec<IpAddr> {
     for (path, item) in r.items("office.trusted_proxies") {
         match item.as_str().and_then(|text| text.parse().ok()) {
             Some(address) => proxies.push(address),
-            None => r.problem(path, "expected an IP address, as in \"127.0.0.1\""),
+            None => r.problem(
+                path,
+                say!("expected an IP address, as in \"127.0.0.1\"", "нужен адрес IP, например \"127.0.0.1\""),
+            ),
         }
     }
     proxies

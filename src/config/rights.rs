@@ -2,6 +2,7 @@
 //!
 //! Which request needs which right is the API's matter.
 
+use crate::lang::{Text, say};
 use std::fmt;
 
 /// One right of a key. Others join later, for control over live calls, routes and set-up; a word that is not
@@ -63,20 +64,29 @@ impl Rights {
     }
 
     /// The words, as in "call,read". The error says which word is none.
-    pub fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+    pub fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Self, Text> {
         let known = || Right::ALL.map(Right::as_str).join(", ");
         let mut rights = Vec::new();
         for word in words.map(str::trim) {
             // It is shown only if it looks like a word: a key that stands in the wrong place must not be.
             let is_word = (1..=20).contains(&word.len())
                 && word.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_".contains(&byte));
-            let told =
-                || if is_word { format!("`{word}` is no right") } else { "that is no right".to_owned() };
+            let told = || {
+                let known = known();
+                match is_word {
+                    true => say!("`{word}` is no right; there are {known}", "права `{word}` нет; есть {known}"),
+                    false => say!("that is no right; there are {known}", "это не право; есть {known}"),
+                }
+            };
             let right = Right::ALL.into_iter().find(|right| right.as_str() == word);
-            rights.push(right.ok_or_else(|| format!("{}; there are {}", told(), known()))?);
+            rights.push(right.ok_or_else(told)?);
         }
         match rights.as_slice() {
-            [] => Err(format!("`rights` is empty: a key has at least one of {}", known())),
+            [] => Err(say!(
+                "`rights` is empty: a key has at least one of {}",
+                "`rights` пуст: у ключа есть хотя бы одно из прав {}",
+                known()
+            )),
             rights => Ok(Self::of(rights)),
         }
     }
@@ -118,10 +128,10 @@ mod tests {
 
     #[test]
     fn a_word_that_is_none_is_told_with_those_there_are() {
-        let error = |text: &str| Rights::parse(text.split(',')).expect_err(text);
+        let error = |text: &str| Rights::parse(text.split(',')).expect_err(text).en;
         assert_eq!(error("call,route"), "`route` is no right; there are call, read, read-all, admin");
         assert!(error("Hunter2Hunter2Hunter2").starts_with("that is no right"));
         assert!(error("").starts_with("that is no right"));
-        assert!(Rights::parse(std::iter::empty()).expect_err("empty").starts_with("`rights` is empty"));
+        assert!(Rights::parse(std::iter::empty()).expect_err("empty").en.starts_with("`rights` is empty"));
     }
 }

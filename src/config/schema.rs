@@ -3,6 +3,7 @@
 //! Knows no values but the defaults, and nothing of what they mean.
 
 use super::file::{self, Lines};
+use crate::lang::{Text, say};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
@@ -59,30 +60,36 @@ impl Schema {
     }
 
     /// What the writer of an unknown key may have meant.
-    pub fn suggestion(&self, unknown: &str) -> String {
+    pub fn suggestion(&self, unknown: &str) -> Text {
         let last = |name: &str| name.rsplit('.').next().map(str::to_owned);
         let namesakes: Vec<&str> = self.keys().filter(|key| last(key) == last(unknown)).collect();
         match nearest(unknown, self.keys()) {
-            _ if namesakes.len() > 1 => format!("did you mean `{}`?", namesakes.join("` or `")),
-            Some(key) => format!("did you mean `{key}`?"),
-            None => "see default.toml for the keys there are".to_owned(),
+            _ if namesakes.len() > 1 => {
+                let (en, ru) = (namesakes.join("` or `"), namesakes.join("` или `"));
+                say!("did you mean `{en}`?", "имелся в виду `{ru}`?")
+            }
+            Some(key) => say!("did you mean `{key}`?", "имелся в виду `{key}`?"),
+            None => say!("see default.toml for the keys there are", "все ключи — в default.toml"),
         }
     }
 
     /// The same for a section.
-    pub fn section_suggestion(&self, unknown: &str) -> String {
+    pub fn section_suggestion(&self, unknown: &str) -> Text {
         match nearest(unknown, self.defaults.keys().map(String::as_str)) {
-            Some(section) => format!("did you mean [{section}]?"),
-            None => format!("the sections are {}", self.sections().join(", ")),
+            Some(section) => say!("did you mean [{section}]?", "имелась в виду [{section}]?"),
+            None => say!("the sections are {}", "есть секции {}", self.sections().join(", ")),
         }
     }
 
     /// The same for the environment, in the environment's own spelling.
-    pub fn variable_suggestion(&self, unknown: &str) -> String {
+    pub fn variable_suggestion(&self, unknown: &str) -> Text {
         let names: Vec<String> = self.keys().map(variable).collect();
         match nearest(unknown, names.iter().map(String::as_str)) {
-            Some(name) => format!("did you mean {name}?"),
-            None => format!("keys are written {ENV_PREFIX}<SECTION>__<KEY>, as in {ENV_PREFIX}ARI__PASSWORD"),
+            Some(name) => say!("did you mean {name}?", "имелась в виду {name}?"),
+            None => say!(
+                "keys are written {ENV_PREFIX}<SECTION>__<KEY>, as in {ENV_PREFIX}ARI__PASSWORD",
+                "ключи пишутся {ENV_PREFIX}<СЕКЦИЯ>__<КЛЮЧ>, например {ENV_PREFIX}ARI__PASSWORD"
+            ),
         }
     }
 
@@ -164,12 +171,12 @@ mod tests {
             ("tts.voice", "see default.toml for the keys there are"),
         ];
         for (unknown, expected) in cases {
-            assert_eq!(schema.suggestion(unknown), expected, "{unknown}");
+            assert_eq!(schema.suggestion(unknown).en, expected, "{unknown}");
         }
-        assert_eq!(schema.section_suggestion("htttp"), "did you mean [http]?");
-        assert!(schema.section_suggestion("nothing_alike").starts_with("the sections are ari, dial"));
+        assert_eq!(schema.section_suggestion("htttp").en, "did you mean [http]?");
+        assert!(schema.section_suggestion("nothing_alike").en.starts_with("the sections are ari, dial"));
         assert_eq!(
-            schema.variable_suggestion("NOVOFON_BOT_DIAL_ALLOW"),
+            schema.variable_suggestion("NOVOFON_BOT_DIAL_ALLOW").en,
             "did you mean NOVOFON_BOT_DIAL__ALLOW?"
         );
     }

@@ -9,33 +9,47 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
+use crate::lang::{Text, say};
 use crate::secret::Secret;
 
 /// Far above any list of keys: a path that names a device or a log by mistake must not fill the memory.
 const LONGEST_FILE: u64 = 1 << 20;
 
 /// The text of a secret's file, without the white space around it. The error says what is wrong with it.
-pub(super) fn read(path: &Path) -> Result<Secret, String> {
+pub(super) fn read(path: &Path) -> Result<Secret, Text> {
     match read_whole(path)?.trim() {
-        "" => Err(format!("{} is empty: put the secret into it", path.display())),
+        "" => Err(say!(
+            "{} is empty: put the secret into it",
+            "{} пуст: запишите в него секрет",
+            path.display()
+        )),
         secret => Ok(Secret::new(secret)),
     }
 }
 
 /// The same as it stands there, which may be nothing.
-pub(super) fn read_whole(path: &Path) -> Result<String, String> {
-    let text = read_regular(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
+pub(super) fn read_whole(path: &Path) -> Result<String, Text> {
+    let shown = path.display();
+    let text = read_regular(path).map_err(|error| match error.get_ref().is_some_and(|inner| inner.is::<Text>()) {
+        true => say!("can't read {shown}: {NO_FILE}", "{shown} не читается: это не обычный файл; запишите секрет в обычный"),
+        false => say!("can't read {shown}: {why}", "{shown} не читается: {why}", why = error),
+    })?;
     match text.len() as u64 > LONGEST_FILE {
-        true => Err(format!("{} is longer than {LONGEST_FILE} bytes: is it the right file?", path.display())),
+        true => Err(say!(
+            "{shown} is longer than {LONGEST_FILE} bytes: is it the right file?",
+            "{shown} длиннее {LONGEST_FILE} байт: тот ли это файл?"
+        )),
         false => Ok(text),
     }
 }
+
+const NO_FILE: &str = "it is no regular file; put the secret into one";
 
 /// Opening a pipe waits for its writer, and opening a device may do something: neither is opened.
 fn read_regular(path: &Path) -> io::Result<String> {
     let regular = |file: Metadata| match file.is_file() {
         true => Ok(()),
-        false => Err(io::Error::other("it is no regular file; put the secret into one")),
+        false => Err(io::Error::other(Text::same(NO_FILE))),
     };
     regular(std::fs::metadata(path)?)?;
     let waits_for_nobody = OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -81,11 +95,14 @@ pub fn is_short(password: &Secret) -> bool {
 }
 
 /// A warning, if every user of the machine may read this file.
-pub(super) fn exposure(path: &Path) -> Option<String> {
+pub(super) fn exposure(path: &Path) -> Option<Text> {
     let mode = std::fs::metadata(path).ok()?.permissions().mode();
     (mode & 0o004 != 0).then(|| {
         let path = path.display();
-        format!("{path} holds a secret and every user of this machine may read it: chmod o-rwx {path}")
+        say!(
+            "{path} holds a secret and every user of this machine may read it: chmod o-rwx {path}",
+            "{path} содержит секрет, а прочитать его может любой пользователь этой машины: chmod o-rwx {path}"
+        )
     })
 }
 
@@ -105,15 +122,15 @@ mod tests {
     fn a_file_that_holds_no_secret_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
-        assert!(read(&path).unwrap_err().contains("No such file"));
-        assert!(read(folder.path()).unwrap_err().starts_with("can't read"));
+        assert!(read(&path).unwrap_err().en.contains("No such file"));
+        assert!(read(folder.path()).unwrap_err().en.starts_with("can't read"));
         fs::write(&path, " \n").unwrap();
-        assert!(read(&path).unwrap_err().ends_with("is empty: put the secret into it"));
+        assert!(read(&path).unwrap_err().en.ends_with("is empty: put the secret into it"));
         fs::write(&path, b"\xff\xfe").unwrap();
-        assert!(read(&path).unwrap_err().contains("UTF-8"));
+        assert!(read(&path).unwrap_err().en.contains("UTF-8"));
         let long = vec![b'x'; LONGEST_FILE as usize + 1];
         fs::write(&path, long).unwrap();
-        assert!(read(&path).unwrap_err().contains("longer than"));
+        assert!(read(&path).unwrap_err().en.contains("longer than"));
     }
 
     #[test]
@@ -123,7 +140,7 @@ mod tests {
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         // Nobody writes into the pipe: opened like a file it would never come back.
         for path in [pipe.as_path(), Path::new("/dev/zero"), Path::new("/dev/tty")] {
-            let error = read(path).unwrap_err();
+            let error = read(path).unwrap_err().en;
             assert!(error.ends_with("it is no regular file; put the secret into one"), "{error}");
         }
         let link = folder.path().join("link");
@@ -140,6 +157,6 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         assert_eq!(exposure(&path), None);
         fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-        assert!(exposure(&path).unwrap().contains("chmod o-rwx"));
+        assert!(exposure(&path).unwrap().en.contains("chmod o-rwx"));
     }
 }

@@ -3,6 +3,7 @@
 //! Knows how a step is written; what playing or waiting means is the scenario's matter.
 
 use super::reader::number;
+use crate::lang::{Text, say};
 use std::time::Duration;
 use toml::Value;
 
@@ -21,39 +22,70 @@ const MEDIA: [&str; 6] = ["sound:", "recording:", "number:", "digits:", "charact
 const LONGEST_WAIT: f64 = 3600.0;
 
 /// An item of `steps`. The error says what was expected.
-pub(super) fn parse(item: &Value) -> Result<StepConfig, String> {
-    let forms = r#"expected one of { play = "sound:hello-world" }, { wait = 1.5 } and { hangup = true }"#;
-    let step = item.as_table().filter(|table| table.len() == 1).ok_or(forms)?;
-    let (verb, value) = step.iter().next().ok_or(forms)?;
+pub(super) fn parse(item: &Value) -> Result<StepConfig, Text> {
+    let forms = || {
+        say!(
+            r#"expected one of {{ play = "sound:hello-world" }}, {{ wait = 1.5 }} and {{ hangup = true }}"#,
+            r#"нужно одно из {{ play = "sound:hello-world" }}, {{ wait = 1.5 }} и {{ hangup = true }}"#
+        )
+    };
+    let step = item.as_table().filter(|table| table.len() == 1).ok_or_else(forms)?;
+    let (verb, value) = step.iter().next().ok_or_else(forms)?;
     match (verb.as_str(), value) {
         ("play", Value::String(media)) => Ok(StepConfig::Play(vec![media_uri(media)?])),
         ("play", Value::Array(media)) if !media.is_empty() => {
-            let media = media.iter().map(|media| media_uri(media.as_str().ok_or("`play`: expected texts")?));
-            Ok(StepConfig::Play(media.collect::<Result<_, String>>()?))
+            let media = media.iter().map(|media| media_uri(
+                    media.as_str().ok_or_else(|| say!("`play`: expected texts", "`play`: нужны тексты"))?,
+                ));
+            Ok(StepConfig::Play(media.collect::<Result<_, Text>>()?))
         }
         ("play", _) => {
-            Err("`play`: expected a sound or a list of sounds, as in \"sound:hello-world\"".into())
+            Err(say!(
+            "`play`: expected a sound or a list of sounds, as in \"sound:hello-world\"",
+            "`play`: нужен звук или список звуков, например \"sound:hello-world\""
+        ))
         }
         ("wait", value) => number(value)
             .filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST_WAIT)
             .map(|seconds| StepConfig::Wait(Duration::from_secs_f64(seconds)))
-            .ok_or_else(|| format!("`wait`: expected seconds, more than 0, at most {LONGEST_WAIT}")),
+            .ok_or_else(|| {
+                say!(
+                    "`wait`: expected seconds, more than 0, at most {LONGEST_WAIT}",
+                    "`wait`: нужны секунды, больше 0 и не больше {LONGEST_WAIT}"
+                )
+            }),
         ("hangup", Value::Boolean(true)) => Ok(StepConfig::Hangup),
-        ("hangup", _) => Err("`hangup`: expected true; to stay on the line, leave the step out".into()),
-        (verb, _) => Err(format!("there is no step `{verb}`; {forms}")),
+        ("hangup", _) => Err(say!(
+            "`hangup`: expected true; to stay on the line, leave the step out",
+            "`hangup`: нужно true; чтобы остаться на линии, уберите этот шаг"
+        )),
+        (verb, _) => Err(say!(
+            "there is no step `{verb}`; {forms}",
+            "шага `{verb}` нет; {forms}",
+            forms = forms()
+        )),
     }
 }
 
-fn media_uri(uri: &str) -> Result<String, String> {
+fn media_uri(uri: &str) -> Result<String, Text> {
     let rest = MEDIA.iter().find_map(|scheme| uri.strip_prefix(scheme));
     // ARI splits a list of media at its commas; only a tone has them in itself.
     let bad = |c: char| c.is_whitespace() || c.is_control() || (c == ',' && !uri.starts_with("tone:"));
     match rest {
         Some(rest) if !rest.is_empty() && !rest.contains(bad) => Ok(uri.to_owned()),
         Some(_) => {
-            Err(format!("`play`: {uri:?} is not one sound: a list is written [\"sound:a\", \"sound:b\"]"))
+            Err(say!(
+                "`play`: {uri:?} is not one sound: a list is written [\"sound:a\", \"sound:b\"]",
+                "`play`: {uri:?} — не один звук; список пишется [\"sound:a\", \"sound:b\"]"
+            ))
         }
-        None => Err(format!("`play`: {uri:?} must begin with one of {}", MEDIA.join(" "))),
+        None => {
+            let all = MEDIA.join(" ");
+            Err(say!(
+                "`play`: {uri:?} must begin with one of {all}",
+                "`play`: {uri:?} должно начинаться с одного из {all}"
+            ))
+        },
     }
 }
 
@@ -62,7 +94,7 @@ mod tests {
     use super::*;
     use toml::Table;
 
-    fn step(text: &str) -> Result<StepConfig, String> {
+    fn step(text: &str) -> Result<StepConfig, Text> {
         parse(&format!("v = {text}").parse::<Table>().unwrap()["v"])
     }
 
@@ -104,7 +136,7 @@ mod tests {
             ("{hangup=false}", "expected true"),
         ];
         for (text, expected) in cases {
-            let error = step(text).unwrap_err();
+            let error = step(text).unwrap_err().en;
             assert!(error.contains(expected), "{text}: {error}");
         }
     }

@@ -39,7 +39,7 @@ fn the_environment_alone_is_enough() {
     let loaded = load(None, &ACCOUNT_IN_ENVIRONMENT).unwrap();
     let config = loaded.config;
     assert_eq!(loaded.source_path, None);
-    assert_eq!(loaded.warnings, [] as [&str; 0]);
+    assert_eq!(loaded.warnings, []);
     assert_eq!((config.ari.username.as_str(), config.ari.password.expose()), ("bot", "hunter2"));
     assert_eq!(config.http.listen, "127.0.0.1:8080".parse().unwrap());
     assert_eq!((config.ari.url.as_str(), config.ari.app.as_str()), ("http://127.0.0.1:8088/", "novofon_bot"));
@@ -124,14 +124,15 @@ fn the_file_is_found() {
 
 #[test]
 fn unknown_keys_of_file_and_environment_are_told_together() {
-    let (_folder, path) = file("[dial]\nring_timout = 5\n");
+    let (_folder, path) = file("[dial]\nring_timout = 5\nmin_gap = -1\n[ari]\nusername = 'a'\npassword = 'b'\n");
     let errors = load(Some(&path), &[("NOVOFON_BOT_HTTP__LISEN", "x")]).unwrap_err();
     assert_eq!(
         errors.to_string(),
         format!(
             "the configuration can't be used:\n  \
-             {}:2: `dial.ring_timout`: there is no such key; did you mean `dial.ring_timeout`?\n  \
-             NOVOFON_BOT_HTTP__LISEN: `http.lisen`: there is no such key; did you mean NOVOFON_BOT_HTTP__LISTEN?",
+             {0}:2: `dial.ring_timout`: there is no such key; did you mean `dial.ring_timeout`?\n  \
+             NOVOFON_BOT_HTTP__LISEN: `http.lisen`: there is no such key; did you mean NOVOFON_BOT_HTTP__LISTEN?\n  \
+             {0}:3: `dial.min_gap`: expected a whole number of seconds, 0 to 2592000, found -1",
             path.display()
         )
     );
@@ -144,7 +145,7 @@ fn secrets_are_read_from_files() {
     write(&folder.path().join("ari"), " hunter2 \n", 0o600);
     write(&folder.path().join("keys"), "# who\n\ncrm:0123456789abcdef\n", 0o600);
     let loaded = load(Some(&path), &[]).unwrap();
-    assert!(matches!(&loaded.warnings[..], [warning] if warning.contains("no rights are written for `crm`")));
+    assert!(matches!(&loaded.warnings[..], [warning] if warning.en.contains("no rights are written for `crm`")));
     assert_eq!(loaded.config.ari.password.expose(), "hunter2");
     let keys = loaded.config.http.api_keys;
     assert_eq!(keys.identify("0123456789abcdef").map(|key| key.name.as_str()), Some("crm"));
@@ -198,7 +199,7 @@ fn secrets_that_cannot_be_used_are_told() {
     let loaded = load(Some(&path), &[]).unwrap();
     assert!(!loaded.config.http.api_keys.is_empty());
     assert!(
-        matches!(&loaded.warnings[..], [warning] if warning.contains("no client is let in")),
+        matches!(&loaded.warnings[..], [warning] if warning.en.contains("no client is let in")),
         "{loaded:?}"
     );
 }
@@ -215,7 +216,7 @@ fn keys_stand_in_the_list_and_in_the_file() {
     let loaded = load(Some(&path), &[]).unwrap();
     let names: Vec<_> = loaded.config.http.api_keys.iter().map(|key| key.name.as_str()).collect();
     assert_eq!(names, ["crm", "Касса"]);
-    assert!(matches!(&loaded.warnings[..], [warning] if warning.contains("for `Касса`: ")), "{loaded:?}");
+    assert!(matches!(&loaded.warnings[..], [warning] if warning.en.contains("for `Касса`: ")), "{loaded:?}");
 
     let list = Config::keys(Some(&path), std::iter::empty()).unwrap();
     let shown: Vec<_> = list.keys.iter().map(|key| (key.origin.to_string(), key.in_file)).collect();
@@ -244,18 +245,18 @@ fn files_with_secrets_that_anybody_reads_are_warned_about() {
         let (_folder, path) = file(text);
         let warnings = || {
             let all = load(Some(&path), variables).unwrap().warnings;
-            all.into_iter().filter(|warning| !warning.contains("no rights are written")).collect::<Vec<_>>()
+            all.into_iter().filter(|warning| !warning.en.contains("no rights are written")).collect::<Vec<_>>()
         };
         assert_eq!(warnings().len(), 0, "{text}");
         write(&path, text, 0o644);
         let warnings = warnings();
         assert_eq!(warnings.len(), expected, "{text} {warnings:?}");
-        assert!(warnings.iter().all(|warning| warning.contains("chmod o-rwx")), "{warnings:?}");
+        assert!(warnings.iter().all(|warning| warning.en.contains("chmod o-rwx")), "{warnings:?}");
     }
     let (folder, path) = file("[ari]\nusername = 'bot'\npassword_file = 'ari'");
     write(&folder.path().join("ari"), "x", 0o644);
     let warnings = load(Some(&path), &[]).unwrap().warnings;
-    assert!(warnings[0].contains("bot.toml:3: `ari.password_file`: "), "{warnings:?}");
+    assert!(warnings[0].en.contains("bot.toml:3: `ari.password_file`: "), "{warnings:?}");
 }
 
 #[test]
@@ -269,7 +270,7 @@ fn no_secret_is_shown() {
 
     let (_folder, path) = file("[ari]\nusername = true\npassword = 12345");
     let errors = load(Some(&path), &[]).unwrap_err();
-    let told: Vec<&str> = errors.problems().iter().map(|problem| problem.text.as_str()).collect();
+    let told: Vec<&str> = errors.problems().iter().map(|problem| problem.text.en.as_str()).collect();
     let expected = [
         "expected a name without `:` and control characters, as its section in ari.conf has it, found true",
         "expected text in quotes, found a secret of type integer",

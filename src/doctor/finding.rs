@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of where findings come from or how they are shown.
 
-use crate::lang::Lang;
+pub use crate::lang::{Text, say};
 
 /// How well it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,33 +26,6 @@ impl Level {
         }
     }
 }
-
-/// A sentence in each language.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
-    pub en: String,
-    pub ru: String,
-}
-
-impl Text {
-    pub fn of(&self, lang: Lang) -> &str {
-        match lang {
-            Lang::En => &self.en,
-            Lang::Ru => &self.ru,
-        }
-    }
-}
-
-/// `say!("English {x}", "русский {x}")`: a [`Text`].
-macro_rules! say {
-    ($en:literal, $ru:literal $(,)?) => {
-        $crate::doctor::finding::Text { en: format!($en), ru: format!($ru) }
-    };
-    ($en:literal, $ru:literal, $value:expr) => {
-        $crate::doctor::finding::Text { en: format!($en, $value), ru: format!($ru, $value) }
-    };
-}
-pub(super) use say;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {

@@ -8,6 +8,7 @@ mod checks;
 mod console;
 mod daemon;
 mod finding;
+mod folder;
 mod http;
 mod patient;
 mod private;
@@ -21,6 +22,7 @@ use chrono::Utc;
 pub use checks::outgoing::{Expected as OutgoingExpected, sample as sample_number};
 pub use console::Console;
 pub use finding::{Finding, Level, Text};
+pub use folder::{Fault, fault_of_store};
 pub use private::{Open, open_files};
 pub use render::{is_sound, json, lines};
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::lang::{Text, say};
 use super::{
     Directory,
     database::{Connection, Mode},
@@ -23,7 +24,8 @@ impl FromStr for Setting {
         let known = SETTINGS.iter().find(|(name, _)| *name == text.trim());
         known.map(|(name, _)| Setting(name)).ok_or_else(|| {
             let names: Vec<_> = SETTINGS.iter().map(|(name, _)| *name).collect();
-            bad(format!("`{}` is no setting: there are {}", shown(text), names.join(", ")))
+            let (text, names) = (shown(text), names.join(", "));
+            bad(say!("`{text}` is no setting: there are {names}", "настройки `{text}` нет: есть {names}"))
         })
     }
 }
@@ -52,13 +54,16 @@ impl Directory {
     /// # Errors
     /// Nothing to change, no such enterprise, or what the database says.
     pub async fn change(&self, number: &Number, change: Change) -> Result<Vec<&'static str>, DirectoryError> {
-        let what = format!("change enterprise `{number}`");
-        let refuse = |why: String| DirectoryError::Refused { what: what.clone(), why };
-        change.settings.check().map_err(|(column, error)| refuse(format!("its `{column}` {error}")))?;
+        let what = say!("change enterprise `{number}`", "изменить предприятие `{number}`");
+        let refuse = |why: Text| DirectoryError::Refused { what: what.clone(), why };
+        change.settings.check().map_err(|(column, error)| refuse(say!("its `{column}` {it}", "его `{column}`: {it}", it = error)))?;
         let texts = change.settings.texts();
         for (column, text) in SETTINGS.iter().map(|(name, _)| name).zip(&texts) {
             if text.is_some() && change.default.contains(&Setting(column)) {
-                return Err(refuse(format!("its `{column}` can't be set and be the configuration's")));
+                return Err(refuse(say!(
+                    "its `{column}` can't be set and be the configuration's",
+                    "его `{column}` нельзя и задать, и взять из настроек"
+                )));
             }
         }
         if change.name.is_none()
@@ -66,7 +71,10 @@ impl Directory {
             && change.default.is_empty()
             && texts.iter().all(Option::is_none)
         {
-            return Err(refuse("say what is to be changed, as in `--ip 10.88.10.20`".to_owned()));
+            return Err(refuse(say!(
+                "say what is to be changed, as in `--ip 10.88.10.20`",
+                "укажите, что изменить, например `--ip 10.88.10.20`"
+            )));
         }
         let added = self
             .order(&what, Mode::Write, async |connection: &mut Connection| {

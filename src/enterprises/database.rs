@@ -9,6 +9,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode},
 };
 
+use crate::lang::{Text, say};
 use super::error::{DirectoryError, Failure};
 use crate::secret::Secret;
 
@@ -69,26 +70,30 @@ impl Target {
 
     /// Reads the URL; `password` goes before one in it.
     pub fn parse(url: &Secret, password: Option<&Secret>) -> Result<Self, DirectoryError> {
-        let refuse = |problem: String| Err(DirectoryError::Url { problem });
+        let refuse = |problem: Text| Err(DirectoryError::Url { problem });
         let text = url.expose();
         match text.split_once(':') {
             Some(("postgres" | "postgresql", _)) => {}
             Some(("sqlite", rest)) => return sqlite(text, rest),
             // Only a scheme is shown: what stands there by mistake may be a password.
             Some((scheme, _)) if scheme.len() < 16 && scheme.bytes().all(|b| b.is_ascii_lowercase()) => {
-                return refuse(format!("it begins with `{scheme}:`"));
+                return refuse(say!("it begins with `{scheme}:`", "он начинается с `{scheme}:`"));
             }
-            _ => return refuse("it has no scheme".to_owned()),
+            _ => return refuse(say!("it has no scheme", "в нём нет схемы")),
         }
         let parsed = match url::Url::parse(text) {
             Ok(parsed) => parsed,
-            Err(error) => return refuse(error.to_string()),
+            Err(error) => return refuse(Text::same(error.to_string())),
         };
         if let Some((name, _)) = parsed.query_pairs().find(|(name, _)| !URL_OPTIONS.contains(&&**name)) {
-            return refuse(format!("it has the unknown option `{}`", super::value::shown(&name)));
+            return refuse(say!(
+                "it has the unknown option `{}`",
+                "в нём неизвестный параметр `{}`",
+                super::value::shown(&name)
+            ));
         }
         let Ok(mut options) = PgConnectOptions::from_str(text) else {
-            return refuse("one of its options has a value that is none".to_owned());
+            return refuse(say!("one of its options has a value that is none", "у одного из его параметров негодное значение"));
         };
         if let Some(password) = password {
             options = options.password(password.expose());
@@ -141,8 +146,9 @@ async fn sqlite_connection(
         options.clone().create_if_missing(false).busy_timeout(limit).disable_statement_logging();
     match mode {
         Mode::Read | Mode::Write if !path.exists() => {
-            return Err(Failure::other(format!(
+            return Err(Failure::other(say!(
                 "there is no file {}; `novofon-bot enterprise add` makes it",
+                "файла {} нет; его создаёт `novofon-bot enterprise add`",
                 path.display()
             )));
         }
@@ -150,13 +156,17 @@ async fn sqlite_connection(
         Mode::Write => {}
         Mode::Make => {
             make_private(path)
-                .map_err(|e| Failure::other(format!("cannot make the file {}: {e}", path.display())))?;
+                .map_err(|e| {
+                    let path = path.display();
+                    Failure::other(say!("cannot make the file {path}: {e}", "файл {path} не создать: {e}", e = e))
+                })?;
             options = options.journal_mode(SqliteJournalMode::Wal);
         }
     }
     let opened = options.connect().await.map_err(|error| {
         let failure = Failure::of(&error);
-        Failure { why: format!("{}: {}", path.display(), failure.why), ..failure }
+        let path = path.display();
+        Failure { why: say!("{path}: {why}", "{path}: {why}", why = failure.why), ..failure }
     })?;
     Ok(Connection::Sqlite(opened))
 }
@@ -179,16 +189,16 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 }
 
 fn sqlite(url: &str, rest: &str) -> Result<Target, DirectoryError> {
-    let refuse = |problem: &str| Err(DirectoryError::Url { problem: problem.to_owned() });
+    let refuse = |problem: Text| Err(DirectoryError::Url { problem });
     if url.contains('?') || url.contains(":memory:") {
-        return refuse("a SQLite URL names a file and nothing else");
+        return refuse(say!("a SQLite URL names a file and nothing else", "адрес SQLite называет файл, и больше ничего"));
     }
     if rest.trim_start_matches("//").is_empty() {
-        return refuse("it names no file");
+        return refuse(say!("it names no file", "файла в нём нет"));
     }
     match SqliteConnectOptions::from_str(url) {
         Ok(options) => Ok(Target::Sqlite(Box::new(options))),
-        Err(_) => refuse("it is not written as a URL is"),
+        Err(_) => refuse(say!("it is not written as a URL is", "он записан не как адрес")),
     }
 }
 

@@ -4,6 +4,8 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::lang::{Lang, Text, Told};
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DirectoryError {
     /// The URL is not repeated: it may hold a password.
@@ -11,24 +13,24 @@ pub enum DirectoryError {
         "the URL of the enterprises' database can't be used: {problem}; give it as postgres://user@host:5432/database, \
          the password in a file of its own, or as sqlite:///var/lib/novofon-bot/enterprises.db"
     )]
-    Url { problem: String },
+    Url { problem: Text },
 
     /// Whether an unknown secret is anybody's can't be told; a known enterprise has outlived its grace.
     #[error(
         "the enterprises' database is away since {}: {why}",
         since.to_rfc3339_opts(SecondsFormat::Secs, true)
     )]
-    Away { since: DateTime<Utc>, why: String },
+    Away { since: DateTime<Utc>, why: Text },
 
     /// Unknown secrets wait for the database in such numbers that more are not taken: somebody is guessing.
     #[error("too many unknown secrets are being looked up; ask again in a second")]
     Busy,
 
     #[error("enterprise `{number}` can't be used: {problem}; correct its row in the table `enterprises`")]
-    Unfit { number: String, problem: String },
+    Unfit { number: String, problem: Text },
 
     #[error("cannot {what}: {why}; nothing was changed")]
-    Refused { what: String, why: String },
+    Refused { what: Text, why: Text },
 
     #[error(
         "there is an enterprise `{number}` already; choose another number, or see `novofon-bot enterprise list`"
@@ -51,10 +53,49 @@ pub enum DirectoryError {
     NoColumns { columns: Vec<&'static str> },
 }
 
+impl Told for DirectoryError {
+    fn told(&self, lang: Lang) -> String {
+        if lang == Lang::En {
+            return self.to_string();
+        }
+        match self {
+            Self::Url { problem } => format!(
+                "адрес базы предприятий не годится: {}; нужен postgres://имя@хост:5432/база, а пароль — в отдельном \
+                 файле, или sqlite:///var/lib/novofon-bot/enterprises.db",
+                problem.ru
+            ),
+            Self::Away { since, why } => {
+                let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
+                format!("база предприятий недоступна с {since}: {}", why.ru)
+            }
+            Self::Busy => "проверяется слишком много неизвестных ключей; повторите через секунду".to_owned(),
+            Self::Unfit { number, problem } => format!(
+                "предприятие `{number}` не использовать: {}; исправьте его строку в таблице `enterprises`",
+                problem.ru
+            ),
+            Self::Refused { what, why } => format!("не удалось {}: {}; ничего не изменено", what.ru, why.ru),
+            Self::Taken { number } => format!(
+                "предприятие `{number}` уже есть; возьмите другой номер или посмотрите `novofon-bot enterprise list`"
+            ),
+            Self::NoSuch { number } => {
+                format!("предприятия `{number}` нет; все — в `novofon-bot enterprise list`")
+            }
+            Self::Several { number, rows } => format!(
+                "строк с номером `{number}` — {rows}, а нужна одна; исправьте таблицу `enterprises`"
+            ),
+            Self::NoColumns { columns } => format!(
+                "таблица `enterprises` не наша, и столбцов {} в ней нет; уберите эти параметры или разрешите добавить \
+                 столбцы: --alter-table",
+                columns.join(", ")
+            ),
+        }
+    }
+}
+
 /// Why a statement failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
-    pub why: String,
+    pub why: Text,
     pub kind: Kind,
 }
 
@@ -72,8 +113,8 @@ pub(super) enum Kind {
 }
 
 impl Failure {
-    pub fn other(why: impl Into<String>) -> Self {
-        Self { why: why.into(), kind: Kind::Other }
+    pub fn other(why: Text) -> Self {
+        Self { why, kind: Kind::Other }
     }
 
     pub fn of(error: &sqlx::Error) -> Self {
@@ -85,7 +126,7 @@ impl Failure {
                 | sqlx::Error::WorkerCrashed => Kind::Connection,
                 _ => Kind::Other,
             };
-            return Self { why: deepest(error), kind };
+            return Self { why: Text::same(deepest(error)), kind };
         };
         let code = error.code().unwrap_or_default();
         // SQLite's codes are numbers of one to four digits, PostgreSQL's have five characters.
@@ -101,7 +142,7 @@ impl Failure {
             _ if error.is_unique_violation() || error.is_check_violation() => Kind::Rule,
             _ => Kind::Other,
         };
-        Self { why: error.message().to_owned(), kind }
+        Self { why: Text::same(error.message()), kind }
     }
 }
 
@@ -123,11 +164,15 @@ mod tests {
         let error = DirectoryError::NoColumns { columns: vec!["context", "ssh_port"] };
         assert!(error.to_string().contains("no column for context, ssh_port; leave out"), "{error}");
         let since = DateTime::from_timestamp(1_700_000_000, 5).expect("a time");
-        let error = DirectoryError::Away { since, why: "Connection refused".into() };
+        let error = DirectoryError::Away { since, why: Text::same("Connection refused (os error 111)") };
         assert!(
             error
                 .to_string()
                 .starts_with("the enterprises' database is away since 2023-11-14T22:13:20Z: Conn")
+        );
+        assert_eq!(
+            error.told(Lang::Ru),
+            "база предприятий недоступна с 2023-11-14T22:13:20Z: в соединении отказано"
         );
     }
 }

@@ -13,6 +13,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
+use crate::lang::{Text, say};
 use super::{
     Directory, Inner, Link, Memory,
     cache::{Answer, Fingerprint, Look},
@@ -161,10 +162,10 @@ impl Inner {
 
     fn away(&self) -> DirectoryError {
         match &*self.link.borrow() {
-            Link::Away { since, why } => DirectoryError::Away { since: *since, why: why.clone() },
+            Link::Away { since, why } => DirectoryError::Away { since: *since, why: Text::same(why.as_str()) },
             // It has come back between our failure and now.
             Link::Connected => {
-                DirectoryError::Away { since: Utc::now(), why: "it did not answer in time".to_owned() }
+                DirectoryError::Away { since: Utc::now(), why: say!("it did not answer in time", "она не ответила вовремя") }
             }
         }
     }
@@ -233,10 +234,10 @@ impl Inner {
             // A secret that this table can't hold is nobody's. What the database says of it repeats the secret.
             Ok(Err(Failure { kind: Kind::Values, .. })) => return Ok(Answer::Unknown),
             Ok(Err(failure)) => failure,
-            Err(_late) => Failure::other(format!("no answer within {limit:?}")),
+            Err(_late) => Failure::other(say!("no answer within {limit:?}", "за {limit:?} нет ответа")),
         };
         count(&self.tally.failures);
-        self.lost(failure.why);
+        self.lost(failure.why.en);
         self.wake.notify_one();
         Err(Trouble::Away)
     }

@@ -15,7 +15,10 @@ use super::{
     table::{CREATE, Layout, NOTIFY, no_table},
     value::{Host, Name, Number},
 };
-use crate::secret::Secret;
+use crate::{
+    lang::{Text, say},
+    secret::Secret,
+};
 
 /// Who is active and has a secret that another active one has.
 const SHARED: &str = "SELECT CAST(number AS text) FROM enterprises WHERE active = true AND secret IN \
@@ -66,7 +69,7 @@ pub struct Listed {
 impl Directory {
     /// Everybody, by number.
     pub async fn list(&self) -> Result<Vec<Listed>, DirectoryError> {
-        self.order("read the table `enterprises`", Mode::Read, async |connection: &mut Connection| {
+        self.order(&say!("read the table `enterprises`", "прочитать таблицу `enterprises`"), Mode::Read, async |connection: &mut Connection| {
             let layout = Layout::look(connection).await?.ok_or_else(no_table)?;
             let rows = connection.rows(layout.list.clone(), &[]).await?;
             let mut listed: Vec<Listed> = rows.into_iter().map(|row| listed(&layout, row)).collect();
@@ -78,7 +81,10 @@ impl Directory {
                     if one.enterprise.is_ok() {
                         one.enterprise = Err(DirectoryError::Unfit {
                             number: one.number.trim_end().to_owned(),
-                            problem: "another active enterprise has the same secret".to_owned(),
+                            problem: say!(
+                                "another active enterprise has the same secret",
+                                "тот же ключ у другого активного предприятия"
+                            ),
                         });
                     }
                 }
@@ -127,12 +133,15 @@ impl Directory {
 
     /// Adds an enterprise, active; makes the table if there is none.
     pub async fn add(&self, new: NewEnterprise) -> Result<Added, DirectoryError> {
-        let what = format!("add enterprise `{}`", new.number);
-        let refuse = |why: String| DirectoryError::Refused { what: what.clone(), why };
-        new.settings.check().map_err(|(column, error)| refuse(format!("its `{column}` {error}")))?;
+        let what = say!("add enterprise `{}`", "добавить предприятие `{}`", new.number);
+        let refuse = |why: Text| DirectoryError::Refused { what: what.clone(), why };
+        new.settings.check().map_err(|(column, error)| refuse(say!("its `{column}` {it}", "его `{column}`: {it}", it = error)))?;
         let secret = new.secret.clone().unwrap_or_else(make_secret);
         if !may_be_one(&secret) {
-            return Err(refuse("a secret has 1 to 256 bytes, none of them a control character".to_owned()));
+            return Err(refuse(say!(
+                "a secret has 1 to 256 bytes, none of them a control character",
+                "в ключе от 1 до 256 байтов, и управляющих знаков среди них нет"
+            )));
         }
         let number = new.number.clone();
         let (made_table, added_columns) = self
@@ -155,7 +164,7 @@ impl Directory {
 
     /// Takes an enterprise out of the table: its number is free, and its secret nobody's.
     pub async fn remove(&self, number: &Number) -> Result<(), DirectoryError> {
-        let what = format!("remove enterprise `{number}`");
+        let what = say!("remove enterprise `{number}`", "удалить предприятие `{number}`");
         let sql = "DELETE FROM enterprises WHERE CAST(number AS text) = $1";
         self.order(&what, Mode::Write, async |connection: &mut Connection| {
             Layout::look(connection).await?.ok_or_else(no_table)?;
@@ -172,7 +181,10 @@ impl Directory {
     }
 
     async fn set_active(&self, number: &Number, active: bool) -> Result<(), DirectoryError> {
-        let what = format!("{} enterprise `{number}`", if active { "enable" } else { "disable" });
+        let what = match active {
+            true => say!("enable enterprise `{number}`", "включить предприятие `{number}`"),
+            false => say!("disable enterprise `{number}`", "отключить предприятие `{number}`"),
+        };
         let sql = format!("UPDATE enterprises SET active = {active} WHERE CAST(number AS text) = $1");
         self.order(&what, Mode::Write, async |connection: &mut Connection| {
             Layout::look(connection).await?.ok_or_else(no_table)?;
@@ -189,7 +201,7 @@ impl Directory {
     /// Gives an enterprise a new secret; the one it had is nobody's from now on.
     pub async fn rotate_secret(&self, number: &Number) -> Result<Secret, DirectoryError> {
         let secret = make_secret();
-        let what = format!("give enterprise `{number}` a new secret");
+        let what = say!("give enterprise `{number}` a new secret", "дать предприятию `{number}` новый ключ");
         self.order(&what, Mode::Write, async |connection: &mut Connection| {
             Layout::look(connection).await?.ok_or_else(no_table)?;
             let sql = "UPDATE enterprises SET secret = $1 WHERE CAST(number AS text) = $2";
@@ -209,14 +221,14 @@ impl Directory {
     /// Carries out an order in a transaction, which an error takes back.
     pub(super) async fn order<T>(
         &self,
-        what: &str,
+        what: &Text,
         mode: Mode,
         order: impl AsyncFnOnce(&mut Connection) -> Result<T, Stop>,
     ) -> Result<T, DirectoryError> {
         let away = |failure: Failure| DirectoryError::Away { since: Utc::now(), why: failure.why };
         let limit = self.inner.config.time_limit;
         let connected = timeout(limit, self.inner.target.connect(mode, LIMIT)).await;
-        let late = |limit: Duration| Failure::other(format!("no answer within {limit:?}"));
+        let late = |limit: Duration| Failure::other(say!("no answer within {limit:?}", "за {limit:?} нет ответа"));
         let mut connection = connected.unwrap_or_else(|_| Err(late(limit))).map_err(away)?;
         let done = timeout(LIMIT, async {
             connection
@@ -232,7 +244,7 @@ impl Directory {
         connection.close().await;
         done.map_err(|stop| match stop {
             Stop::Told(error) => error,
-            Stop::Failed(failure) => DirectoryError::Refused { what: what.to_owned(), why: failure.why },
+            Stop::Failed(failure) => DirectoryError::Refused { what: what.clone(), why: failure.why },
         })
     }
 }
@@ -327,7 +339,12 @@ pub(super) fn place(at: usize, is_digits: bool) -> String {
 pub(super) fn of_rules(failure: Failure) -> Failure {
     match failure.kind {
         Kind::Rule | Kind::Values => {
-            Failure { why: format!("the table's own rules forbid it: {}", failure.why), ..failure }
+            let why = say!(
+                "the table's own rules forbid it: {it}",
+                "это запрещают правила самой таблицы: {it}",
+                it = failure.why
+            );
+            Failure { why, ..failure }
         }
         _ => failure,
     }

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
+use crate::lang::say;
 use super::{
     database::{Connection, Row},
     enterprise::{Enterprise, Overrides, SETTINGS},
-    error::{DirectoryError, Failure, Kind},
+    error::{DirectoryError, Failure},
     value::{BadValue, Host, Number, bad, shown},
 };
 
@@ -73,16 +74,18 @@ impl Layout {
         };
         let lacking: Vec<&str> = SEED.into_iter().filter(|name| kind(name).is_none()).collect();
         if !lacking.is_empty() {
-            return Err(Failure::other(format!(
+            return Err(Failure::other(say!(
                 "the table `enterprises` has no column {} that this user may read",
+                "в таблице `enterprises` нет столбцов {}, которые этот пользователь может читать",
                 lacking.join(", ")
             )));
         }
         // A secret of another type would need a cast, and not every secret that a client sends could be cast.
         let (secret, called) = kind("secret").unwrap_or_default();
         if secret != "S" {
-            return Err(Failure::other(format!(
-                "`enterprises.secret` is of type {called}: it must be a text"
+            return Err(Failure::other(say!(
+                "`enterprises.secret` is of type {called}: it must be a text",
+                "`enterprises.secret` — типа {called}, а нужен текст"
             )));
         }
         let (settings, missing): (Vec<_>, Vec<_>) =
@@ -123,9 +126,9 @@ impl Layout {
         let told = text(0).map_or_else(|| "(no number)".to_owned(), shown);
         let unfit = |column: &str, error: BadValue| DirectoryError::Unfit {
             number: told.clone(),
-            problem: format!("its `{column}` {error}"),
+            problem: say!("its `{column}` {it}", "его `{column}`: {it}", it = error),
         };
-        let is_null = || bad("is NULL");
+        let is_null = || bad(say!("is NULL", "NULL"));
         // A column of a fixed width comes with blanks at its end.
         let number = text(0).ok_or_else(is_null).and_then(|text| text.trim_end().parse::<Number>());
         let number = number.map_err(|e| unfit("number", e))?;
@@ -147,7 +150,7 @@ impl Layout {
         let number = |row: &Row| shown(row.first().cloned().flatten().unwrap_or_default().trim_end());
         Some(Err(DirectoryError::Unfit {
             number: number(first),
-            problem: format!("enterprise `{}` has the same secret", number(other)),
+            problem: say!("enterprise `{}` has the same secret", "тот же ключ у предприятия `{}`", number(other)),
         }))
     }
 
@@ -169,8 +172,10 @@ fn cast(at: usize, kind: &Option<String>) -> String {
 
 /// What is said where there is no table.
 pub(super) fn no_table() -> Failure {
-    let why = "there is no table `enterprises`, or this user may not read it; `novofon-bot enterprise add` makes it";
-    Failure { why: why.to_owned(), kind: Kind::Other }
+    Failure::other(say!(
+        "there is no table `enterprises`, or this user may not read it; `novofon-bot enterprise add` makes it",
+        "таблицы `enterprises` нет, или этому пользователю её не прочитать; её создаёт `novofon-bot enterprise add`"
+    ))
 }
 
 #[cfg(test)]
@@ -206,11 +211,11 @@ mod tests {
         let mut columns = seed();
         columns.retain(|column| column[0].as_deref() != Some("ip"));
         let failure = Layout::of(&columns, false).expect_err("no ip");
-        assert_eq!(failure.why, "the table `enterprises` has no column ip that this user may read");
+        assert_eq!(failure.why.en, "the table `enterprises` has no column ip that this user may read");
         let mut columns = seed();
         columns[3] = column("secret", "U", "uuid");
         let failure = Layout::of(&columns, false).expect_err("a uuid");
-        assert_eq!(failure.why, "`enterprises.secret` is of type uuid: it must be a text");
+        assert_eq!(failure.why.en, "`enterprises.secret` is of type uuid: it must be a text");
     }
 
     #[test]

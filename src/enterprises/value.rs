@@ -7,13 +7,21 @@ use std::{
     str::FromStr,
 };
 
+use crate::lang::{Lang, Text, Told, say};
+
 /// What is wrong with a value, in words that follow its name: "is empty".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BadValue(pub(super) String);
+pub struct BadValue(pub(super) Text);
 
-pub(super) fn bad(problem: impl Into<String>) -> BadValue {
-    BadValue(problem.into())
+impl Told for BadValue {
+    fn told(&self, lang: Lang) -> String {
+        self.0.told(lang)
+    }
+}
+
+pub(super) fn bad(problem: Text) -> BadValue {
+    BadValue(problem)
 }
 
 /// A text that every use shows as it is.
@@ -93,7 +101,7 @@ text_type!(
 
 fn check_number(text: &str) -> Result<(), BadValue> {
     printable(text, 32)?;
-    if text.trim() != text { Err(bad("has white space around it")) } else { Ok(()) }
+    if text.trim() != text { Err(bad(say!("has white space around it", "окружено пробелами"))) } else { Ok(()) }
 }
 
 fn check_name(text: &str) -> Result<(), BadValue> {
@@ -103,26 +111,27 @@ fn check_name(text: &str) -> Result<(), BadValue> {
 /// 1 to `longest` characters without a control character among them.
 pub(super) fn printable(text: &str, longest: usize) -> Result<(), BadValue> {
     if text.is_empty() {
-        return Err(bad("is empty"));
+        return Err(bad(say!("is empty", "пусто")));
     }
     if text.chars().count() > longest {
-        return Err(bad(format!("is longer than {longest} characters")));
+        return Err(bad(say!("is longer than {longest} characters", "длиннее {longest} знаков")));
     }
     match text.chars().find(|c| c.is_control()) {
-        Some(c) => Err(bad(format!("holds the control character {}", c.escape_unicode()))),
+        Some(c) => Err(bad(say!("holds the control character {}", "содержит управляющий знак {}", c.escape_unicode()))),
         None => Ok(()),
     }
 }
 
 fn check_host(text: &str) -> Result<(), BadValue> {
-    const HOW: &str = "write an IP address or a host name, without a port";
+    let how =
+        || say!("write an IP address or a host name, without a port", "нужен адрес IP или имя хоста, без порта");
     if text.is_empty() {
-        return Err(bad(format!("is empty: {HOW}")));
+        return Err(bad(say!("is empty: {how}", "пусто: {how}", how = how())));
     }
     if let Ok(ip) = text.parse::<IpAddr>() {
         let is_nobody = ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
         return if is_nobody {
-            Err(bad(format!("is the address `{ip}`, which no host has")))
+            Err(bad(say!("is the address `{ip}`, which no host has", "адрес `{ip}`, которого нет ни у одного хоста")))
         } else {
             Ok(())
         };
@@ -137,7 +146,11 @@ fn check_host(text: &str) -> Result<(), BadValue> {
     let is_name = text.len() <= 253
         && text.split('.').all(label)
         && !text.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
-    if is_name { Ok(()) } else { Err(bad(format!("is `{}`, which is no host: {HOW}", shown(text)))) }
+    let shown = shown(text);
+    match is_name {
+        true => Ok(()),
+        false => Err(bad(say!("is `{shown}`, which is no host: {how}", "`{shown}` — не хост: {how}", how = how()))),
+    }
 }
 
 fn check_context(text: &str) -> Result<(), BadValue> {
@@ -146,7 +159,7 @@ fn check_context(text: &str) -> Result<(), BadValue> {
 
 fn check_user(text: &str) -> Result<(), BadValue> {
     word(text, 64, b"_.@$-")?;
-    if text.starts_with('-') { Err(bad("begins with `-`")) } else { Ok(()) }
+    if text.starts_with('-') { Err(bad(say!("begins with `-`", "начинается с `-`"))) } else { Ok(()) }
 }
 
 fn word(text: &str, longest: usize, others: &[u8]) -> Result<(), BadValue> {
@@ -155,8 +168,9 @@ fn word(text: &str, longest: usize, others: &[u8]) -> Result<(), BadValue> {
         .chars()
         .find(|c| !c.is_ascii_alphanumeric() && !others.contains(&u8::try_from(*c).unwrap_or(0)))
     {
-        Some(c) => Err(bad(format!(
+        Some(c) => Err(bad(say!(
             "holds `{c}`; letters, digits and `{}` may stand in it",
+            "содержит `{c}`; допустимы латинские буквы, цифры и `{}`",
             String::from_utf8_lossy(others)
         ))),
         None => Ok(()),
@@ -195,7 +209,7 @@ impl FromStr for Extensions {
     type Err = BadValue;
 
     fn from_str(text: &str) -> Result<Self, BadValue> {
-        const HOW: &str = "write them as `100-199,300`";
+        let how = || say!("write them as `100-199,300`", "пишите так: `100-199,300`");
         const LONGEST: usize = 10;
         let digits =
             |text: &str| (1..=LONGEST).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
@@ -204,10 +218,21 @@ impl FromStr for Extensions {
             let (first, last) = part.split_once('-').unwrap_or((part, part));
             let (first, last) = (first.trim(), last.trim());
             if !digits(first) || !digits(last) {
-                return Err(bad(format!("holds `{}`, which is no extension: {HOW}", shown(part))));
+                return Err({
+                    let part = shown(part);
+                    bad(say!(
+                        "holds `{part}`, which is no extension: {how}",
+                        "`{part}` — не внутренний номер: {how}",
+                        how = how()
+                    ))
+                });
             }
             if first.len() != last.len() || first > last {
-                return Err(bad(format!("holds `{part}`, which goes from nowhere to nowhere: {HOW}")));
+                return Err(bad(say!(
+                    "holds `{part}`, which goes from nowhere to nowhere: {how}",
+                    "`{part}` — не промежуток: {how}",
+                    how = how()
+                )));
             }
             ranges.push((first.into(), last.into()));
         }

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::Utc;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::lang::say;
 use super::{
     Inner, Link,
     database::{Connection, Mode},
@@ -52,7 +53,7 @@ impl Watcher {
         let limit = self.inner.config.time_limit;
         let result = match timeout(limit, self.ask()).await {
             Ok(result) => result,
-            Err(_late) => Err(Failure::other(format!("no answer within {limit:?}"))),
+            Err(_late) => Err(Failure::other(say!("no answer within {limit:?}", "за {limit:?} нет ответа"))),
         };
         match result {
             Ok(()) => {
@@ -61,7 +62,7 @@ impl Watcher {
             }
             Err(failure) => {
                 let was_connected = *self.inner.link.borrow() == Link::Connected;
-                self.inner.lost(failure.why);
+                self.inner.lost(failure.why.en);
                 self.connection = None;
                 self.wait = if was_connected { FIRST_WAIT } else { (self.wait * 2).min(PULSE) };
             }

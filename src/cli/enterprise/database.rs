@@ -7,14 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 
-use super::super::ConfigArgs;
+use super::super::{ConfigArgs, told};
 use crate::{
     config::{self, Config, environment},
     enterprises::{Directory, DirectoryConfig},
     office::directory_config,
+    lang::say,
     secret::Secret,
 };
 
@@ -40,8 +41,13 @@ pub(super) struct DatabaseArgs {
 impl DatabaseArgs {
     pub(super) fn directory(&self) -> anyhow::Result<Directory> {
         let Some(url) = self.database.clone().filter(|url| !url.expose().is_empty()) else {
-            let office =
-                self.office().context("no --database is given, so the configuration must name it")?;
+            let office = self.office().map_err(|error| {
+                say!(
+                    "no --database is given, so the configuration must name it: {why}",
+                    "--database не указан, и базу должна называть конфигурация: {why}",
+                    why = told::both(&error)
+                )
+            })?;
             return Ok(Directory::for_orders(directory_config(&office))?);
         };
         let password = self.database_password_file.as_deref().map(secret_of_file).transpose()?;
@@ -62,9 +68,10 @@ impl DatabaseArgs {
         let loaded = Config::load(self.config.config.as_deref(), environment())?;
         match loaded.config.office {
             Some(office) => Ok(office),
-            None => bail!(
-                "no database is named; set `office.database` in the configuration, or give --database URL"
-            ),
+            None => bail!(say!(
+                "no database is named; set `office.database` in the configuration, or give --database URL",
+                "база не названа; задайте `office.database` в настройках или укажите --database URL"
+            )),
         }
     }
 }
@@ -79,18 +86,23 @@ pub(super) fn secret_of_file(path: &Path) -> anyhow::Result<Secret> {
     const LONGEST: u64 = 4096;
 
     let shown = path.display();
+    let unread =
+        |error: io::Error| say!("cannot read the secret in {shown}: {why}", "секрет из {shown} не прочитать: {why}", why = error);
     let reader: Box<dyn Read> = match path.to_str() {
         Some("-") => Box::new(io::stdin().lock()),
-        _ => Box::new(File::open(path).with_context(|| format!("cannot read the secret in {shown}"))?),
+        _ => Box::new(File::open(path).map_err(unread)?),
     };
     let mut text = String::new();
     reader
         .take(LONGEST)
         .read_to_string(&mut text)
-        .with_context(|| format!("cannot read the secret in {shown}"))?;
+        .map_err(unread)?;
     match text.trim_end_matches(['\r', '\n']) {
-        "" => bail!("{shown} is empty: put the secret into it"),
-        _ if text.len() as u64 == LONGEST => bail!("{shown} is too long for a secret: is it the right file?"),
+        "" => bail!(say!("{shown} is empty: put the secret into it", "{shown} пуст: запишите в него секрет")),
+        _ if text.len() as u64 == LONGEST => bail!(say!(
+            "{shown} is too long for a secret: is it the right file?",
+            "{shown} слишком длинный для секрета: тот ли это файл?"
+        )),
         secret => Ok(Secret::new(secret)),
     }
 }

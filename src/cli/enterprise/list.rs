@@ -13,7 +13,10 @@ use super::{
     },
     database::DatabaseArgs,
 };
-use crate::{enterprises::Listed, lang::Lang};
+use crate::{
+    enterprises::Listed,
+    lang::{Lang, Told},
+};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -92,7 +95,7 @@ fn table(rows: &[Listed], text: Text, style: Style) -> Vec<String> {
             lines.push(style.paint(Ink::Bad, &format!("  ! {told} {}", clean(row.number.trim_end()))));
         }
         if let Err(error) = &row.enterprise {
-            lines.push(style.paint(Ink::Bad, &format!("  ✗ {}", clean(&error.to_string()))));
+            lines.push(style.paint(Ink::Bad, &format!("  ✗ {}", clean(&error.told(text.0)))));
         }
     }
     lines

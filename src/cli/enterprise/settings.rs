@@ -13,7 +13,7 @@ use crate::{
     call::{Technology, WayChoice},
     config::is_short,
     enterprises::{Context, Extensions, Overrides, User},
-    lang::Lang,
+    lang::{Lang, Text as Both, say},
 };
 
 /// What differs from the section `[office]` of the configuration. Passwords are kept in the table as they are.
@@ -61,12 +61,12 @@ pub(super) struct SettingsArgs {
     rate_limit: Option<u32>,
 }
 
-fn way(word: &str) -> Result<WayChoice, &'static str> {
-    word.parse().map_err(|_| "write ssh, ami, ari or auto")
+fn way(word: &str) -> Result<WayChoice, Both> {
+    word.parse().map_err(|_| say!("write ssh, ami, ari or auto", "нужно ssh, ami, ari или auto"))
 }
 
-fn technology(word: &str) -> Result<Technology, &'static str> {
-    word.parse().map_err(|_| "write SIP or PJSIP")
+fn technology(word: &str) -> Result<Technology, Both> {
+    word.parse().map_err(|_| say!("write SIP or PJSIP", "нужно SIP или PJSIP"))
 }
 
 fn port() -> clap::builder::RangedI64ValueParser<u16> {
@@ -79,7 +79,10 @@ impl SettingsArgs {
         let files = [&self.ssh_password_file, &self.ami_password_file, &self.ari_password_file];
         let files = files.into_iter().filter_map(|file| file.as_deref()).chain(other);
         if files.filter(|file| file.as_os_str() == "-").count() > 1 {
-            bail!("standard input can hold one secret only; put the others into files");
+            bail!(say!(
+                "standard input can hold one secret only; put the others into files",
+                "со стандартного ввода можно взять только один секрет; остальные положите в файлы"
+            ));
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use super::{
     OneArgs,
 };
 use crate::{
+    enterprises::DirectoryError,
     asterisk::ssh::KnownHosts,
     call::{Technology, WayChoice},
     enterprises::Number,
@@ -28,7 +29,7 @@ pub(super) async fn run(OneArgs { number, database }: OneArgs, text: Text) -> an
     let config = database.office()?;
     let found = database.directory()?.by_number(number.as_str()).await?;
     let Some(enterprise) = found else {
-        anyhow::bail!("there is no enterprise `{number}`; see `novofon-bot enterprise list`");
+        return Err(DirectoryError::NoSuch { number: number.to_string() }.into());
     };
     let choice = office::HostSettings::of(&config, &enterprise).way;
     let known_hosts = KnownHosts::new(&config.ssh_known_hosts);

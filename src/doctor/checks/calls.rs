@@ -92,6 +92,48 @@ fn is_before_trunk(reason: Reason) -> bool {
     )
 }
 
+/// It is of the whole trunk or of the bot, not of some numbers: a call that got through since proves that it is over.
+fn is_of_all_calls(reason: Reason) -> bool {
+    is_before_trunk(reason)
+        || matches!(
+            reason,
+            Reason::TrunkAuthFailed | Reason::CarrierSilent | Reason::TrunkUnreachable | Reason::CodecMismatch
+        )
+}
+
+/// The callee's side was heard of, so everything on the way there works.
+fn got_through(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Busy
+            | Reason::NoAnswer
+            | Reason::RingTimeout
+            | Reason::Declined
+            | Reason::Unavailable
+            | Reason::HungUp
+            | Reason::ScenarioEnded
+            | Reason::MaxDuration
+    )
+}
+
+/// What to do about a reason that calls ended with: the configuration may have been mended since.
+fn remedy_for_past(end: &Ended, trunk: &Facts) -> Text {
+    match (end.reason, trunk.cannot_answer_challenge()) {
+        (Reason::TrunkAuthFailed, Some(false)) => {
+            let last = time_of(end.newest);
+            say!(
+                "the endpoint has its `outbound_auth` now. If it had at {last} too, the login or the password is wrong: compare username and password of the section with type = auth with the carrier's account. If you have mended it since, a call shows it: novofon-bot doctor --call NUMBER",
+                "`outbound_auth` у endpoint сейчас есть. Если был и в {last}, неверен логин или пароль: сверьте username и password секции с type = auth с личным кабинетом оператора. Если с тех пор вы всё исправили, это покажет звонок: novofon-bot doctor --call НОМЕР"
+            )
+        }
+        (reason, _) => remedy(reason, trunk),
+    }
+}
+
+fn time_of(time: chrono::DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
 /// What to do about a reason, by what else is known.
 pub fn remedy(reason: Reason, trunk: &Facts) -> Text {
     match (reason, trunk.cannot_answer_challenge()) {
@@ -125,6 +167,18 @@ fn judge_ends(ends: &[Ended], trunk: &Facts) -> Vec<Finding> {
         .map(|end| {
             let (reason, calls) = (end.reason, end.calls);
             let percent = calls * 100 / total;
+            let good = ends.iter().filter(|good| got_through(good.reason) && good.newest > end.newest);
+            let good = good.max_by_key(|good| good.newest);
+            if let Some(good) = good.filter(|_| is_of_all_calls(reason)) {
+                let (last, since) = (time_of(end.newest), time_of(good.newest));
+                return Finding::ok(
+                    ENDS,
+                    say!(
+                        "{calls} of {total} of the last 24 hours ended with {reason}, the last of {last}; that is over: a call of {since} got through",
+                        "{calls} из {total} за 24 часа кончились {reason}, последний — от {last}; это позади: звонок от {since} прошёл"
+                    ),
+                );
+            }
             let seen = say!(
                 "{percent} % of the last 24 hours ({calls} of {total}) ended with {reason}",
                 "{percent} % за 24 часа ({calls} из {total}) кончились {reason}"
@@ -138,8 +192,8 @@ fn judge_ends(ends: &[Ended], trunk: &Facts) -> Vec<Finding> {
                 && calls * 2 >= total
                 && calls >= PATTERN.min(total);
             match goes_on {
-                true => Finding::fail(ENDS, seen, remedy(reason, trunk)),
-                false => Finding::warn(ENDS, seen, remedy(reason, trunk)),
+                true => Finding::fail(ENDS, seen, remedy_for_past(end, trunk)),
+                false => Finding::warn(ENDS, seen, remedy_for_past(end, trunk)),
             }
         })
         .collect();
@@ -160,7 +214,7 @@ fn judge_live(overdue: &Overdue) -> Finding {
             say!("{live}, none older than it may be", "{live}, ни один не старше допустимого"),
         ),
         _ => {
-            let oldest = oldest.map(|at| at.format("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default();
+            let oldest = oldest.map(time_of).unwrap_or_default();
             Finding::fail(
                 LIVE,
                 say!(
@@ -197,10 +251,27 @@ mod tests {
         assert_eq!(level(&[ended(Reason::Busy, 8, 1), ended(Reason::NoAnswer, 2, 2)]), Level::Ok);
         let (auth, done) = (Reason::TrunkAuthFailed, Reason::ScenarioEnded);
         assert_eq!(level(&[ended(auth, 8, 1), ended(done, 2, 60)]), Level::Fail);
-        assert_eq!(level(&[ended(auth, 8, 60), ended(done, 2, 1)]), Level::Warn);
+        assert_eq!(level(&[ended(Reason::CarrierForbidden, 8, 60), ended(done, 2, 1)]), Level::Warn);
         assert_eq!(level(&[ended(auth, 8, 60), ended(Reason::QueueTimeout, 1, 1)]), Level::Fail);
         assert_eq!(level(&[ended(auth, 1, 1), ended(done, 99, 2)]), Level::Ok);
         assert_eq!(level(&[ended(auth, 1, 1)]), Level::Fail);
+    }
+
+    #[test]
+    fn a_cause_that_was_mended_is_named_no_more() {
+        let trunk = trunk("outbound_auth");
+        let first = |ends: &[Ended]| judge_ends(ends, &trunk).remove(0);
+        let (auth, done) = (Reason::TrunkAuthFailed, Reason::ScenarioEnded);
+        let over = first(&[ended(auth, 8, 600), ended(done, 1, 1)]);
+        assert_eq!((over.level, &over.mend), (Level::Ok, &None), "{over:?}");
+        assert!(over.seen.en.contains("that is over: a call of 20"), "{over:?}");
+        // A call that nobody knows anything of, or that another fault ended, proves nothing.
+        for other in [Reason::OutcomeLost, Reason::CarrierForbidden, Reason::Shutdown] {
+            assert_eq!(first(&[ended(auth, 8, 600), ended(other, 1, 1)]).level, Level::Warn, "{other}");
+        }
+        // Without a call since, what is set up now tells nothing of then.
+        let mend = first(&[ended(auth, 8, 600)]).mend.expect("a remedy");
+        assert!(mend.en.contains("If it had at 20") && mend.ru.contains("doctor --call НОМЕР"), "{mend:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::{
     config::{ConfigErrors, Loaded},
     doctor::finding::{Finding, say},
+    lang::Told,
 };
 
 const ID: &str = "config";
@@ -16,10 +17,9 @@ pub fn check(loaded: &Result<Loaded, ConfigErrors>) -> Vec<Finding> {
         Ok(loaded) => loaded,
         Err(errors) => {
             let fail = |problem: &crate::config::Problem| {
-                let text = problem.to_string();
                 Finding::fail(
                     ID,
-                    say!("{text}", "{text}"),
+                    problem.text(),
                     say!(
                         "correct it; `novofon-bot check-config` shows what is in force",
                         "исправьте; `novofon-bot check-config` покажет, что действует"
@@ -43,9 +43,9 @@ pub fn check(loaded: &Result<Loaded, ConfigErrors>) -> Vec<Finding> {
         ),
     }];
     let (exposed, other): (Vec<_>, Vec<_>) =
-        loaded.warnings.iter().partition(|warning| warning.contains(EXPOSED));
+        loaded.warnings.iter().partition(|warning| warning.en.contains(EXPOSED));
     for warning in &exposed {
-        let path = warning.rsplit("chmod o-rwx ").next().unwrap_or_default();
+        let path = warning.en.rsplit("chmod o-rwx ").next().unwrap_or_default();
         findings.push(Finding::fail(
             RIGHTS,
             say!(
@@ -64,7 +64,7 @@ pub fn check(loaded: &Result<Loaded, ConfigErrors>) -> Vec<Finding> {
     for warning in other {
         findings.push(Finding::warn(
             ID,
-            say!("{warning}", "{warning}"),
+            warning.clone(),
             say!("change it if you did not mean it", "измените, если так не задумано"),
         ));
     }

@@ -12,6 +12,7 @@ use crate::{
         finding::{Finding, Text, say},
         patient::Patient,
     },
+    lang::Told,
     enterprises::{Directory, Enterprise},
     office::{Fit, Probe, Probed, directory_config, probe},
 };
@@ -31,10 +32,9 @@ pub async fn check(patient: &Patient) -> Vec<Finding> {
     let listed = match list.await {
         Ok(listed) => listed,
         Err(error) => {
-            let text = error.to_string();
             return vec![Finding::fail(
                 DATABASE,
-                say!("{text}", "{text}"),
+                error.text(),
                 say!(
                     "correct `office.database` and its password, or start the database; `novofon-bot enterprise add` makes the table",
                     "исправьте `office.database` и пароль или запустите базу; таблицу создаёт `novofon-bot enterprise add`"
@@ -57,10 +57,9 @@ pub async fn check(patient: &Patient) -> Vec<Finding> {
     }];
     let unfit = active.iter().filter_map(|one| one.enterprise.as_ref().err());
     findings.extend(unfit.take(SHOWN).map(|error| {
-        let text = error.to_string();
         Finding::fail(
             DATABASE,
-            say!("{text}", "{text}"),
+            error.text(),
             say!("see `novofon-bot enterprise list`", "см. `novofon-bot enterprise list`"),
         )
     }));

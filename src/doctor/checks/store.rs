@@ -1,12 +1,6 @@
 //! The store: its file, its rights, the space left, what SQLite says of it.
 
-use std::{
-    fs::{self, OpenOptions},
-    io,
-    os::unix::fs::MetadataExt,
-    path::Path,
-    time::Duration,
-};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
 
 use tokio::time::timeout;
 
@@ -14,6 +8,7 @@ use crate::{
     doctor::{
         daemon::State,
         finding::{Finding, say},
+        folder,
         patient::Patient,
     },
     store::{Inspection, file_of},
@@ -56,26 +51,8 @@ fn broken(id: &'static str, text: &str) -> Finding {
 
 fn writable(path: &Path, folder: &Path, patient: &Patient) -> Finding {
     let shown = path.display();
-    let tried = match path.exists() {
-        // Appending nothing changes nothing.
-        true => OpenOptions::new().append(true).open(path).map(drop),
-        false if !folder.is_dir() => Err(io::Error::from(io::ErrorKind::NotFound)),
-        false => Ok(()),
-    };
-    let tried = tried.and_then(|()| {
-        rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
-            .map_err(Into::into)
-    });
-    if let Err(error) = tried {
-        let folder = folder.display();
-        return Finding::fail(
-            ID,
-            say!("{shown} can't be written: {error}", "в {shown} нельзя писать: {error}"),
-            say!(
-                "create {folder} and make the daemon's user its owner",
-                "создайте {folder} и сделайте её владельцем пользователя демона"
-            ),
-        );
+    if let Some(fault) = folder::fault(path) {
+        return Finding::fail(ID, fault.seen, fault.mend);
     }
     if let (Ok(file), Ok(dir)) = (fs::metadata(path), fs::metadata(folder))
         && file.uid() != dir.uid()
