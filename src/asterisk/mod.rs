@@ -6,6 +6,8 @@ pub mod ari;
 mod backoff;
 pub mod console;
 pub mod files;
+mod russian;
 pub mod ssh;
 pub mod talk;
 pub mod translate;
+pub use russian::loss_in_russian;

@@ -171,7 +171,7 @@ mod tests {
             ("api-key add x --rights q", "права `q` нет; есть call"),
             ("api-key add x --rights", "для `--rights <RIGHTS>` нужно значение"),
             ("--lang de calls", "языка `de` программа не знает"),
-            ("enterprise add bad! june host", "нужно"),
+            ("enterprise add 0367 june user@host", "`user@host` — не хост: нужен адрес IP или имя хоста"),
         ] {
             let told = told(line);
             assert!(told.contains(expected), "{line}: {told}");

@@ -32,6 +32,7 @@ use crate::{
         talk::{Seat, are_connected, heard_by},
     },
     call::{CallId, Technology, WayKind, office::OfficeInput},
+    lang::{Text, say},
     metrics::Metrics,
 };
 
@@ -316,7 +317,7 @@ impl AmiWay {
             way: Some(WayKind::Ami),
             is_certain: true,
             words: "The settings can't be used".to_owned(),
-            why: why.clone(),
+            why: Text::same(why.clone()),
         })
     }
 
@@ -326,9 +327,11 @@ impl AmiWay {
             way: Some(WayKind::Ami),
             is_certain: true,
             words: "Too many commands in progress".to_owned(),
-            why: format!(
+            why: say!(
                 "{UNHEARD} originates wait in that Asterisk, and it began none of them for {COMMAND:?}; see whether it \
                  stands still (AMI user {})",
+                "в том Asterisk ждут {UNHEARD} originate, и за {COMMAND:?} он не начал ни одного; посмотрите, не завис ли \
+                 он (пользователь AMI {})",
                 self.user
             ),
         }
@@ -344,7 +347,8 @@ impl AmiWay {
             AmiError::MaybeTaken { .. } => (HostErrorKind::Unreachable, "Connection lost".to_owned()),
         };
         let is_certain = !matches!(error, AmiError::MaybeTaken { .. });
-        let why = format!("{error} (AMI user {})", self.user);
+        let user = &self.user;
+        let why = say!("{it} (AMI user {user})", "{it} (пользователь AMI {user})", it = *error);
         HostError { kind, way: Some(WayKind::Ami), is_certain, words, why }
     }
 }

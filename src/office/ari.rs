@@ -20,6 +20,7 @@ use super::{
     snoop::{Listeners, Wanted, is_of, seats, snooped_by},
     way::{Busy, Taken},
 };
+use crate::asterisk::loss_in_russian;
 use crate::{
     asterisk::{
         ari::{
@@ -29,6 +30,7 @@ use crate::{
         talk::{are_connected, heard_by},
     },
     call::{CallId, DialString, Technology, WayKind, office::OfficeInput},
+    lang::{Text, Told},
 };
 
 /// The types of events that are of use.
@@ -288,7 +290,7 @@ impl AriWay {
             way: Some(WayKind::Ari),
             is_certain: true,
             words: if is_denied { "Authentication failed" } else { "Connection failed" }.to_owned(),
-            why: reason,
+            why: Text { ru: loss_in_russian(&reason), en: reason },
         })
     }
 
@@ -324,7 +326,7 @@ impl AriWay {
             AriError::NotSent { .. } => true,
             AriError::Uncertain { .. } => false,
         };
-        HostError { kind, way: Some(WayKind::Ari), is_certain, words, why: error.to_string() }
+        HostError { kind, way: Some(WayKind::Ari), is_certain, words, why: error.text() }
     }
 }
 
@@ -369,7 +371,7 @@ fn unfit(why: String) -> HostError {
         way: Some(WayKind::Ari),
         is_certain: true,
         words: "The settings can't be used".to_owned(),
-        why,
+        why: Text::same(why),
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{
         Reason, Status, WayKind,
         office::{OfficeEffect, OfficeInput, OfficeMachine},
     },
+    lang::say,
     config,
     enterprises::{Directory, Enterprise},
     logging::mask,
@@ -278,14 +279,14 @@ impl Inner {
                 Some(match host.hang_up(&order).await {
                     Ok(true) => OfficeInput::HangupSent,
                     Ok(false) => OfficeInput::Apart,
-                    Err(error) => OfficeInput::HangupFailed { why: error.why },
+                    Err(error) => OfficeInput::HangupFailed { why: error.why.en },
                 })
             }),
             OfficeEffect::Look => self.ask(machine, Of::Enterprise, |host, order| async move {
                 Some(match host.look(&order).await {
                     Ok(true) => OfficeInput::Found,
                     Ok(false) => OfficeInput::NotFound,
-                    Err(error) => OfficeInput::LookFailed { why: error.why },
+                    Err(error) => OfficeInput::LookFailed { why: error.why.en },
                 })
             }),
             OfficeEffect::Ended => {}
@@ -327,7 +328,7 @@ impl Inner {
             Err(error) => {
                 let input = match error.is_certain {
                     true => OfficeInput::NotTaken(error.failure()),
-                    false => OfficeInput::Uncertain { why: error.why.clone() },
+                    false => OfficeInput::Uncertain { why: error.why.en.clone() },
                 };
                 (input, Err(PlaceError::Host { call, error }))
             }
@@ -338,7 +339,7 @@ impl Inner {
         {
             // Its call was given up meanwhile: what came of it is nobody's.
             if let Err(error) = host.hang_up(&order).await {
-                tracing::warn!(%call, why = error.why, "an order was taken after its call was given up, and can't be hung up");
+                tracing::warn!(%call, why = %error.why, "an order was taken after its call was given up, and can't be hung up");
             }
             host.forget(call);
         }
@@ -463,6 +464,6 @@ fn gone() -> HostError {
         way: None,
         is_certain: true,
         words: "no way to the host".to_owned(),
-        why: "the host's settings are gone; try again".to_owned(),
+        why: say!("the host's settings are gone; try again", "настроек хоста больше нет; повторите"),
     }
 }

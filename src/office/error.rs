@@ -1,5 +1,6 @@
 //! What can go wrong with a host, by whatever way.
 
+use crate::lang::Text;
 use crate::call::{Reason, WayKind, office::HostFailure};
 
 /// What kind of thing went wrong.
@@ -44,7 +45,7 @@ pub struct HostError {
     /// In few words, as the API's answers have it: `Connection timeout`.
     pub words: String,
     /// For the operator: what was being done, and what to do. No secret is in it.
-    pub why: String,
+    pub why: Text,
 }
 
 impl HostError {
@@ -70,6 +71,6 @@ impl HostError {
     }
 
     pub(super) fn failure(&self) -> HostFailure {
-        HostFailure { reason: self.reason(), why: self.why.clone() }
+        HostFailure { reason: self.reason(), why: self.why.en.clone() }
     }
 }

@@ -62,7 +62,7 @@ mod tests {
                 way: None,
                 is_certain: true,
                 words: "Permission denied".to_owned(),
-                why: "it is denied".to_owned(),
+                why: crate::lang::Text::same("it is denied"),
             })
         };
         let (phones, trunk, none) = (named(&["trunk", "150", "1500"]), named(&["trunk"]), named(&[]));

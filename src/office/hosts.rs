@@ -27,6 +27,7 @@ use super::{
 use crate::{
     asterisk::ssh::KnownHosts,
     call::{CallId, Extension, Technology, WayChoice, WayKind},
+    lang::say,
     config,
     enterprises::{Enterprise, Extensions},
     metrics::Metrics,
@@ -304,7 +305,7 @@ impl Host {
         let own = of_way!(way, way => way.endpoints(technology).await);
         let other = of_way!(way, way => way.endpoints(technology.other()).await);
         for error in [&own, &other].into_iter().filter_map(|endpoints| endpoints.as_ref().err()) {
-            tracing::debug!(way = %way.kind(), why = error.why, "the endpoints of a host are not shown");
+            tracing::debug!(way = %way.kind(), why = %error.why, "the endpoints of a host are not shown");
         }
         judge(&own, &other, extensions)
     }
@@ -362,8 +363,9 @@ impl Host {
             way: Some(kind),
             is_certain: true,
             words: "no way to the host is set up".to_owned(),
-            why: format!(
+            why: say!(
                 "the call went by {kind}, which is not set up any more for {}; set it up again, and the call is found",
+                "звонок шёл через {kind}, а для {} это больше не настроено; настройте снова, и звонок найдётся",
                 self.settings.address
             ),
         })
@@ -415,7 +417,7 @@ impl Host {
         if before.is_none() {
             // Said once for as long as it goes on.
             let (host, why) = (&self.settings.address, &error.why);
-            tracing::warn!(host, way = %way.kind(), why, "a way to the host does not work; the next one is tried");
+            tracing::warn!(host, way = %way.kind(), %why, "a way to the host does not work; the next one is tried");
         }
         if pause == Pause::UntilItWorks && before != Some(Pause::UntilItWorks) {
             let host = self.settings.address.clone();
@@ -443,23 +445,38 @@ impl Host {
             way: None,
             is_certain: true,
             words: "no way to the host is set up".to_owned(),
-            why: format!(
-                "{} to {} is set up: {}",
-                match self.settings.way {
-                    WayChoice::Auto => "no way".to_owned(),
-                    WayChoice::Only(way) => format!("its way is `{way}`, and none"),
-                },
-                self.settings.address,
-                match self.settings.way {
-                    WayChoice::Only(WayKind::Ami) => "give it a user and a password of its AMI (`ami_user`)",
-                    WayChoice::Only(WayKind::Ari) => "give it a user and a password of its ARI (`ari_user`)",
-                    WayChoice::Only(WayKind::Ssh) => "give it `office.ssh_password` or `office.ssh_key_file`",
-                    WayChoice::Auto => {
-                        "give it `office.ssh_password` or `office.ssh_key_file`, or a user and a password of its AMI \
-                         or ARI"
+            why: {
+                let address = &self.settings.address;
+                let (no_en, no_ru) = match self.settings.way {
+                    WayChoice::Auto => ("no way".to_owned(), "ни один путь".to_owned()),
+                    WayChoice::Only(way) => {
+                        (format!("its way is `{way}`, and none"), format!("путь задан `{way}`, а он"))
                     }
-                }
-            ),
+                };
+                let ssh = "`office.ssh_password` or `office.ssh_key_file`";
+                let give = match self.settings.way {
+                    WayChoice::Only(WayKind::Ami) => say!(
+                        "give it a user and a password of its AMI (`ami_user`)",
+                        "задайте имя и пароль его AMI (`ami_user`)"
+                    ),
+                    WayChoice::Only(WayKind::Ari) => say!(
+                        "give it a user and a password of its ARI (`ari_user`)",
+                        "задайте имя и пароль его ARI (`ari_user`)"
+                    ),
+                    WayChoice::Only(WayKind::Ssh) => {
+                        say!("give it {ssh}", "задайте `office.ssh_password` или `office.ssh_key_file`")
+                    }
+                    WayChoice::Auto => say!(
+                        "give it {ssh}, or a user and a password of its AMI or ARI",
+                        "задайте `office.ssh_password` или `office.ssh_key_file` либо имя и пароль его AMI или ARI"
+                    ),
+                };
+                say!(
+                    "{no_en} to {address} is set up: {give}",
+                    "{no_ru} к {address} не настроен: {give}",
+                    give = give
+                )
+            },
         }
     }
 }

@@ -218,7 +218,7 @@ async fn extension(
     let busy = state.office.host(&enterprise).calls_of(&extension).await;
     let busy = busy.map_err(|error| OfficeError::Failed {
         detail: format!("The host can't be asked: {}", error.told()),
-        cause: error.why,
+        cause: error.why.en,
         call: None,
     })?;
     let live = state.app.engine.live_calls();

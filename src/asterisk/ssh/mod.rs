@@ -17,6 +17,7 @@ mod known_line;
 mod link;
 mod login;
 mod peer;
+mod russian;
 mod stream;
 mod target;
 mod wire;

@@ -11,6 +11,7 @@ use super::{
         text::Text,
     },
     database::{DatabaseArgs, secret_of_file},
+    reach,
     settings::{SettingsArgs, tell_added_columns},
 };
 use crate::{
@@ -98,5 +99,6 @@ pub(super) async fn run(args: AddArgs, text: Text) -> anyhow::Result<ExitCode> {
             Lang::Ru => format!("ключ короче {SHORT} знаков, его можно подобрать: см. rotate-secret"),
         });
     }
+    reach::tell(&number, &database, text).await;
     Ok(ExitCode::SUCCESS)
 }

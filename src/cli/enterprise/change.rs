@@ -7,6 +7,7 @@ use clap::Args;
 use super::{
     super::{output::note, text::Text},
     database::DatabaseArgs,
+    reach,
     settings::{SettingsArgs, tell_added_columns},
 };
 use crate::{
@@ -45,7 +46,7 @@ pub(super) async fn run(args: ChangeArgs, text: Text) -> anyhow::Result<ExitCode
     let ChangeArgs { number, name, ip, default, settings, database } = args;
     settings.check_files(None)?;
     let directory = database.directory()?;
-    let alter_table = settings.alter_table;
+    let (alter_table, moves) = (settings.alter_table, ip.is_some());
     let change = Change { name, ip, settings: settings.read(text)?, default, alter_table };
     let added = directory.change(&number, change).await?;
     tell_added_columns(&directory.name(), &added, text);
@@ -55,5 +56,8 @@ pub(super) async fn run(args: ChangeArgs, text: Text) -> anyhow::Result<ExitCode
             format!("предприятие {number} изменено; проверьте: `novofon-bot enterprise test {number}`")
         }
     });
+    if moves {
+        reach::tell(&number, &database, text).await;
+    }
     Ok(ExitCode::SUCCESS)
 }

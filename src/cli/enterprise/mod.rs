@@ -5,6 +5,7 @@ mod add;
 mod change;
 mod database;
 mod list;
+mod reach;
 mod remove;
 mod settings;
 mod test;

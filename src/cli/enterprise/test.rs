@@ -55,7 +55,7 @@ pub(super) async fn run(OneArgs { number, database }: OneArgs, text: Text) -> an
     for probe in &probes {
         let shown = match &probe.result {
             Ok(words) => format!("✓ {}: {words} ({})", probe.way, milliseconds(probe.took)),
-            Err(error) => format!("✗ {}: {}", probe.way, error.why),
+            Err(error) => format!("✗ {}: {}", probe.way, error.why.of(text.0)),
         };
         line(&shown)?;
     }

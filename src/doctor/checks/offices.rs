@@ -12,7 +12,7 @@ use crate::{
         finding::{Finding, Text, say},
         patient::Patient,
     },
-    lang::Told,
+    lang::{Lang, Told},
     enterprises::{Directory, Enterprise},
     office::{Fit, Probe, Probed, directory_config, probe},
 };
@@ -192,21 +192,23 @@ fn judge(enterprise: &Enterprise, probes: &[Probe]) -> Option<Finding> {
             ),
         ));
     }
-    let failed: Vec<String> = probes
-        .iter()
-        .filter_map(|probe| Some(format!("{}: {}", probe.way, probe.result.as_ref().err()?.why)))
-        .collect();
-    let list = failed.join("; ");
+    let failed: Vec<_> =
+        probes.iter().filter_map(|probe| Some((probe.way, &probe.result.as_ref().err()?.why))).collect();
+    let all = |lang| {
+        let told = failed.iter().map(|(way, why)| format!("{way}: {}", why.told(lang)));
+        told.collect::<Vec<_>>().join("; ")
+    };
+    let list = Text { en: all(Lang::En), ru: all(Lang::Ru) };
     match failed.len() {
         0 => None,
         failed if failed < probes.len() => Some(Finding::warn(
             HOSTS,
-            say!("{number} ({name}) at {ip}: not by {list}", "{number} ({name}) на {ip}: не по {list}"),
+            say!("{number} ({name}) at {ip}: not by {list}", "{number} ({name}) на {ip}: не по {list}", list = list),
             mend(),
         )),
         _ => Some(Finding::fail(
             HOSTS,
-            say!("{number} ({name}) at {ip}: {list}", "{number} ({name}) на {ip}: {list}"),
+            say!("{number} ({name}) at {ip}: {list}", "{number} ({name}) на {ip}: {list}", list = list),
             mend(),
         )),
     }

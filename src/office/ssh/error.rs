@@ -6,6 +6,7 @@ use crate::{
         ssh::{Fate, SshError, SshHost},
     },
     call::WayKind,
+    lang::{Told, say},
     office::{
         error::{HostError, HostErrorKind},
         settings::COMMAND,
@@ -19,7 +20,11 @@ pub(super) fn cut_off(host: &SshHost, acts: bool) -> HostError {
         way: Some(WayKind::Ssh),
         is_certain: !acts,
         words: "Connection lost".to_owned(),
-        why: format!("the output of a command at {} came only in part", host.label()),
+        why: say!(
+            "the output of a command at {} came only in part",
+            "вывод команды на {} пришёл не целиком",
+            host.label()
+        ),
     }
 }
 
@@ -30,10 +35,13 @@ pub(super) fn late(host: &SshHost, acts: bool) -> HostError {
         way: Some(WayKind::Ssh),
         is_certain: !acts,
         words: "Command timeout".to_owned(),
-        why: format!(
-            "{} did not answer on Asterisk's console within {COMMAND:?}; see whether that Asterisk stands still",
-            host.label()
-        ),
+        why: {
+            let host = host.label();
+            say!(
+                "{host} did not answer on Asterisk's console within {COMMAND:?}; see whether that Asterisk stands still",
+                "{host} не ответил в консоли Asterisk за {COMMAND:?}; посмотрите, не завис ли тот Asterisk"
+            )
+        },
     }
 }
 
@@ -51,7 +59,7 @@ pub(super) fn of_ssh(error: &SshError) -> HostError {
         way: Some(WayKind::Ssh),
         is_certain: error.fate() == Fate::NotSent,
         words: error.seed_text().to_owned(),
-        why: error.to_string(),
+        why: error.text(),
     }
 }
 
@@ -72,6 +80,6 @@ pub(super) fn of_console(error: &ConsoleError) -> HostError {
         way: Some(WayKind::Ssh),
         is_certain: !error.may_have_acted(),
         words,
-        why: error.to_string(),
+        why: error.text(),
     }
 }

@@ -328,7 +328,7 @@ impl Inner {
     /// One look, and what it tells of each call.
     async fn look_at_all(self: &Arc<Self>) -> Result<(), String> {
         let asked_at = Instant::now();
-        let channels = self.channels().await.map_err(|error| error.why)?;
+        let channels = self.channels().await.map_err(|error| error.why.en)?;
         self.find_roots(&channels, asked_at);
         let unasked: Vec<Channel> = {
             let followed = self.followed.lock();
@@ -340,7 +340,7 @@ impl Inner {
         };
         for some in unasked.chunks(ASKED_AT_ONCE) {
             let commands = some.iter().map(|channel| Command::Channel(channel.name.clone())).collect();
-            let answers = self.line.run(commands).await.map_err(|error| error.why)?;
+            let answers = self.line.run(commands).await.map_err(|error| error.why.en)?;
             let mut followed = self.followed.lock();
             for (channel, answer) in some.iter().zip(answers) {
                 let details =

@@ -19,6 +19,7 @@ use crate::{
         ssh::{Exit, Output, SshError, SshHost, SshStream},
     },
     call::{Extension, WayKind},
+    lang::say,
     office::{
         error::{HostError, HostErrorKind},
         settings::COMMAND,
@@ -76,9 +77,10 @@ impl Line {
             way: Some(WayKind::Ssh),
             is_certain: true,
             words: "Too many commands in progress".to_owned(),
-            why: format!(
+            why: say!(
                 "an order for {extension} at {} waited {waited:?} for those before it; see whether that Asterisk stands \
                  still",
+                "команда для {extension} на {} ждала предыдущих {waited:?}; посмотрите, не завис ли тот Asterisk",
                 self.host.label()
             ),
         }
@@ -91,8 +93,9 @@ impl Line {
             way: Some(WayKind::Ssh),
             is_certain: true,
             words: "The call can't be told from others yet".to_owned(),
-            why: format!(
+            why: say!(
                 "a call of {extension} rings at {}; whose it is shows when it is picked up",
+                "{}: звонит телефон {extension}; чей это звонок, видно, когда снимут трубку",
                 self.host.label()
             ),
         }

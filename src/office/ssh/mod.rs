@@ -35,6 +35,7 @@ use crate::{
         ssh::{KnownHosts, SshAuth, SshHost, SshLimits, SshTarget},
     },
     call::{CallId, Extension, Technology, WayKind},
+    lang::Text,
 };
 use error::of_console;
 use follow::{Followed, Found, Root};
@@ -217,7 +218,7 @@ impl Inner {
                 way: Some(WayKind::Ssh),
                 is_certain: true,
                 words: "The private key can't be used".to_owned(),
-                why: why.clone(),
+                why: Text::same(why.clone()),
             }),
         }
     }
@@ -309,7 +310,7 @@ fn context(order: &Order) -> Result<Context, HostError> {
         way: Some(WayKind::Ssh),
         is_certain: true,
         words: "the context's name can't be used".to_owned(),
-        why: error.to_string(),
+        why: Text::same(error.to_string()),
     })
 }
 
