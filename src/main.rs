@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-
 /// The store's rows and the wire's texts make many small allocations in several threads; measured,
 /// mimalloc takes fewer cycles for them than the system's allocator and gives memory back.
 #[global_allocator]

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     config::Right,
     engine::{CancelFilter, PlaceError},
+    lang::say,
 };
 
 /// The longest number (ITU-T E.164).
@@ -78,10 +79,19 @@ async fn cancel(
         })
     };
     if prefix.as_ref().is_some_and(|prefix| !is_prefix(prefix)) {
-        return Err(ApiError::field("prefix", "`prefix` is `+` and up to 15 digits, as +7900"));
+        return Err(ApiError::field(
+            "prefix",
+            say!(
+                "`prefix` is `+` and up to 15 digits, as +7900",
+                "`prefix` — это `+` и до 15 цифр, например +7900"
+            ),
+        ));
     }
     if client.as_ref().is_some_and(|name| name.is_empty() || name.chars().count() > LONGEST_NAME) {
-        return Err(ApiError::field("client", "`client` has 1 to 255 characters"));
+        return Err(ApiError::field(
+            "client",
+            say!("`client` has 1 to 255 characters", "в `client` от 1 до 255 знаков"),
+        ));
     }
     let client = whose(&by, client)?;
     let filter = CancelFilter { prefix, client, dry_run, asked_by: by.told() };

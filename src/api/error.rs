@@ -12,11 +12,12 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::forwarded::Mark;
+use super::{forwarded::Mark, russian};
 use crate::{
     call::{CallId, NumberError, Status},
     config::Right,
     engine::PlaceError,
+    lang::Text,
     store::StoreError,
 };
 
@@ -62,19 +63,19 @@ pub enum ApiError {
     #[error("the body is not JSON: {0}")]
     InvalidJson(String),
     #[error("{detail}")]
-    InvalidField { field: Option<String>, detail: String },
+    InvalidField { field: Option<String>, detail: Text },
     #[error("`{field}` is missing")]
     MissingField { field: String },
     #[error("there is no field `{field}`")]
-    UnknownField { field: String, hint: String },
+    UnknownField { field: String, hint: Text },
     #[error("{source}")]
     InvalidPhone { field: &'static str, source: NumberError },
     #[error("`{name}`: {detail}")]
-    InvalidParameter { name: String, detail: String },
+    InvalidParameter { name: String, detail: Text },
     #[error("there is no parameter `{name}`")]
-    UnknownParameter { name: String, hint: String },
+    UnknownParameter { name: String, hint: Text },
     #[error("the header `{name}` {detail}")]
-    InvalidHeader { name: &'static str, detail: &'static str },
+    InvalidHeader { name: &'static str, detail: Text },
     #[error("the body must be sent as `application/json`")]
     UnsupportedMediaType,
     #[error("the body is compressed or otherwise encoded, which is not taken")]
@@ -124,7 +125,7 @@ pub enum ApiError {
     #[error("too many event streams are open")]
     TooManyStreams,
     #[error("{0}")]
-    NotReady(String),
+    NotReady(Text),
     #[error("something went wrong inside the bot")]
     Internal,
     /// An answer of a library of ours that is no problem JSON yet.
@@ -136,12 +137,12 @@ pub enum ApiError {
 type Kind = (StatusCode, &'static str, &'static str);
 
 impl ApiError {
-    pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        ApiError::InvalidParameter { name: name.into(), detail: detail.into() }
+    pub fn parameter(name: impl Into<String>, detail: Text) -> Self {
+        ApiError::InvalidParameter { name: name.into(), detail }
     }
 
-    pub fn field(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        ApiError::InvalidField { field: Some(name.into()), detail: detail.into() }
+    pub fn field(name: impl Into<String>, detail: Text) -> Self {
+        ApiError::InvalidField { field: Some(name.into()), detail }
     }
 
     fn kind(&self) -> Kind {
@@ -215,7 +216,7 @@ impl ApiError {
     fn hint(&self) -> Option<String> {
         use ApiError as E;
         let hint = match self {
-            E::UnknownField { hint, .. } | E::UnknownParameter { hint, .. } => return Some(hint.clone()),
+            E::UnknownField { hint, .. } | E::UnknownParameter { hint, .. } => return Some(hint.en.clone()),
             E::InvalidJson(_) => "Check the quotes and commas at that place; /docs shows a body that works.",
             E::InvalidField { .. } | E::InvalidParameter { .. } => "See /docs for what it may be.",
             E::MissingField { .. } => "Add it to the body; /docs shows one that works.",
@@ -379,6 +380,10 @@ fn place_hint(error: &PlaceError) -> &'static str {
 #[derive(Clone)]
 pub(super) struct Cause(pub String);
 
+/// The same problem in Russian, carried beside the English one to whoever knows what the client asked for.
+#[derive(Clone)]
+pub(super) struct InRussian(pub Box<Problem>);
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let problem = self.problem();
@@ -395,6 +400,7 @@ impl IntoResponse for ApiError {
             };
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
+        response.extensions_mut().insert(InRussian(Box::new(russian::problem(&self, problem))));
         if status.is_server_error() {
             response.extensions_mut().insert(Cause(self.chain()));
         }

@@ -40,7 +40,7 @@ use crate::{
     call::{CallId, CallRecord, Entry},
     config::Right,
     engine::Change,
-    lang::Lang,
+    lang::{Lang, say},
     metrics::Metrics,
     store::StoreError,
 };
@@ -187,8 +187,10 @@ pub(super) fn last_event_id(headers: &HeaderMap, query: Option<&str>) -> Result<
     let in_query = params.number("last_event_id", 0..=i64::MAX)?;
     let Some(value) = headers.get("last-event-id") else { return Ok(in_query) };
     let number = value.to_str().ok().and_then(|text| text.trim().parse().ok()).filter(|number| *number >= 0);
-    let bad =
-        || ApiError::InvalidHeader { name: "Last-Event-ID", detail: "must be the id of an event, a number" };
+    let bad = || ApiError::InvalidHeader {
+        name: "Last-Event-ID",
+        detail: say!("must be the id of an event, a number", "должен быть id события, числом"),
+    };
     number.map(Some).ok_or_else(bad)
 }
 

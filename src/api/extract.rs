@@ -15,7 +15,10 @@ use serde::{
 use serde_json::error::Category;
 
 use super::{AppState, error::ApiError};
-use crate::{call::CallId, lang::Lang};
+use crate::{
+    call::CallId,
+    lang::{Lang, Text, say},
+};
 
 /// A JSON object as the body.
 pub struct JsonBody<T>(pub T);
@@ -79,7 +82,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     // serde would take an array for a struct, field by field.
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if let Some(b'[' | b'"' | b'0'..=b'9' | b'-') = first {
-        let detail = "the body must be a JSON object, as {\"phone\": \"+79522675444\"}".to_owned();
+        let detail = say!(
+            "the body must be a JSON object, as {{\"phone\": \"+79522675444\"}}",
+            "тело запроса — объект JSON, например {{\"phone\": \"+79522675444\"}}"
+        );
         return Err(ApiError::InvalidField { field: None, detail });
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
@@ -100,19 +106,44 @@ fn json_error(path: &str, error: &serde_json::Error) -> ApiError {
             if let Some(rest) = words.strip_prefix("unknown field `")
                 && let Some((field, expected)) = rest.rsplit_once("`, expected ")
             {
-                return ApiError::UnknownField { field: short(field), hint: format!("Expected {expected}.") };
+                return ApiError::UnknownField {
+                    field: short(field),
+                    hint: say!("Expected {expected}.", "Есть {expected}."),
+                };
             }
             if let Some(rest) = words.strip_prefix("missing field `") {
                 return ApiError::MissingField { field: rest.trim_end_matches('`').to_owned() };
             }
             let field = Some(path).filter(|path| !path.is_empty() && *path != ".").map(short);
+            let words = short(words);
             let detail = match &field {
-                Some(field) => format!("`{field}`: {}", short(words)),
-                None => short(words),
+                Some(field) => say!("`{field}`: {told}", "`{field}`: {told}", told = in_russian(&words)),
+                None => in_russian(&words),
             };
             ApiError::InvalidField { field, detail }
         }
     }
+}
+
+/// serde's words, of which the usual ones have a Russian.
+fn in_russian(words: &str) -> Text {
+    const WORDS: [(&str, &str); 13] = [
+        ("invalid type: ", "не тот тип: "),
+        ("invalid value: ", "не то значение: "),
+        ("duplicate field ", "поле задано дважды: "),
+        ("unknown variant ", "нет такого слова: "),
+        ("expected one of ", "нужно одно из "),
+        ("expected whole seconds", "нужны целые секунды"),
+        ("expected a string", "нужен текст"),
+        ("expected a map", "нужен объект"),
+        ("expected ", "нужно "),
+        ("floating point ", "дробное число "),
+        ("integer ", "число "),
+        ("string ", "текст "),
+        ("boolean ", "логическое "),
+    ];
+    let ru = WORDS.iter().fold(words.to_owned(), |text, (en, ru)| text.replace(en, ru));
+    Text { en: words.to_owned(), ru }
 }
 
 /// Echoes no more of a client's text than helps to find it.
@@ -132,11 +163,11 @@ impl Params {
         let mut params = BTreeMap::new();
         for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if !known.contains(&&*name) {
-                let hint = format!("The parameters are {}.", known.join(", "));
+                let hint = say!("The parameters are {}.", "Есть параметры {}.", known.join(", "));
                 return Err(ApiError::UnknownParameter { name: short(&name), hint });
             }
             if params.insert(name.to_string(), value.into_owned()).is_some() {
-                return Err(ApiError::parameter(name, "given twice"));
+                return Err(ApiError::parameter(name, say!("given twice", "задан дважды")));
             }
         }
         Ok(Params(params))
@@ -156,7 +187,11 @@ impl Params {
         match digits.and_then(|digits| digits.parse().ok()).filter(|number| range.contains(number)) {
             Some(number) => Ok(Some(number)),
             None => {
-                let detail = format!("expected a whole number from {} to {}", range.start(), range.end());
+                let (least, most) = (range.start(), range.end());
+                let detail = say!(
+                    "expected a whole number from {least} to {most}",
+                    "нужно целое число от {least} до {most}"
+                );
                 Err(ApiError::parameter(name, detail))
             }
         }
@@ -170,7 +205,12 @@ impl<S: Send + Sync> FromRequestParts<S> for CallPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let bad = || ApiError::parameter("id", "expected a UUID, as in the `id` of a call");
+        let bad = || {
+            ApiError::parameter(
+                "id",
+                say!("expected a UUID, as in the `id` of a call", "нужен UUID, как в поле `id` звонка"),
+            )
+        };
         let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| bad())?;
         // Only the form that the API itself writes.
         if text.len() != 36 {
@@ -190,12 +230,13 @@ where
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let wanted = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        let lang = wanted
-            .and_then(Lang::of_accept_language)
-            .unwrap_or_else(|| AppState::from_ref(state).config().http.language);
-        Ok(Language(lang))
+        Ok(Language(language_of(&parts.headers, &AppState::from_ref(state))))
     }
+}
+
+pub fn language_of(headers: &HeaderMap, state: &AppState) -> Lang {
+    let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    wanted.and_then(Lang::of_accept_language).unwrap_or_else(|| state.config().http.language)
 }
 
 /// Whole seconds in a body; JSON does not tell `30.0` from `30`.

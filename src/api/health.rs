@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     engine::{AriState, AriTrouble, EngineState, StoreState},
+    lang::{Lang, Text, say},
     store,
 };
 
@@ -177,29 +178,38 @@ async fn ready(State(state): State<AppState>) -> Result<Json<Probe>, ApiError> {
     let engine = state.engine.state();
     let mut reasons = Vec::new();
     if engine.stopping || state.stopping.is_cancelled() {
-        reasons.push("the bot is stopping".to_owned());
+        reasons.push(say!("the bot is stopping", "бот останавливается"));
     }
     // This answer needs no key: it tells what is away, and leaves addresses and paths to /health.
     if let AriState::Down { since, .. } = &engine.ari {
-        reasons.push(format!("Asterisk is away since {}", super::view::text_of(since)));
+        reasons.push(say!(
+            "Asterisk is away since {}",
+            "Asterisk недоступен с {}",
+            super::view::text_of(since)
+        ));
     }
     match &engine.ari_trouble {
-        Some(AriTrouble::TakesNoCalls { since }) => reasons.push(format!(
+        Some(AriTrouble::TakesNoCalls { since }) => reasons.push(say!(
             "Asterisk takes no calls since {}: it is being stopped, or is out of files or memory; the queue waits",
+            "Asterisk не принимает звонков с {}: его останавливают, или ему не хватает файлов или памяти; очередь ждёт",
             super::view::text_of(since)
         )),
-        Some(AriTrouble::Deaf { since, .. }) => reasons.push(format!(
+        Some(AriTrouble::Deaf { since, .. }) => reasons.push(say!(
             "Asterisk does not tell all of a call since {}; /health/asterisk says what is missing",
+            "Asterisk рассказывает о звонках не всё с {}; чего не хватает — в /health/asterisk",
             super::view::text_of(since)
         )),
         None => {}
     }
     if store_error(&state).is_some() {
-        reasons.push("the store is away".to_owned());
+        reasons.push(say!("the store is away", "хранилище недоступно"));
     }
     match reasons.is_empty() {
         true => Ok(Json(Probe { status: "ready".to_owned() })),
-        false => Err(ApiError::NotReady(reasons.join("; "))),
+        false => {
+            let all = |lang| reasons.iter().map(|reason| reason.of(lang)).collect::<Vec<_>>().join("; ");
+            Err(ApiError::NotReady(Text { en: all(Lang::En), ru: all(Lang::Ru) }))
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::error::ApiError;
+use crate::lang::say;
 
 pub const HEADER: &str = "idempotency-key";
 
@@ -23,14 +24,17 @@ pub fn key_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let Some(value) = values.next() else { return Ok(None) };
     let bad = |detail| ApiError::InvalidHeader { name: "Idempotency-Key", detail };
     if values.next().is_some() {
-        return Err(bad("is given twice"));
+        return Err(bad(say!("is given twice", "задан дважды")));
     }
     let is_good = |key: &&str| {
         (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
     };
     match value.to_str().ok().filter(is_good) {
         Some(key) => Ok(Some(key.to_owned())),
-        None => Err(bad("must have 1 to 255 visible ASCII characters")),
+        None => Err(bad(say!(
+            "must have 1 to 255 visible ASCII characters",
+            "должен иметь от 1 до 255 видимых знаков ASCII"
+        ))),
     }
 }
 

@@ -32,6 +32,7 @@ use crate::{
     call::{CallId, CallRecord, CallRequest, Metadata, PhoneNumber, Reason, Status},
     config::{Config, MAX_DURATION, RING_TIMEOUT, Right},
     engine::IdempotencyKey,
+    lang::say,
 };
 
 /// What to call, and how.
@@ -205,9 +206,14 @@ async fn initiate(
 /// How far and how long to wait, from the body or else the query.
 fn wait(body: &Initiate, query: Option<&str>) -> Result<Option<(Wait, Duration)>, ApiError> {
     let params = Params::of(query, &["wait", "wait_timeout"])?;
-    let in_query = params
-        .text("wait")
-        .map(|text| text.parse().map_err(|()| ApiError::parameter("wait", "expected `answered` or `ended`")));
+    let in_query = params.text("wait").map(|text| {
+        text.parse().map_err(|()| {
+            ApiError::parameter(
+                "wait",
+                say!("expected `answered` or `ended`", "нужно `answered` или `ended`"),
+            )
+        })
+    });
     let query_seconds = params.number("wait_timeout", 1..=LONGEST_WAIT)?;
     let until = body.wait.map(Ok).or(in_query).transpose()?;
     let seconds = match body.wait_timeout {
@@ -229,7 +235,10 @@ fn asked(body: Initiate, region: &str) -> Result<Asked, ApiError> {
         fitting.map(Some).ok_or_else(error)
     };
     if body.scenario.as_ref().is_some_and(|name| name.is_empty() || name.chars().count() > LONGEST_SCENARIO) {
-        return Err(ApiError::field("scenario", "`scenario` has 1 to 64 characters"));
+        return Err(ApiError::field(
+            "scenario",
+            say!("`scenario` has 1 to 64 characters", "в `scenario` от 1 до 64 знаков"),
+        ));
     }
     Ok(Asked {
         phone: number("phone", &body.phone)?,
@@ -242,7 +251,10 @@ fn asked(body: Initiate, region: &str) -> Result<Asked, ApiError> {
 }
 
 fn out_of_range(field: &str, least: u64, most: u64) -> ApiError {
-    ApiError::field(field, format!("`{field}`: expected {least} to {most} seconds"))
+    ApiError::field(
+        field,
+        say!("`{field}`: expected {least} to {most} seconds", "`{field}`: нужно от {least} до {most} секунд"),
+    )
 }
 
 fn with_defaults(asked: Asked, client: &Client, config: &Config) -> CallRequest {

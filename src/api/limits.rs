@@ -14,9 +14,10 @@ use tracing::{debug, error, warn};
 
 use super::{
     AppState,
-    error::{ApiError, Cause, PROBLEM_JSON},
+    error::{ApiError, Cause, InRussian, PROBLEM_JSON},
+    extract::language_of,
 };
-use crate::metrics::RequestLabels;
+use crate::{lang::Lang, metrics::RequestLabels};
 
 /// Ends a handler that takes longer than `http.request_timeout`.
 pub async fn time_out(
@@ -30,6 +31,19 @@ pub async fn time_out(
 
 pub async fn not_found() -> ApiError {
     ApiError::NotFound
+}
+
+/// Tells a problem in the client's language. Its code and the other words for programs are the same in both.
+pub async fn in_language(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let lang = language_of(request.headers(), &state);
+    let mut response = next.run(request).await;
+    if lang == Lang::Ru
+        && let Some(InRussian(problem)) = response.extensions_mut().remove::<InRussian>()
+    {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        *response.body_mut() = serde_json::to_vec(&problem).unwrap_or_default().into();
+    }
+    response
 }
 
 /// Gives an error that a library answered the shape of ours. Its headers (`Allow`) stay.

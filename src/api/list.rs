@@ -27,7 +27,7 @@ use super::{
 use crate::{
     call::{DialString, EndedBy, PhoneNumber, Status},
     config::Right,
-    lang::Lang,
+    lang::{Lang, say},
     store::{Cursor, Filter, Page},
 };
 
@@ -107,7 +107,9 @@ pub(super) fn query(params: &Params) -> Result<(Filter, Page), ApiError> {
     let cursor: Option<Cursor> = params
         .text("cursor")
         .map(|text| {
-            text.parse().map_err(|e: crate::store::BadCursor| ApiError::parameter("cursor", e.to_string()))
+            text.parse().map_err(|e: crate::store::BadCursor| {
+                ApiError::parameter("cursor", say!("{e}", "это не то, что было в `next_cursor`"))
+            })
         })
         .transpose()?;
     let page = Page {
@@ -161,7 +163,10 @@ impl StatusWords {
             return Ok(StatusWords { statuses, ended_by: None });
         }
         if !statuses.is_empty() {
-            let detail = "`user_hangup` and `bot_hangup` can't be mixed with other statuses; ask twice";
+            let detail = say!(
+                "`user_hangup` and `bot_hangup` can't be mixed with other statuses; ask twice",
+                "`user_hangup` и `bot_hangup` с другими состояниями не смешать; спросите дважды"
+            );
             return Err(ApiError::parameter("status", detail));
         }
         Ok(StatusWords { statuses: vec![Status::Completed], ended_by: Some(ended_by) })
@@ -184,8 +189,12 @@ impl ToSchema for StatusWords {}
 fn unknown_status(word: &str) -> ApiError {
     let known: Vec<&str> = StatusWords::known().collect();
     let word: String = word.chars().take(40).collect();
-    let what = if word.is_empty() { "an empty word".to_owned() } else { format!("`{word}`") };
-    ApiError::parameter("status", format!("{what} is no status; there are {}", known.join(", ")))
+    let known = known.join(", ");
+    let detail = match word.is_empty() {
+        true => say!("an empty word is no status; there are {known}", "состояние не названо; есть {known}"),
+        false => say!("`{word}` is no status; there are {known}", "состояния `{word}` нет; есть {known}"),
+    };
+    ApiError::parameter("status", detail)
 }
 
 fn phone(text: &str, region: &str) -> Result<DialString, ApiError> {
@@ -202,15 +211,21 @@ fn moment(name: &str, text: &str, end_of_day: bool) -> Result<DateTime<Utc>, Api
         && text.len() == 10
     {
         let date = if end_of_day { date.checked_add_days(Days::new(1)) } else { Some(date) };
-        return date
-            .map(|date| date.and_time(NaiveTime::MIN).and_utc())
-            .ok_or_else(|| ApiError::parameter(name, "the date is out of range"));
+        return date.map(|date| date.and_time(NaiveTime::MIN).and_utc()).ok_or_else(|| {
+            ApiError::parameter(name, say!("the date is out of range", "такой даты быть не может"))
+        });
     }
     let read = |text: &str| DateTime::parse_from_rfc3339(text).map(|at| at.to_utc());
     // The `+` of an offset that was not escaped arrives as a space.
     let unescaped = || text.rsplit_once(' ').map(|(time, offset)| format!("{time}+{offset}"));
     read(text).ok().or_else(|| unescaped().and_then(|text| read(&text).ok())).ok_or_else(|| {
-        ApiError::parameter(name, "expected a time as 2026-11-21T09:00:00Z or a date as 2026-11-21")
+        ApiError::parameter(
+            name,
+            say!(
+                "expected a time as 2026-11-21T09:00:00Z or a date as 2026-11-21",
+                "нужно время вида 2026-11-21T09:00:00Z или дата вида 2026-11-21"
+            ),
+        )
     })
 }
 

@@ -23,6 +23,7 @@ mod messages;
 mod metrics;
 pub mod office;
 mod openapi;
+mod russian;
 mod server;
 mod timeline;
 mod view;
@@ -46,6 +47,7 @@ pub use health::Health;
 pub use initiate::{Initiate, Wait};
 pub use list::CallList;
 pub use messages::Message;
+pub use russian::words as russian_words;
 pub use server::serve;
 pub use timeline::{EntryView, TimelineView};
 pub use view::CallView;
@@ -117,6 +119,7 @@ fn router(state: AppState) -> Router {
         .fallback(limits::not_found)
         .layer(middleware::from_fn(limits::as_problem))
         .layer(limits::catch_panic())
+        .layer(middleware::from_fn_with_state(state.clone(), limits::in_language))
         .layer(middleware::from_fn_with_state(state.clone(), limits::observe))
         .with_state(state)
 }

@@ -13,12 +13,24 @@ const LOSSES: [(&str, &str); 14] = [
     ("may not write", "писать нельзя"),
     ("set read_only=no in ari.conf", "задайте read_only=no в ari.conf"),
     ("there is no ARI at", "нет ARI по адресу"),
-    ("load res_ari and set enabled=yes in ari.conf and http.conf", "загрузите res_ari и задайте enabled=yes в ari.conf и http.conf"),
+    (
+        "load res_ari and set enabled=yes in ari.conf and http.conf",
+        "загрузите res_ari и задайте enabled=yes в ari.conf и http.conf",
+    ),
     ("cannot reach Asterisk at", "не добраться до Asterisk по адресу"),
-    ("is it running, and its HTTP server enabled in http.conf?", "работает ли он, включён ли его HTTP-сервер в http.conf?"),
-    ("is it running, and enabled=yes and bindaddr right in manager.conf?", "работает ли он, верны ли enabled=yes и bindaddr в manager.conf?"),
+    (
+        "is it running, and its HTTP server enabled in http.conf?",
+        "работает ли он, включён ли его HTTP-сервер в http.conf?",
+    ),
+    (
+        "is it running, and enabled=yes and bindaddr right in manager.conf?",
+        "работает ли он, верны ли enabled=yes и bindaddr в manager.conf?",
+    ),
     ("refuses the AMI user", "не принимает пользователя AMI"),
-    ("compare its secret, deny and permit in manager.conf", "сверьте его secret, deny и permit в manager.conf"),
+    (
+        "compare its secret, deny and permit in manager.conf",
+        "сверьте его secret, deny и permit в manager.conf",
+    ),
     ("the connection is not up yet", "соединения ещё нет"),
     ("is it Asterisk that listens there?", "Asterisk ли там слушает?"),
 ];
@@ -89,12 +101,16 @@ impl Told for ConsoleError {
                 let why = system_in_russian(why);
                 format!("консоль Asterisk не открыть: {why}; это ли сокет asterisk.ctl работающего Asterisk?")
             }
-            (Lang::Ru, Self::Full) => "консоль Asterisk не принимает новых соединений (их не больше 128); ничего не \
+            (Lang::Ru, Self::Full) => {
+                "консоль Asterisk не принимает новых соединений (их не больше 128); ничего не \
                 отправлено. Посмотрите на том хосте, кто держит столько `asterisk -r` и `asterisk -rx`"
-                .to_owned(),
+                    .to_owned()
+            }
             (Lang::Ru, Self::NoEffect { what, why }) => {
                 let why = system_in_russian(why);
-                format!("консоль Asterisk не ответила на `{what}`: {why}; команда не подействовала, повторите её")
+                format!(
+                    "консоль Asterisk не ответила на `{what}`: {why}; команда не подействовала, повторите её"
+                )
             }
             (Lang::Ru, Self::Uncertain { what, why }) => uncertain(what, why),
             (Lang::Ru, Self::Refused { what, said }) => {

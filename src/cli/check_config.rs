@@ -21,8 +21,13 @@ pub(super) fn run(args: &ConfigArgs, lang: Lang) -> anyhow::Result<ExitCode> {
     if let Some(fault) = fault_of_store(&loaded.config) {
         let key = "store.url";
         note(
-            say!("warning: `{key}`: {seen}\n→ {mend}", "предупреждение: `{key}`: {seen}\n→ {mend}", seen = fault.seen, mend = fault.mend)
-                .of(lang),
+            say!(
+                "warning: `{key}`: {seen}\n→ {mend}",
+                "предупреждение: `{key}`: {seen}\n→ {mend}",
+                seen = fault.seen,
+                mend = fault.mend
+            )
+            .of(lang),
         );
     }
     io::stdout().lock().write_all(loaded.effective_toml.as_bytes())?;

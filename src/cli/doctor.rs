@@ -43,10 +43,13 @@ pub(super) fn run(args: DoctorArgs, lang: Lang) -> anyhow::Result<ExitCode> {
         Some(text) => match Console::parse(text) {
             Some(console) => Some(console),
             None => {
-                return Ok(usage(&say!(
-                    "--cli: expected a program and its arguments; do its quotes close?",
-                    "--cli: нужна программа и её аргументы; закрыты ли кавычки?"
-                ), lang));
+                return Ok(usage(
+                    &say!(
+                        "--cli: expected a program and its arguments; do its quotes close?",
+                        "--cli: нужна программа и её аргументы; закрыты ли кавычки?"
+                    ),
+                    lang,
+                ));
             }
         },
         None => None,
@@ -56,11 +59,14 @@ pub(super) fn run(args: DoctorArgs, lang: Lang) -> anyhow::Result<ExitCode> {
             Ok(text) => Some(Secret::new(text.trim())),
             Err(error) => {
                 let path = path.display();
-                return Ok(usage(&say!(
-                    "--api-key-file: can't read {path}: {why}",
-                    "--api-key-file: {path} не читается: {why}",
-                    why = error
-                ), lang));
+                return Ok(usage(
+                    &say!(
+                        "--api-key-file: can't read {path}: {why}",
+                        "--api-key-file: {path} не читается: {why}",
+                        why = error
+                    ),
+                    lang,
+                ));
             }
         },
         None => args.api_key.filter(|key| !key.expose().is_empty()),

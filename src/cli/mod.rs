@@ -28,7 +28,6 @@ mod sse;
 mod systemd;
 mod text;
 mod text_events;
-mod text_problems;
 mod token;
 mod told;
 mod usage;

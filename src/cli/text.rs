@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::{
     failure::{AddressFault, Failure},
-    text_problems,
     wire::{Clean, View, Word, clean},
 };
 use crate::{
@@ -359,7 +358,7 @@ impl Text {
             Failure::Refused(problem) => {
                 let said = match self.0 {
                     Lang::En => None,
-                    Lang::Ru => text_problems::russian(problem.code.as_str()),
+                    Lang::Ru => russian_problem(problem.code.as_str()),
                 };
                 let (title, hint) = match said {
                     Some((title, hint)) => (title, Some(hint)),
@@ -442,4 +441,16 @@ impl Text {
         };
         format!("{what}{note}{left}\n→ {hint}")
     }
+}
+
+/// As the API says it, but for what is done otherwise at a command line.
+fn russian_problem(code: &str) -> Option<(&'static str, &'static str)> {
+    let (title, hint) = crate::api::russian_words(code)?;
+    let hint = match code {
+        "unauthorized" => "задайте NOVOFON_BOT_API_KEY или --api-key-file",
+        "not_found" | "method_not_allowed" => "проверьте адрес службы (--url)",
+        "call_not_ended" => "сначала завершите его: novofon-bot hangup ID",
+        _ => hint,
+    };
+    Some((title, hint))
 }

@@ -6,6 +6,7 @@ use crate::{
     config::{ConfigErrors, KeyFileError},
     enterprises::{BadValue, DirectoryError},
     lang::{Lang, Text, Told, UnknownLang},
+    store::StoreError,
 };
 
 /// The error and what caused it, each once: many an error has its cause in its own text already.
@@ -38,6 +39,7 @@ pub(super) fn one(error: &(dyn Error + 'static), lang: Lang) -> String {
         as_told::<DirectoryError>,
         as_told::<BadValue>,
         as_told::<UnknownLang>,
+        as_told::<StoreError>,
         as_told::<io::Error>,
     ];
     match known.into_iter().find_map(|of| of(error)) {

@@ -18,7 +18,9 @@ use crate::lang::Lang;
 pub(super) fn parse() -> Result<Cli, ExitCode> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let lang = language(&arguments);
-    let parsed = Cli::command().try_get_matches_from(arguments).and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    let parsed = Cli::command()
+        .try_get_matches_from(arguments)
+        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     parsed.map_err(|error| match lang {
         Lang::En => error.exit(),
         Lang::Ru => in_russian(&error),
@@ -37,7 +39,9 @@ fn in_russian(error: &Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A reader that has gone away is no trouble.
-            let _ = super::output::line(headings(&shown(&error.render(), std::io::stdout().is_terminal())).trim_end());
+            let _ = super::output::line(
+                headings(&shown(&error.render(), std::io::stdout().is_terminal())).trim_end(),
+            );
             ExitCode::SUCCESS
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
@@ -66,7 +70,10 @@ fn headings(help: &str) -> String {
         ("Arguments:", "Аргументы:"),
         ("Options:", "Параметры:"),
         ("Examples:", "Примеры:"),
-        ("Print this message or the help of the given subcommand(s)", "Показать эту справку или справку о команде"),
+        (
+            "Print this message or the help of the given subcommand(s)",
+            "Показать эту справку или справку о команде",
+        ),
         ("Print help (see more with '--help')", "Показать справку (подробнее — '--help')"),
         ("Print help (see a summary with '-h')", "Показать справку (кратко — '-h')"),
         ("Print help", "Показать эту справку"),
@@ -109,7 +116,8 @@ fn what(error: &Error) -> String {
         _ => return headings(&error.to_string()).trim_start_matches("error: ").trim_end().to_owned(),
     };
     let valid = context(ContextKind::ValidValue);
-    let valid = if valid.is_empty() { valid } else { format!("\n  возможные значения: {valid}") };
+    let valid =
+        if valid.is_empty() { valid } else { format!("\n  возможные значения: {valid}") };
     let meant = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
     let meant = meant.map(context).into_iter().find(|meant| !meant.is_empty());
     let meant = meant.map(|meant| format!("\n→ имелось в виду `{}`?", meant.replace(", ", "` или `")));
@@ -123,7 +131,9 @@ fn words(value: &ContextValue) -> String {
     match value {
         ContextValue::Strings(texts) => texts.join(", "),
         ContextValue::StyledStr(text) => text.to_string(),
-        ContextValue::StyledStrs(texts) => texts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        ContextValue::StyledStrs(texts) => {
+            texts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        }
         other => other.to_string(),
     }
 }
@@ -140,7 +150,9 @@ fn reason(error: &Error) -> String {
         };
     }
     match text.as_str() {
-        "invalid digit found in string" | "cannot parse integer from empty string" => "нужно целое число".to_owned(),
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            "нужно целое число".to_owned()
+        }
         "number too large to fit in target type" => "это число слишком велико".to_owned(),
         "number too small to fit in target type" => "это число слишком мало".to_owned(),
         _ => told::one(source, Lang::Ru),

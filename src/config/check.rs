@@ -53,8 +53,11 @@ pub(super) fn config(r: &mut Reader<'_>) -> Config {
             None => say!("there are {}", "есть {}", scenarios.keys().cloned().collect::<Vec<_>>().join(", ")),
         };
         let name = &scenario.default;
-        let text =
-            say!("there is no [scenarios.{name}]; {hint}", "секции [scenarios.{name}] нет; {hint}", hint = hint);
+        let text = say!(
+            "there is no [scenarios.{name}]; {hint}",
+            "секции [scenarios.{name}] нет; {hint}",
+            hint = hint
+        );
         r.problem("scenario.default", text);
     }
     config
@@ -88,10 +91,12 @@ fn http(r: &mut Reader<'_>) -> Http {
         body_limit: r.whole("http.body_limit", 1024..=16_777_216, "bytes") as usize,
         request_timeout: r.seconds("http.request_timeout", 1..=600),
         max_connections: r.whole("http.max_connections", 1..=100_000, "connections") as usize,
-        language: r.text_as("http.language", say!("\"en\" or \"ru\"", "\"en\" или \"ru\""), |text| match text {
-            "en" => Some(Lang::En),
-            "ru" => Some(Lang::Ru),
-            _ => None,
+        language: r.text_as("http.language", say!("\"en\" or \"ru\"", "\"en\" или \"ru\""), |text| {
+            match text {
+                "en" => Some(Lang::En),
+                "ru" => Some(Lang::Ru),
+                _ => None,
+            }
         }),
     }
 }
@@ -198,10 +203,7 @@ pub(super) fn name_of_context() -> Text {
 }
 
 pub(super) fn name_of_app() -> Text {
-    say!(
-        "1 to 64 Latin letters, digits, `.`, `_` and `-`",
-        "от 1 до 64 латинских букв, цифр, `.`, `_` и `-`"
-    )
+    say!("1 to 64 Latin letters, digits, `.`, `_` and `-`", "от 1 до 64 латинских букв, цифр, `.`, `_` и `-`")
 }
 
 fn is_caller_id(text: &str) -> bool {
@@ -325,10 +327,12 @@ fn log(r: &mut Reader<'_>) -> Log {
             let is_word = text.bytes().all(|byte| byte.is_ascii_lowercase());
             text.parse::<LevelFilter>().ok().filter(|_| is_word && !text.is_empty())
         }),
-        format: r.text_as("log.format", say!("\"text\" or \"json\"", "\"text\" или \"json\""), |text| match text {
-            "text" => Some(LogFormat::Text),
-            "json" => Some(LogFormat::Json),
-            _ => None,
+        format: r.text_as("log.format", say!("\"text\" or \"json\"", "\"text\" или \"json\""), |text| {
+            match text {
+                "text" => Some(LogFormat::Text),
+                "json" => Some(LogFormat::Json),
+                _ => None,
+            }
         }),
         mask_numbers: r.flag("log.mask_numbers"),
     }

@@ -326,7 +326,11 @@ fn the_unwise_is_warned_about() {
     ];
     for (text, expected) in cases {
         let (_, warnings) = checked(&text, &[]).unwrap();
-        assert_eq!(warnings.iter().map(Text::to_string).collect::<Vec<_>>(), [format!("bot.toml:2: {expected}")], "{text}");
+        assert_eq!(
+            warnings.iter().map(Text::to_string).collect::<Vec<_>>(),
+            [format!("bot.toml:2: {expected}")],
+            "{text}"
+        );
     }
 }
 
@@ -336,7 +340,7 @@ fn a_bot_for_offices_alone_needs_no_asterisk() {
         let schema = Schema::builtin();
         let path = Path::new("bot.toml");
         let file::Checked { table, lines, unknown } = file::checked(text, path, &schema).unwrap();
-    assert_eq!(unknown, []);
+        assert_eq!(unknown, []);
         let environment = env::read(std::iter::empty(), &schema);
         let layers =
             Layers::new(schema, FileLayer { path: Some(path.to_owned()), table, lines }, environment);

@@ -53,7 +53,9 @@ pub(super) fn read<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>, sche
                 insert(&mut environment.table, &key, value);
                 environment.names.insert(key, name.to_owned());
             }
-            Err(expected) => environment.problems.push(problem(say!("expected {it}", "нужно: {it}", it = expected))),
+            Err(expected) => {
+                environment.problems.push(problem(say!("expected {it}", "нужно: {it}", it = expected)))
+            }
         }
     }
     environment.problems.sort_by(|a, b| a.key.cmp(&b.key));
@@ -79,9 +81,7 @@ fn coerce(text: &str, kind: Kind) -> Result<Value, Text> {
             _ => Err(say!("true or false", "true или false")),
         },
         Kind::List if word.starts_with('[') => match format!("v = {word}").parse::<Table>() {
-            Ok(mut table) if table.len() == 1 => {
-                table.remove("v").ok_or_else(|| say!("a list", "список"))
-            }
+            Ok(mut table) if table.len() == 1 => table.remove("v").ok_or_else(|| say!("a list", "список")),
             _ => Err(say!(
                 "a list: items between commas, or a TOML array",
                 "список: значения через запятую или массив TOML"

@@ -113,8 +113,9 @@ impl From<Problem> for ConfigErrors {
 
 impl Told for ConfigErrors {
     fn told(&self, lang: Lang) -> String {
-        let mut told =
-            say!("the configuration can't be used:", "с такой конфигурацией работать нельзя:").of(lang).to_owned();
+        let mut told = say!("the configuration can't be used:", "с такой конфигурацией работать нельзя:")
+            .of(lang)
+            .to_owned();
         for problem in &self.0 {
             told.push_str("\n  ");
             told.push_str(&problem.told(lang));

@@ -56,7 +56,9 @@ impl Told for KeyFileError {
         }
         match self {
             Self::Name(text) => text.ru.clone(),
-            Self::Taken(name) => format!("ключ с именем `{name}` уже есть: возьмите другое имя или сначала отзовите тот"),
+            Self::Taken(name) => {
+                format!("ключ с именем `{name}` уже есть: возьмите другое имя или сначала отзовите тот")
+            }
             Self::Rate => format!("`rate_limit`: нужно число запросов в минуту, от 0 до {HIGHEST_RATE}"),
             Self::Read(why) => format!("файл ключей не изменить: {}", why.ru),
             Self::NoFolder(folder) => format!(
@@ -68,7 +70,11 @@ impl Told for KeyFileError {
                 format!("{} — ссылка на файл, которого нет; создайте его или уберите ссылку", path.display())
             }
             Self::Write { path, why } => {
-                format!("в {} нельзя писать: {}; обычно это может root (sudo)", path.display(), why.told(lang))
+                format!(
+                    "в {} нельзя писать: {}; обычно это может root (sudo)",
+                    path.display(),
+                    why.told(lang)
+                )
             }
         }
     }

@@ -118,7 +118,12 @@ pub(super) fn parse(item: &Value, rate_limit: u32) -> Result<Written, Text> {
     match item {
         Value::String(text) => parse_text(text, rate_limit),
         Value::Table(table) => parse_table(table, rate_limit),
-        other => Err(say!("expected {forms}, found {found}", "нужно {forms}, задано: {found}", forms = forms(), found = Text::same(other.type_str()))),
+        other => Err(say!(
+            "expected {forms}, found {found}",
+            "нужно {forms}, задано: {found}",
+            forms = forms(),
+            found = Text::same(other.type_str())
+        )),
     }
 }
 
@@ -132,13 +137,12 @@ fn forms() -> Text {
 /// "name:key" or "name:sha256:hex", as in the environment and in a file of keys. After a hash may come
 /// ":rights=call,read" and ":rate_limit=120"; after a key, which may have any sign in it, nothing.
 pub(super) fn parse_text(text: &str, rate_limit: u32) -> Result<Written, Text> {
-    let (name, secret) =
-        text.split_once(':').ok_or_else(|| {
-            say!(
-                "expected \"name:key\": the `:` after a name is missing",
-                "нужно \"имя:ключ\": после имени нет `:`"
-            )
-        })?;
+    let (name, secret) = text.split_once(':').ok_or_else(|| {
+        say!(
+            "expected \"name:key\": the `:` after a name is missing",
+            "нужно \"имя:ключ\": после имени нет `:`"
+        )
+    })?;
     let Some(rest) = secret.strip_prefix(HASH) else {
         return written(name, plain(secret)?, true, None, rate_limit);
     };
@@ -171,7 +175,10 @@ pub(super) fn line_of(name: &str, key: &Secret, rights: Rights, rate_limit: Opti
 
 fn parse_table(table: &Table, rate_limit: u32) -> Result<Written, Text> {
     let text = |field: &str| match table.get(field) {
-        Some(value) => value.as_str().map(Some).ok_or_else(|| say!("`{field}` must be text in quotes", "`{field}` — это текст в кавычках")),
+        Some(value) => value
+            .as_str()
+            .map(Some)
+            .ok_or_else(|| say!("`{field}` must be text in quotes", "`{field}` — это текст в кавычках")),
         None => Ok(None),
     };
     const FIELDS: [&str; 5] = ["name", "key", "hash", "rights", "rate_limit"];
@@ -198,10 +205,12 @@ fn parse_table(table: &Table, rate_limit: u32) -> Result<Written, Text> {
         Some(Value::Array(words)) if words.iter().all(Value::is_str) => {
             Some(Rights::parse(words.iter().filter_map(Value::as_str))?)
         }
-        Some(_) => return Err(say!(
-            "`rights`: expected a list of words, as in [\"call\", \"read\"]",
-            "`rights`: нужен список слов, например [\"call\", \"read\"]"
-        )),
+        Some(_) => {
+            return Err(say!(
+                "`rights`: expected a list of words, as in [\"call\", \"read\"]",
+                "`rights`: нужен список слов, например [\"call\", \"read\"]"
+            ));
+        }
     };
     let rate_limit = match table.get("rate_limit") {
         None => rate_limit,

@@ -1,6 +1,8 @@
 //! The section `[office]`: the API for enterprises, and how their hosts are spoken to by default.
 
-use super::check::{name, name_of_app, name_of_context, secret_file, secret_path, warn_if_exposed, warn_if_short};
+use super::check::{
+    name, name_of_app, name_of_context, secret_file, secret_path, warn_if_exposed, warn_if_short,
+};
 use super::keys::HIGHEST_RATE;
 use super::reader::Reader;
 use super::{MAX_DURATION, RING_TIMEOUT};
@@ -109,7 +111,11 @@ pub(super) fn office(r: &mut Reader<'_>) -> Option<Office> {
             |text| text.parse().ok(),
         ),
         ssh_port: port(r, "office.ssh_port"),
-        ssh_user: r.text_as("office.ssh_user", say!("a user of the host", "пользователь на хосте"), |text| name(text, 64)),
+        ssh_user: r.text_as(
+            "office.ssh_user",
+            say!("a user of the host", "пользователь на хосте"),
+            |text| name(text, 64),
+        ),
         ssh_password: secret(r, "office.ssh_password", "office.ssh_password_file"),
         ssh_key_file: secret_path(r, "office.ssh_key_file"),
         ssh_known_hosts: secret_path(r, "office.ssh_known_hosts").unwrap_or_default(),

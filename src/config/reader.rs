@@ -65,7 +65,9 @@ impl<'a> Reader<'a> {
     }
 
     pub fn text(&mut self, key: &'static str) -> String {
-        self.text_as(key, say!("text in quotes", "текст в кавычках"), |text| Some(text.to_owned()))
+        self.text_as(key, say!("text in quotes", "текст в кавычках"), |text| {
+            Some(text.to_owned())
+        })
     }
 
     /// A text that `parse` understands; `expected` names what that is.
@@ -75,7 +77,8 @@ impl<'a> Reader<'a> {
 
     /// The items of a list, each with its path.
     pub fn items(&mut self, key: &'static str) -> Vec<(String, Value)> {
-        let items = self.parsed(key, |value| value.as_array().cloned().ok_or_else(|| say!("a list", "список")));
+        let items =
+            self.parsed(key, |value| value.as_array().cloned().ok_or_else(|| say!("a list", "список")));
         items.into_iter().enumerate().map(|(index, item)| (format!("{key}[{index}]"), item)).collect()
     }
 
@@ -159,7 +162,9 @@ fn shown_ari(key: &str, text: &str) -> Text {
         Some(_) if !url.username().is_empty() || url.password().is_some() => {
             say!("one with a user or password in it", "адрес с именем или паролем")
         }
-        Some(_) if url.query().is_some() || url.fragment().is_some() => say!("one with a query in it", "адрес с запросом после ?"),
+        Some(_) if url.query().is_some() || url.fragment().is_some() => {
+            say!("one with a query in it", "адрес с запросом после ?")
+        }
         Some(_) => Text::same(cut(&format!("{:?}", &url[..Position::AfterPath]))),
     }
 }

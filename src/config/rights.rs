@@ -74,7 +74,9 @@ impl Rights {
             let told = || {
                 let known = known();
                 match is_word {
-                    true => say!("`{word}` is no right; there are {known}", "права `{word}` нет; есть {known}"),
+                    true => {
+                        say!("`{word}` is no right; there are {known}", "права `{word}` нет; есть {known}")
+                    }
                     false => say!("that is no right; there are {known}", "это не право; есть {known}"),
                 }
             };

@@ -34,17 +34,17 @@ pub(super) fn parse(item: &Value) -> Result<StepConfig, Text> {
     match (verb.as_str(), value) {
         ("play", Value::String(media)) => Ok(StepConfig::Play(vec![media_uri(media)?])),
         ("play", Value::Array(media)) if !media.is_empty() => {
-            let media = media.iter().map(|media| media_uri(
+            let media = media.iter().map(|media| {
+                media_uri(
                     media.as_str().ok_or_else(|| say!("`play`: expected texts", "`play`: нужны тексты"))?,
-                ));
+                )
+            });
             Ok(StepConfig::Play(media.collect::<Result<_, Text>>()?))
         }
-        ("play", _) => {
-            Err(say!(
+        ("play", _) => Err(say!(
             "`play`: expected a sound or a list of sounds, as in \"sound:hello-world\"",
             "`play`: нужен звук или список звуков, например \"sound:hello-world\""
-        ))
-        }
+        )),
         ("wait", value) => number(value)
             .filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST_WAIT)
             .map(|seconds| StepConfig::Wait(Duration::from_secs_f64(seconds)))
@@ -59,11 +59,9 @@ pub(super) fn parse(item: &Value) -> Result<StepConfig, Text> {
             "`hangup`: expected true; to stay on the line, leave the step out",
             "`hangup`: нужно true; чтобы остаться на линии, уберите этот шаг"
         )),
-        (verb, _) => Err(say!(
-            "there is no step `{verb}`; {forms}",
-            "шага `{verb}` нет; {forms}",
-            forms = forms()
-        )),
+        (verb, _) => {
+            Err(say!("there is no step `{verb}`; {forms}", "шага `{verb}` нет; {forms}", forms = forms()))
+        }
     }
 }
 
@@ -73,19 +71,17 @@ fn media_uri(uri: &str) -> Result<String, Text> {
     let bad = |c: char| c.is_whitespace() || c.is_control() || (c == ',' && !uri.starts_with("tone:"));
     match rest {
         Some(rest) if !rest.is_empty() && !rest.contains(bad) => Ok(uri.to_owned()),
-        Some(_) => {
-            Err(say!(
-                "`play`: {uri:?} is not one sound: a list is written [\"sound:a\", \"sound:b\"]",
-                "`play`: {uri:?} — не один звук; список пишется [\"sound:a\", \"sound:b\"]"
-            ))
-        }
+        Some(_) => Err(say!(
+            "`play`: {uri:?} is not one sound: a list is written [\"sound:a\", \"sound:b\"]",
+            "`play`: {uri:?} — не один звук; список пишется [\"sound:a\", \"sound:b\"]"
+        )),
         None => {
             let all = MEDIA.join(" ");
             Err(say!(
                 "`play`: {uri:?} must begin with one of {all}",
                 "`play`: {uri:?} должно начинаться с одного из {all}"
             ))
-        },
+        }
     }
 }
 

@@ -124,7 +124,8 @@ fn the_file_is_found() {
 
 #[test]
 fn unknown_keys_of_file_and_environment_are_told_together() {
-    let (_folder, path) = file("[dial]\nring_timout = 5\nmin_gap = -1\n[ari]\nusername = 'a'\npassword = 'b'\n");
+    let (_folder, path) =
+        file("[dial]\nring_timout = 5\nmin_gap = -1\n[ari]\nusername = 'a'\npassword = 'b'\n");
     let errors = load(Some(&path), &[("NOVOFON_BOT_HTTP__LISEN", "x")]).unwrap_err();
     assert_eq!(
         errors.to_string(),
@@ -145,7 +146,9 @@ fn secrets_are_read_from_files() {
     write(&folder.path().join("ari"), " hunter2 \n", 0o600);
     write(&folder.path().join("keys"), "# who\n\ncrm:0123456789abcdef\n", 0o600);
     let loaded = load(Some(&path), &[]).unwrap();
-    assert!(matches!(&loaded.warnings[..], [warning] if warning.en.contains("no rights are written for `crm`")));
+    assert!(
+        matches!(&loaded.warnings[..], [warning] if warning.en.contains("no rights are written for `crm`"))
+    );
     assert_eq!(loaded.config.ari.password.expose(), "hunter2");
     let keys = loaded.config.http.api_keys;
     assert_eq!(keys.identify("0123456789abcdef").map(|key| key.name.as_str()), Some("crm"));
@@ -245,7 +248,9 @@ fn files_with_secrets_that_anybody_reads_are_warned_about() {
         let (_folder, path) = file(text);
         let warnings = || {
             let all = load(Some(&path), variables).unwrap().warnings;
-            all.into_iter().filter(|warning| !warning.en.contains("no rights are written")).collect::<Vec<_>>()
+            all.into_iter()
+                .filter(|warning| !warning.en.contains("no rights are written"))
+                .collect::<Vec<_>>()
         };
         assert_eq!(warnings().len(), 0, "{text}");
         write(&path, text, 0o644);

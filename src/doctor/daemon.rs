@@ -8,7 +8,7 @@ use std::{
 use url::Url;
 
 use super::http::{Login, Server};
-use crate::{config::Config, secret::Secret};
+use crate::{config::Config, lang::Text, secret::Secret};
 
 /// It answers this at once, or something is wrong with it.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub enum State {
     Ready,
     /// The daemon's own words.
-    NotReady(String),
+    NotReady(Text),
     /// Nothing answers there, or something else does.
     Away(String),
 }
@@ -36,7 +36,16 @@ pub async fn state(api: &Server) -> State {
     };
     match reply.status {
         200 if reply.json["status"] == "ready" => State::Ready,
-        503 if reply.is_json => State::NotReady(reply.message_of_problem()),
+        503 if reply.is_json => {
+            let en = reply.message_of_problem();
+            // It may have come back in between, or be an older one: then its first words stand.
+            let russian = api.get_in_russian("health/ready", PATIENCE).await.ok();
+            let ru = russian.filter(|reply| reply.status == 503 && reply.is_json);
+            State::NotReady(Text {
+                ru: ru.map_or_else(|| en.clone(), |reply| reply.message_of_problem()),
+                en,
+            })
+        }
         status => State::Away(format!("HTTP {status}, not novofon-bot")),
     }
 }

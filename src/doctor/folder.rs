@@ -125,7 +125,10 @@ mod tests {
         let (owner, other) = ((me.uid(), me.gid()), (me.uid() + 1, me.gid() + 1));
         assert_eq!(fault_for(&path, Some(owner)), None);
         let fault = fault_for(&path, Some(other)).expect("it is ours alone");
-        assert!(fault.seen.ru.ends_with(": нет прав") && fault.mend.en.contains("chown -R novofon-bot /"), "{fault:?}");
+        assert!(
+            fault.seen.ru.ends_with(": нет прав") && fault.mend.en.contains("chown -R novofon-bot /"),
+            "{fault:?}"
+        );
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("rights");
         assert_eq!(fault_for(&path, Some(other)), None);
         fs::write(&path, "").expect("a file");

@@ -86,6 +86,12 @@ impl Server {
         self.send(self.request(Method::GET, path).timeout(patience)).await.map_err(|none| none.why)
     }
 
+    /// The same, told in Russian by whoever can.
+    pub async fn get_in_russian(&self, path: &str, patience: Duration) -> Result<Reply, String> {
+        let request = self.request_in(Method::GET, path, "ru");
+        self.send(request.timeout(patience)).await.map_err(|none| none.why)
+    }
+
     pub async fn delete(&self, path: &str) -> Result<Reply, String> {
         self.send(self.request(Method::DELETE, path).timeout(PATIENCE)).await.map_err(|none| none.why)
     }
@@ -95,8 +101,13 @@ impl Server {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.request_in(method, path, "en")
+    }
+
+    fn request_in(&self, method: Method, path: &str, language: &str) -> RequestBuilder {
         let base = self.base.as_str().trim_end_matches('/');
-        let request = self.client.request(method, format!("{base}/{path}"));
+        let request =
+            self.client.request(method, format!("{base}/{path}")).header(header::ACCEPT_LANGUAGE, language);
         match &self.login {
             Login::Nobody => request,
             Login::Basic(user, password) => request.basic_auth(user, Some(password.expose())),

@@ -83,7 +83,11 @@ pub async fn examine(inputs: Inputs) -> Examination {
     findings.extend(patient.console_fault.as_ref().map(|why| {
         Finding::warn(
             "console",
-            say!("Asterisk's console does not answer: {why}", "консоль Asterisk не отвечает: {why}"),
+            say!(
+                "Asterisk's console does not answer: {why}",
+                "консоль Asterisk не отвечает: {why}",
+                why = Text::same(why.as_str())
+            ),
             say!(
                 "check --cli (ASTERISK_CLI) and the right to use its socket",
                 "проверьте --cli (ASTERISK_CLI) и право на её сокет"

@@ -2,7 +2,6 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::lang::{Text, say};
 use super::{
     Directory,
     database::{Connection, Mode},
@@ -12,6 +11,7 @@ use super::{
     table::{Layout, no_table},
     value::{BadValue, Host, Name, Number, bad, shown},
 };
+use crate::lang::{Text, say};
 
 /// The name of a setting: a column of the table, such as `ssh_port`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,9 @@ impl Directory {
     pub async fn change(&self, number: &Number, change: Change) -> Result<Vec<&'static str>, DirectoryError> {
         let what = say!("change enterprise `{number}`", "изменить предприятие `{number}`");
         let refuse = |why: Text| DirectoryError::Refused { what: what.clone(), why };
-        change.settings.check().map_err(|(column, error)| refuse(say!("its `{column}` {it}", "его `{column}`: {it}", it = error)))?;
+        change.settings.check().map_err(|(column, error)| {
+            refuse(say!("its `{column}` {it}", "его `{column}`: {it}", it = error))
+        })?;
         let texts = change.settings.texts();
         for (column, text) in SETTINGS.iter().map(|(name, _)| name).zip(&texts) {
             if text.is_some() && change.default.contains(&Setting(column)) {

@@ -9,8 +9,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode},
 };
 
-use crate::lang::{Text, say};
 use super::error::{DirectoryError, Failure};
+use crate::lang::{Text, say};
 use crate::secret::Secret;
 
 /// A row of a query whose columns are all cast to text.
@@ -93,7 +93,10 @@ impl Target {
             ));
         }
         let Ok(mut options) = PgConnectOptions::from_str(text) else {
-            return refuse(say!("one of its options has a value that is none", "у одного из его параметров негодное значение"));
+            return refuse(say!(
+                "one of its options has a value that is none",
+                "у одного из его параметров негодное значение"
+            ));
         };
         if let Some(password) = password {
             options = options.password(password.expose());
@@ -155,11 +158,10 @@ async fn sqlite_connection(
         Mode::Read => options = options.pragma("query_only", "on"),
         Mode::Write => {}
         Mode::Make => {
-            make_private(path)
-                .map_err(|e| {
-                    let path = path.display();
-                    Failure::other(say!("cannot make the file {path}: {e}", "файл {path} не создать: {e}", e = e))
-                })?;
+            make_private(path).map_err(|e| {
+                let path = path.display();
+                Failure::other(say!("cannot make the file {path}: {e}", "файл {path} не создать: {e}", e = e))
+            })?;
             options = options.journal_mode(SqliteJournalMode::Wal);
         }
     }
@@ -191,7 +193,10 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 fn sqlite(url: &str, rest: &str) -> Result<Target, DirectoryError> {
     let refuse = |problem: Text| Err(DirectoryError::Url { problem });
     if url.contains('?') || url.contains(":memory:") {
-        return refuse(say!("a SQLite URL names a file and nothing else", "адрес SQLite называет файл, и больше ничего"));
+        return refuse(say!(
+            "a SQLite URL names a file and nothing else",
+            "адрес SQLite называет файл, и больше ничего"
+        ));
     }
     if rest.trim_start_matches("//").is_empty() {
         return refuse(say!("it names no file", "файла в нём нет"));

@@ -1,8 +1,8 @@
 //! What is known of one enterprise: who it is, where its Asterisk is, and what differs from the configuration there.
 //! It must not know the table it is read from.
 
-use crate::lang::say;
 use super::value::{BadValue, Context, Extensions, Host, Name, Number, User, bad, printable, shown};
+use crate::lang::say;
 use crate::{
     call::{Technology, WayChoice},
     secret::Secret,
@@ -66,12 +66,19 @@ impl Overrides {
         }
         match column {
             "way" => {
-                let bad_way = |_| bad(say!("is `{}`: write ssh, ami, ari or auto", "`{}`: нужно ssh, ami, ari или auto", shown(word)));
+                let bad_way = |_| {
+                    bad(say!(
+                        "is `{}`: write ssh, ami, ari or auto",
+                        "`{}`: нужно ssh, ami, ari или auto",
+                        shown(word)
+                    ))
+                };
                 self.way = Some(word.to_ascii_lowercase().parse().map_err(bad_way)?);
             }
             "context" => self.context = Some(word.parse()?),
             "technology" => {
-                let bad_technology = |_| bad(say!("is `{}`: write SIP or PJSIP", "`{}`: нужно SIP или PJSIP", shown(word)));
+                let bad_technology =
+                    |_| bad(say!("is `{}`: write SIP or PJSIP", "`{}`: нужно SIP или PJSIP", shown(word)));
                 self.technology = Some(word.parse().map_err(bad_technology)?);
             }
             "ssh_port" => self.ssh_port = Some(port(word)?),
@@ -133,7 +140,11 @@ impl Overrides {
 fn port(text: &str) -> Result<u16, BadValue> {
     match text.parse() {
         Ok(port) if port != 0 => Ok(port),
-        _ => Err(bad(say!("is `{}`: a port is a number from 1 to 65535", "`{}`: порт — число от 1 до 65535", shown(text)))),
+        _ => Err(bad(say!(
+            "is `{}`: a port is a number from 1 to 65535",
+            "`{}`: порт — число от 1 до 65535",
+            shown(text)
+        ))),
     }
 }
 

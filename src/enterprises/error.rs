@@ -80,9 +80,9 @@ impl Told for DirectoryError {
             Self::NoSuch { number } => {
                 format!("предприятия `{number}` нет; все — в `novofon-bot enterprise list`")
             }
-            Self::Several { number, rows } => format!(
-                "строк с номером `{number}` — {rows}, а нужна одна; исправьте таблицу `enterprises`"
-            ),
+            Self::Several { number, rows } => {
+                format!("строк с номером `{number}` — {rows}, а нужна одна; исправьте таблицу `enterprises`")
+            }
             Self::NoColumns { columns } => format!(
                 "таблица `enterprises` не наша, и столбцов {} в ней нет; уберите эти параметры или разрешите добавить \
                  столбцы: --alter-table",

@@ -13,7 +13,6 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use crate::lang::{Text, say};
 use super::{
     Directory, Inner, Link, Memory,
     cache::{Answer, Fingerprint, Look},
@@ -23,6 +22,7 @@ use super::{
     error::{DirectoryError, Failure, Kind},
     table::{Layout, no_table},
 };
+use crate::lang::{Text, say};
 use crate::secret::Secret;
 
 /// The longest secret that is looked for, in bytes. Ours have 32.
@@ -162,11 +162,14 @@ impl Inner {
 
     fn away(&self) -> DirectoryError {
         match &*self.link.borrow() {
-            Link::Away { since, why } => DirectoryError::Away { since: *since, why: Text::same(why.as_str()) },
-            // It has come back between our failure and now.
-            Link::Connected => {
-                DirectoryError::Away { since: Utc::now(), why: say!("it did not answer in time", "она не ответила вовремя") }
+            Link::Away { since, why } => {
+                DirectoryError::Away { since: *since, why: Text::same(why.as_str()) }
             }
+            // It has come back between our failure and now.
+            Link::Connected => DirectoryError::Away {
+                since: Utc::now(),
+                why: say!("it did not answer in time", "она не ответила вовремя"),
+            },
         }
     }
 

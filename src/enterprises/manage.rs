@@ -69,33 +69,40 @@ pub struct Listed {
 impl Directory {
     /// Everybody, by number.
     pub async fn list(&self) -> Result<Vec<Listed>, DirectoryError> {
-        self.order(&say!("read the table `enterprises`", "прочитать таблицу `enterprises`"), Mode::Read, async |connection: &mut Connection| {
-            let layout = Layout::look(connection).await?.ok_or_else(no_table)?;
-            let rows = connection.rows(layout.list.clone(), &[]).await?;
-            let mut listed: Vec<Listed> = rows.into_iter().map(|row| listed(&layout, row)).collect();
-            // Of two with one secret neither is let in: they can't be told apart.
-            let shared = connection.rows(SHARED.into(), &[]).await?;
-            for row in shared {
-                let number = row.first().cloned().flatten().unwrap_or_default();
-                for one in listed.iter_mut().filter(|one| one.active && one.number == number) {
-                    if one.enterprise.is_ok() {
-                        one.enterprise = Err(DirectoryError::Unfit {
-                            number: one.number.trim_end().to_owned(),
-                            problem: say!(
-                                "another active enterprise has the same secret",
-                                "тот же ключ у другого активного предприятия"
-                            ),
-                        });
+        self.order(
+            &say!("read the table `enterprises`", "прочитать таблицу `enterprises`"),
+            Mode::Read,
+            async |connection: &mut Connection| {
+                let layout = Layout::look(connection).await?.ok_or_else(no_table)?;
+                let rows = connection.rows(layout.list.clone(), &[]).await?;
+                let mut listed: Vec<Listed> = rows.into_iter().map(|row| listed(&layout, row)).collect();
+                // Of two with one secret neither is let in: they can't be told apart.
+                let shared = connection.rows(SHARED.into(), &[]).await?;
+                for row in shared {
+                    let number = row.first().cloned().flatten().unwrap_or_default();
+                    for one in listed.iter_mut().filter(|one| one.active && one.number == number) {
+                        if one.enterprise.is_ok() {
+                            one.enterprise = Err(DirectoryError::Unfit {
+                                number: one.number.trim_end().to_owned(),
+                                problem: say!(
+                                    "another active enterprise has the same secret",
+                                    "тот же ключ у другого активного предприятия"
+                                ),
+                            });
+                        }
                     }
                 }
-            }
-            let short = connection.rows(GUESSABLE.into(), &[]).await?;
-            for row in short {
-                let number = row.first().cloned().flatten().unwrap_or_default();
-                listed.iter_mut().filter(|one| one.number == number).for_each(|one| one.is_guessable = true);
-            }
-            Ok(listed)
-        })
+                let short = connection.rows(GUESSABLE.into(), &[]).await?;
+                for row in short {
+                    let number = row.first().cloned().flatten().unwrap_or_default();
+                    listed
+                        .iter_mut()
+                        .filter(|one| one.number == number)
+                        .for_each(|one| one.is_guessable = true);
+                }
+                Ok(listed)
+            },
+        )
         .await
     }
 
@@ -135,7 +142,9 @@ impl Directory {
     pub async fn add(&self, new: NewEnterprise) -> Result<Added, DirectoryError> {
         let what = say!("add enterprise `{}`", "добавить предприятие `{}`", new.number);
         let refuse = |why: Text| DirectoryError::Refused { what: what.clone(), why };
-        new.settings.check().map_err(|(column, error)| refuse(say!("its `{column}` {it}", "его `{column}`: {it}", it = error)))?;
+        new.settings.check().map_err(|(column, error)| {
+            refuse(say!("its `{column}` {it}", "его `{column}`: {it}", it = error))
+        })?;
         let secret = new.secret.clone().unwrap_or_else(make_secret);
         if !may_be_one(&secret) {
             return Err(refuse(say!(
@@ -228,7 +237,8 @@ impl Directory {
         let away = |failure: Failure| DirectoryError::Away { since: Utc::now(), why: failure.why };
         let limit = self.inner.config.time_limit;
         let connected = timeout(limit, self.inner.target.connect(mode, LIMIT)).await;
-        let late = |limit: Duration| Failure::other(say!("no answer within {limit:?}", "за {limit:?} нет ответа"));
+        let late =
+            |limit: Duration| Failure::other(say!("no answer within {limit:?}", "за {limit:?} нет ответа"));
         let mut connection = connected.unwrap_or_else(|_| Err(late(limit))).map_err(away)?;
         let done = timeout(LIMIT, async {
             connection

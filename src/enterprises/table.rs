@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use crate::lang::say;
 use super::{
     database::{Connection, Row},
     enterprise::{Enterprise, Overrides, SETTINGS},
     error::{DirectoryError, Failure},
     value::{BadValue, Host, Number, bad, shown},
 };
+use crate::lang::say;
 
 /// The table where it is ours, without what only PostgreSQL has.
 pub(super) const CREATE: &str = include_str!("table.sql");
@@ -150,7 +150,11 @@ impl Layout {
         let number = |row: &Row| shown(row.first().cloned().flatten().unwrap_or_default().trim_end());
         Some(Err(DirectoryError::Unfit {
             number: number(first),
-            problem: say!("enterprise `{}` has the same secret", "тот же ключ у предприятия `{}`", number(other)),
+            problem: say!(
+                "enterprise `{}` has the same secret",
+                "тот же ключ у предприятия `{}`",
+                number(other)
+            ),
         }))
     }
 

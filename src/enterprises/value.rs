@@ -101,7 +101,11 @@ text_type!(
 
 fn check_number(text: &str) -> Result<(), BadValue> {
     printable(text, 32)?;
-    if text.trim() != text { Err(bad(say!("has white space around it", "окружено пробелами"))) } else { Ok(()) }
+    if text.trim() != text {
+        Err(bad(say!("has white space around it", "окружено пробелами")))
+    } else {
+        Ok(())
+    }
 }
 
 fn check_name(text: &str) -> Result<(), BadValue> {
@@ -117,21 +121,29 @@ pub(super) fn printable(text: &str, longest: usize) -> Result<(), BadValue> {
         return Err(bad(say!("is longer than {longest} characters", "длиннее {longest} знаков")));
     }
     match text.chars().find(|c| c.is_control()) {
-        Some(c) => Err(bad(say!("holds the control character {}", "содержит управляющий знак {}", c.escape_unicode()))),
+        Some(c) => Err(bad(say!(
+            "holds the control character {}",
+            "содержит управляющий знак {}",
+            c.escape_unicode()
+        ))),
         None => Ok(()),
     }
 }
 
 fn check_host(text: &str) -> Result<(), BadValue> {
-    let how =
-        || say!("write an IP address or a host name, without a port", "нужен адрес IP или имя хоста, без порта");
+    let how = || {
+        say!("write an IP address or a host name, without a port", "нужен адрес IP или имя хоста, без порта")
+    };
     if text.is_empty() {
         return Err(bad(say!("is empty: {how}", "пусто: {how}", how = how())));
     }
     if let Ok(ip) = text.parse::<IpAddr>() {
         let is_nobody = ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
         return if is_nobody {
-            Err(bad(say!("is the address `{ip}`, which no host has", "адрес `{ip}`, которого нет ни у одного хоста")))
+            Err(bad(say!(
+                "is the address `{ip}`, which no host has",
+                "адрес `{ip}`, которого нет ни у одного хоста"
+            )))
         } else {
             Ok(())
         };
@@ -149,7 +161,9 @@ fn check_host(text: &str) -> Result<(), BadValue> {
     let shown = shown(text);
     match is_name {
         true => Ok(()),
-        false => Err(bad(say!("is `{shown}`, which is no host: {how}", "`{shown}` — не хост: {how}", how = how()))),
+        false => {
+            Err(bad(say!("is `{shown}`, which is no host: {how}", "`{shown}` — не хост: {how}", how = how())))
+        }
     }
 }
 
@@ -159,7 +173,11 @@ fn check_context(text: &str) -> Result<(), BadValue> {
 
 fn check_user(text: &str) -> Result<(), BadValue> {
     word(text, 64, b"_.@$-")?;
-    if text.starts_with('-') { Err(bad(say!("begins with `-`", "начинается с `-`"))) } else { Ok(()) }
+    if text.starts_with('-') {
+        Err(bad(say!("begins with `-`", "начинается с `-`")))
+    } else {
+        Ok(())
+    }
 }
 
 fn word(text: &str, longest: usize, others: &[u8]) -> Result<(), BadValue> {

@@ -6,13 +6,13 @@ use std::{sync::Arc, time::Duration};
 use chrono::Utc;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::lang::say;
 use super::{
     Inner, Link,
     database::{Connection, Mode},
     error::Failure,
     table::{Layout, no_table},
 };
+use crate::lang::say;
 
 const PULSE: Duration = Duration::from_secs(1);
 

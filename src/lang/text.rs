@@ -84,7 +84,10 @@ const SYSTEM: &[(&str, &str)] = &[
     ("Connection refused (os error 111)", "в соединении отказано"),
     ("No route to host (os error 113)", "до адреса нет пути"),
     ("failed to lookup address information: Name or service not known", "такого имени нет в DNS"),
-    ("failed to lookup address information: No address associated with hostname", "у этого имени нет адреса в DNS"),
+    (
+        "failed to lookup address information: No address associated with hostname",
+        "у этого имени нет адреса в DNS",
+    ),
     ("failed to lookup address information: Temporary failure in name resolution", "DNS не отвечает"),
     ("stream did not contain valid UTF-8", "это не текст в UTF-8"),
     ("connection closed before message completed", "соединение закрыто до конца ответа"),
@@ -132,7 +135,9 @@ mod tests {
 
     #[test]
     fn the_systems_words_have_a_russian() {
-        for (number, ru) in [(2, "нет такого файла или папки"), (13, "нет прав"), (111, "в соединении отказано")] {
+        for (number, ru) in
+            [(2, "нет такого файла или папки"), (13, "нет прав"), (111, "в соединении отказано")]
+        {
             let error = io::Error::from_raw_os_error(number);
             assert_eq!(error.told(Lang::Ru), ru);
             assert!(error.told(Lang::En).ends_with(&format!("(os error {number})")));

@@ -27,9 +27,9 @@ use super::{
 use crate::{
     asterisk::ssh::KnownHosts,
     call::{CallId, Extension, Technology, WayChoice, WayKind},
-    lang::say,
     config,
     enterprises::{Enterprise, Extensions},
+    lang::say,
     metrics::Metrics,
 };
 

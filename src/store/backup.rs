@@ -11,7 +11,10 @@ use std::{
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{StoreError, open};
-use crate::call::Status;
+use crate::{
+    call::Status,
+    lang::{Text, Told, say},
+};
 
 /// A backup that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +32,11 @@ pub async fn backup(url: &str, target: &Path) -> Result<Backup, StoreError> {
         return Err(super::file::file_error(&path, &io::ErrorKind::NotFound.into()));
     }
     if target.symlink_metadata().is_ok() {
-        return Err(failed(target, "it exists already", "choose another name, or move it away"));
+        return Err(failed(
+            target,
+            say!("it exists already", "такой файл уже есть"),
+            say!("choose another name, or move it away", "выберите другое имя или уберите его"),
+        ));
     }
     let part = Part::create(target)?;
     let mut db = open::reader(source).connect().await.map_err(|e| StoreError::open(&path, e))?;
@@ -38,11 +45,15 @@ pub async fn backup(url: &str, target: &Path) -> Result<Backup, StoreError> {
         .bind(part.path.to_string_lossy().into_owned())
         .execute(&mut db)
         .await
-        .map_err(|e| failed(target, &e.to_string(), "see the space on its disk"))?;
-    open_queued(&part.path).await.map_err(|e| failed(target, &e.to_string(), "try again"))?;
-    let calls = checked(&part.path).await.map_err(|e| failed(target, &e.to_string(), "try again"))?;
+        .map_err(|e| failed(target, Text::same(e.to_string()), see_the_disk()))?;
+    open_queued(&part.path)
+        .await
+        .map_err(|e| failed(target, Text::same(e.to_string()), say!("try again", "повторите")))?;
+    let calls = checked(&part.path)
+        .await
+        .map_err(|e| failed(target, Text::same(e.to_string()), say!("try again", "повторите")))?;
     let bytes =
-        part.publish(target).map_err(|e| failed(target, &e.to_string(), "see the space on its disk"))?;
+        part.publish(target).map_err(|e| failed(target, Text::same(e.to_string()), see_the_disk()))?;
     Ok(Backup { bytes, calls })
 }
 
@@ -56,13 +67,17 @@ impl Part {
         let path = open::beside(target, ".part");
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|e| {
             let hint = match e.kind() {
-                io::ErrorKind::AlreadyExists => {
-                    "another backup is being made, or one was broken off: remove it then"
-                }
-                io::ErrorKind::NotFound => "create its folder first",
-                _ => "choose a folder that you may write to",
+                io::ErrorKind::AlreadyExists => say!(
+                    "another backup is being made, or one was broken off: remove it then",
+                    "копия уже делается, или её прервали: тогда удалите этот файл"
+                ),
+                io::ErrorKind::NotFound => say!("create its folder first", "сначала создайте папку для неё"),
+                _ => say!(
+                    "choose a folder that you may write to",
+                    "выберите папку, в которую вам можно писать"
+                ),
             };
-            failed(&path, &e.to_string(), hint)
+            failed(&path, e.text(), hint)
         })?;
         Ok(Part { path })
     }
@@ -111,6 +126,10 @@ async fn checked(copy: &Path) -> Result<i64, sqlx::Error> {
     Ok(calls)
 }
 
-fn failed(path: &Path, problem: &str, hint: &'static str) -> StoreError {
-    StoreError::Backup { path: path.to_owned(), problem: problem.to_owned(), hint }
+fn see_the_disk() -> Text {
+    say!("see the space on its disk", "проверьте место на диске")
+}
+
+fn failed(path: &Path, problem: Text, hint: Text) -> StoreError {
+    StoreError::Backup { path: path.to_owned(), problem, hint }
 }

@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 
 use sqlx::migrate::MigrateError;
 
+use crate::lang::{Lang, Text, Told, say, system_in_russian};
+
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("store.url can't be used: {problem}; give it as sqlite:///var/lib/novofon-bot/bot.db")]
-    Url { problem: String },
+    Url { problem: Text },
     #[error("cannot open the store `{}`: {problem}; {hint}", path.display())]
     Open {
         path: PathBuf,
-        problem: String,
-        hint: &'static str,
+        problem: Text,
+        hint: Text,
         #[source]
         source: Option<sqlx::Error>,
     },
@@ -40,9 +42,52 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     #[error("cannot make the backup `{}`: {problem}; {hint}", path.display())]
-    Backup { path: PathBuf, problem: String, hint: &'static str },
+    Backup { path: PathBuf, problem: Text, hint: Text },
     #[error("the store is closed: the daemon stops; try again when it is back")]
     Closed,
+}
+
+impl Told for StoreError {
+    fn told(&self, lang: Lang) -> String {
+        if lang == Lang::En {
+            return self.to_string();
+        }
+        match self {
+            Self::Url { problem } => {
+                format!("store.url не годится: {}; пишите sqlite:///var/lib/novofon-bot/bot.db", problem.ru)
+            }
+            Self::Open { path, problem, hint, .. } => {
+                format!("хранилище `{}` не открыть: {}; {}", path.display(), problem.ru, hint.ru)
+            }
+            Self::InUse { path } => format!(
+                "хранилище `{}` занято другим novofon-bot; сначала остановите его или дайте этому свой store.url",
+                path.display()
+            ),
+            Self::NewerSchema { path, version } => format!(
+                "хранилище `{}` записал более новый novofon-bot (схема {version}); запустите его или восстановите копию",
+                path.display()
+            ),
+            Self::Read { source, .. } => format!(
+                "хранилище не читается: {}; проверьте его состояние и диск",
+                system_in_russian(&source.to_string())
+            ),
+            Self::Write { source, .. } => format!(
+                "в хранилище не записать: {}; ничего не изменено, повторите",
+                system_in_russian(&source.to_string())
+            ),
+            Self::Backup { path, problem, hint } => {
+                format!("копию `{}` не сделать: {}; {}", path.display(), problem.ru, hint.ru)
+            }
+            Self::Closed => "хранилище закрыто: бот останавливается; повторите, когда он вернётся".to_owned(),
+        }
+    }
+}
+
+fn right_to_write() -> Text {
+    say!(
+        "give the daemon's user the right to write to the folder and the file",
+        "дайте пользователю бота право писать в эту папку и файл"
+    )
 }
 
 /// A stored value that no version of ours has written.
@@ -58,29 +103,46 @@ impl StoreError {
     pub(super) fn open(path: &Path, source: sqlx::Error) -> Self {
         let (problem, hint) = match primary_code(&source) {
             Some(code::NOTADB) => (
-                "the file is not an SQLite database",
-                "move it away (a new store is then created) or correct store.url",
+                say!("the file is not an SQLite database", "файл — не база SQLite"),
+                say!(
+                    "move it away (a new store is then created) or correct store.url",
+                    "уберите его (тогда создастся новое хранилище) или исправьте store.url"
+                ),
             ),
-            Some(code::CORRUPT) => ("the database is damaged", "restore it from a backup"),
+            Some(code::CORRUPT) => (
+                say!("the database is damaged", "база повреждена"),
+                say!("restore it from a backup", "восстановите её из копии"),
+            ),
             Some(code::CANTOPEN) => (
-                "SQLite could not open or create one of its files",
-                "give the daemon's user the right to write to the folder and the file",
+                say!(
+                    "SQLite could not open or create one of its files",
+                    "SQLite не открыл или не создал один из своих файлов"
+                ),
+                right_to_write(),
             ),
-            Some(code::READONLY | code::PERM) => (
-                "it may not be written",
-                "give the daemon's user the right to write to the folder and the file",
-            ),
-            Some(code::FULL) => ("the disk is full", "free some space and start again"),
-            Some(code::IOERR) => {
-                ("the disk failed to read or write it", "see the kernel's log for the disk's errors")
+            Some(code::READONLY | code::PERM) => {
+                (say!("it may not be written", "писать в него нельзя"), right_to_write())
             }
-            Some(code::BUSY | code::LOCKED) => (
-                "another program holds it locked",
-                "close that program (an sqlite3 shell, a backup) and start again",
+            Some(code::FULL) => (
+                say!("the disk is full", "диск заполнен"),
+                say!("free some space and start again", "освободите место и запустите снова"),
             ),
-            _ => ("SQLite refused it", "see the cause below"),
+            Some(code::IOERR) => (
+                say!("the disk failed to read or write it", "диск не смог прочитать или записать"),
+                say!("see the kernel's log for the disk's errors", "посмотрите ошибки диска в журнале ядра"),
+            ),
+            Some(code::BUSY | code::LOCKED) => (
+                say!("another program holds it locked", "его заблокировала другая программа"),
+                say!(
+                    "close that program (an sqlite3 shell, a backup) and start again",
+                    "закройте её (sqlite3, копирование) и запустите снова"
+                ),
+            ),
+            _ => {
+                (say!("SQLite refused it", "SQLite отказался"), say!("see the cause below", "причина — ниже"))
+            }
         };
-        StoreError::Open { path: path.to_owned(), problem: problem.to_owned(), hint, source: Some(source) }
+        StoreError::Open { path: path.to_owned(), problem, hint, source: Some(source) }
     }
 
     pub(super) fn migrate(path: &Path, error: MigrateError) -> Self {
@@ -93,8 +155,11 @@ impl StoreError {
             }
             other => StoreError::Open {
                 path: path.to_owned(),
-                problem: other.to_string(),
-                hint: "its schema is not one that novofon-bot made; restore a backup or use another file",
+                problem: Text::same(other.to_string()),
+                hint: say!(
+                    "its schema is not one that novofon-bot made; restore a backup or use another file",
+                    "его схему создал не novofon-bot; восстановите копию или возьмите другой файл"
+                ),
                 source: None,
             },
         }

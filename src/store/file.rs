@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::StoreError;
+use crate::lang::{Told, say};
 
 /// The file, held against every other daemon until this is dropped.
 ///
@@ -91,9 +92,14 @@ fn give_to_owner_of_folder(made: &File, path: &Path) -> io::Result<()> {
 fn second_name(path: &Path) -> StoreError {
     StoreError::Open {
         path: path.to_owned(),
-        problem: "the file has a second name (a hard link), under which its write-ahead log is not found"
-            .to_owned(),
-        hint: "find it with `find -samefile`, and remove the name that store.url did not have before",
+        problem: say!(
+            "the file has a second name (a hard link), under which its write-ahead log is not found",
+            "у файла есть второе имя (жёсткая ссылка), а под ним не найти его журнала"
+        ),
+        hint: say!(
+            "find it with `find -samefile`, and remove the name that store.url did not have before",
+            "найдите его командой `find -samefile` и уберите то имя, которого раньше не было в store.url"
+        ),
         source: None,
     }
 }
@@ -104,13 +110,25 @@ fn identity(metadata: &Metadata) -> (u64, u64) {
 
 pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {
     let hint = match error.kind() {
-        io::ErrorKind::NotFound => "create the folder first, and make the daemon's user its owner",
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "give the daemon's user the right to write to the folder and the file"
+        io::ErrorKind::NotFound => say!(
+            "create the folder first, and make the daemon's user its owner",
+            "сначала создайте папку и сделайте её владельцем пользователя бота"
+        ),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => say!(
+            "give the daemon's user the right to write to the folder and the file",
+            "дайте пользователю бота право писать в эту папку и файл"
+        ),
+        io::ErrorKind::IsADirectory => say!(
+            "store.url must name a file in that folder, not the folder",
+            "store.url должен называть файл в этой папке, а не саму папку"
+        ),
+        io::ErrorKind::StorageFull => {
+            say!("free some space and start again", "освободите место и запустите снова")
         }
-        io::ErrorKind::IsADirectory => "store.url must name a file in that folder, not the folder",
-        io::ErrorKind::StorageFull => "free some space and start again",
-        _ => "correct store.url or the folder it names",
+        _ => say!(
+            "correct store.url or the folder it names",
+            "исправьте store.url или папку, которую он называет"
+        ),
     };
-    StoreError::Open { path: path.to_owned(), problem: error.to_string(), hint, source: None }
+    StoreError::Open { path: path.to_owned(), problem: error.text(), hint, source: None }
 }

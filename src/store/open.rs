@@ -16,6 +16,7 @@ use sqlx::{
 };
 
 use super::{StoreError, file::StoreFile};
+use crate::lang::{Text, say};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
@@ -91,18 +92,24 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
-    let refuse = |problem: String| Err(StoreError::Url { problem });
+    let refuse = |problem: Text| Err(StoreError::Url { problem });
     let Some(rest) = url.strip_prefix("sqlite:") else {
         // Only the scheme is shown: another database's URL may hold a password.
         let scheme = url.split_once(':').map_or("no scheme", |(scheme, _)| scheme);
-        return refuse(format!("it has `{scheme}` where `sqlite:` is expected"));
+        return refuse(say!(
+            "it has `{scheme}` where `sqlite:` is expected",
+            "там `{scheme}`, а нужно `sqlite:`"
+        ));
     };
     let file = rest.trim_start_matches("//").split('?').next().unwrap_or_default();
     if file.is_empty() {
-        return refuse("it names no file".to_owned());
+        return refuse(say!("it names no file", "файла в нём нет"));
     }
     if url.contains(":memory:") || url.contains("mode=memory") || url.contains("mode=ro") {
-        return refuse("a store in memory or read-only would lose calls".to_owned());
+        return refuse(say!(
+            "a store in memory or read-only would lose calls",
+            "хранилище в памяти или только для чтения потеряло бы звонки"
+        ));
     }
-    SqliteConnectOptions::from_str(url).or_else(|e| refuse(e.to_string()))
+    SqliteConnectOptions::from_str(url).or_else(|e| refuse(Text::same(e.to_string())))
 }

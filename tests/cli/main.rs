@@ -9,5 +9,6 @@ mod interrupt;
 mod lists;
 mod program;
 mod reconnect;
+mod russian;
 mod show;
 mod watch;

@@ -65,7 +65,11 @@ async fn an_enterprise_lives_in_a_file_from_its_beginning_to_its_end() {
     assert_eq!((added.code, added.out.trim().len()), (0, 32), "{}", added.err);
     let notes: Vec<&str> = added.err.lines().collect();
     // Nobody listens there, and that is told after the secret.
-    assert!(notes.len() == 4 && notes[2].starts_with("! nobody answers at 10.88.10.19, port 5059 (ssh): "), "{}", added.err);
+    assert!(
+        notes.len() == 4 && notes[2].starts_with("! nobody answers at 10.88.10.19, port 5059 (ssh): "),
+        "{}",
+        added.err
+    );
     assert!(notes[3].ends_with("novofon-bot enterprise test 0367"), "{}", added.err);
     assert!(notes[0].ends_with("had no table of enterprises: it was made"));
     assert_eq!(notes[1], "enterprise 0367 is added; its secret, shown only now:");

@@ -93,8 +93,9 @@ async fn list_calls(
     let params = Params::of(query.as_deref(), &known)?;
     let phone = params.text("phone").map(|text| {
         let text = text.strip_prefix(' ').map_or(text.to_owned(), |rest| format!("+{rest}"));
-        text.parse()
-            .map_err(|error: crate::call::NotDialable| ApiError::parameter("phone", error.to_string()))
+        text.parse().map_err(|error: crate::call::NotDialable| {
+            ApiError::parameter("phone", crate::lang::Text::same(error.to_string()))
+        })
     });
     let (filter, page) = list::query(&params)?;
     let filter =

@@ -18,9 +18,9 @@ fn russian(error: &SshError) -> String {
         SshError::Unreachable { host, why } => {
             format!("до {host} не добраться: {}; проверьте адрес и сеть", why_of(why))
         }
-        SshError::Refused { host } => format!(
-            "{host} отказал в соединении; проверьте, что там работает sshd и слушает этот порт"
-        ),
+        SshError::Refused { host } => {
+            format!("{host} отказал в соединении; проверьте, что там работает sshd и слушает этот порт")
+        }
         SshError::ConnectTimeout { host, limit, stage } => {
             format!("за {limit:?} нет соединения SSH с {host}: {}", stage_in_russian(*stage))
         }
@@ -72,9 +72,9 @@ fn russian(error: &SshError) -> String {
         SshError::Lost { host, why, fate } => {
             format!("соединение с {host} потеряно: {}{}", why_of(why), fate_in_russian(*fate))
         }
-        SshError::Closed { host } => format!(
-            "соединение с {host} закрыто совсем: настройки сменились, или программа останавливается"
-        ),
+        SshError::Closed { host } => {
+            format!("соединение с {host} закрыто совсем: настройки сменились, или программа останавливается")
+        }
     }
 }
 
@@ -109,7 +109,8 @@ mod tests {
         let wait = std::time::Duration::from_secs(900);
         let paused = SshError::Paused { host: "root@10.0.0.1:5059".into(), wait, cause: Box::new(denied) };
         let told = paused.told(Lang::Ru);
-        for part in ["root@10.0.0.1:5059", "не принял вход", "password", "publickey", "PermitRootLogin"] {
+        for part in ["root@10.0.0.1:5059", "не принял вход", "password", "publickey", "PermitRootLogin"]
+        {
             assert!(told.contains(part), "{part}: {told}");
         }
         assert_eq!(paused.told(Lang::En), paused.to_string());

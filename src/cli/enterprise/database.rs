@@ -14,8 +14,8 @@ use super::super::{ConfigArgs, told};
 use crate::{
     config::{self, Config, environment},
     enterprises::{Directory, DirectoryConfig},
-    office::directory_config,
     lang::say,
+    office::directory_config,
     secret::Secret,
 };
 
@@ -86,17 +86,15 @@ pub(super) fn secret_of_file(path: &Path) -> anyhow::Result<Secret> {
     const LONGEST: u64 = 4096;
 
     let shown = path.display();
-    let unread =
-        |error: io::Error| say!("cannot read the secret in {shown}: {why}", "секрет из {shown} не прочитать: {why}", why = error);
+    let unread = |error: io::Error| {
+        say!("cannot read the secret in {shown}: {why}", "секрет из {shown} не прочитать: {why}", why = error)
+    };
     let reader: Box<dyn Read> = match path.to_str() {
         Some("-") => Box::new(io::stdin().lock()),
         _ => Box::new(File::open(path).map_err(unread)?),
     };
     let mut text = String::new();
-    reader
-        .take(LONGEST)
-        .read_to_string(&mut text)
-        .map_err(unread)?;
+    reader.take(LONGEST).read_to_string(&mut text).map_err(unread)?;
     match text.trim_end_matches(['\r', '\n']) {
         "" => bail!(say!("{shown} is empty: put the secret into it", "{shown} пуст: запишите в него секрет")),
         _ if text.len() as u64 == LONGEST => bail!(say!(

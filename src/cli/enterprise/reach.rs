@@ -108,9 +108,13 @@ mod tests {
         let open = listener.local_addr().expect("an address").port();
         assert_eq!(fault("127.0.0.1", &[(WayKind::Ssh, 1), (WayKind::Ami, open)]).await, None);
         drop(listener);
-        let fault_of = async |host: &str| fault(host, &[(WayKind::Ssh, open)]).await.expect("nobody is there");
+        let fault_of =
+            async |host: &str| fault(host, &[(WayKind::Ssh, open)]).await.expect("nobody is there");
         let told = fault_of("127.0.0.1").await;
-        assert_eq!(told.ru, format!("на 127.0.0.1 никто не отвечает, порт {open} (ssh): в соединении отказано"));
+        assert_eq!(
+            told.ru,
+            format!("на 127.0.0.1 никто не отвечает, порт {open} (ssh): в соединении отказано")
+        );
         let told = fault_of("nobody.invalid").await;
         assert!(told.en.starts_with("nobody.invalid is not found"), "{told}");
     }

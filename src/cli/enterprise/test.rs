@@ -10,9 +10,9 @@ use super::{
     OneArgs,
 };
 use crate::{
-    enterprises::DirectoryError,
     asterisk::ssh::KnownHosts,
     call::{Technology, WayChoice},
+    enterprises::DirectoryError,
     enterprises::Number,
     lang::Lang,
     office::{self, Fit, Probed},

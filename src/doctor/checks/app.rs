@@ -3,7 +3,7 @@
 use crate::{
     doctor::{
         daemon::State,
-        finding::{Finding, say},
+        finding::{Finding, Text, say},
         http::encode,
         patient::Patient,
     },
@@ -27,7 +27,7 @@ pub fn daemon(patient: &Patient) -> Finding {
         }
         State::NotReady(why) => Finding::fail(
             DAEMON,
-            say!("runs but can place no call: {why}", "работает, но звонить не может: {why}"),
+            say!("runs but can place no call: {why}", "работает, но звонить не может: {why}", why = *why),
             say!(
                 "mend what is ✗ here; it comes back by itself",
                 "исправьте отмеченное ✗, дальше он восстановится сам"
@@ -40,7 +40,8 @@ pub fn daemon(patient: &Patient) -> Finding {
                     DAEMON,
                     say!(
                         "has the store but does not answer at {listen}: {why}",
-                        "занял хранилище, но не отвечает по адресу {listen}: {why}"
+                        "занял хранилище, но не отвечает по адресу {listen}: {why}",
+                        why = Text::same(why.as_str())
                     ),
                     say!(
                         "check `http.listen`, and restart it: systemctl restart novofon-bot",
@@ -79,7 +80,7 @@ async fn app(patient: &Patient) -> Finding {
     // A daemon that is not ready for another reason, the store's, still has its socket.
     let connected = match &patient.daemon_state {
         State::Ready => true,
-        State::NotReady(why) => !why.contains("Asterisk is away"),
+        State::NotReady(why) => !why.en.contains("Asterisk is away"),
         State::Away(_) => false,
     };
     match (&patient.daemon_state, exists) {

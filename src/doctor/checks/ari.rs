@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::doctor::{
-    finding::{Finding, say},
+    finding::{Finding, Text, say},
     http::{Login, Reply, Server},
     patient::{Patient, addresses},
 };
@@ -51,7 +51,11 @@ pub async fn check(patient: &mut Patient) -> Found {
         Err(why) => {
             let finding = Finding::fail(
                 REACHED,
-                say!("nothing answers at {url}: {why}", "по адресу {url} никто не отвечает: {why}"),
+                say!(
+                    "nothing answers at {url}: {why}",
+                    "по адресу {url} никто не отвечает: {why}",
+                    why = Text::same(why.as_str())
+                ),
                 say!(
                     "start Asterisk; in http.conf set enabled = yes, and bindaddr and bindport as in `ari.url`; a firewall may stand between",
                     "запустите Asterisk; в http.conf задайте enabled = yes, bindaddr и bindport — как в `ari.url`; может мешать файрвол"

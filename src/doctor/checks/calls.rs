@@ -45,10 +45,9 @@ pub async fn check(patient: &Patient, trunk: &Facts) -> Vec<Finding> {
             findings
         }
         Err(error) => {
-            let text = error.to_string();
             vec![Finding::skipped(
                 ENDS,
-                say!("the store can't be read: {text}", "хранилище не читается: {text}"),
+                say!("the store can't be read: {why}", "хранилище не читается: {why}", why = error),
                 say!(
                     "run doctor as the daemon's user, or as root",
                     "запустите doctor от пользователя демона или от root"
@@ -97,7 +96,10 @@ fn is_of_all_calls(reason: Reason) -> bool {
     is_before_trunk(reason)
         || matches!(
             reason,
-            Reason::TrunkAuthFailed | Reason::CarrierSilent | Reason::TrunkUnreachable | Reason::CodecMismatch
+            Reason::TrunkAuthFailed
+                | Reason::CarrierSilent
+                | Reason::TrunkUnreachable
+                | Reason::CodecMismatch
         )
 }
 

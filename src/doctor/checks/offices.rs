@@ -12,8 +12,8 @@ use crate::{
         finding::{Finding, Text, say},
         patient::Patient,
     },
-    lang::{Lang, Told},
     enterprises::{Directory, Enterprise},
+    lang::{Lang, Told},
     office::{Fit, Probe, Probed, directory_config, probe},
 };
 
@@ -203,7 +203,11 @@ fn judge(enterprise: &Enterprise, probes: &[Probe]) -> Option<Finding> {
         0 => None,
         failed if failed < probes.len() => Some(Finding::warn(
             HOSTS,
-            say!("{number} ({name}) at {ip}: not by {list}", "{number} ({name}) на {ip}: не по {list}", list = list),
+            say!(
+                "{number} ({name}) at {ip}: not by {list}",
+                "{number} ({name}) на {ip}: не по {list}",
+                list = list
+            ),
             mend(),
         )),
         _ => Some(Finding::fail(

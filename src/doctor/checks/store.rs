@@ -7,10 +7,11 @@ use tokio::time::timeout;
 use crate::{
     doctor::{
         daemon::State,
-        finding::{Finding, say},
+        finding::{Finding, Text, say},
         folder,
         patient::Patient,
     },
+    lang::Told,
     store::{Inspection, file_of},
 };
 
@@ -30,7 +31,7 @@ pub async fn check(patient: &Patient) -> Vec<Finding> {
     let url = &patient.config.store.url;
     let path = match file_of(url) {
         Ok(path) => path,
-        Err(error) => return vec![broken(ID, &error.to_string())],
+        Err(error) => return vec![broken(ID, &error.text())],
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut findings = vec![writable(&path, folder, patient)];
@@ -41,10 +42,10 @@ pub async fn check(patient: &Patient) -> Vec<Finding> {
     findings
 }
 
-fn broken(id: &'static str, text: &str) -> Finding {
+fn broken(id: &'static str, text: &Text) -> Finding {
     Finding::fail(
         id,
-        say!("{text}", "{text}"),
+        text.clone(),
         say!("correct `store.url`, or the rights of its folder", "исправьте `store.url` или права на папку"),
     )
 }
@@ -70,7 +71,7 @@ fn writable(path: &Path, folder: &Path, patient: &Patient) -> Finding {
     }
     let in_use = is_locked(path);
     match (in_use, &patient.daemon_state) {
-        (_, State::NotReady(why)) if why.contains("the store is away") => Finding::fail(
+        (_, State::NotReady(why)) if why.en.contains("the store is away") => Finding::fail(
             ID,
             say!("the daemon can't write to {shown}", "демон не может писать в {shown}"),
             say!(
@@ -152,10 +153,9 @@ async fn integrity(url: &str) -> Finding {
         Ok(Err(error)) => {
             let chain =
                 std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            let text = format!("{error}{chain}");
             Finding::fail(
                 INTEGRITY,
-                say!("{text}", "{text}"),
+                say!("{it}{chain}", "{it}{chain}", it = error),
                 say!(
                     "restore a backup, or correct the rights",
                     "восстановите резервную копию или исправьте права"

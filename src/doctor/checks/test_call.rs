@@ -8,7 +8,7 @@ use super::{calls::remedy, endpoint::Facts};
 use crate::{
     call::{Reason, Status},
     doctor::{
-        finding::{Finding, say},
+        finding::{Finding, Text, say},
         patient::Patient,
     },
 };
@@ -80,7 +80,11 @@ pub async fn check(patient: &Patient, trunk: &Facts, number: &str) -> Finding {
 fn uncertain(why: &str) -> Finding {
     Finding::fail(
         ID,
-        say!("it is not known whether it was placed: {why}", "неизвестно, был ли он сделан: {why}"),
+        say!(
+            "it is not known whether it was placed: {why}",
+            "неизвестно, был ли он сделан: {why}",
+            why = Text::same(why)
+        ),
         say!(
             "see whether the daemon runs, and look at `novofon-bot calls` before you try again",
             "проверьте, работает ли демон, и прежде чем повторять, посмотрите `novofon-bot calls`"
@@ -91,7 +95,7 @@ fn uncertain(why: &str) -> Finding {
 fn unplaced(why: &str) -> Finding {
     Finding::fail(
         ID,
-        say!("it was not placed: {why}", "не сделан: {why}"),
+        say!("it was not placed: {why}", "не сделан: {why}", why = Text::same(why)),
         say!(
             "the daemon must run, and `dial.allow` must allow the number",
             "демон должен работать, а `dial.allow` — разрешать этот номер"

@@ -75,11 +75,5 @@ pub(super) fn of_console(error: &ConsoleError) -> HostError {
         ConsoleError::Full => HostErrorKind::Overloaded,
         _ => HostErrorKind::Unreachable,
     };
-    HostError {
-        kind,
-        way: Some(WayKind::Ssh),
-        is_certain: !error.may_have_acted(),
-        words,
-        why: error.text(),
-    }
+    HostError { kind, way: Some(WayKind::Ssh), is_certain: !error.may_have_acted(), words, why: error.text() }
 }
