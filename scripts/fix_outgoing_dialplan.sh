@@ -62,4 +62,8 @@ find_bot || die "$(t "нет программы ${NOVOFON_BOT:-novofon-bot}, а 
   "$BOT is older than this script (it has no command dialplan): nothing was changed. Build it anew: cargo build --release --locked")"
 
 export ASTERISK_ETC NOVOFON_BOT_CONFIG=$BOT_CONFIG
-NOVOFON_BOT_LANG=$(language) exec "$BOT" dialplan fix "${arguments[@]}" "$@"
+code=0
+NOVOFON_BOT_LANG=$(language) "$BOT" dialplan fix "${arguments[@]}" "$@" || code=$?
+# It was asked wrongly, and the program has told how: then what this script takes.
+((code != 2)) || { printf '\n'; usage; } >&2
+exit "$code"

@@ -7,7 +7,7 @@ mod text;
 use std::fmt;
 use std::str::FromStr;
 
-pub use crate::say;
+pub(crate) use text::say;
 pub use text::{Text, Told, system_in_russian};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 //!
 //! Knows nothing of where findings come from or how they are shown.
 
-pub use crate::lang::{Text, say};
+pub use crate::lang::Text;
+pub(super) use crate::lang::say;
 
 /// How well it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -112,7 +112,6 @@ pub fn system_in_russian(text: &str) -> String {
 
 /// `say!("English {x}", "русский {x}")`: a [`Text`]. `say!("...{why}", "...{why}", why = error)` takes what is [`Told`] in its
 /// language.
-#[macro_export]
 macro_rules! say {
     ($en:literal, $ru:literal $(,)?) => {
         $crate::lang::Text { en: format!($en), ru: format!($ru) }
@@ -128,6 +127,7 @@ macro_rules! say {
         $crate::lang::Text { en: format!($en, $value), ru: format!($ru, $value) }
     };
 }
+pub(crate) use say;
 
 #[cfg(test)]
 mod tests {

@@ -13,8 +13,22 @@ async fn said(args: &[&str]) -> Said {
 
 /// Words of an English sentence; names of options, keys and programs are no such.
 fn is_english(text: &str) -> bool {
-    const WORDS: [&str; 14] =
-        [" the ", " is ", " not ", " can't ", " must ", "error:", "warning:", "Usage", "expected ", " no ", "there ", " of ", "found ", "(os error"];
+    const WORDS: [&str; 14] = [
+        " the ",
+        " is ",
+        " not ",
+        " can't ",
+        " must ",
+        "error:",
+        "warning:",
+        "Usage",
+        "expected ",
+        " no ",
+        "there ",
+        " of ",
+        "found ",
+        "(os error",
+    ];
     WORDS.iter().any(|word| text.contains(word))
 }
 
@@ -22,7 +36,10 @@ fn is_english(text: &str) -> bool {
 async fn mistakes_at_the_command_line() {
     for (args, expected) in [
         (&["bogus"] as &[&str], "ошибка: команды `bogus` нет"),
-        (&["call"], "ошибка: не хватает обязательного:\n  <PHONE>\n\nИспользование: novofon-bot call <PHONE>"),
+        (
+            &["call"],
+            "ошибка: не хватает обязательного:\n  <PHONE>\n\nИспользование: novofon-bot call <PHONE>",
+        ),
         (&["call", "+7", "--bogus"], "ошибка: параметра `--bogus` нет"),
         (&["calls", "--limit", "0"], "нужно число от 1 до 100000"),
         (&["show", "abc"], "нужен id целиком"),
@@ -48,7 +65,9 @@ async fn mistakes_at_the_command_line() {
 async fn headings_of_help() {
     let help = said(&["api-key", "add", "--help"]).await;
     assert_eq!(help.code, Some(0));
-    for heading in ["Использование: novofon-bot api-key add", "Аргументы:", "Параметры:", "Показать эту справку"] {
+    for heading in
+        ["Использование: novofon-bot api-key add", "Аргументы:", "Параметры:", "Показать эту справку"]
+    {
         assert!(help.out.contains(heading), "{heading}: {}", help.out);
     }
     assert!(!help.out.contains("Usage") && !help.out.contains("Options"), "{}", help.out);
@@ -84,8 +103,11 @@ async fn all_that_is_wrong_with_a_configuration_at_once() {
 
 fn config(folder: &Path, store: &str) -> String {
     let path = folder.join("bot.toml");
-    fs::write(&path, format!("[ari]\nusername = \"a\"\npassword = \"long-enough\"\n[store]\nurl = \"sqlite://{store}\"\n"))
-        .expect("a file");
+    fs::write(
+        &path,
+        format!("[ari]\nusername = \"a\"\npassword = \"long-enough\"\n[store]\nurl = \"sqlite://{store}\"\n"),
+    )
+    .expect("a file");
     path.to_str().expect("UTF-8").to_owned()
 }
 
@@ -100,7 +122,11 @@ async fn a_store_without_a_folder_is_told_before_the_start() {
     assert!(checked.err.contains("→ sudo install -d -o "), "{}", checked.err);
     let served = said(&["serve", "--config", &config]).await;
     let last = served.err.lines().last().unwrap_or_default();
-    assert!(last.contains("не открыть: нет такого файла или папки; сначала создайте папку"), "{}", served.err);
+    assert!(
+        last.contains("не открыть: нет такого файла или папки; сначала создайте папку"),
+        "{}",
+        served.err
+    );
     fs::create_dir(folder.path().join("none")).expect("a folder");
     let checked = said(&["check-config", "--config", &config]).await;
     assert!(!checked.err.contains("store.url"), "{}", checked.err);
@@ -116,7 +142,10 @@ async fn a_link_to_no_configuration_is_told_as_such() {
     assert!(checked.err.contains("это ссылка на файл, которого нет"), "{}", checked.err);
     let added = said(&["api-key", "add", "x", "--config", config]).await;
     assert!(added.code == Some(1) && added.err.contains("это ссылка на файл, которого нет"), "{}", added.err);
-    assert!(link.is_symlink() && fs::read_dir(folder.path()).expect("a folder").count() == 1, "nothing was made");
+    assert!(
+        link.is_symlink() && fs::read_dir(folder.path()).expect("a folder").count() == 1,
+        "nothing was made"
+    );
 }
 
 /// The keys go beside the link, and the file that it leads to is not touched.
@@ -146,7 +175,11 @@ async fn a_key_is_added_through_a_link_to_the_configuration() {
     // One that leads nowhere stays, and nothing takes its place.
     fs::remove_file(real.join("keys")).expect("removed");
     let refused = said(&["api-key", "add", "crm", "--config", config.to_str().expect("UTF-8")]).await;
-    assert!(refused.code == Some(1) && refused.err.contains("ссылка на файл, которого нет"), "{}", refused.err);
+    assert!(
+        refused.code == Some(1) && refused.err.contains("ссылка на файл, которого нет"),
+        "{}",
+        refused.err
+    );
     assert!(folder.path().join("keys").is_symlink());
 }
 

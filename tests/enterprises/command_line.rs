@@ -61,12 +61,12 @@ async fn an_enterprise_lives_in_a_file_from_its_beginning_to_its_end() {
     let empty = run(&database, "", &["list"]);
     assert!(empty.code == 1 && empty.err.contains("`novofon-bot enterprise add` makes it"), "{}", empty.err);
 
-    let added = run(&database, "", &["add", "0367", "june", "10.88.10.19"]);
+    let added = run(&database, "", &["add", "0367", "june", "127.88.10.19"]);
     assert_eq!((added.code, added.out.trim().len()), (0, 32), "{}", added.err);
     let notes: Vec<&str> = added.err.lines().collect();
     // Nobody listens there, and that is told after the secret.
     assert!(
-        notes.len() == 4 && notes[2].starts_with("! nobody answers at 10.88.10.19, port 5059 (ssh): "),
+        notes.len() == 4 && notes[2].starts_with("! nobody answers at 127.88.10.19, port 5059 (ssh): "),
         "{}",
         added.err
     );
@@ -99,7 +99,7 @@ async fn an_enterprise_lives_in_a_file_from_its_beginning_to_its_end() {
     let removed = run(&database, "", &["remove", "0367", "--yes"]);
     assert_eq!((removed.code, &*removed.out), (0, ""));
     assert!(
-        removed.err.starts_with("audit: enterprise 0367 (june, 10.88.10.19) is removed by "),
+        removed.err.starts_with("audit: enterprise 0367 (june, 127.88.10.19) is removed by "),
         "{}",
         removed.err
     );
@@ -110,7 +110,7 @@ async fn an_enterprise_lives_in_a_file_from_its_beginning_to_its_end() {
     for _ in 0..3 {
         assert_eq!(number(&directory, new).await, None);
     }
-    let again = run(&database, new, &["add", "0367", "june", "10.88.10.19", "--secret-file", "-"]);
+    let again = run(&database, new, &["add", "0367", "june", "127.88.10.19", "--secret-file", "-"]);
     assert_eq!(again.code, 0, "{}", again.err);
     assert_eq!(number(&directory, new).await.as_deref(), Some("0367"), "at once");
 
@@ -123,7 +123,7 @@ async fn an_enterprise_lives_in_a_file_from_its_beginning_to_its_end() {
             "novofon-bot: there is no enterprise `0400`; see `novofon-bot enterprise list`\n"
         );
     }
-    let said = run(&database, "", &["add", "0367", "june", "10.88.10.19"]);
+    let said = run(&database, "", &["add", "0367", "june", "127.88.10.19"]);
     assert!(said.code == 1 && said.err.contains("there is an enterprise `0367` already"), "{}", said.err);
 }
 
@@ -134,14 +134,14 @@ fn a_short_secret_is_warned_of() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = sqlite(folder.path());
     for (number, secret, warned) in [("0367", "hunter2", 1), ("0368", "0123456789abcdef", 0)] {
-        let added = run(&database, secret, &["add", number, "june", "10.88.10.19", "--secret-file", "-"]);
+        let added = run(&database, secret, &["add", number, "june", "127.88.10.19", "--secret-file", "-"]);
         assert_eq!((added.code, &*added.out), (0, ""), "{}", added.err);
         let said = "its secret has fewer than 16 characters and can be guessed: see rotate-secret";
         assert_eq!(added.err.matches(said).count(), warned, "{}", added.err);
         assert!(!added.err.contains(secret), "{}", added.err);
     }
     for secret in ["x", "12345", "ключи"] {
-        let added = run(&database, secret, &["add", "0369", "may", "10.88.10.19", "--secret-file", "-"]);
+        let added = run(&database, secret, &["add", "0369", "may", "127.88.10.19", "--secret-file", "-"]);
         assert_eq!((added.code, &*added.out), (1, ""), "{}", added.err);
         assert!(added.err.contains("would be guessed") && !added.err.contains(secret), "{}", added.err);
     }
@@ -217,16 +217,16 @@ fn a_change_leaves_the_rest_as_it_is() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = sqlite(folder.path());
     let add =
-        ["add", "0367", "june", "10.88.10.19", "--way", "ssh", "--ssh-port", "22", "--ssh-user", "root"];
+        ["add", "0367", "june", "127.88.10.19", "--way", "ssh", "--ssh-port", "22", "--ssh-user", "root"];
     assert_eq!(run(&database, "", &add).code, 0);
     let listed = || json_lines(&run(&database, "", &["list", "--json"])).remove(0);
     let row = |ip: &str, settings: Value| json!({"number": "0367", "name": "june", "ip": ip, "active": true, "guessable": false, "problem": null, "settings": settings});
     let change =
-        ["change", "0367", "--ip", "10.88.10.20", "--ssh-password-file", "-", "--default", "way,ssh_port"];
+        ["change", "0367", "--ip", "127.88.10.20", "--ssh-password-file", "-", "--default", "way,ssh_port"];
     let said = run(&database, "hunter2\n", &change);
     assert_eq!((said.code, said.out.as_str()), (0, ""), "{}", said.err);
     assert!(said.err.contains("enterprise 0367 is changed") && !said.err.contains("hunter2"), "{}", said.err);
-    assert_eq!(listed(), row("10.88.10.20", json!({"ssh_user": "root", "ssh_password": "***"})));
+    assert_eq!(listed(), row("127.88.10.20", json!({"ssh_user": "root", "ssh_password": "***"})));
     for (args, code, told) in [
         (&["change", "0367"] as &[&str], 1, "say what is to be changed"),
         (&["change", "9", "--name", "x"], 1, "there is no enterprise `9`"),
@@ -241,7 +241,7 @@ fn a_change_leaves_the_rest_as_it_is() {
         let said = run(&database, "", args);
         assert!(said.code == code && said.err.contains(told), "{args:?}: {} {}", said.code, said.err);
     }
-    assert_eq!(listed(), row("10.88.10.20", json!({"ssh_user": "root", "ssh_password": "***"})));
+    assert_eq!(listed(), row("127.88.10.20", json!({"ssh_user": "root", "ssh_password": "***"})));
 }
 
 #[test]
@@ -250,12 +250,12 @@ fn what_is_asked_wrongly_is_told() {
     let database = sqlite(folder.path());
     for (args, code, told) in [
         (
-            &["add", "0367", "june", "10.88.10.19:22"] as &[&str],
+            &["add", "0367", "june", "127.88.10.19:22"] as &[&str],
             2,
             "which is no host: write an IP address or a host name",
         ),
-        (&["add", "", "june", "10.88.10.19"], 2, "is empty"),
-        (&["add", "1", "a\u{1b}[2J", "10.88.10.19"], 2, "holds the control character"),
+        (&["add", "", "june", "127.88.10.19"], 2, "is empty"),
+        (&["add", "1", "a\u{1b}[2J", "127.88.10.19"], 2, "holds the control character"),
         (&["add", "1", "june", "h", "--way", "telnet"], 2, "write ssh, ami, ari or auto"),
         (&["add", "1", "june", "h", "--context", "in office"], 2, "letters, digits and"),
         (&["add", "1", "june", "h", "--ssh-port", "0"], 2, "0 is not in 1..=65535"),
@@ -321,18 +321,18 @@ async fn a_table_of_others_is_listed_and_added_to() {
     }
     cluster.run("DELETE FROM enterprises WHERE number = '0377'").await;
 
-    let said = owner(&["add", "0400", "may", "10.88.10.22", "--ssh-port", "22"]);
+    let said = owner(&["add", "0400", "may", "127.88.10.22", "--ssh-port", "22"]);
     assert_eq!(
         said.err,
         "novofon-bot: the table `enterprises` is not ours and has no column for ssh_port; leave out those options, or \
          let the columns be added with --alter-table\n"
     );
-    let said = owner(&["add", "0400", "may", "10.88.10.22", "--ssh-port", "22", "--alter-table"]);
+    let said = owner(&["add", "0400", "may", "127.88.10.22", "--ssh-port", "22", "--alter-table"]);
     assert!(said.code == 0 && said.err.contains("has got the columns way, context,"), "{}", said.err);
-    let said = owner(&["change", "0400", "--ip", "10.88.10.23", "--ssh-port", "5059", "--default", "way"]);
+    let said = owner(&["change", "0400", "--ip", "127.88.10.23", "--ssh-port", "5059", "--default", "way"]);
     assert_eq!(said.code, 0, "{}", said.err);
     let list = owner(&["list"]);
-    assert!(list.out.contains("10.88.10.23") && list.out.contains("ssh_port=5059"), "{}", list.out);
+    assert!(list.out.contains("127.88.10.23") && list.out.contains("ssh_port=5059"), "{}", list.out);
     let said = run(url.expose(), "", &["list"]);
     assert!(said.code == 1 && said.err.contains("is away since"), "without its password: {}", said.err);
 }

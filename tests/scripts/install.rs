@@ -45,7 +45,17 @@ fn an_upgrade_keeps_what_is_the_operators() {
         all.extend(arguments);
         run("install", &root, &all)
     };
-    assert!(said(&install(&[])).contains("/etc/novofon-bot/config.toml"));
+    let told = said(&install(&[]));
+    assert!(told.contains("/etc/novofon-bot/config.toml"));
+    // Nothing of this machine is to be started, and no password belongs on it.
+    assert!(
+        told.contains(&format!("The files lie in {}; on this machine nothing was installed", root.display())),
+        "{told}"
+    );
+    assert!(
+        told.contains("systemctl enable --now novofon-bot") && !told.contains("then systemctl start"),
+        "{told}"
+    );
     let first = tree(&root);
     let mode = |name: &str| first.get(Path::new(name)).unwrap_or_else(|| panic!("{name} is missing")).1;
     assert_eq!(mode("usr/bin/novofon-bot"), 0o755);

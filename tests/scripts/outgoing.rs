@@ -223,6 +223,21 @@ fn what_can_not_be_done_is_said_and_changes_nothing() {
 }
 
 #[test]
+fn an_option_that_is_none_is_told_with_those_there_are() {
+    let run = |lang: &str| {
+        let output = script(FIX).arg("--bogus").env("LANG", lang).output().expect("the script can be run");
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert_eq!(output.stdout, b"", "{}", said(&output));
+        said(&output)
+    };
+    let told = run("en_US.UTF-8");
+    assert!(told.contains("--bogus") && told.contains("Usage: sudo bash fix_outgoing_dialplan.sh"), "{told}");
+    let told = run("ru_RU.UTF-8");
+    assert!(told.starts_with("ошибка: параметра `--bogus` нет"), "{told}");
+    assert!(told.contains("Использование: sudo bash fix_outgoing_dialplan.sh"), "{told}");
+}
+
+#[test]
 fn another_users_link_is_not_followed() {
     let folder = tempfile::tempdir().expect("a folder");
     let secret = folder.path().join("root.conf");

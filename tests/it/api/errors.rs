@@ -10,6 +10,39 @@ use crate::support::{Answer, Bot};
 
 const ID: &str = "019abc5e-7d1a-7c3e-9f00-5a8c2d1e4b6f";
 
+/// What programs read is the same in each language.
+#[tokio::test]
+async fn problems_are_told_in_the_clients_language() {
+    let bot = Bot::start().await;
+    let cases = [
+        ("/api/calls?limit=0", "`limit`: нужно целое число от 1 до 1000"),
+        ("/api/calls?limti=1", "параметра `limti` нет"),
+        ("/api/calls?status=x", "`status`: состояния `x` нет; есть queued"),
+        ("/api/nothing", "по этому адресу ничего нет"),
+        (
+            "/api/calls/019abc5e-7d1a-7c3e-9f00-5a8c2d1e4b6f",
+            "звонка 019abc5e-7d1a-7c3e-9f00-5a8c2d1e4b6f нет",
+        ),
+    ];
+    for (path, detail) in cases {
+        let english = Answer::of(bot.get(path)).await.json();
+        let russian = Answer::of(bot.get(path).header("Accept-Language", "ru-RU,en;q=0.5")).await.json();
+        assert!(russian["detail"].as_str().is_some_and(|told| told.starts_with(detail)), "{path}: {russian}");
+        let is_russian = |word: &str| {
+            russian[word].as_str().is_some_and(|text| text.chars().any(|c| ('а'..='я').contains(&c)))
+        };
+        assert!(is_russian("title") && is_russian("hint"), "{russian}");
+        assert!(english["detail"].as_str().is_some_and(str::is_ascii), "{english}");
+        for word in ["type", "status", "code", "field"] {
+            assert_eq!(english[word], russian[word], "{path}: {word}");
+        }
+    }
+    let body = r#"{"phone": "112"}"#;
+    let request = bot.post("/api/calls/initiate").header("content-type", "application/json").body(body);
+    let told = Answer::of(request.header("Accept-Language", "ru")).await.json();
+    assert_eq!(told["detail"], "`112` похож на номер, но такого быть не может; проверьте цифры");
+}
+
 #[tokio::test]
 async fn bodies_that_are_wrong() {
     let bot = Bot::start().await;
