@@ -131,5 +131,5 @@ fn see_the_disk() -> Text {
 }
 
 fn failed(path: &Path, problem: Text, hint: Text) -> StoreError {
-    StoreError::Backup { path: path.to_owned(), problem, hint }
+    StoreError::Backup { path: path.to_owned(), problem: problem.into(), hint: hint.into() }
 }

@@ -14,8 +14,9 @@ pub enum StoreError {
     #[error("cannot open the store `{}`: {problem}; {hint}", path.display())]
     Open {
         path: PathBuf,
-        problem: Text,
-        hint: Text,
+        // Boxed: a result carries the size of its largest error.
+        problem: Box<Text>,
+        hint: Box<Text>,
         #[source]
         source: Option<sqlx::Error>,
     },
@@ -42,7 +43,7 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     #[error("cannot make the backup `{}`: {problem}; {hint}", path.display())]
-    Backup { path: PathBuf, problem: Text, hint: Text },
+    Backup { path: PathBuf, problem: Box<Text>, hint: Box<Text> },
     #[error("the store is closed: the daemon stops; try again when it is back")]
     Closed,
 }
@@ -142,7 +143,12 @@ impl StoreError {
                 (say!("SQLite refused it", "SQLite отказался"), say!("see the cause below", "причина — ниже"))
             }
         };
-        StoreError::Open { path: path.to_owned(), problem, hint, source: Some(source) }
+        StoreError::Open {
+            path: path.to_owned(),
+            problem: problem.into(),
+            hint: hint.into(),
+            source: Some(source),
+        }
     }
 
     pub(super) fn migrate(path: &Path, error: MigrateError) -> Self {
@@ -155,11 +161,11 @@ impl StoreError {
             }
             other => StoreError::Open {
                 path: path.to_owned(),
-                problem: Text::same(other.to_string()),
-                hint: say!(
+                problem: Box::new(Text::same(other.to_string())),
+                hint: Box::new(say!(
                     "its schema is not one that novofon-bot made; restore a backup or use another file",
                     "его схему создал не novofon-bot; восстановите копию или возьмите другой файл"
-                ),
+                )),
                 source: None,
             },
         }

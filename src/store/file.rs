@@ -92,14 +92,14 @@ fn give_to_owner_of_folder(made: &File, path: &Path) -> io::Result<()> {
 fn second_name(path: &Path) -> StoreError {
     StoreError::Open {
         path: path.to_owned(),
-        problem: say!(
+        problem: Box::new(say!(
             "the file has a second name (a hard link), under which its write-ahead log is not found",
             "у файла есть второе имя (жёсткая ссылка), а под ним не найти его журнала"
-        ),
-        hint: say!(
+        )),
+        hint: Box::new(say!(
             "find it with `find -samefile`, and remove the name that store.url did not have before",
             "найдите его командой `find -samefile` и уберите то имя, которого раньше не было в store.url"
-        ),
+        )),
         source: None,
     }
 }
@@ -130,5 +130,5 @@ pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {
             "исправьте store.url или папку, которую он называет"
         ),
     };
-    StoreError::Open { path: path.to_owned(), problem: error.text(), hint, source: None }
+    StoreError::Open { path: path.to_owned(), problem: error.text().into(), hint: hint.into(), source: None }
 }
