@@ -133,7 +133,9 @@ fn the_first_configuration_is_a_right_one() {
     let told = said(&filled);
     assert!(filled.status.success(), "{told}");
     // A folder for packages has no key: it would be everybody's. Nobody is let in before the first is made.
-    assert_eq!(told.matches("warning").count(), 1, "{told}");
+    // The folder of the calls is this machine's, which may have none.
+    let warnings = told.lines().filter(|line| line.starts_with("warning: ") && !line.contains("`store.url`"));
+    assert_eq!(warnings.count(), 1, "{told}");
     assert!(told.contains("no client is let in; `novofon-bot api-key add NAME` makes one"), "{told}");
     let keys = root.join("etc/novofon-bot/api_keys");
     assert_eq!(fs::metadata(&keys).expect("it is there").mode() & 0o7777, 0o640);
