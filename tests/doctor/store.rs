@@ -16,7 +16,7 @@ use crate::bench::{Bench, Report};
 fn no_folder() {
     let mut bench = Bench::new();
     let report = bench.set("store.url", "sqlite:///nonexistent/folder/bot.db").doctor(&[]);
-    report.fails(&["store"]).says("store", "create /nonexistent/folder");
+    report.fails(&["store"]).says("store", " -m 700 /nonexistent/folder");
 }
 
 #[tokio::test]
