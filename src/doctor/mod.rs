@@ -143,6 +143,7 @@ async fn of_own_calls(patient: &mut Patient, call: Option<&str>) -> Vec<Finding>
     findings.extend(checks::duplicates::check(patient));
     let (trunk, trunk_facts) = checks::endpoint::check(patient).await;
     findings.extend(trunk);
+    findings.extend(checks::transfer::check(patient, &trunk_facts));
     findings.extend(checks::registration::check(patient, &trunk_facts).await);
     findings.extend(checks::outgoing::check(patient, &trunk_facts).await);
     findings.extend(checks::exposure::check(patient).await);

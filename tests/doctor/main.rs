@@ -17,6 +17,7 @@
 //! | `ari_app` | `daemon`: taken by another program before and after the start, another configuration; `!` not subscribed |
 //! | `endpoint`, `endpoint_auth` | `trunk`: none; `auth` instead, no such section, the example's; `!` none, both |
 //! | `endpoint_contact`, `endpoint_codecs` | `trunk`: gone, by ARI and by console, no `aors`; no codec; `!` not looked after, a rare codec |
+//! | `endpoint_transfer` | `trunk`: `!` by console, by ARI and by the file |
 //! | `registration` | `trunk`: rejected, unanswered; `!` none |
 //! | `outgoing`, `outgoing_dials` | `dialplan`: no context, no `+`; nothing, another endpoint; `!` a variable |
 //! | `outgoing_redirects`, `outgoing_reports`, `caller_id` | `dialplan`, `trunk`: `!` each |

@@ -155,6 +155,28 @@ fn a_codec_that_carriers_seldom_have() {
     bench.doctor(&[]).warns(&["endpoint_codecs"]).says("endpoint_codecs", "only g722");
 }
 
+/// A trunk that was installed before `pjsip_novofon.conf` forbade it. The fact is told by each source.
+#[test]
+fn a_callee_that_may_send_the_call_on() {
+    let mut bench = with(|text| text.replace("allow_transfer = no", ""));
+    let expected = "allow_transfer = no; then: asterisk -rx 'module reload res_pjsip.so'";
+    bench.doctor(&[]).warns(&["endpoint_transfer"]).says("endpoint_transfer", expected);
+    bench.doctor_with(&[]).warns(&["endpoint_transfer"]);
+    bench.doctor(&["--lang", "ru"]).says("endpoint_transfer", "собеседник заставит этот Asterisk");
+
+    bench.set("ari.password", "closed");
+    let etc = bench.pbx.etc().display().to_string();
+    for report in [bench.doctor(&[]), bench.doctor_with(&["--etc", &etc])] {
+        assert_eq!(report.level("endpoint_transfer"), "warn", "{:#}", report.json);
+    }
+    bench.pbx.edit("pjsip_novofon.conf", |text| text.replacen("aors =", "allow_transfer = no\naors =", 1));
+    let by_file = bench.doctor_with(&["--etc", &etc]);
+    assert_eq!(by_file.level("endpoint_transfer"), "ok", "{:#}", by_file.json);
+    bench.pbx.reload("res_pjsip.so");
+    let by_console = bench.doctor(&[]);
+    assert_eq!(by_console.level("endpoint_transfer"), "ok", "{:#}", by_console.json);
+}
+
 #[test]
 fn no_registration() {
     let bench = with(|text| text[..text.rfind("[novofon]").expect("the last section")].to_owned());

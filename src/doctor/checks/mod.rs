@@ -18,3 +18,4 @@ pub mod registration;
 pub mod rights;
 pub mod store;
 pub mod test_call;
+pub mod transfer;
