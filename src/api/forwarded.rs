@@ -28,24 +28,64 @@ impl fmt::Display for Mark {
     }
 }
 
-/// Headers that proxies, load balancers and tunnels add, and programs do not. The families (`x-forwarded-for`,
-/// `-host`, `-proto`, `-server`, `-port`...) are in [`FAMILIES`].
-const HEADERS: [&str; 12] = [
-    "forwarded",
+/// Headers that proxies, load balancers and tunnels add, and programs do not. (`x-request-id` and `traceparent` are programs' too.)
+const HEADERS: [&str; 22] = [
     "via",
-    "x-real-ip",
+    "client-ip",
     "x-client-ip",
     "x-cluster-client-ip",
+    "x-remote-ip",
+    "x-remote-addr",
+    "x-originating-ip",
     "x-proxyuser-ip",
     "true-client-ip",
-    "fastly-client-ip",
-    "fly-client-ip",
-    "x-envoy-external-address",
-    "x-arr-log-id",
+    "proxy-client-ip",
+    "wl-proxy-client-ip",
+    "incap-client-ip",
+    "x-sucuri-clientip",
+    "x-scheme",
+    "x-varnish",
+    "x-rewrite-url",
+    "x-cloud-trace-context",
+    "x-appgw-trace-id",
+    "front-end-https",
+    "early-data",
+    "proxy-connection",
     "cdn-loop",
 ];
 
-const FAMILIES: [&str; 4] = ["x-forwarded", "x-original-", "cf-connecting-", "tailscale-"];
+/// The beginnings of names that one kind of proxy adds several of: `X-Forwarded-For`, `-Host`, `-Proto`, `-Server`, `-Port`.
+const FAMILIES: [&str; 23] = [
+    "forwarded",
+    "x-forward",
+    "x-real-",
+    "x-original-",
+    // Cloudflare: `CF-Connecting-IP`, `CF-Ray`, `CF-Visitor`
+    "cf-",
+    "fastly-",
+    "fly-",
+    "tailscale-",
+    "x-vercel-",
+    "akamai-",
+    "x-akamai-",
+    // AWS: load balancers, CloudFront
+    "x-amzn-",
+    "x-amz-cf-",
+    "cloudfront-",
+    // Azure: Front Door, IIS's ARR
+    "x-azure-",
+    "x-fd-",
+    "x-arr-",
+    "x-ms-forwarded-",
+    // Google's Identity-Aware Proxy, App Engine
+    "x-goog-iap-",
+    "x-appengine-",
+    // Service meshes: Envoy (Istio), Linkerd
+    "x-envoy-",
+    "l5d-",
+    // A proxy that took the TLS off, and says whose certificate it saw.
+    "x-ssl-",
+];
 
 /// The first thing about it that is a proxy's.
 pub fn mark(request: &Request) -> Option<Mark> {
@@ -104,6 +144,61 @@ mod tests {
     }
 
     #[test]
+    fn what_intermediaries_call_the_client_and_themselves() {
+        for name in [
+            "CF-Connecting-IP",
+            "CF-Connecting-IPv6",
+            "CF-Ray",
+            "CF-IPCountry",
+            "CF-Visitor",
+            "CDN-Loop",
+            "True-Client-IP",
+            "X-Real-IP",
+            "X-Real-Port",
+            "Client-IP",
+            "X-Client-IP",
+            "X-Cluster-Client-IP",
+            "X-Remote-IP",
+            "X-Remote-Addr",
+            "X-Originating-IP",
+            "X-Amzn-Trace-Id",
+            "X-Amz-Cf-Id",
+            "CloudFront-Viewer-Address",
+            "X-Envoy-External-Address",
+            "X-Envoy-Expected-Rq-Timeout-Ms",
+            "l5d-dst-canonical",
+            "X-ProxyUser-Ip",
+            "Proxy-Client-IP",
+            "WL-Proxy-Client-IP",
+            "Fastly-Client-IP",
+            "Fastly-FF",
+            "Fly-Client-IP",
+            "Fly-Request-Id",
+            "X-Azure-ClientIP",
+            "X-Azure-Ref",
+            "X-ARR-LogId",
+            "X-AppGW-Trace-Id",
+            "X-Original-For",
+            "X-Original-Host",
+            "X-Original-URL",
+            "X-Rewrite-URL",
+            "X-Forwarded",
+            "X-Forward-For",
+            "X-Forwarded-Client-Cert",
+            "Forwarded-For",
+            "X-Scheme",
+            "X-Varnish",
+            "X-Cloud-Trace-Context",
+            "X-Vercel-Forwarded-For",
+            "X-SSL-Client-Verify",
+            "Front-End-Https",
+            "Proxy-Connection",
+        ] {
+            assert!(found(Version::HTTP_11, &[("Host", "127.0.0.1:8080"), (name, "x")]).is_some(), "{name}");
+        }
+    }
+
+    #[test]
     fn a_bare_proxy_pass() {
         let headers = [("Host", "127.0.0.1:8080"), ("Connection", "close")];
         assert_eq!(found(Version::HTTP_10, &headers).expect("nginx"), "it is HTTP/1.0, as nginx sends it");
@@ -116,6 +211,12 @@ mod tests {
             &[("Host", "127.0.0.1:8080"), ("User-Agent", "curl/7.88.1"), ("Accept", "*/*")][..],
             &[("Host", "127.0.0.1:8080"), ("Accept-Encoding", "identity"), ("Connection", "close")],
             &[("Host", "localhost:8080"), ("Connection", "keep-alive"), ("X-Request-Id", "17")],
+            &[
+                ("Host", "localhost:8080"),
+                ("traceparent", "00-x-y-01"),
+                ("X-B3-TraceId", "1"),
+                ("X-Api-Key", "k"),
+            ],
             &[("Host", "localhost:8080"), ("TE", "deflate,gzip;q=0.3"), ("Connection", "TE, close")],
         ] {
             assert_eq!(found(Version::HTTP_11, headers), None, "{headers:?}");

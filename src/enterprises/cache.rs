@@ -90,14 +90,13 @@ impl Cache {
                 age => Look::Stale(answer.clone(), age),
             };
         }
-        match self.unknown.get(secret) {
-            // It may have become somebody's just now, and no table tells of that in time. So the memory is believed only
-            // of one that is tried again and again, and for a moment.
-            Some(tries) if tries.asked >= TRIES && now.saturating_duration_since(tries.last) < BELIEVED => {
-                Look::Fresh(Answer::Unknown)
-            }
-            _ => Look::Nothing,
-        }
+        // It may have become somebody's just now, and no table tells of that in time.
+        Look::Nothing
+    }
+
+    /// When a secret that was tried again and again, and was nobody's, may be asked for once more.
+    pub fn not_before(&self, secret: &Fingerprint) -> Option<Instant> {
+        self.unknown.get(secret).filter(|tries| tries.asked >= TRIES).map(|tries| tries.last + PAUSE)
     }
 
     /// Keeps what was asked at `asked`, in the epoch `epoch`.
@@ -178,10 +177,11 @@ struct Tries {
     asked: u8,
 }
 
-/// So often within its life the table is asked for an unknown secret whenever it comes, and then once in a moment.
+/// So often within its life the table is asked for an unknown secret whenever it comes, and then after a pause: whoever
+/// comes meanwhile waits for that answer.
 const TRIES: u8 = 5;
 
-const BELIEVED: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(200);
 
 impl Recent {
     fn new(most: usize) -> Self {
@@ -247,10 +247,11 @@ mod tests {
         // A secret that is made somebody's now is asked for at once; one that is tried on and on costs a few queries.
         for _ in 0..TRIES {
             assert!(matches!(cache.look(&secret, start + LIFE), Look::Stale(..) | Look::Nothing));
+            assert_eq!(cache.not_before(&secret), None);
             cache.learn(secret, Answer::Unknown, start + LIFE, 0);
         }
-        assert!(matches!(cache.look(&secret, start + 1199 * MS), Look::Fresh(Answer::Unknown)));
-        assert!(matches!(cache.look(&secret, start + 1200 * MS), Look::Nothing));
+        assert!(matches!(cache.look(&secret, start + LIFE), Look::Nothing), "no refusal is remembered");
+        assert_eq!(cache.not_before(&secret), Some(start + 1200 * MS));
         assert_eq!(cache.known(), 0);
     }
 
@@ -286,7 +287,7 @@ mod tests {
             assert!(cache.unknown() <= 10_000);
         }
         assert!(cache.unknown() >= 5_000);
-        assert!(matches!(cache.look(&asked_often, start), Look::Fresh(Answer::Unknown)));
+        assert!(cache.not_before(&asked_often).is_some());
         assert!(matches!(cache.look(&june_secret, start), Look::Fresh(Answer::Known(_))));
     }
 

@@ -55,19 +55,6 @@ const URL_OPTIONS: [&str; 13] = [
 ];
 
 impl Target {
-    /// How a SQLite file stands: it differs after every change. `None` for a server, which is not asked.
-    pub fn stand(&self) -> Option<[Option<(u64, std::time::SystemTime)>; 2]> {
-        let Target::Sqlite(options) = self else { return None };
-        let file = options.get_filename();
-        let mut log = file.as_os_str().to_owned();
-        log.push("-wal");
-        let of = |path: &std::path::Path| {
-            let seen = std::fs::metadata(path).ok()?;
-            Some((seen.len(), seen.modified().ok()?))
-        };
-        Some([of(file), of(std::path::Path::new(&log))])
-    }
-
     /// Reads the URL; `password` goes before one in it.
     pub fn parse(url: &Secret, password: Option<&Secret>) -> Result<Self, DirectoryError> {
         let refuse = |problem: Text| Err(DirectoryError::Url { problem });

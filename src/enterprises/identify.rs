@@ -1,5 +1,5 @@
 //! Whose secret is it: out of the memory where that is young enough, else out of the table, one query a secret however
-//! many ask at once. Owns how long somebody is kept waiting. It must not know how the database is watched.
+//! many ask at once. A refusal never comes out of the memory. Owns how long somebody is kept waiting. It must not know how the database is watched.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -10,7 +10,7 @@ use std::{
 use chrono::Utc;
 use tokio::{
     sync::watch,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 
 use super::{
@@ -49,7 +49,8 @@ struct Flight {
     landed: watch::Receiver<Option<Landed>>,
 }
 
-type Landed = Result<Answer, Trouble>;
+/// What the table said, and when it was asked.
+type Landed = Result<(Answer, Instant), Trouble>;
 
 /// Why a look-up came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,60 +70,56 @@ impl Inner {
         }
         let key = self.key.of(secret);
         let is_away = self.is_away_for(&key).await;
-        let (stale, flight) = {
-            let mut memory = self.memory.lock();
-            let look = memory.cache.look(&key, Instant::now());
-            if matches!(look, Look::Fresh(Answer::Unknown))
-                && let Some(now) = self.target.stand()
-            {
-                // A file has no trigger that tells of a change; it is looked at before somebody is turned away unasked.
-                if memory.stand.replace(now) != Some(now) {
-                    memory.cache.forget(None);
-                }
-            }
-            let stale = match memory.cache.look(&key, Instant::now()) {
-                Look::Fresh(answer) => {
-                    count(&self.tally.remembered);
-                    return told(answer);
-                }
-                Look::Ageing(answer) => {
-                    if !is_away {
-                        // A client that stays never waits: the next answer is fetched before this one is too old.
-                        self.fly(&mut memory, key, secret, true);
+        let arrived = Instant::now();
+        loop {
+            let (stale, flight) = {
+                let mut memory = self.memory.lock();
+                let stale = match memory.cache.look(&key, Instant::now()) {
+                    Look::Fresh(answer) => {
+                        count(&self.tally.remembered);
+                        return told(answer);
                     }
-                    count(&self.tally.remembered);
-                    return told(answer);
+                    Look::Ageing(answer) => {
+                        if !is_away {
+                            // A client that stays never waits: the next answer is fetched before this one is too old.
+                            self.fly(&mut memory, key, secret, true);
+                        }
+                        count(&self.tally.remembered);
+                        return told(answer);
+                    }
+                    Look::Stale(answer, age) => Some((answer, age)),
+                    Look::Nothing => None,
+                };
+                if is_away {
+                    return self.without_database(stale);
                 }
-                Look::Stale(answer, age) => Some((answer, age)),
-                Look::Nothing => None,
+                let flight = self.fly(&mut memory, key, secret, stale.is_some());
+                (stale, flight)
             };
-            if is_away {
-                return self.without_database(stale);
-            }
-            let flight = self.fly(&mut memory, key, secret, stale.is_some());
-            (stale, flight)
-        };
-        let Some((began, mut landed)) = flight else { return Err(DirectoryError::Busy) };
-        let landing = async {
-            let landed = landed.wait_for(Option::is_some).await;
-            landed.map_or(Err(Trouble::Away), |landed| landed.clone().unwrap_or(Err(Trouble::Away)))
-        };
-        // Whoever was confirmed a moment ago is not kept waiting by a database that hesitates; whoever was not must
-        // wait for it, or until it counts as away.
-        let landed = match &stale {
-            Some((_, age)) if *age < self.config.life + self.config.time_limit => {
-                match timeout_at(began + self.config.patience, landing).await {
-                    Ok(landed) => landed,
-                    Err(_late) => return self.without_database(stale),
+            let Some((began, mut landed)) = flight else { return Err(DirectoryError::Busy) };
+            let landing = async {
+                let landed = landed.wait_for(Option::is_some).await;
+                landed.map_or(Err(Trouble::Away), |landed| landed.clone().unwrap_or(Err(Trouble::Away)))
+            };
+            // Whoever was confirmed a moment ago is not kept waiting by a database that hesitates; whoever was not must
+            // wait for it, or until it counts as away.
+            let landed = match &stale {
+                Some((_, age)) if *age < self.config.life + self.config.time_limit => {
+                    match timeout_at(began + self.config.patience, landing).await {
+                        Ok(landed) => landed,
+                        Err(_late) => return self.without_database(stale),
+                    }
                 }
+                _ => landing.await,
+            };
+            match landed {
+                // It may have become somebody's between that look and this request; the next look is a newer one.
+                Ok((Answer::Unknown, asked)) if asked < arrived => {}
+                Ok((answer, _)) => return told(answer),
+                Err(Trouble::Away) => return self.without_database(stale),
+                Err(Trouble::Busy) if stale.is_some() => return self.without_database(stale),
+                Err(Trouble::Busy) => return Err(DirectoryError::Busy),
             }
-            _ => landing.await,
-        };
-        match landed {
-            Ok(answer) => told(answer),
-            Err(Trouble::Away) => self.without_database(stale),
-            Err(Trouble::Busy) if stale.is_some() => self.without_database(stale),
-            Err(Trouble::Busy) => Err(DirectoryError::Busy),
         }
     }
 
@@ -201,12 +198,16 @@ impl Inner {
         flights.unknown += usize::from(!of_known);
         flights.flights.insert(key, flight);
         let (inner, secret) = (self.clone(), secret.clone());
+        let not_before = cache.not_before(&key);
         // A task of its own: a client that goes away does not break off what others wait for.
         tokio::spawn(async move {
+            if let Some(not_before) = not_before {
+                sleep_until(not_before).await;
+            }
             let result = inner.look_up(&secret, of_known).await;
             let mut memory = inner.memory.lock();
-            if let Ok(answer) = &result {
-                memory.cache.learn(key, answer.clone(), began, epoch);
+            if let Ok((answer, asked)) = &result {
+                memory.cache.learn(key, answer.clone(), *asked, epoch);
             }
             memory.flights.take(&key, Some(epoch));
             drop(memory);
@@ -223,19 +224,21 @@ impl Inner {
             return Err(Trouble::Away);
         }
         count(&self.tally.queries);
+        let asked = Instant::now();
         let failure = match timeout(limit, self.find(secret)).await {
             Ok(Ok((layout, rows))) => {
-                return Ok(match layout.read_one(&rows) {
+                let answer = match layout.read_one(&rows) {
                     None => Answer::Unknown,
                     Some(Ok(enterprise)) => Answer::Known(Arc::new(enterprise)),
                     Some(Err(error)) => {
                         tracing::warn!(%error, "an enterprise is turned away");
                         Answer::Unfit(error)
                     }
-                });
+                };
+                return Ok((answer, asked));
             }
             // A secret that this table can't hold is nobody's. What the database says of it repeats the secret.
-            Ok(Err(Failure { kind: Kind::Values, .. })) => return Ok(Answer::Unknown),
+            Ok(Err(Failure { kind: Kind::Values, .. })) => return Ok((Answer::Unknown, asked)),
             Ok(Err(failure)) => failure,
             Err(_late) => Failure::other(say!("no answer within {limit:?}", "за {limit:?} нет ответа")),
         };

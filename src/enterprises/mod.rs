@@ -62,7 +62,7 @@ pub struct DirectoryConfig {
     pub password: Option<Secret>,
     /// How long the answer for a known secret is believed: a revoked one is dead after it.
     pub life: Duration,
-    /// How long a secret is believed to be nobody's.
+    /// How long it is remembered that a secret was nobody's, so that it is not asked for at any rate.
     pub unknown_life: Duration,
     /// How long after the last answer of the database a known enterprise goes on without it.
     pub grace: Duration,
@@ -163,8 +163,6 @@ type SharedList = Arc<Result<Vec<Listed>, DirectoryError>>;
 struct Memory {
     cache: Cache,
     flights: Flights,
-    /// How the file stood when somebody was last told out of the memory that he is nobody.
-    stand: Option<[Option<(u64, std::time::SystemTime)>; 2]>,
 }
 
 #[derive(Default)]
@@ -208,7 +206,7 @@ impl Directory {
         Ok(Arc::new(Inner {
             target,
             key: Key::new(),
-            memory: Mutex::new(Memory { cache, flights: Flights::default(), stand: None }),
+            memory: Mutex::new(Memory { cache, flights: Flights::default() }),
             link: channel::Sender::new(away),
             last_list: AsyncMutex::default(),
             layout: Mutex::new(None),
