@@ -72,6 +72,8 @@ impl Client {
     pub fn new(root: Url, key: Key, lang: Lang, note: Option<String>) -> Result<Self, Failure> {
         let (root, secret) = match &key {
             Key::Given(secret) => (root, Some(secret)),
+            // Whoever listens there now is not the bot that made it.
+            Key::Local(found) if found.is_left_behind => (found.url.clone(), None),
             Key::Local(found) => (found.url.clone(), Some(&found.token)),
             Key::None { .. } => (root, None),
         };
@@ -178,7 +180,7 @@ impl Client {
                 why: cause(&error),
                 note: self.note.clone(),
                 left_behind: match &self.key {
-                    Key::Local(found) if found.is_left_behind() => Some(found.path.clone()),
+                    Key::Local(found) if found.is_left_behind => Some(found.path.clone()),
                     _ => None,
                 },
             },

@@ -74,7 +74,7 @@ async fn serve(config: Config, path: Option<&Path>, lang: Lang) -> anyhow::Resul
     let engine =
         engine::start(settings(&config), target(&config), store.clone(), durable, metrics.clone()).await?;
     // Until the stop: then it is nobody's any more.
-    let (token, _kept) = token::make(&config);
+    let (token, kept) = token::make(&config);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %config.http.listen, "ready");
     tell_of_risks(&config);
 
@@ -111,6 +111,8 @@ async fn serve(config: Config, path: Option<&Path>, lang: Lang) -> anyhow::Resul
         }
     }
     watchdog.abort();
+    // Before the address is free for others.
+    drop(kept);
     shutdown.cancel();
     for api in std::iter::once(api).chain(office) {
         if let Err(error) = api.await {

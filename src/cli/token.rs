@@ -2,10 +2,12 @@
 //! user can read it; whoever can, needs no key.
 //!
 //! Beside the token stands the address that it is for, so that it is sent to no other program, and the process that
-//! made it, so that one which a killed bot left behind can be told.
+//! made it. The bot holds the file's lock as long as it lives: one that a killed bot left behind is sent to nobody,
+//! for anybody may listen at its address by now.
 
 use std::{
-    fs,
+    fs::{self, File, TryLockError},
+    io::Read,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
 };
@@ -13,7 +15,7 @@ use std::{
 use url::{Host, Url};
 
 use crate::{
-    config::{Config, environment, write_secret},
+    config::{Config, environment, write_held_secret},
     secret::Secret,
     store,
 };
@@ -39,6 +41,7 @@ pub(super) fn places(config: Option<&Config>) -> Vec<PathBuf> {
 pub(super) struct Kept {
     path: PathBuf,
     text: Secret,
+    _lock: File,
 }
 
 /// Makes the token of this start. Where it can't be written, the command line needs a key, as any client does.
@@ -53,10 +56,10 @@ pub(super) fn make(config: &Config) -> (Secret, Option<Kept>) {
     }
     let path = places.swap_remove(0);
     let text = format!("{} {} {}\n", reachable(config.http.listen), std::process::id(), token.expose());
-    match write_secret(&path, &text, None, 0o600) {
-        Ok(()) => {
+    match write_held_secret(&path, &text, 0o600) {
+        Ok(lock) => {
             tracing::debug!(path = %path.display(), "the token of this machine's command line is written");
-            (token, Some(Kept { path, text: Secret::new(text) }))
+            (token, Some(Kept { path, text: Secret::new(text), _lock: lock }))
         }
         Err(error) => {
             tracing::warn!(
@@ -84,34 +87,37 @@ pub(super) struct Found {
     pub token: Secret,
     pub path: PathBuf,
     pub process: u32,
+    /// The bot that made it is gone, and has not removed it: it was killed.
+    pub is_left_behind: bool,
     /// What to connect to: the very address that the token is for.
     pub url: Url,
 }
 
-impl Found {
-    /// The process that made it is gone, and has not removed it: it was killed.
-    pub fn is_left_behind(&self) -> bool {
-        !Path::new("/proc").join(self.process.to_string()).exists()
-    }
+/// The token for the daemon at `url`, where there is one that this user may read; a living bot's first.
+pub(super) fn find(places: &[PathBuf], url: &Url) -> Option<Found> {
+    let mut found: Vec<_> = places.iter().filter_map(|path| read(path, url)).collect();
+    found.sort_by_key(|found| found.is_left_behind);
+    found.into_iter().next()
 }
 
-/// The token for the daemon at `url`, where there is one that this user may read.
-pub(super) fn find(places: &[PathBuf], url: &Url) -> Option<Found> {
-    places.iter().find_map(|path| {
-        let text = fs::read_to_string(path).ok()?;
-        let mut words = text.split_whitespace();
-        let address: SocketAddr = words.next()?.parse().ok()?;
-        let (process, token) = (words.next()?.parse().ok()?, Secret::new(words.next()?));
-        let url = same(url, address)?;
-        Some(Found { token, path: path.clone(), process, url })
-    })
+fn read(path: &Path, url: &Url) -> Option<Found> {
+    let mut file = File::open(path).ok()?;
+    let is_held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    let mut words = text.split_whitespace();
+    let address: SocketAddr = words.next()?.parse().ok()?;
+    let (process, token) = (words.next()?.parse().ok()?, Secret::new(words.next()?));
+    let url = same(url, address)?;
+    Some(Found { token, path: path.to_owned(), process, is_left_behind: !is_held, url })
 }
 
 /// The token of the daemon that this configuration is for.
 pub(super) fn of_config(path: Option<&Path>) -> Option<Secret> {
     let config = Config::load(path, environment()).ok()?.config;
     let url = format!("http://{}/", reachable(config.http.listen)).parse().ok()?;
-    find(&places(Some(&config)), &url).map(|found| found.token)
+    let found = find(&places(Some(&config)), &url)?;
+    (!found.is_left_behind).then_some(found.token)
 }
 
 /// The URL with this address in it, if it means the daemon there. A name is looked up by nobody: it may lead anywhere.
@@ -157,7 +163,7 @@ mod tests {
     fn a_token_goes_to_the_address_that_it_is_for() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("token");
-        fs::write(&path, "127.0.0.1:8080 4000000000 sesame\n").expect("written");
+        let lock = write_held_secret(&path, "127.0.0.1:8080 4000000000 sesame\n", 0o600).expect("written");
         let places = [folder.path().join("none"), path.clone()];
         let find = |url: &str| find(&places, &url.parse().expect("a URL"));
         for url in ["http://127.0.0.1:8080", "http://localhost:8080/"] {
@@ -167,7 +173,7 @@ mod tests {
                 ("sesame", "http://127.0.0.1:8080/"),
                 "{url}"
             );
-            assert!(found.is_left_behind() && !format!("{found:?}").contains("sesame"));
+            assert!(!found.is_left_behind && !format!("{found:?}").contains("sesame"));
         }
         for url in [
             "http://127.0.0.1:8081",
@@ -180,6 +186,13 @@ mod tests {
         ] {
             assert!(find(url).is_none(), "{url}");
         }
+        // Its writer is gone; another bot's that lives goes before it.
+        drop(lock);
+        assert!(find("http://127.0.0.1:8080").expect("it lies there").is_left_behind);
+        let other = folder.path().join("other");
+        let _lock = write_held_secret(&other, "127.0.0.1:8080 1 open\n", 0o600).expect("written");
+        let living = super::find(&[path.clone(), other], &"http://127.0.0.1:8080".parse().expect("a URL"));
+        assert_eq!(living.expect("the living one").token.expose(), "open");
         for bad in ["", "sesame", "127.0.0.1:8080 x sesame", "127.0.0.1:8080 1"] {
             fs::write(&path, bad).expect("written");
             assert!(find("http://127.0.0.1:8080").is_none(), "{bad}");

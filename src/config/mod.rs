@@ -31,7 +31,7 @@ pub use keys::{ApiKey, ApiKeys};
 pub use office::Office;
 pub use rights::{Right, Rights};
 pub use schema::{DEFAULT_TOML, ENV_PREFIX};
-pub use secret::{is_short, write as write_secret};
+pub use secret::{is_short, write as write_secret, write_held as write_held_secret};
 pub use steps::StepConfig;
 
 use crate::lang::{Lang, Text, say};

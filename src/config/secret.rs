@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of keys and sections.
 
-use std::fs::{self, Metadata, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
@@ -70,6 +70,22 @@ fn read_regular(path: &Path) -> io::Result<String> {
 /// Writes a file in one step, so that a reader sees the old one or the new one whole, and never with more rights than
 /// it is to have. It gets the owner and group of `owner`.
 pub fn write(path: &Path, text: &str, owner: Option<&Metadata>, mode: u32) -> io::Result<()> {
+    put(path, text, owner, mode, |_| Ok(())).map(drop)
+}
+
+/// The same for one that is good only as long as its writer lives: who gets the lock of what stands there knows that
+/// the writer is gone, however it went. It is locked before it can be seen.
+pub fn write_held(path: &Path, text: &str, mode: u32) -> io::Result<File> {
+    put(path, text, None, mode, File::lock)
+}
+
+fn put(
+    path: &Path,
+    text: &str,
+    owner: Option<&Metadata>,
+    mode: u32,
+    prepare: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<File> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let new = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
     // In a container the one that was killed halfway had the same id.
@@ -86,9 +102,11 @@ pub fn write(path: &Path, text: &str, owner: Option<&Metadata>, mode: u32) -> io
         file.set_permissions(Permissions::from_mode(mode))?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&new, path)
+        prepare(&file)?;
+        fs::rename(&new, path)?;
+        Ok(file)
     };
-    write().inspect_err(|_| drop(fs::remove_file(&new)))
+    write().inspect_err(|_: &io::Error| drop(fs::remove_file(&new)))
 }
 
 /// Secrets with fewer characters are tried out in no time by whoever reaches their port.

@@ -1,6 +1,12 @@
 //! The token of this machine's command line: made at each start, for those alone who may read it.
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Output};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    process::Output,
+};
 
 use crate::daemon::Daemon;
 
@@ -78,6 +84,33 @@ fn one_of_a_killed_bot_is_told() {
     assert!(err.contains("is not that of the bot that answers") && err.contains("restart the bot"), "{err}");
     let token = stale.split_whitespace().nth(2).expect("a token");
     assert!(!err.contains(token), "{err}");
+}
+
+/// Anybody may listen where a bot was, once it is gone.
+#[test]
+fn one_of_a_killed_bot_is_sent_to_nobody() {
+    let mut daemon = Daemon::start(KEYED, &[]);
+    daemon.kill();
+    let token = words(&daemon, "bot.db.token").remove(2);
+    let other = TcpListener::bind(&daemon.address).expect("the address is free");
+    let ear = std::thread::spawn(move || {
+        let (mut stream, _) = other.accept().expect("a request");
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("a request");
+            heard.push(byte[0]);
+        }
+        let body = r#"{"type":"t","title":"t","status":401,"detail":"d","code":"unauthorized"}"#;
+        let head = "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/problem+json\r\nConnection: close";
+        write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).expect("answered");
+        String::from_utf8_lossy(&heard).into_owned()
+    });
+    let (code, err) = said(&daemon.run(&["calls"]));
+    let heard = ear.join().expect("heard");
+    assert!(heard.starts_with("GET /api/calls") && !heard.contains(&token), "{heard}");
+    assert_eq!(code, Some(2));
+    assert!(err.contains("is not that of the bot that answers") && err.contains("restart the bot"), "{err}");
 }
 
 #[test]
