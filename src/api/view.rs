@@ -29,7 +29,8 @@ pub struct CallView {
     #[serde(serialize_with = "time_or_null")]
     #[schema(required)]
     pub end_time: Option<DateTime<Utc>>,
-    /// Whole seconds from the answer to the end, 0 without an answer; null until the call has ended.
+    /// Whole seconds from the answer to the end, 0 without an answer; null until the call has ended, and when nobody
+    /// saw the end of an answered one.
     #[schema(required)]
     pub duration: Option<u64>,
     /// `completed`, `interrupted` or `sound_failed`; null when the scenario never began.
@@ -72,10 +73,10 @@ pub struct CallView {
     #[serde(serialize_with = "time_or_null")]
     #[schema(required)]
     pub ended_at: Option<DateTime<Utc>>,
-    /// Seconds of ringing or early media.
+    /// Seconds of ringing or early media; null also when nobody saw their end.
     #[schema(required)]
     pub ring_seconds: Option<f64>,
-    /// Seconds from the answer to the end.
+    /// Seconds from the answer to the end; null also when nobody saw the end.
     #[schema(required)]
     pub talk_seconds: Option<f64>,
     /// What is shown to the callee; null leaves it to the dialplan.
@@ -155,7 +156,11 @@ impl CallView {
             status: call.status,
             start_time: call.dialed_at.unwrap_or(call.created_at),
             end_time: call.ended_at,
-            duration: has_ended.then(|| call.talk_seconds.unwrap_or_default().max(0.0) as u64),
+            duration: match (has_ended, call.talk_seconds) {
+                (false, _) => None,
+                (true, Some(seconds)) => Some(seconds.max(0.0) as u64),
+                (true, None) => call.answered_at.is_none().then_some(0),
+            },
             scenario_result: call.scenario_result.clone(),
             novofon_call_id: call.sip_call_id.clone(),
             error_message: error_message(call, lang),
@@ -299,5 +304,16 @@ mod tests {
         call.talk_seconds = Some(12.9);
         assert_eq!(message(&call), None);
         assert_eq!(CallView::new(&call, Lang::Ru).duration, Some(12));
+    }
+
+    #[test]
+    fn a_talk_whose_end_nobody_saw_has_no_length() {
+        let mut call = record();
+        let duration = |call: &CallRecord| CallView::new(call, Lang::En).duration;
+        assert_eq!(duration(&call), None);
+        call.status = Status::Failed;
+        assert_eq!(duration(&call), Some(0), "nobody answered");
+        (call.status, call.answered_at) = (Status::Completed, Some(call.created_at));
+        assert_eq!(duration(&call), None, "somebody did");
     }
 }

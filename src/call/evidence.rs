@@ -85,6 +85,12 @@ impl Evidence {
         self.legs.iter().any(|leg| leg.up)
     }
 
+    /// Whether the end itself was told of, and not only found to be over some time ago.
+    pub fn end_is_seen(&self) -> bool {
+        let is_told = || self.legs.deciding().is_some_and(|leg| !leg.may_live());
+        !self.lost && (!self.unreachable || is_told())
+    }
+
     /// The furthest point that is proven, of any leg.
     pub fn reached(&self) -> Reached {
         let any = |what: fn(&Leg) -> bool| self.legs.iter().any(what);

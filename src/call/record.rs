@@ -75,9 +75,9 @@ pub struct CallRecord {
     pub ringing_at: Option<DateTime<Utc>>,
     pub answered_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
-    /// Seconds of ringing or early media, by the monotonic clock.
+    /// Seconds of ringing or early media, by the monotonic clock; `None` also when nobody saw their end.
     pub ring_seconds: Option<f64>,
-    /// Seconds from the answer to the end, by the monotonic clock.
+    /// Seconds from the answer to the end, by the monotonic clock; `None` also when nobody saw the end.
     pub talk_seconds: Option<f64>,
     /// `completed`, `interrupted` or `sound_failed`; `None` when the scenario never began.
     pub scenario_result: Option<String>,

@@ -120,6 +120,19 @@ fn a_scenario_goes_on_where_it_stood() {
 fn answered_and_gone_is_completed_by_nobody_knows_whom() {
     let mut call = Ladder::restore(left_in(Status::Answered));
     call.gone().ends("completed outcome_lost unknown");
+    // It may have ended at any time since: how long they talked, nobody knows; how long it rang, all do.
+    let record = call.machine.record();
+    assert_eq!((record.ring_seconds, record.talk_seconds), (Some(3.0), None));
+
+    let mut rang = Ladder::restore(left_in(Status::Ringing));
+    rang.gone().ends("unknown outcome_lost unknown");
+    assert_eq!(rang.machine.record().ring_seconds, None);
+
+    // Asked for its end, and Asterisk is out of reach since.
+    let mut asked = Ladder::restore(left_in(Status::Answered));
+    asked.give(hangup_by_api());
+    asked.at(1130.0).ends("unknown asterisk_unreachable unknown");
+    assert_eq!(asked.machine.record().talk_seconds, None);
 }
 
 /// Whether 480 means "nobody picked up" or "the phone is off" depends on a ringing; while events were lost

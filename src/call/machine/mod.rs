@@ -298,10 +298,13 @@ impl Machine {
     }
 
     fn end(&mut self, now: Moment, outcome: Outcome) {
-        let ended = now.mono;
-        let rang_until = self.answered_since.unwrap_or(ended);
-        self.record.ring_seconds = self.ringing_since.map(|since| seconds(rang_until.saturating_sub(since)));
-        self.record.talk_seconds = self.answered_since.map(|since| seconds(ended.saturating_sub(since)));
+        // When nobody saw the end, nobody knows how long they talked, or how long it rang.
+        let ended = self.evidence.end_is_seen().then_some(now.mono);
+        let span = |since: Option<Duration>, until: Option<Duration>| {
+            since.zip(until).map(|(since, until)| seconds(until.saturating_sub(since)))
+        };
+        self.record.ring_seconds = span(self.ringing_since, self.answered_since.or(ended));
+        self.record.talk_seconds = span(self.answered_since, ended);
         if self.scenario.has_begun() && self.record.scenario_result.is_none() {
             self.record.scenario_result = Some("interrupted".to_owned());
         }

@@ -579,12 +579,15 @@ impl OfficeMachine {
     /// The end: written once, from the evidence there is.
     fn conclude(&mut self, now: Moment) {
         let outcome = self.evidence.verdict();
-        let rang_until = self.answered_since.unwrap_or(now.mono);
+        // When nobody saw the end, nobody knows how long they talked, or how long it rang.
+        let is_seen = !self.evidence.lost && !self.evidence.unreachable;
+        let ended = is_seen.then_some(now.mono);
+        let span = |since: Option<Duration>, until: Option<Duration>| {
+            since.zip(until).map(|(since, until)| seconds(until.saturating_sub(since)))
+        };
         let record = &mut self.record;
-        record.ring_seconds = self.ringing_since.map(|since| seconds(rang_until.saturating_sub(since)));
-        // When nobody saw the end, nobody knows how long they talked.
-        let talked = self.answered_since.filter(|_| !self.evidence.lost && !self.evidence.unreachable);
-        record.talk_seconds = talked.map(|since| seconds(now.mono.saturating_sub(since)));
+        record.ring_seconds = span(self.ringing_since, self.answered_since.or(ended));
+        record.talk_seconds = span(self.answered_since, ended);
         record.reason = Some(outcome.reason);
         record.ended_by = Some(outcome.ended_by);
         record.sip_code = outcome.sip_code;
