@@ -31,6 +31,10 @@ pub(super) enum Flaw {
     Twice(&'static str),
     #[error("an event has a header twice, or a line that is none")]
     Odd,
+    #[error("an event tells of more than {MOST} channels")]
+    Many,
+    #[error("a message is neither an event nor an answer")]
+    Neither,
 }
 
 /// What else the events have that this client reads; the channels whose fields must be there, by their prefixes.
@@ -52,9 +56,15 @@ fn shape(kind: &str) -> Option<(&'static [&'static str], &'static [&'static str]
     })
 }
 
-/// `None`: it is whole, or no event. One of a type that nobody reads is looked at too: it may be the head of a cut one.
+/// No event tells of more channels; each costs a look at all fields.
+const MOST: usize = 8;
+
+/// `None`: it is whole, or an answer. One of a type that nobody reads is looked at too: it may be the head of a cut one. The
+/// rest of one that was cut after its last number may have no name.
 pub(super) fn flaw(block: &Block) -> Option<Flaw> {
-    let kind = block.field("Event")?;
+    let Some(kind) = block.field("Event") else {
+        return block.field("Response").is_none().then_some(Flaw::Neither);
+    };
     // An application of the dialplan writes these as it likes.
     if kind == "UserEvent" {
         return None;
@@ -66,8 +76,11 @@ pub(super) fn flaw(block: &Block) -> Option<Flaw> {
         return Some(Flaw::Lacks(missing));
     }
     // Whatever channels it tells of, it tells of them wholly, and once.
-    let told = names().filter_map(|name| strip_suffix(name, "ChannelState"));
-    for prefix in told.chain(prefixes.iter().copied()) {
+    let told = || names().filter_map(|name| strip_suffix(name, "ChannelState"));
+    if told().count() > MOST {
+        return Some(Flaw::Many);
+    }
+    for prefix in told().chain(prefixes.iter().copied()) {
         for field in CHANNEL {
             let is_it =
                 |name: &&str| strip_suffix(name, field).is_some_and(|rest| rest.eq_ignore_ascii_case(prefix));

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use url::Url;
 
+use super::application::Application;
 use super::error::AriError;
 use super::http::Http;
-use super::model::{Application, Bridge, Channel, Endpoint, Playback};
+use super::model::{Bridge, Channel, Endpoint, Playback};
 use super::request::{Answer, Request};
 use super::rest::RestLine;
 use super::target::{AriTarget, TargetError};

@@ -5,6 +5,7 @@
 //! [`connect`] starts the supervisor. The [`Link`]s must be drained without waiting for answers of [`Ari`]: the
 //! reader waits when they are not, and an answer that travels over the same socket waits behind the events.
 
+mod application;
 mod client;
 mod error;
 mod event;

@@ -55,6 +55,39 @@ fn whatever_an_honest_asterisk_sends_is_whole() {
     }
 }
 
+/// Of a host that means no good: each channel that an event tells of costs a look at all its fields.
+#[test]
+fn an_event_of_thousands_of_channels_costs_little() {
+    let channels: String = (0..4000)
+        .map(|one| {
+            channel_event("X", "1.1", "")
+                .lines()
+                .skip(2)
+                .filter(|line| !line.is_empty())
+                .fold(String::new(), |all, line| format!("{all}{one}{line}\r\n"))
+        })
+        .collect();
+    let mut framer = crate::asterisk::ami::wire::Framer::default();
+    framer.buffer().extend_from_slice(format!("Event: X\r\n{channels}\r\n").as_bytes());
+    let block = framer.block().expect("within bounds").expect("one");
+    let begun = std::time::Instant::now();
+    let flaw = check::flaw(&block).expect("no Asterisk sends it");
+    assert_eq!(flaw.to_string(), "an event tells of more than 8 channels");
+    assert!(begun.elapsed() < Duration::from_millis(200), "{:?}", begun.elapsed());
+}
+
+/// What is left of an event that was cut behind its number, `Exten` say, has no name.
+#[tokio::test]
+async fn the_nameless_rest_of_a_cut_event_is_told() {
+    let (_peer, mut asterisk, mut client) = connected().await;
+    let number = format!("9\r\nPriority: 1\r\nUniqueid: {OURS}\r\nLinkedid: x\r\n\r\nX: y");
+    asterisk
+        .write(&channel_event("Newstate", "1.1", "").replace("Exten: ", &format!("Exten: {number}")))
+        .await;
+    assert!(matches!(client.event().await, Event::Newstate(_)), "nothing tells it from a whole one");
+    assert_eq!(client.tainted().await, "a message is neither an event nor an answer");
+}
+
 #[tokio::test]
 async fn a_forged_end_is_not_believed_and_what_follows_the_next_answer_is() {
     let (_peer, mut asterisk, mut client) = connected().await;
