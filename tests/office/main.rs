@@ -11,6 +11,8 @@ mod legs;
 mod limits;
 mod monitor;
 mod nginx;
+#[path = "../support/nginx_process.rs"]
+mod nginx_process;
 mod outcomes;
 mod own;
 mod patience;

@@ -1,16 +1,10 @@
 //! The office API behind a real nginx, with the files of `asterisk-config/`: nothing is changed, held back, sent
 //! twice or believed that should not be, and no log of nginx has a secret.
 
-use std::{
-    fs,
-    net::{IpAddr, SocketAddr},
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::net::{IpAddr, SocketAddr};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpSocket,
@@ -18,7 +12,10 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
-use crate::support::{Bot, Client, Lab, SOON, Way, until};
+use crate::{
+    nginx_process,
+    support::{Bot, Client, Lab, SOON, Way, until},
+};
 
 const SEED: &str = "d68409d67e3b4b87a6675e76dae74a85";
 const CALL: &str = "/api/makecallexternal?code=150&phone=%2B375296254070&clientId=";
@@ -26,60 +23,30 @@ const SPY: &str = "/api/monitor?action=09&target=150&monitor_from=151&clientId="
 
 /// nginx with a server block as an operator has it.
 struct Nginx {
-    folder: TempDir,
+    running: nginx_process::Nginx,
     address: SocketAddr,
-    process: Child,
 }
 
 impl Nginx {
-    async fn before(lab: &Lab, bot: &Bot) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let at = |name: &str| folder.path().join(name).display().to_string();
+    async fn before(bot: &Bot) -> Self {
+        let files = nginx_process::Files::new();
+        let at = |name: &str| files.at(name);
         let listen = bot.url.trim_start_matches("http://");
         // Beside the bot, which has an address of its own.
         let address: SocketAddr = listen.parse().expect("an address");
         let address = SocketAddr::new(address.ip(), address.port() + 500);
-        let shipped = |name: &str, changes: &[(&str, &str)]| {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("asterisk-config").join(name);
-            let text = fs::read_to_string(path).expect("the file");
-            let text = changes.iter().fold(text, |text, (here, there)| {
-                assert!(text.contains(here), "{name} has no {here}");
-                text.replace(here, there)
-            });
-            fs::write(at(name), text).expect("a file");
-        };
-        shipped("nginx-office.conf", &[]);
-        let logs = folder.path().display().to_string();
-        shipped("nginx-office-api.conf", &[("/var/log/nginx", &logs), ("127.0.0.1:8018", listen)]);
-        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let temporary = temporary.map(|name| format!("{name}_temp_path {};", at(name))).join(" ");
-        let config = format!(
-            "daemon off; master_process off; pid {}; error_log {};\nevents {{}}\nhttp {{ {temporary}\ninclude {};\n\
-             server {{ listen {address}; access_log {} novofon_office; include {}; location / {{ return 404; }} }}\n}}\n",
-            at("pid"),
-            at("error.log"),
+        files.ship("nginx-office.conf", []);
+        let logs = files.path().display().to_string();
+        files.ship("nginx-office-api.conf", [("/var/log/nginx", logs.as_str()), ("127.0.0.1:8018", listen)]);
+        let http = format!(
+            "include {};\n\
+             server {{ listen {address}; access_log {} novofon_office; include {}; location / {{ return 404; }} }}",
             at("nginx-office.conf"),
             at("access.log"),
             at("nginx-office-api.conf")
         );
-        fs::write(at("nginx.conf"), config).expect("a file");
-        let mut command = Command::new(lab.setting("NGINX"));
-        command.arg("-p").arg(folder.path()).args(["-e", &at("error.log"), "-c", &at("nginx.conf")]);
-        if !lab.setting("TOOL_LIBRARIES").trim_matches('\'').is_empty() {
-            command.env("LD_LIBRARY_PATH", lab.setting("TOOL_LIBRARIES"));
-        }
-        let process = command.stdin(Stdio::null()).spawn().expect("nginx can be run");
-        let nginx = Nginx { folder, address, process };
-        until("nginx listens", SOON, async || {
-            tokio::net::TcpStream::connect(nginx.address).await.map(drop).map_err(|error| {
-                format!(
-                    "{error}: {}",
-                    fs::read_to_string(nginx.folder.path().join("error.log")).unwrap_or_default()
-                )
-            })
-        })
-        .await;
-        nginx
+        let running = files.start(&http, address).await;
+        Nginx { running, address }
     }
 
     fn client(&self, secret: &str) -> Client {
@@ -88,16 +55,7 @@ impl Nginx {
 
     /// All that it has written.
     fn logs(&self) -> String {
-        let names = ["novofon-office.log", "access.log", "error.log"];
-        let read = |name| fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
-        names.map(read).concat()
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.running.logs(&["novofon-office.log", "access.log", "error.log"])
     }
 }
 
@@ -146,7 +104,7 @@ async fn the_example_requests_get_the_same_bytes() {
     let lab = Lab::shared().await;
     let [caller, listener] = lab.desks("june", ["150", "151"]).await;
     let bot = Bot::start(&lab, "june", Way::Ami, &[]).await;
-    let nginx = Nginx::before(&lab, &bot).await;
+    let nginx = Nginx::before(&bot).await;
     let wrong = "0".repeat(32);
     for (target, status) in [
         (format!("{CALL}{SEED}"), 200),
@@ -177,7 +135,7 @@ async fn streams_are_not_held_back() {
     let lab = Lab::shared().await;
     let desk = lab.desk().await;
     let bot = Bot::start(&lab, desk.office, Way::Ami, &[]).await;
-    let nginx = Nginx::before(&lab, &bot).await;
+    let nginx = Nginx::before(&bot).await;
     let client = nginx.client(lab.office(desk.office, "SECRET"));
 
     let mut request = format!("ws://{}/api/ws?clientId={}", nginx.address, client.secret)
@@ -250,7 +208,7 @@ async fn only_the_proxys_word_for_an_address_counts() {
     );
     bot.launch();
     bot.until_live().await;
-    let nginx = Nginx::before(&lab, &bot).await;
+    let nginx = Nginx::before(&bot).await;
     let mut made_up = 0;
     let mut ask = async |to: SocketAddr, from: &'static str| {
         made_up += 1;
@@ -284,7 +242,7 @@ async fn no_log_has_a_secret() {
     );
     bot.launch();
     bot.until_live().await;
-    let nginx = Nginx::before(&lab, &bot).await;
+    let nginx = Nginx::before(&bot).await;
     let get = async |target: &str, headers: &str| raw_get(nginx.address, "127.0.0.1", target, headers).await;
     let call = format!("{CALL}{SEED}");
     assert_eq!(get(&call, "").await.status, 500);

@@ -4,6 +4,8 @@
 mod api_key;
 mod daemon;
 mod nginx;
+#[path = "../support/nginx_process.rs"]
+mod nginx_process;
 mod notify;
 mod reload;
 mod start;

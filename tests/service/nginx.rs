@@ -4,17 +4,17 @@
 use std::{
     fs,
     net::{IpAddr, SocketAddr, TcpListener},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    process::Command,
 };
 
 use futures_util::StreamExt;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::daemon::{Daemon, PATIENCE};
+use crate::{
+    daemon::{Daemon, PATIENCE},
+    nginx_process,
+};
 
 const OWN: &str = "nginx-own-key-0123456789";
 const OF_CRM: &str = "crm-own-key-0123456789";
@@ -24,37 +24,16 @@ const OTHER: &str = "127.0.0.78";
 const NAME: &str = "bot.example.org";
 
 struct Nginx {
-    folder: TempDir,
+    running: nginx_process::Nginx,
     plain: SocketAddr,
     tls: SocketAddr,
-    process: Child,
-}
-
-/// nginx of the machine, or the one that `scripts/offices setup` unpacks, with its libraries.
-fn program() -> Command {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tools = std::env::var_os("LAB_HOME").map_or_else(|| root.join(".lab"), PathBuf::from).join("tools");
-    let unpacked = tools.join("usr/sbin/nginx");
-    let of_machine = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"].map(Path::new);
-    if let Some(path) = of_machine.into_iter().find(|path| path.is_file()) {
-        return Command::new(path);
-    }
-    if !unpacked.is_file() {
-        let set_up = Command::new(root.join("scripts/offices")).arg("setup").status().expect("it can be run");
-        assert!(set_up.success(), "scripts/offices setup");
-    }
-    let mut command = Command::new(unpacked);
-    let folders =
-        ["lib", "usr/lib"].map(|lib| tools.join(lib).join("x86_64-linux-gnu").display().to_string());
-    command.env("LD_LIBRARY_PATH", folders.join(":"));
-    command
 }
 
 impl Nginx {
     /// Before a bot, with these changes to the file that is shipped.
     async fn before(bot: &Daemon, changes: &[(&str, &str)], key: Option<&str>) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let at = |name: &str| folder.path().join(name).display().to_string();
+        let files = nginx_process::Files::new();
+        let at = |name: &str| files.at(name);
         let free: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
         let [plain, tls] = [0, 1].map(|n: usize| free[n].local_addr().expect("it is bound"));
         drop(free);
@@ -81,45 +60,23 @@ impl Nginx {
             .expect("openssl can be run");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("asterisk-config/nginx-api.conf");
-        let mut text = fs::read_to_string(shipped).expect("the file");
         let here = [
             ("/etc/nginx/novofon-bot.ke[y]", at("novofon-bot.ke[y]")),
             ("listen 80;", format!("listen {plain};")),
             ("listen 443 ssl;", format!("listen {tls} ssl;")),
             ("/etc/ssl/bot.example.org.pem", at("tls.pem")),
             ("/etc/ssl/private/bot.example.org.key", at("tls.key")),
-            ("/var/log/nginx", folder.path().display().to_string()),
+            ("/var/log/nginx", files.path().display().to_string()),
             ("127.0.0.1:8080", bot.address.clone()),
         ];
         let here = here.iter().map(|(there, here)| (*there, here.as_str()));
-        for (there, here) in here.chain(changes.iter().copied()) {
-            assert!(text.contains(there), "the file has no {there}");
-            text = text.replace(there, here);
-        }
-        fs::write(at("novofon-bot"), text).expect("written");
+        files.ship("nginx-api.conf", here.chain(changes.iter().copied()));
         if let Some(key) = key {
             fs::write(at("novofon-bot.key"), format!("1 \"{key}\";\n")).expect("written");
         }
-        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let temporary = temporary.map(|name| format!("{name}_temp_path {};", at(name))).join(" ");
-        let config = format!(
-            "daemon off; master_process off; pid {}; error_log {};\nevents {{}}\nhttp {{ {temporary}\ninclude {}; }}\n",
-            at("pid"),
-            at("error.log"),
-            at("novofon-bot"),
-        );
-        fs::write(at("nginx.conf"), config).expect("written");
-        let mut command = program();
-        command.arg("-p").arg(folder.path()).args(["-e", &at("error.log"), "-c", &at("nginx.conf")]);
-        let process = command.stdin(Stdio::null()).spawn().expect("nginx can be run");
-        let nginx = Nginx { folder, plain, tls, process };
-        let begun = Instant::now();
-        while tokio::net::TcpStream::connect(nginx.plain).await.is_err() {
-            assert!(begun.elapsed() < PATIENCE, "nginx does not listen: {}", nginx.logs());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        nginx
+        let http = format!("include {};", at("nginx-api.conf"));
+        let running = files.start(&http, plain).await;
+        Nginx { running, plain, tls }
     }
 
     /// With an allow list that has one address, and the key for it.
@@ -130,7 +87,7 @@ impl Nginx {
 
     fn client(&self, from: &str) -> Asking {
         let from: IpAddr = from.parse().expect("an address");
-        let pem = fs::read(self.folder.path().join("tls.pem")).expect("the certificate");
+        let pem = fs::read(self.running.path().join("tls.pem")).expect("the certificate");
         let client = Client::builder()
             .no_proxy()
             .local_address(from)
@@ -143,15 +100,7 @@ impl Nginx {
     }
 
     fn logs(&self) -> String {
-        let names = ["novofon-bot.log", "novofon-bot-error.log", "error.log"];
-        names.map(|name| fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()).concat()
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.running.logs(&["novofon-bot.log", "novofon-bot-error.log", "error.log"])
     }
 }
 
@@ -289,7 +238,7 @@ async fn events_are_not_held_back_and_long_answers_are_waited_for() {
         told += &String::from_utf8_lossy(&bytes.expect("it goes on").expect("it is read"));
     }
     // The longest that a client may wait: nginx waits longer.
-    let shipped = fs::read_to_string(nginx.folder.path().join("novofon-bot")).expect("the file");
+    let shipped = fs::read_to_string(nginx.running.path().join("nginx-api.conf")).expect("the file");
     let seconds = shipped.split_once("proxy_read_timeout ").expect("it is set").1;
     let seconds: u32 = seconds.split_once('s').expect("in seconds").0.parse().expect("a number");
     assert!(seconds > 600, "{seconds}");

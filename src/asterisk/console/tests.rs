@@ -6,3 +6,14 @@ mod commands;
 mod noise;
 mod scripted;
 mod shell;
+
+use crate::asterisk::console::Command;
+
+/// The order that most tests give.
+fn dial() -> Command {
+    Command::Dial {
+        extension: "150".parse().expect("digits"),
+        number: "+375296254070".parse().expect("a number"),
+        context: "inoffice".parse().expect("a context"),
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
+use super::dial;
 use crate::asterisk::console::{
     Channel, ChannelDetails, ChannelName, ChannelState, Channels, Command, ConsoleError, Family,
     HangupAnswer, SpyTarget, UniqueId, hangup_answer, ordered, uptime, version,
@@ -34,14 +35,6 @@ fn ask_all(family: &mut Family, version: &str, stage: &str, now: &Channels) {
     let unasked: Vec<Channel> = family.unasked(now).into_iter().cloned().collect();
     for channel in unasked {
         family.learn(&channel, details(version, stage, &channel.name).as_ref());
-    }
-}
-
-fn dial() -> Command {
-    Command::Dial {
-        extension: "150".parse().expect("digits"),
-        number: "+375296254070".parse().expect("a number"),
-        context: "inoffice".parse().expect("a context"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The exact texts, and that nothing else gets in.
 
+use super::dial;
 use crate::{
     asterisk::console::{Batch, Command, ConsoleError, Context, SpyTarget, of_exec},
     call::office::{MonitorMode, Technology},
@@ -7,14 +8,6 @@ use crate::{
 
 fn context(text: &str) -> Context {
     text.parse().expect("a context")
-}
-
-fn dial() -> Command {
-    Command::Dial {
-        extension: "150".parse().expect("digits"),
-        number: "+375296254070".parse().expect("a number"),
-        context: context("inoffice"),
-    }
 }
 
 fn spy(mode: MonitorMode) -> Command {

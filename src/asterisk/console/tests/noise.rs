@@ -1,18 +1,11 @@
 //! What comes with every answer of a host, and what a terminal would do with one.
 
+use super::dial;
 use crate::asterisk::console::{Channels, Command, ConsoleError, noise_of, of_exec, ordered, plain, without};
 
 const EID: &str = "No ethernet interface found for seeding global EID. You will have to set it manually.\n";
 
 const CHANNEL: &str = "PJSIP/150-00000001!inoffice!150!1!Up!AppDial!(Outgoing Line)!150!!!3!12!bridge!1.3\n";
-
-fn dial() -> Command {
-    Command::Dial {
-        extension: "150".parse().expect("digits"),
-        number: "+375296254070".parse().expect("a number"),
-        context: "inoffice".parse().expect("a context"),
-    }
-}
 
 #[test]
 fn warnings_of_loader_shell_and_client_are_noise() {

@@ -8,6 +8,7 @@ use tokio::{
     time::timeout,
 };
 
+use super::dial;
 use crate::asterisk::console::{Command, ConsoleError, Shell, ShellStart};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -54,14 +55,6 @@ fn login(path: &Path, command: &str) -> (Child, Pipes) {
         .expect("a shell");
     let pipes = join(child.stdout.take().expect("piped"), child.stdin.take().expect("piped"));
     (child, pipes)
-}
-
-fn dial() -> Command {
-    Command::Dial {
-        extension: "150".parse().expect("digits"),
-        number: "+375296254070".parse().expect("a number"),
-        context: "inoffice".parse().expect("a context"),
-    }
 }
 
 const DIALED: &str = "channel originate LOCAL/150@inoffice application Dial LOCAL/+375296254070@inoffice";
