@@ -4,10 +4,15 @@
 pub mod ami;
 pub mod ari;
 mod backoff;
+mod chanspy;
 pub mod console;
+mod driver;
 pub mod files;
 mod russian;
 pub mod ssh;
 pub mod talk;
 pub mod translate;
+
+pub use chanspy::ChanSpy;
+pub use driver::Driver;
 pub use russian::loss_in_russian;

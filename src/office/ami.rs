@@ -19,7 +19,7 @@ use super::{
     fit::Endpoints,
     heard::{ChannelRef, Dial, Heard, Standing},
     inbox::Inboxes,
-    order::{Order, What},
+    order::{Order, What, chanspy, driver},
     settings::{COMMAND, CONNECT, HostSettings, Login},
     way::{Busy, Taken},
 };
@@ -140,7 +140,7 @@ impl AmiWay {
                 // With the `-` of their names these are the target's channels, and never those of an extension
                 // whose number begins alike.
                 let device = order.technology.device(target);
-                let data = format!("{device}-,{}", mode.chanspy_options());
+                let data = format!("{device}-,{}", chanspy(*mode).options());
                 OriginateTarget::Application { name: "ChanSpy".to_owned(), data }
             }
         };
@@ -296,7 +296,7 @@ impl AmiWay {
 
     pub async fn endpoints(&self, technology: Technology) -> Endpoints {
         let ami = self.ami()?;
-        ami.endpoints(technology).await.map_err(|error| self.error(ami, &error))
+        ami.endpoints(driver(technology)).await.map_err(|error| self.error(ami, &error))
     }
 
     pub fn forget(&self, call: CallId) {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::call::{CallId, CallRecord, DialString, Extension, MonitorMode, OfficeKind, Technology, WayKind};
+use crate::{
+    asterisk::{ChanSpy, Driver},
+    call::{CallId, CallRecord, DialString, Extension, MonitorMode, OfficeKind, Technology, WayKind},
+};
 
 /// Everything that a way needs to know of a call.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,5 +62,22 @@ impl Order {
     /// What the channels of the extension's phone are called by, `PJSIP/150`.
     pub fn device(&self) -> String {
         self.technology.device(&self.extension)
+    }
+}
+
+/// What a monitoring's mode is to Asterisk.
+pub(super) fn chanspy(mode: MonitorMode) -> ChanSpy {
+    match mode {
+        MonitorMode::Spy => ChanSpy::Listen,
+        MonitorMode::Whisper => ChanSpy::Whisper,
+        MonitorMode::Barge => ChanSpy::Barge,
+    }
+}
+
+/// What has registered the phones of a technology.
+pub(super) fn driver(technology: Technology) -> Driver {
+    match technology {
+        Technology::Sip => Driver::ChanSip,
+        Technology::Pjsip => Driver::Pjsip,
     }
 }

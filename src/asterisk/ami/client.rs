@@ -15,7 +15,7 @@ use super::model::{ChannelRow, CoreSettings, CoreStatus, Reader, Unreadable};
 use super::request::{self, Originate};
 use super::target::AmiTarget;
 use super::wire::Block;
-use crate::call::Technology;
+use crate::asterisk::Driver;
 
 /// Rows of a list that a caller's number has cut are asked for one by one: no more than so many, so many at a time.
 const MAX_CUT: usize = 1000;
@@ -210,12 +210,12 @@ impl Ami {
         self.action(&Action::new("Ping")).await.map(|_| ())
     }
 
-    /// The names of a technology's endpoints; `None` where Asterisk has no driver for it. PJSIP's need `write=system`,
+    /// The names of a driver's endpoints; `None` where Asterisk has no such driver. PJSIP's need `write=system`,
     /// those of chan_sip that or `write=reporting`.
-    pub async fn endpoints(&self, technology: Technology) -> Result<Option<Vec<String>>, AmiError> {
-        let action = Action::new(match technology {
-            Technology::Sip => "SIPpeers",
-            Technology::Pjsip => "PJSIPShowEndpoints",
+    pub async fn endpoints(&self, driver: Driver) -> Result<Option<Vec<String>>, AmiError> {
+        let action = Action::new(match driver {
+            Driver::ChanSip => "SIPpeers",
+            Driver::Pjsip => "PJSIPShowEndpoints",
         });
         match self.action(&action).await {
             Ok(response) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Command, ConsoleError, noise::plain};
-use crate::call::Technology;
+use crate::asterisk::Driver;
 
 /// An originate was taken: its answer is empty. That is all it says. A context that does not exist, an extension
 /// without a phone, an application that is not loaded: each is answered so too (measured), and ends the call a
@@ -93,17 +93,17 @@ pub fn version(answer: &str) -> Result<String, ConsoleError> {
     word.map(str::to_owned).ok_or_else(|| unclear(&Command::Version, answer))
 }
 
-/// The names of a technology's endpoints; `None` where Asterisk has no driver for it.
-pub fn endpoints(technology: Technology, answer: &str) -> Result<Option<Vec<String>>, ConsoleError> {
+/// The names of a driver's endpoints; `None` where Asterisk has no such driver.
+pub fn endpoints(driver: Driver, answer: &str) -> Result<Option<Vec<String>>, ConsoleError> {
     if answer.lines().any(|line| line.trim_start().starts_with("No such command")) {
         return Ok(None);
     }
     // `150/150` is a name with a user or a number.
     let name = |row: &str| row.split_whitespace().next()?.split('/').next().map(str::to_owned);
     let lines = || answer.lines().map(str::trim);
-    let (is_whole, names) = match technology {
+    let (is_whole, names) = match driver {
         // Whoever is there is between the head and the sum.
-        Technology::Sip => (
+        Driver::ChanSip => (
             lines().any(|line| line.contains(" sip peers [")),
             lines()
                 .skip_while(|line| !line.starts_with("Name/username"))
@@ -112,7 +112,7 @@ pub fn endpoints(technology: Technology, answer: &str) -> Result<Option<Vec<Stri
                 .filter_map(name)
                 .collect(),
         ),
-        Technology::Pjsip => (
+        Driver::Pjsip => (
             lines().any(|line| line.starts_with("Objects found:") || line.starts_with("No objects found")),
             lines()
                 .filter_map(|line| line.strip_prefix("Endpoint:"))
@@ -124,7 +124,7 @@ pub fn endpoints(technology: Technology, answer: &str) -> Result<Option<Vec<Stri
     };
     match is_whole {
         true => Ok(Some(names)),
-        false => Err(unclear(&Command::Endpoints(technology), answer)),
+        false => Err(unclear(&Command::Endpoints(driver), answer)),
     }
 }
 
@@ -189,9 +189,9 @@ mod tests {
 
     /// As 16.28 and 22.10.1 print them.
     #[test]
-    fn the_endpoints_of_each_technology() {
-        let found = |technology, answer: &str| endpoints(technology, answer).expect("an answer");
-        let (sip, pjsip) = (Technology::Sip, Technology::Pjsip);
+    fn the_endpoints_of_each_driver() {
+        let found = |driver, answer: &str| endpoints(driver, answer).expect("an answer");
+        let (sip, pjsip) = (Driver::ChanSip, Driver::Pjsip);
         let peers = "Name/username             Host              Dyn Forcerport Comedia    ACL Port     Status      Description\n\
             150/june-150              127.0.3.154        D  Auto (No)  No             5060     Unmonitored              \n\
             1500                      (Unspecified)      D  Auto (No)  No             0        UNKNOWN                  \n\

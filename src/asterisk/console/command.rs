@@ -3,27 +3,28 @@
 
 use std::fmt;
 
-use super::{ChannelName, Context};
-use crate::call::{
-    DialString, Extension,
-    office::{MonitorMode, Technology},
-};
+use super::{ChannelName, Context, Device, Exten};
+use crate::asterisk::{ChanSpy, Driver};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Call the extension's phone, and when it is picked up, the number. Asterisk answers at once, before
     /// anything rings; it gives the phone 30 seconds.
     Dial {
-        extension: Extension,
-        number: DialString,
+        extension: Exten,
+        number: Exten,
         context: Context,
     },
     /// Call the listener's phone, and when it is picked up, let it hear the target's calls, one after the other,
     /// until it hangs up.
+    ///
+    /// ChanSpy takes every channel whose name begins with the text that it is given, for as long as it runs: with
+    /// `SIP/150` it goes on to the next call of 1500 when that of 150 is over (measured on Asterisk 22.10.1). So
+    /// it is given `SIP/150-`, with which the names of 150's channels begin and no other's.
     Spy {
-        listener: Extension,
-        target: SpyTarget,
-        mode: MonitorMode,
+        listener: Exten,
+        target: Device,
+        mode: ChanSpy,
         context: Context,
     },
     /// All channels.
@@ -32,20 +33,11 @@ pub enum Command {
     Channel(ChannelName),
     /// Ask for the end of a channel.
     Hangup(ChannelName),
-    /// The endpoints of a technology.
-    Endpoints(Technology),
+    /// The endpoints of a driver.
+    Endpoints(Driver),
     Version,
     /// Seconds since the start, which tells a restarted Asterisk from one that goes on.
     Uptime,
-}
-
-/// Whose channels ChanSpy looks for. It takes every channel whose name begins with this, for as long as it runs:
-/// with `SIP/150` it goes on to the next call of 1500 when that of 150 is over (measured on Asterisk 22.10.1). So it
-/// is `SIP/150-`, with which the names of 150's channels begin and no other's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SpyTarget {
-    pub technology: Technology,
-    pub extension: Extension,
 }
 
 impl Command {
@@ -87,22 +79,16 @@ impl fmt::Display for Command {
             ),
             Command::Spy { listener, target, mode, context } => write!(
                 f,
-                "channel originate LOCAL/{listener}@{context} application ChanSpy {target},{}",
-                mode.chanspy_options()
+                "channel originate LOCAL/{listener}@{context} application ChanSpy {target}-,{}",
+                mode.options()
             ),
             Command::Channels => f.write_str("core show channels concise"),
             Command::Channel(name) => write!(f, "core show channel {name}"),
             Command::Hangup(name) => write!(f, "channel request hangup {name}"),
-            Command::Endpoints(Technology::Sip) => f.write_str("sip show peers"),
-            Command::Endpoints(Technology::Pjsip) => f.write_str("pjsip show endpoints"),
+            Command::Endpoints(Driver::ChanSip) => f.write_str("sip show peers"),
+            Command::Endpoints(Driver::Pjsip) => f.write_str("pjsip show endpoints"),
             Command::Version => f.write_str("core show version"),
             Command::Uptime => f.write_str("core show uptime seconds"),
         }
-    }
-}
-
-impl fmt::Display for SpyTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-", self.technology.device(&self.extension))
     }
 }

@@ -38,6 +38,43 @@ impl FromStr for Context {
     }
 }
 
+/// An extension as a Local channel dials it: 1 to 79 letters, digits, `+`, `*`, `#`, `_`, `.` and `-`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Exten(String);
+
+impl Exten {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Exten {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+*#_.-".contains(&byte);
+        match (1..80).contains(&text.len()) && text.bytes().all(fits) {
+            true => Ok(Exten(text.to_owned())),
+            false => Err(bad(text, "extension", "1 to 79 letters, digits, `+`, `*`, `#`, `_`, `.` and `-`")),
+        }
+    }
+}
+
+/// A device: a technology and a name, as `SIP/150`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Device(String);
+
+impl FromStr for Device {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let is_device = text.parse::<ChannelName>().is_ok() && !text.contains(['@', ';', '-']);
+        is_device
+            .then(|| Device(text.to_owned()))
+            .ok_or_else(|| bad(text, "device", "a technology, `/` and a name, as SIP/150"))
+    }
+}
+
 /// A channel's name as Asterisk gives it: `PJSIP/150-0000002a`, `Local/150@inoffice-00000003;1`. It always has
 /// a technology and a `/`, so it can't be the `all` of "channel request hangup all".
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -110,7 +147,7 @@ macro_rules! shown {
     )+ };
 }
 
-shown!(Context ChannelName);
+shown!(ChannelName Context Device Exten);
 
 #[cfg(test)]
 mod tests {
@@ -153,6 +190,25 @@ mod tests {
         }
         let error = "a\nb".parse::<Context>().expect_err("no context").to_string();
         assert!(error.contains(r"`a\nb`") && !error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn an_extension_is_only_what_is_dialed() {
+        for text in HOSTILE {
+            assert!(text.parse::<Exten>().is_err(), "{text:?}");
+        }
+        assert!("1".repeat(80).parse::<Exten>().is_err());
+        for text in ["150", "+375296254070", "*98", "#31#", &"1".repeat(79)] {
+            assert_eq!(text.parse::<Exten>().as_ref().map(Exten::as_str), Ok(text));
+        }
+    }
+
+    #[test]
+    fn a_device_is_no_channel() {
+        assert_eq!("SIP/150".parse::<Device>().map(|device| device.to_string()), Ok("SIP/150".to_owned()));
+        for text in ["150", "SIP/", "SIP/150-00000001", "Local/150@inoffice", "SIP/15 0", "all"] {
+            assert!(text.parse::<Device>().is_err(), "{text:?}");
+        }
     }
 
     #[test]

@@ -99,16 +99,6 @@ impl MonitorMode {
         }
     }
 
-    /// The options of Asterisk's ChanSpy: `q` no announcement, `b` only channels in a bridge, `w` whisper,
-    /// `B` barge.
-    pub fn chanspy_options(self) -> &'static str {
-        match self {
-            MonitorMode::Spy => "bq",
-            MonitorMode::Whisper => "bqw",
-            MonitorMode::Barge => "Bbqw",
-        }
-    }
-
     pub fn of_action(action: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.action() == action)
     }
@@ -243,10 +233,8 @@ mod tests {
 
     #[test]
     fn the_words_of_the_api() {
-        let words: Vec<_> =
-            MonitorMode::ALL.map(|mode| (mode.action(), mode.name(), mode.chanspy_options())).into();
-        let expected =
-            [("09", "подслушивание", "bq"), ("01", "суфлирование", "bqw"), ("02", "вмешательство", "Bbqw")];
+        let words: Vec<_> = MonitorMode::ALL.map(|mode| (mode.action(), mode.name())).into();
+        let expected = [("09", "подслушивание"), ("01", "суфлирование"), ("02", "вмешательство")];
         assert_eq!(words, expected);
         assert_eq!(MonitorMode::of_action("02"), Some(MonitorMode::Barge));
         assert_eq!(MonitorMode::of_action("2"), None);

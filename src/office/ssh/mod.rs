@@ -10,6 +10,7 @@ mod line;
 
 use std::{
     collections::HashMap,
+    str::FromStr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -25,13 +26,13 @@ use super::{
     error::{HostError, HostErrorKind},
     fit::Endpoints,
     inbox::Inboxes,
-    order::{Order, What},
+    order::{Order, What, chanspy, driver},
     settings::{COMMAND, CONNECT, HostSettings, Ssh},
     way::{Busy, Taken},
 };
 use crate::{
     asterisk::{
-        console::{Channels, Command, Context, SpyTarget, endpoints, hangup_answer, ordered, version},
+        console::{BadName, Channels, Command, Exten, endpoints, hangup_answer, ordered, version},
         ssh::{KnownHosts, SshAuth, SshHost, SshLimits, SshTarget},
     },
     call::{CallId, Extension, Technology, WayKind},
@@ -104,20 +105,24 @@ impl SshWay {
     pub async fn place(&self, order: &Order) -> Result<Taken, HostError> {
         let inner = &self.0;
         inner.check()?;
-        let context = context(order)?;
+        let context = name(&order.context, "the context's name can't be used")?;
         // Before the turn is waited for: a dead host keeps all of an extension's orders waiting once, not each in turn.
         inner.line.connect().await?;
         let alone = inner.alone(&order.extension).await?;
         let begun = Instant::now();
         let root = match &order.what {
             What::Dial(number) => {
-                let extension = order.extension.clone();
-                let dial = Command::Dial { extension, number: number.clone(), context };
+                let dial = Command::Dial {
+                    extension: exten(order.extension.as_str())?,
+                    number: exten(number.as_str())?,
+                    context,
+                };
                 inner.order(dial, order).await?
             }
             What::Listen { target, mode } => {
-                let target = SpyTarget { technology: order.technology, extension: target.clone() };
-                let spy = Command::Spy { listener: order.extension.clone(), target, mode: *mode, context };
+                let target = name(&order.technology.device(target), "this phone can't be listened to")?;
+                let listener = exten(order.extension.as_str())?;
+                let spy = Command::Spy { listener, target, mode: chanspy(*mode), context };
                 inner.order(spy, order).await?
             }
         };
@@ -195,9 +200,10 @@ impl SshWay {
 
     pub async fn endpoints(&self, technology: Technology) -> Endpoints {
         self.0.check()?;
-        let answers = self.0.line.run(vec![Command::Endpoints(technology)]).await?;
+        let driver = driver(technology);
+        let answers = self.0.line.run(vec![Command::Endpoints(driver)]).await?;
         let answer = answers.first().map_or("", String::as_str);
-        endpoints(technology, answer).map_err(|error| of_console(&error))
+        endpoints(driver, answer).map_err(|error| of_console(&error))
     }
 
     pub fn leave(&self, call: CallId) {
@@ -304,14 +310,19 @@ fn logins(ssh: &Ssh) -> (Vec<SshAuth>, Option<String>) {
     (auth, unfit)
 }
 
-fn context(order: &Order) -> Result<Context, HostError> {
-    order.context.parse().map_err(|error: crate::asterisk::console::BadName| HostError {
+/// A name for a command; nothing was sent where it is none.
+fn name<T: FromStr<Err = BadName>>(text: &str, otherwise: &str) -> Result<T, HostError> {
+    text.parse().map_err(|error: BadName| HostError {
         kind: HostErrorKind::Refused,
         way: Some(WayKind::Ssh),
         is_certain: true,
-        words: "the context's name can't be used".to_owned(),
+        words: otherwise.to_owned(),
         why: Text::same(error.to_string()),
     })
+}
+
+fn exten(text: &str) -> Result<Exten, HostError> {
+    name(text, "this number can't be dialed")
 }
 
 /// More extensions than this are looked through for those that nobody orders from.

@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use super::dial;
 use crate::asterisk::console::{
     Channel, ChannelDetails, ChannelName, ChannelState, Channels, Command, ConsoleError, Family,
-    HangupAnswer, SpyTarget, UniqueId, hangup_answer, ordered, uptime, version,
+    HangupAnswer, UniqueId, hangup_answer, ordered, uptime, version,
 };
 
 const VERSIONS: [(&str, &str); 2] = [("16", "SIP"), ("22", "PJSIP")];
@@ -296,15 +296,6 @@ fn unique_ids_have_an_order() {
     assert_eq!(UniqueId::new("my-pbx-1795672463.55").sequence(), Some(55));
     assert_eq!(UniqueId::new("0193-call.near").sequence(), None);
     assert_eq!(UniqueId::new("").sequence(), None);
-}
-
-#[test]
-fn a_spys_target_is_no_other_extension() {
-    let target = SpyTarget {
-        technology: crate::call::office::Technology::Pjsip,
-        extension: "150".parse().expect("digits"),
-    };
-    assert_eq!(target.to_string(), "PJSIP/150-");
 }
 
 /// A log line of `asterisk -rx`. 16 prints this one on its stdout without what stands before `No ethernet`.

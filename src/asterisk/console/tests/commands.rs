@@ -1,17 +1,17 @@
 //! The exact texts, and that nothing else gets in.
 
 use super::dial;
-use crate::{
-    asterisk::console::{Batch, Command, ConsoleError, Context, SpyTarget, of_exec},
-    call::office::{MonitorMode, Technology},
+use crate::asterisk::{
+    ChanSpy, Driver,
+    console::{Batch, Command, ConsoleError, Context, of_exec},
 };
 
 fn context(text: &str) -> Context {
     text.parse().expect("a context")
 }
 
-fn spy(mode: MonitorMode) -> Command {
-    let target = SpyTarget { technology: Technology::Sip, extension: "150".parse().expect("digits") };
+fn spy(mode: ChanSpy) -> Command {
+    let target = "SIP/150".parse().expect("a device");
     Command::Spy { listener: "151".parse().expect("digits"), target, mode, context: context("inoffice") }
 }
 
@@ -25,9 +25,7 @@ fn orders_are_what_the_hosts_are_used_to() {
         dial().shell(),
         "asterisk -rx \"channel originate LOCAL/150@inoffice application Dial LOCAL/+375296254070@inoffice\""
     );
-    for (mode, options) in
-        [(MonitorMode::Spy, "bq"), (MonitorMode::Whisper, "bqw"), (MonitorMode::Barge, "Bbqw")]
-    {
+    for (mode, options) in [(ChanSpy::Listen, "bq"), (ChanSpy::Whisper, "bqw"), (ChanSpy::Barge, "Bbqw")] {
         assert_eq!(
             spy(mode).to_string(),
             format!("channel originate LOCAL/151@inoffice application ChanSpy SIP/150-,{options}")
@@ -44,8 +42,7 @@ fn a_shell_reads_each_command_as_one_argument_and_the_console_as_its_words() {
         number: format!("+{}", "9".repeat(20)).parse().expect("a number"),
         context: longest,
     };
-    let commands =
-        [dial, spy(MonitorMode::Barge), Command::Channel(name), Command::Channels, Command::Version];
+    let commands = [dial, spy(ChanSpy::Barge), Command::Channel(name), Command::Channels, Command::Version];
     for command in commands {
         let text = command.to_string();
         assert_eq!(shlex::split(&command.shell()), Some(vec!["asterisk".into(), "-rx".into(), text.clone()]));
@@ -61,8 +58,8 @@ fn a_shell_reads_each_command_as_one_argument_and_the_console_as_its_words() {
 fn only_what_acts_must_not_be_repeated() {
     let name: Result<_, _> = "SIP/150-00000001".parse();
     let name = || Clone::clone(&name).expect("a name");
-    assert!([dial(), spy(MonitorMode::Spy), Command::Hangup(name())].iter().all(Command::acts));
-    let peers = Command::Endpoints(Technology::Sip);
+    assert!([dial(), spy(ChanSpy::Listen), Command::Hangup(name())].iter().all(Command::acts));
+    let peers = Command::Endpoints(Driver::ChanSip);
     let looks = [Command::Channels, Command::Channel(name()), peers, Command::Version, Command::Uptime];
     assert!(!looks.iter().any(Command::acts));
 }
