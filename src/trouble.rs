@@ -8,11 +8,9 @@ use std::{sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::{
-    call::{CallRecord, Reason, hint},
-    lang::Lang,
-    seldom::{Say, Seldom},
-};
+use crate::seldom::{Say, Seldom};
+use call::{CallRecord, Reason, hint};
+use lang::Lang;
 
 const PAUSE: Duration = Duration::from_secs(60);
 
@@ -68,7 +66,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::call::{CallId, CallRequest};
+    use call::{CallId, CallRequest};
 
     fn ended(reason: Reason, enterprise: Option<&str>) -> CallRecord {
         let request = CallRequest {

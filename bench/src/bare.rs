@@ -7,16 +7,12 @@ use std::{
 };
 
 use anyhow::{bail, ensure};
-use novofon_bot::{
-    asterisk::{
-        ari::{self, AriTarget, Event, Link, Originate, Subscriptions},
-        translate::EVENTS,
-    },
-    secret::Secret,
-};
+use asterisk::ari::{self, AriTarget, Event, Link, Originate, Subscriptions};
+use asterisk::secret::Secret;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use url::Url;
+use witness::EVENTS;
 
 pub struct Target<'a> {
     pub url: &'a str,

@@ -8,11 +8,9 @@ use std::{
 };
 
 use anyhow::ensure;
+use call::{CallId, CallRecord, CallRequest, EndedBy, Entry, Metadata, Reached, Reason, Source, Status};
 use chrono::{DateTime, TimeDelta, Utc};
-use novofon_bot::{
-    call::{CallId, CallRecord, CallRequest, EndedBy, Entry, Metadata, Reached, Reason, Source, Status},
-    store::{Commit, Store},
-};
+use ledger::{Commit, Store};
 use tokio::sync::{mpsc, oneshot};
 use uuid::{NoContext, Timestamp, Uuid};
 

@@ -4,8 +4,11 @@
 
 use std::collections::HashSet;
 
+use asterisk::ami::{
+    Block, Event,
+    fuzzing::{Framer, bytes, flaw, ids, read_as_answer},
+};
 use libfuzzer_sys::fuzz_target;
-use novofon_bot_fuzz::asterisk::ami::{Block, Event, Framer, bytes, flaw, ids, read_as_answer};
 
 /// What Asterisk keeps of a number.
 const LONGEST_NUMBER: usize = 79;
@@ -71,7 +74,7 @@ fn number(number: &[u8]) {
 
 /// The channels that an event tells of.
 fn named(event: &Event) -> HashSet<String> {
-    let one = |channel: &novofon_bot_fuzz::asterisk::ami::Channel| channel.uniqueid.clone();
+    let one = |channel: &asterisk::ami::Channel| channel.uniqueid.clone();
     match event {
         Event::Newchannel(channel) | Event::Newstate(channel) => [one(channel)].into(),
         Event::Rename(rename) => [rename.uniqueid.clone()].into(),

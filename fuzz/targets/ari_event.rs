@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use asterisk::ari::Event;
+use call::{CallId, ChannelRole, Input, Registry, TrunkSeen};
 use libfuzzer_sys::fuzz_target;
-use novofon_bot_fuzz::asterisk::{ari::Event, translate::Translator};
-use novofon_bot_fuzz::call::{CallId, ChannelRole, Input, Registry, TrunkSeen};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
+use witness::Translator;
 
 const TRUNK: &str = "1700000000.7";
 
@@ -87,7 +88,10 @@ fn translate(event: Event) {
             is_playback || roles.iter().any(|(of, _)| of == call),
             "{input:?} is of no channel of {call}"
         );
-        assert_eq!(is_end, matches!(input, Input::Trunk { seen: TrunkSeen::Destroyed(_), .. } | Input::HalfDestroyed { .. }));
+        assert_eq!(
+            is_end,
+            matches!(input, Input::Trunk { seen: TrunkSeen::Destroyed(_), .. } | Input::HalfDestroyed { .. })
+        );
     }
 }
 

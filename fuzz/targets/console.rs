@@ -2,12 +2,12 @@
 //! what comes with every answer changes no answer.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use novofon_bot_fuzz::asterisk::console::{
+use asterisk::Driver;
+use asterisk::console::{
     Batch, ChannelDetails, ChannelName, Channels, Command, ConsoleError, Family, HangupAnswer, endpoints,
     hangup_answer, noise_of, of_exec, ordered, plain, uptime, version, without,
 };
-use novofon_bot_fuzz::call::Technology;
+use libfuzzer_sys::fuzz_target;
 
 /// Each of them is Asterisk's own, or its client's, word for "no".
 const REFUSALS: [&str; 6] = [
@@ -58,7 +58,7 @@ fn read(answer: &str) {
     let name: ChannelName = "PJSIP/150-00000001".parse().expect("a name");
     let hangup = hangup_answer(&Command::Hangup(name.clone()), answer);
     assert!(hangup != Ok(HangupAnswer::Requested) || answer.contains("Requested Hangup on channel"));
-    for technology in [Technology::Sip, Technology::Pjsip] {
+    for technology in [Driver::ChanSip, Driver::Pjsip] {
         let _ = endpoints(technology, answer);
     }
     assert!(version(answer).is_ok_and(|it| !it.is_empty()) || !answer.starts_with("Asterisk 2"));

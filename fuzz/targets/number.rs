@@ -1,8 +1,8 @@
 //! Phone numbers as people type them: what is taken is E.164, and reading it again changes nothing.
 #![no_main]
 
+use call::{NumberError, PhoneNumber};
 use libfuzzer_sys::fuzz_target;
-use novofon_bot_fuzz::call::{NumberError, PhoneNumber};
 
 const REGIONS: [&str; 8] = ["RU", "BY", "KZ", "US", "DE", "GB", "IT", "ZZ"];
 

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{AppState, client::Client, error::ApiError, loopback};
-use crate::secret::Secret;
+use asterisk::secret::Secret;
 
 /// Lets a request pass that has a key and has not used up its rate.
 pub async fn guard(

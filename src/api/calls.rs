@@ -12,7 +12,9 @@ use super::{
     extract::{CallPath, Language},
     view::CallView,
 };
-use crate::{call::CallId, engine::HangupAnswer, store::Deleted};
+use crate::engine::HangupAnswer;
+use call::CallId;
+use ledger::Deleted;
 
 /// What was asked for is done, or under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

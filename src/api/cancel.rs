@@ -14,8 +14,8 @@ use super::{
 use crate::{
     config::Right,
     engine::{CancelFilter, PlaceError},
-    lang::say,
 };
+use lang::say;
 
 /// The longest number (ITU-T E.164).
 const LONGEST_PREFIX: usize = 15;

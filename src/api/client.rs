@@ -10,10 +10,8 @@ use futures_util::StreamExt;
 use tokio::sync::watch;
 
 use super::{AppState, error::ApiError};
-use crate::{
-    call::{CallId, CallRecord},
-    config::{ApiKey, Config, Right, Rights},
-};
+use crate::config::{ApiKey, Config, Right, Rights};
+use call::{CallId, CallRecord};
 
 /// Whose request it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

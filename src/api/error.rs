@@ -13,13 +13,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{forwarded::Mark, russian};
-use crate::{
-    call::{CallId, NumberError, Status},
-    config::Right,
-    engine::PlaceError,
-    lang::Text,
-    store::StoreError,
-};
+use crate::{config::Right, engine::PlaceError};
+use call::{CallId, NumberError, Status};
+use lang::Text;
+use ledger::StoreError;
 
 /// An error, as RFC 9457 has it, with members of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

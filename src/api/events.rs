@@ -36,14 +36,10 @@ use super::{
     timeline::EntryView,
     view::CallView,
 };
-use crate::{
-    call::{CallId, CallRecord, Entry},
-    config::Right,
-    engine::Change,
-    lang::{Lang, say},
-    metrics::Metrics,
-    store::StoreError,
-};
+use crate::{config::Right, engine::Change, metrics::Metrics};
+use call::{CallId, CallRecord, Entry};
+use lang::{Lang, say};
+use ledger::StoreError;
 
 /// The data of an event: one entry of a timeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -15,10 +15,8 @@ use serde::{
 use serde_json::error::Category;
 
 use super::{AppState, error::ApiError};
-use crate::{
-    call::CallId,
-    lang::{Lang, Text, say},
-};
+use call::CallId;
+use lang::{Lang, Text, say};
 
 /// A JSON object as the body.
 pub struct JsonBody<T>(pub T);

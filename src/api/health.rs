@@ -13,11 +13,8 @@ use super::{
     AppState,
     error::{ApiError, Problem},
 };
-use crate::{
-    engine::{AriState, AriTrouble, EngineState, StoreState},
-    lang::{Lang, Text, say},
-    store,
-};
+use crate::engine::{AriState, AriTrouble, EngineState, StoreState};
+use lang::{Lang, Text, say};
 
 /// The whole, and its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -215,7 +212,7 @@ async fn ready(State(state): State<AppState>) -> Result<Json<Probe>, ApiError> {
 
 /// What is wrong with the store, as itself or the engine saw it last.
 pub(super) fn store_error(state: &AppState) -> Option<String> {
-    if let store::Health::Away { reason, .. } = state.store.health() {
+    if let ledger::Health::Away { reason, .. } = state.store.health() {
         return Some(reason);
     }
     match state.engine.state().store {

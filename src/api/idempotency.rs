@@ -12,7 +12,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::error::ApiError;
-use crate::lang::say;
+use lang::say;
 
 pub const HEADER: &str = "idempotency-key";
 

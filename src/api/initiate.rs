@@ -29,11 +29,11 @@ use super::{
     view::CallView,
 };
 use crate::{
-    call::{CallId, CallRecord, CallRequest, Metadata, PhoneNumber, Reason, Status},
     config::{Config, MAX_DURATION, RING_TIMEOUT, Right},
     engine::IdempotencyKey,
-    lang::say,
 };
+use call::{CallId, CallRecord, CallRequest, Metadata, PhoneNumber, Reason, Status};
+use lang::say;
 
 /// What to call, and how.
 #[derive(Debug, Clone, Deserialize, ToSchema)]

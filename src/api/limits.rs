@@ -17,7 +17,8 @@ use super::{
     error::{ApiError, Cause, InRussian, PROBLEM_JSON},
     extract::language_of,
 };
-use crate::{lang::Lang, metrics::RequestLabels};
+use crate::metrics::RequestLabels;
+use lang::Lang;
 
 /// Ends a handler that takes longer than `http.request_timeout`.
 pub async fn time_out(

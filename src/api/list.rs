@@ -24,12 +24,10 @@ use super::{
     extract::{Language, Params},
     view::CallView,
 };
-use crate::{
-    call::{DialString, EndedBy, PhoneNumber, Status},
-    config::Right,
-    lang::{Lang, say},
-    store::{Cursor, Filter, Page},
-};
+use crate::config::Right;
+use call::{DialString, EndedBy, PhoneNumber, Status};
+use lang::{Lang, say};
+use ledger::{Cursor, Filter, Page};
 
 /// One page of calls, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -107,7 +105,7 @@ pub(super) fn query(params: &Params) -> Result<(Filter, Page), ApiError> {
     let cursor: Option<Cursor> = params
         .text("cursor")
         .map(|text| {
-            text.parse().map_err(|e: crate::store::BadCursor| {
+            text.parse().map_err(|e: ledger::BadCursor| {
                 ApiError::parameter("cursor", say!("{e}", "это не то, что было в `next_cursor`"))
             })
         })

@@ -16,7 +16,7 @@ use super::{
     extract::CallPath,
     view,
 };
-use crate::call::{CallId, Entry};
+use call::{CallId, Entry};
 
 /// The timeline's word for a sound that was played.
 const PLAYED: &str = "sound_played";

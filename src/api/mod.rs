@@ -35,10 +35,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{
-    config::Config, engine::EngineHandle, metrics::Metrics, office::OfficeHandle, secret::Secret,
-    store::Store,
-};
+use crate::{config::Config, engine::EngineHandle, metrics::Metrics, office::OfficeHandle};
+use asterisk::secret::Secret;
+use ledger::Store;
 
 pub use calls::Done;
 pub use error::{ApiError, PROBLEM_JSON, Problem};

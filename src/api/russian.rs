@@ -4,10 +4,8 @@ use super::{
     error::{ApiError, Problem},
     forwarded::Mark,
 };
-use crate::{
-    call::{Excluded, NumberError},
-    engine::PlaceError,
-};
+use crate::engine::PlaceError;
+use call::{Excluded, NumberError};
 
 /// The same problem in Russian; what programs read stays.
 pub(super) fn problem(error: &ApiError, english: Problem) -> Problem {

@@ -17,7 +17,8 @@ use tower::ServiceExt;
 use tracing::{debug, error, warn};
 
 use super::{AppState, impatient::Impatient, router};
-use crate::{call::PhoneNumber, config::Config};
+use crate::config::Config;
+use call::PhoneNumber;
 
 /// The most time for a request's head to come whole, and for a kept-alive connection to be used again.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);

@@ -15,7 +15,7 @@ use super::{
     extract::CallPath,
     view,
 };
-use crate::call::{CallRecord, Entry, Source, Status};
+use call::{CallRecord, Entry, Source, Status};
 
 /// One piece of evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

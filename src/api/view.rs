@@ -6,13 +6,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{
-    call::{
-        CallRecord, EndedBy, Metadata, MonitorMode, OfficeKind, Reached, Reason, Status, WayKind, hint,
-        hint_of,
-    },
-    lang::Lang,
+use call::{
+    CallRecord, EndedBy, Metadata, MonitorMode, OfficeKind, Reached, Reason, Status, WayKind, hint, hint_of,
 };
+use lang::Lang;
 
 /// One call. Times are RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -254,7 +251,7 @@ fn example() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{CallId, CallRequest};
+    use call::{CallId, CallRequest};
 
     fn record() -> CallRecord {
         let request = CallRequest {

@@ -13,11 +13,9 @@ use super::{
     text::Text,
     wire::json_line,
 };
-use crate::{
-    config::{Config, KeyFile, KeyList, ListedKey, Rights, environment},
-    lang::Lang,
-    secret::Secret,
-};
+use crate::config::{Config, KeyFile, KeyList, ListedKey, Rights, environment};
+use asterisk::secret::Secret;
+use lang::Lang;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -77,7 +75,7 @@ struct RevokeArgs {
     config: ConfigArgs,
 }
 
-fn rights(text: &str) -> Result<Rights, crate::lang::Text> {
+fn rights(text: &str) -> Result<Rights, lang::Text> {
     Rights::parse(text.split(','))
 }
 

@@ -10,11 +10,8 @@ use std::{
 use clap::Args;
 
 use super::{ConfigArgs, text::Text};
-use crate::{
-    config::{Config, environment},
-    lang::Lang,
-    store,
-};
+use crate::config::{Config, environment};
+use lang::Lang;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -34,7 +31,7 @@ pub struct BackupArgs {
 pub(super) fn run(args: &BackupArgs, text: Text) -> anyhow::Result<ExitCode> {
     let loaded = Config::load(args.config.config.as_deref(), environment())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let made = runtime.block_on(store::backup(&loaded.config.store.url, &args.file))?;
+    let made = runtime.block_on(ledger::backup(&loaded.config.store.url, &args.file))?;
     let (file, calls, bytes) = (args.file.display(), made.calls, made.bytes);
     let told = match text.0 {
         Lang::Ru => format!("{file}: звонков {calls}, байт {bytes}, копия проверена"),

@@ -21,7 +21,7 @@ use super::{
     text::Text,
     wire::{Event, Told, View, json_line},
 };
-use crate::scenario::SOUND_FAILED;
+use call::scenario::SOUND_FAILED;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

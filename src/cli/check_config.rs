@@ -9,8 +9,8 @@ use super::{ConfigArgs, output::note};
 use crate::{
     config::{Config, environment},
     doctor::fault_of_store,
-    lang::{Lang, say},
 };
+use lang::{Lang, say};
 
 pub(super) fn run(args: &ConfigArgs, lang: Lang) -> anyhow::Result<ExitCode> {
     let loaded = Config::load(args.config.as_deref(), environment())?;

@@ -13,7 +13,8 @@ use super::{
     token::Found,
     wire::{Canceled, List, Problem, Timeline, Told, View},
 };
-use crate::{lang::Lang, secret::Secret};
+use asterisk::secret::Secret;
+use lang::Lang;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Above the daemon's own `http.request_timeout`, which answers with a reason.

@@ -15,11 +15,9 @@ use super::{
     failure::{AddressFault, Failure},
     token,
 };
-use crate::{
-    config::{Config, ConfigErrors, DEFAULT_PATH, Loaded, environment},
-    lang::Lang,
-    secret::Secret,
-};
+use crate::config::{Config, ConfigErrors, DEFAULT_PATH, Loaded, environment};
+use asterisk::secret::Secret;
+use lang::Lang;
 
 /// The variable of `http.listen`.
 const LISTEN: &str = "NOVOFON_BOT_HTTP__LISTEN";

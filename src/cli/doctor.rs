@@ -9,9 +9,9 @@ use super::{ConfigArgs, token};
 use crate::{
     config::environment,
     doctor::{Console, Inputs, examine, is_sound, json, lines},
-    lang::{Lang, Text, Told, say},
-    secret::Secret,
 };
+use asterisk::secret::Secret;
+use lang::{Lang, Text, Told, say};
 
 #[derive(Debug, Args)]
 pub struct DoctorArgs {

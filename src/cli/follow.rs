@@ -190,7 +190,7 @@ pub fn pause(tries: u32) -> Duration {
 mod tests {
     use super::*;
     use crate::cli::client::Key;
-    use crate::lang::Lang;
+    use lang::Lang;
 
     #[test]
     fn pauses_grow_to_a_bound() {

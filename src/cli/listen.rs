@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr};
 use anyhow::anyhow;
 use tokio::net::TcpListener;
 
-use crate::lang::Lang;
+use lang::Lang;
 
 /// Listens on the address of this key of the configuration.
 pub(super) async fn listen(address: SocketAddr, key: &str, lang: Lang) -> anyhow::Result<TcpListener> {

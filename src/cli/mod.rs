@@ -41,10 +41,10 @@ use failure::Failure;
 use text::Text;
 use uuid::Uuid;
 
-use crate::lang::{Lang, say};
+use lang::{Lang, say};
 
 /// An id as an argument.
-fn call_id(text: &str) -> Result<Uuid, crate::lang::Text> {
+fn call_id(text: &str) -> Result<Uuid, lang::Text> {
     text.parse().map_err(|_| {
         say!(
             "expected a whole id, as `novofon-bot calls` shows it",

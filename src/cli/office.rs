@@ -10,11 +10,11 @@ use crate::{
     api::{self, AppState},
     config::Config,
     enterprises::{Directory, DirectoryState},
-    lang::Lang,
     metrics::Metrics,
     office::{self, OfficeHandle, Parts},
-    store::Store,
 };
+use lang::Lang;
+use ledger::Store;
 
 /// What was started, if anything.
 pub(super) struct Office(Option<Started>);

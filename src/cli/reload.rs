@@ -8,8 +8,8 @@ use super::settings::settings;
 use crate::{
     config::{Config, environment},
     engine::EngineHandle,
-    store::Store,
 };
+use ledger::Store;
 
 /// What goes by the configuration while the daemon runs.
 pub(super) struct InForce {

@@ -7,7 +7,7 @@ use super::{
     text::{Label, Text},
     wire::{Clean, Entry, View, Word},
 };
-use crate::call::Status;
+use call::Status;
 
 /// How things are shown to this user.
 #[derive(Debug, Clone, Copy)]
@@ -176,7 +176,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::lang::Lang;
+    use lang::Lang;
 
     fn view(status: &str) -> View {
         serde_json::from_value(json!({

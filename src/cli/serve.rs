@@ -22,12 +22,11 @@ use super::{
 use crate::{
     api,
     config::{Config, environment},
-    doctor, engine,
-    lang::Lang,
-    logging,
+    doctor, engine, logging,
     metrics::Metrics,
-    store::Store,
 };
+use lang::Lang;
+use ledger::Store;
 
 /// How long a disk that refuses to write may hold up the stop.
 const STORE_GRACE: Duration = Duration::from_secs(10);

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    asterisk::ari::{AriTarget, RestOverSocket},
-    call::{Destinations, Limits, PhoneNumber},
     config::{ANY_CALLER_ID, Config, Right, StepConfig},
     engine::{CallerIds, Dial, Settings, Trunk},
-    scenario::{Scenario, Step},
 };
+use asterisk::ari::{AriTarget, RestOverSocket};
+use call::scenario::{Scenario, Step};
+use call::{Destinations, Limits, PhoneNumber};
 
 pub(super) fn settings(config: &Config) -> Settings {
     let dial = &config.dial;

@@ -10,10 +10,8 @@ use super::{
     failure::{AddressFault, Failure},
     wire::{Clean, View, Word, clean},
 };
-use crate::{
-    call::{EndedBy, Status},
-    lang::Lang,
-};
+use call::{EndedBy, Status};
+use lang::Lang;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Text(pub Lang);

@@ -7,10 +7,8 @@ use super::{
     text::Text,
     wire::{Clean, Entry, Word},
 };
-use crate::{
-    call::{AriRequest, EndedBy, Fact, Reason, Role, words},
-    lang::Lang,
-};
+use call::{AriRequest, EndedBy, Fact, Reason, Role, words};
+use lang::Lang;
 
 impl Text {
     /// What a line of the timeline says.

@@ -5,9 +5,9 @@ use std::{error::Error, io};
 use crate::{
     config::{ConfigErrors, KeyFileError},
     enterprises::{BadValue, DirectoryError},
-    lang::{Lang, Text, Told, UnknownLang},
-    store::StoreError,
 };
+use lang::{Lang, Text, Told, UnknownLang};
+use ledger::StoreError;
 
 /// The error and what caused it, each once: many an error has its cause in its own text already.
 pub(super) fn told(error: &anyhow::Error, lang: Lang) -> String {

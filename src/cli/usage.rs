@@ -12,7 +12,7 @@ use clap::{
 };
 
 use super::{Cli, failure::TROUBLE, output::note, told};
-use crate::lang::Lang;
+use lang::Lang;
 
 /// The command line, or how the program ends without one.
 pub(super) fn parse() -> Result<Cli, ExitCode> {

@@ -16,7 +16,7 @@ use super::{
     text::Text,
     wire::{Told, View, Word, json_line},
 };
-use crate::call::Status;
+use call::Status;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

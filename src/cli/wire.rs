@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::call::{EndedBy, Fact, Reached, Reason, Status};
+use call::{EndedBy, Fact, Reached, Reason, Status};
 
 /// A text that is safe to write to a terminal.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

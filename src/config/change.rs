@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn no_secret_is_told() {
         let mut new = config(&format!("http.api_keys = ['crm:{KEY}']"));
-        new.ari.password = crate::secret::Secret::new("hunter3");
+        new.ari.password = asterisk::secret::Secret::new("hunter3");
         let told = format!("{:?}", config("").adopt(new).unwrap());
         assert!(told.contains("crm") && told.contains("ari.password"), "{told}");
         assert!(!told.contains(KEY) && !told.contains("hunter"), "{told}");

@@ -15,9 +15,9 @@ use super::{
     ANY_CALLER_ID, Ari, Config, Dial, Http, Log, LogFormat, MAX_DURATION, RING_TIMEOUT, Scenario, Service,
     Store, Trunk,
 };
-use crate::call::RUSSIA;
-use crate::lang::{Lang, Text, say};
-use crate::secret::Secret;
+use asterisk::secret::Secret;
+use call::RUSSIA;
+use lang::{Lang, Text, say};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;

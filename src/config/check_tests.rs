@@ -273,7 +273,7 @@ fn good_values_arrive() {
     let (config, warnings) = checked(text, &[]).unwrap();
     assert_eq!(warnings, []);
     let limits: Vec<_> =
-        config.http.api_keys.iter().map(|key| key.rate_limit.map(|limit| limit.get())).collect();
+        config.http.api_keys.iter().map(|key| key.rate_limit.map(std::num::NonZero::get)).collect();
     assert_eq!(limits, [None, Some(5)]);
     assert_eq!(config.http.language, Lang::Ru);
     assert_eq!(config.trunk.caller_id.as_deref(), Some("+74951234567"));

@@ -4,7 +4,7 @@
 
 use super::error::{Origin, Problem};
 use super::schema::{ENV_PREFIX, Kind, Schema};
-use crate::lang::{Text, say};
+use lang::{Text, say};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 

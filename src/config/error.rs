@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::lang::{Lang, Text, Told, say};
+use lang::{Lang, Text, Told, say};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]

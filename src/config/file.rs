@@ -5,7 +5,7 @@
 
 use super::error::{ConfigErrors, Problem};
 use super::schema::{Schema, is_scenario_name};
-use crate::lang::{Text, say};
+use lang::{Text, say};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;

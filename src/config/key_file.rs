@@ -17,10 +17,8 @@ use super::{
     keys::{self, HIGHEST_RATE},
     secret,
 };
-use crate::{
-    lang::{Lang, Text, Told},
-    secret::Secret,
-};
+use asterisk::secret::Secret;
+use lang::{Lang, Text, Told};
 
 /// Its name where the configuration names none: beside the configuration file.
 const DEFAULT_NAME: &str = "api_keys";

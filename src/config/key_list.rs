@@ -13,7 +13,7 @@ use super::{
     reader::Reader,
     secret,
 };
-use crate::lang::{Text, say};
+use lang::{Text, say};
 
 pub(super) const LIST: &str = "http.api_keys";
 pub(super) const FILE: &str = "http.api_keys_file";

@@ -9,8 +9,8 @@ use std::num::NonZeroU32;
 use subtle::ConstantTimeEq;
 use toml::{Table, Value};
 
-use crate::lang::{Text, say};
-use crate::secret::Secret;
+use asterisk::secret::Secret;
+use lang::{Text, say};
 
 /// Shorter ones can be guessed over the network.
 const SHORTEST_KEY: usize = 16;

@@ -34,8 +34,8 @@ pub use schema::{DEFAULT_TOML, ENV_PREFIX};
 pub use secret::{is_short, write as write_secret, write_held as write_held_secret};
 pub use steps::StepConfig;
 
-use crate::lang::{Lang, Text, say};
-use crate::secret::Secret;
+use asterisk::secret::Secret;
+use lang::{Lang, Text, say};
 use layers::{FileLayer, Layers};
 use schema::Schema;
 use std::collections::{BTreeMap, HashMap};

@@ -6,9 +6,9 @@ use super::check::{
 use super::keys::HIGHEST_RATE;
 use super::reader::Reader;
 use super::{MAX_DURATION, RING_TIMEOUT};
-use crate::call::{Technology, WayChoice};
-use crate::lang::say;
-use crate::secret::Secret;
+use asterisk::secret::Secret;
+use call::{Technology, WayChoice};
+use lang::say;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;

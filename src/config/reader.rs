@@ -5,7 +5,7 @@
 
 use super::error::{Problem, placed};
 use super::layers::Layers;
-use crate::lang::{Text, say};
+use lang::{Text, say};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;

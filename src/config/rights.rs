@@ -2,7 +2,7 @@
 //!
 //! Which request needs which right is the API's matter.
 
-use crate::lang::{Text, say};
+use lang::{Text, say};
 use std::fmt;
 
 /// One right of a key. Others join later, for control over live calls, routes and set-up; a word that is not

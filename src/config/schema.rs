@@ -3,7 +3,7 @@
 //! Knows no values but the defaults, and nothing of what they mean.
 
 use super::file::{self, Lines};
-use crate::lang::{Text, say};
+use lang::{Text, say};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use crate::lang::{Text, say};
-use crate::secret::Secret;
+use asterisk::secret::Secret;
+use lang::{Text, say};
 
 /// Far above any list of keys: a path that names a device or a log by mistake must not fill the memory.
 const LONGEST_FILE: u64 = 1 << 20;

@@ -3,7 +3,7 @@
 //! Knows how a step is written; what playing or waiting means is the scenario's matter.
 
 use super::reader::number;
-use crate::lang::{Text, say};
+use lang::{Text, say};
 use std::time::Duration;
 use toml::Value;
 

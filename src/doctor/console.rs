@@ -6,7 +6,7 @@ use std::{io, os::unix::net::UnixStream, process::Stdio, time::Duration};
 
 use tokio::{io::AsyncReadExt, process::Command, time::timeout};
 
-use crate::asterisk::console::plain;
+use asterisk::console::plain;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

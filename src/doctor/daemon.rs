@@ -8,7 +8,9 @@ use std::{
 use url::Url;
 
 use super::http::{Login, Server};
-use crate::{config::Config, lang::Text, secret::Secret};
+use crate::config::Config;
+use asterisk::secret::Secret;
+use lang::Text;
 
 /// It answers this at once, or something is wrong with it.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -2,8 +2,8 @@
 //!
 //! Knows nothing of where findings come from or how they are shown.
 
-pub use crate::lang::Text;
-pub(super) use crate::lang::say;
+pub use lang::Text;
+pub(super) use lang::say;
 
 /// How well it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

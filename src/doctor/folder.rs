@@ -10,7 +10,8 @@ use std::{
 use rustix::fs::Access;
 
 use super::finding::{Text, say};
-use crate::{config::Config, store::file_of};
+use crate::config::Config;
+use ledger::file_of;
 
 /// The service's user, as `systemd/novofon-bot.sysusers` has it.
 const SERVICE: &str = "novofon-bot";

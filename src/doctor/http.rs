@@ -10,7 +10,7 @@ use reqwest::{Client, Method, RequestBuilder, header};
 use serde_json::Value;
 use url::Url;
 
-use crate::secret::Secret;
+use asterisk::secret::Secret;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -26,11 +26,9 @@ pub use folder::{Fault, fault_of_store};
 pub use private::{Open, open_files};
 pub use render::{is_sound, json, lines};
 
-use crate::{
-    asterisk::files::{Conf, Context},
-    config::{self, Config},
-    secret::Secret,
-};
+use crate::config::{self, Config};
+use asterisk::files::{Conf, Context};
+use asterisk::secret::Secret;
 use finding::say;
 use patient::Patient;
 

@@ -11,7 +11,8 @@ use super::{
     daemon,
     http::{Login, Reply, Server},
 };
-use crate::{asterisk::files::Conf, config::Config};
+use crate::config::Config;
+use asterisk::files::Conf;
 
 /// Where a packaged Asterisk has its configuration.
 const USUAL_ETC: &str = "/etc/asterisk";

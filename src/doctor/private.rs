@@ -10,7 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{config::Config, store::file_of};
+use crate::config::Config;
+use ledger::file_of;
 
 /// A file that others can do something with.
 #[derive(Debug, Clone, PartialEq, Eq)]

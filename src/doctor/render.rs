@@ -6,7 +6,8 @@
 use serde_json::{Value, json};
 
 use super::finding::{Finding, Level};
-use crate::{lang::Lang, secret::Secret};
+use asterisk::secret::Secret;
+use lang::Lang;
 
 /// Of one sentence, in characters.
 const LONGEST: usize = 600;

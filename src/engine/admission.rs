@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::call::{CallId, DialString};
+use call::{CallId, DialString};
 
 /// Calls may leave this much closer together than the rate says, so that a late wake-up of the
 /// engine costs no rate.

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::call::CallId;
+use call::CallId;
 
 #[derive(Debug, Default)]
 pub(super) struct Agenda {

@@ -5,13 +5,9 @@ use std::time::Duration;
 use chrono::Utc;
 
 use super::{handle::AriState, runner::Runner, survey::Lookup};
-use crate::{
-    asterisk::{
-        ari::{Event, Link},
-        translate::Translator,
-    },
-    call::{CallId, Input, TrunkSeen},
-};
+use asterisk::ari::{Event, Link};
+use call::{CallId, Input, TrunkSeen};
+use witness::Translator;
 
 /// Asterisk that is stopping is gone within 15 s; longer, and the stop was called off.
 const SHUTDOWN_HOLD: Duration = Duration::from_secs(30);

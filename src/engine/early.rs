@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::asterisk::ari::{Channel, Event};
+use asterisk::ari::{Channel, Event};
 
 /// The trunk may carry calls of others, whose events nobody will ever ask for.
 const MOST: usize = 512;

@@ -13,10 +13,8 @@ use parking_lot::RwLock;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::settings::Settings;
-use crate::{
-    call::{CallId, CallRecord, CallRequest, Entry, Excluded},
-    lang::Lang,
-};
+use call::{CallId, CallRecord, CallRequest, Entry, Excluded};
+use lang::Lang;
 
 /// Entries of the timeline that have just become durable, with the record as it is after them.
 #[derive(Debug)]

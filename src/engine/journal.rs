@@ -1,8 +1,8 @@
 //! What an operator reads in `journalctl`: one line a state change.
 
-use crate::call::{CallRecord, Entry, Status};
 use crate::logging::mask;
 use crate::trouble::Troubles;
+use call::{CallRecord, Entry, Status};
 
 /// Writes the new entries: those that changed the state at info, the rest at debug. An end that somebody must mend
 /// something for is told at warning too.

@@ -12,14 +12,10 @@ use super::{
     refusal::Probed,
     survey::{Lookup, survey},
 };
-use crate::{
-    asterisk::{
-        ari::{self, Ari, AriError, HangupReason},
-        translate::Translator,
-    },
-    call::{AriRequest, CallId, Input, Originate, OriginateFailure},
-    metrics::Metrics,
-};
+use crate::metrics::Metrics;
+use asterisk::ari::{self, Ari, AriError, HangupReason};
+use call::{AriRequest, CallId, Input, Originate, OriginateFailure};
+use witness::Translator;
 
 /// The variable in which `[outgoing]` finds the caller id that was asked for.
 const CALLER_ID_VARIABLE: &str = "NOVOFON_CALLER_ID";

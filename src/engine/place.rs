@@ -10,11 +10,9 @@ use super::{
     handle::{AriState, Command, HangupAnswer, IdempotencyKey, PlaceError},
     runner::{PlaceReply, Runner, STORE_PATIENCE},
 };
-use crate::{
-    call::{CallId, CallRecord, CallRequest, EndedBy, Forbidden, Input, Machine, Reason},
-    scenario::Scenario,
-    store::{Health, IdempotencyRow},
-};
+use call::scenario::Scenario;
+use call::{CallId, CallRecord, CallRequest, EndedBy, Forbidden, Input, Machine, Reason};
+use ledger::{Health, IdempotencyRow};
 
 /// After the live calls were hung up at a stop, their last evidence gets this long to arrive.
 const STOP_MARGIN: Duration = Duration::from_secs(5);

@@ -12,10 +12,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{handle::AriState, line::Line, runner::Runner};
-use crate::{
-    asterisk::ari::{AriError, Create, HangupReason, PHONE_FORMATS},
-    call::{CallId, Input, OriginateFailure},
-};
+use asterisk::ari::{AriError, Create, HangupReason, PHONE_FORMATS};
+use call::{CallId, Input, OriginateFailure};
 
 /// How often it is asked.
 const PROBE_EVERY: Duration = Duration::from_secs(2);

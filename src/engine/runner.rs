@@ -26,13 +26,10 @@ use super::{
     survey::Lookup,
     waiting::Cancelling,
 };
-use crate::{
-    asterisk::ari::Link,
-    call::{CallId, CallRecord, Effect, Input, Machine, Moment, OriginateFailure, Registry},
-    metrics::Metrics,
-    store::{Commit, Committed, IdempotencyRow, Notice, Store},
-    trouble::Troubles,
-};
+use crate::{metrics::Metrics, trouble::Troubles};
+use asterisk::ari::Link;
+use call::{CallId, CallRecord, Effect, Input, Machine, Moment, OriginateFailure, Registry};
+use ledger::{Commit, Committed, IdempotencyRow, Notice, Store};
 
 /// How long a client waits for the disk when it places a call. Then the call is withdrawn: it will
 /// never be dialed, whatever the disk does later.
@@ -303,8 +300,8 @@ impl Runner {
         self.metrics.calls_live.set(i64::try_from(live).unwrap_or(i64::MAX));
         self.metrics.calls_queued.set(i64::try_from(queued).unwrap_or(i64::MAX));
         let store = match self.store.health() {
-            crate::store::Health::Ok => StoreState::Up,
-            crate::store::Health::Away { reason, since } => StoreState::Down { reason, since },
+            ledger::Health::Ok => StoreState::Up,
+            ledger::Health::Away { reason, since } => StoreState::Down { reason, since },
         };
         self.metrics.store_up.set(i64::from(store == StoreState::Up));
         self.metrics.ari_up.set(i64::from(matches!(self.ari, AriState::Up { .. })));

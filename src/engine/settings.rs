@@ -5,10 +5,8 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    call::{Destinations, Limits},
-    scenario::Scenario,
-};
+use call::scenario::Scenario;
+use call::{Destinations, Limits};
 
 #[derive(Debug, Clone)]
 pub struct Settings {

@@ -23,17 +23,12 @@ use super::{
     settings::Settings,
     strays::Strays,
 };
-use crate::{
-    asterisk::{
-        ari::{self, Ari, AriTarget, Subscriptions, TargetError},
-        translate::{EVENTS, Translator},
-    },
-    call::{CallRecord, DialString, Machine, Registry, Status},
-    metrics::Metrics,
-    scenario::Scenario,
-    store::{Notice, Store, StoreError},
-    trouble::Troubles,
-};
+use crate::{metrics::Metrics, trouble::Troubles};
+use asterisk::ari::{self, Ari, AriTarget, Subscriptions, TargetError};
+use call::scenario::Scenario;
+use call::{CallRecord, DialString, Machine, Registry, Status};
+use ledger::{Notice, Store, StoreError};
+use witness::{EVENTS, Translator};
 
 /// Changes that a follower may be behind before it has to read the store.
 const CHANGES: usize = 4096;

@@ -6,11 +6,9 @@ use std::{collections::HashSet, sync::Arc};
 
 use tokio::sync::Semaphore;
 
-use crate::{
-    asterisk::ari::{Ari, HangupReason},
-    call::CallId,
-    store::Store,
-};
+use asterisk::ari::{Ari, HangupReason};
+use call::CallId;
+use ledger::Store;
 
 /// So many are looked at at once; a flood beyond that is another program's, or hostile.
 const AT_ONCE: usize = 16;

@@ -3,13 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{
-    asterisk::{
-        ari::{Ari, AriError, Channel},
-        translate::{Translator, channel_state},
-    },
-    call::{CallId, ChannelState, Found, FoundPlayback, FoundTrunk},
-};
+use asterisk::ari::{Ari, AriError, Channel};
+use call::{CallId, ChannelState, Found, FoundPlayback, FoundTrunk};
+use witness::{Translator, channel_state};
 
 /// One call to look for.
 #[derive(Debug, Clone)]

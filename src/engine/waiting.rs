@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use tokio::sync::oneshot;
 
 use super::{handle::CancelFilter, runner::Runner};
-use crate::call::{CallId, CallRecord, EndedBy, Input, Machine, Reason};
+use call::{CallId, CallRecord, EndedBy, Input, Machine, Reason};
 
 /// Calls that were canceled together, until the last of them is on disk.
 pub(super) struct Cancelling {

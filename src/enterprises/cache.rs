@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
 use super::{enterprise::Enterprise, error::DirectoryError};
-use crate::secret::Secret;
+use asterisk::secret::Secret;
 
 /// SHA-256 of a secret and of a key of this process, so that one that leaks from a dump can't be looked up. Compared in
 /// constant time.

@@ -11,7 +11,7 @@ use super::{
     table::{Layout, no_table},
     value::{BadValue, Host, Name, Number, bad, shown},
 };
-use crate::lang::{Text, say};
+use lang::{Text, say};
 
 /// The name of a setting: a column of the table, such as `ssh_port`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

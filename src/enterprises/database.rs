@@ -10,8 +10,8 @@ use sqlx::{
 };
 
 use super::error::{DirectoryError, Failure};
-use crate::lang::{Text, say};
-use crate::secret::Secret;
+use asterisk::secret::Secret;
+use lang::{Text, say};
 
 /// A row of a query whose columns are all cast to text.
 pub(super) type Row = Vec<Option<String>>;

@@ -2,11 +2,9 @@
 //! It must not know the table it is read from.
 
 use super::value::{BadValue, Context, Extensions, Host, Name, Number, User, bad, printable, shown};
-use crate::lang::say;
-use crate::{
-    call::{Technology, WayChoice},
-    secret::Secret,
-};
+use asterisk::secret::Secret;
+use call::{Technology, WayChoice};
+use lang::say;
 
 /// One enterprise that may use the office API. Its secret is not among what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,8 +22,8 @@ use super::{
     error::{DirectoryError, Failure, Kind},
     table::{Layout, no_table},
 };
-use crate::lang::{Text, say};
-use crate::secret::Secret;
+use asterisk::secret::Secret;
+use lang::{Text, say};
 
 /// The longest secret that is looked for, in bytes. Ours have 32.
 const LONGEST: usize = 256;

@@ -15,10 +15,8 @@ use super::{
     table::{CREATE, Layout, NOTIFY, no_table},
     value::{Host, Name, Number},
 };
-use crate::{
-    lang::{Text, say},
-    secret::Secret,
-};
+use asterisk::secret::Secret;
+use lang::{Text, say};
 
 /// Who is active and has a secret that another active one has.
 const SHARED: &str = "SELECT CAST(number AS text) FROM enterprises WHERE active = true AND secret IN \

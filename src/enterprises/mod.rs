@@ -48,7 +48,7 @@ pub use error::DirectoryError;
 pub use manage::{Added, Listed, NewEnterprise};
 pub use value::{BadValue, Context, Extensions, Host, Name, Number, User};
 
-use crate::secret::Secret;
+use asterisk::secret::Secret;
 
 /// The most unknown secrets that are remembered: about 1 MB.
 const UNKNOWN: usize = 10_000;

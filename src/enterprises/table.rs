@@ -10,7 +10,7 @@ use super::{
     error::{DirectoryError, Failure},
     value::{BadValue, Host, Number, bad, shown},
 };
-use crate::lang::say;
+use lang::say;
 
 /// The table where it is ours, without what only PostgreSQL has.
 pub(super) const CREATE: &str = include_str!("table.sql");

@@ -7,7 +7,7 @@ use std::{
     str::FromStr,
 };
 
-use crate::lang::{Lang, Text, Told, say};
+use lang::{Lang, Text, Told, say};
 
 /// What is wrong with a value, in words that follow its name: "is empty".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

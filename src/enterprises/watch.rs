@@ -12,7 +12,7 @@ use super::{
     error::Failure,
     table::{Layout, no_table},
 };
-use crate::lang::say;
+use lang::say;
 
 const PULSE: Duration = Duration::from_secs(1);
 

@@ -11,7 +11,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::call::{Reason, Status};
+use call::{Reason, Status};
 
 pub use office::OfficeMetrics;
 

@@ -9,7 +9,7 @@ use prometheus_client::{
 };
 
 use super::seconds;
-use crate::call::{CallRecord, OfficeKind, WayKind};
+use call::{CallRecord, OfficeKind, WayKind};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LiveLabels {

@@ -23,18 +23,16 @@ use super::{
     settings::{COMMAND, CONNECT, HostSettings, Login},
     way::{Busy, Taken},
 };
-use crate::{
-    asterisk::{
-        ami::{
-            self, Ami, AmiError, AmiLink, AmiState, AmiTarget, ChannelRow, ChannelState, DialStatus, Event,
-            Hold, Originate, OriginateTarget,
-        },
-        talk::{Seat, are_connected, heard_by},
+use crate::metrics::Metrics;
+use asterisk::{
+    ami::{
+        self, Ami, AmiError, AmiLink, AmiState, AmiTarget, ChannelRow, ChannelState, DialStatus, Event, Hold,
+        Originate, OriginateTarget,
     },
-    call::{CallId, Technology, WayKind, office::OfficeInput},
-    lang::{Text, say},
-    metrics::Metrics,
+    talk::{Seat, are_connected, heard_by},
 };
+use call::{CallId, Technology, WayKind, office::OfficeInput};
+use lang::{Text, say};
 
 /// An OriginateResponse that overtakes the answer to its Originate waits for it so long.
 const ORPHANS: Duration = Duration::from_secs(30);

@@ -15,23 +15,20 @@ use super::{
     fit::Endpoints,
     heard::{ChannelRef, Dial, Heard, Standing},
     inbox::Inboxes,
-    order::{Order, What},
+    order::{Order, What, driver},
     settings::{COMMAND, CONNECT, HostSettings, Login},
     snoop::{Listeners, Wanted, is_of, seats, snooped_by},
     way::{Busy, Taken},
 };
-use crate::asterisk::loss_in_russian;
-use crate::{
-    asterisk::{
-        ari::{
-            self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate,
-            Subscriptions,
-        },
-        talk::{are_connected, heard_by},
+use asterisk::loss_in_russian;
+use asterisk::{
+    ari::{
+        self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate, Subscriptions,
     },
-    call::{CallId, DialString, Technology, WayKind, office::OfficeInput},
-    lang::{Text, Told},
+    talk::{are_connected, heard_by},
 };
+use call::{CallId, DialString, Technology, WayKind, office::OfficeInput};
+use lang::{Text, Told};
 
 /// The types of events that are of use.
 const EVENTS: [&str; 6] = [
@@ -242,7 +239,7 @@ impl AriWay {
     }
 
     pub async fn endpoints(&self, technology: Technology) -> Endpoints {
-        self.for_questions()?.endpoints(technology).await.map_err(|error| self.error(&error))
+        self.for_questions()?.endpoints(driver(technology)).await.map_err(|error| self.error(&error))
     }
 
     /// Without an events socket, which would take the application from a running bot.

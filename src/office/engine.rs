@@ -19,20 +19,20 @@ use super::{
     way::Taken,
 };
 use crate::{
-    asterisk::ssh::KnownHosts,
-    call::{
-        CallId, CallRecord, CallRequest, DialString, EndedBy, Extension, Moment, OfficeCall, OfficeKind,
-        Reason, Status, WayKind,
-        office::{OfficeEffect, OfficeInput, OfficeMachine},
-    },
     config,
     enterprises::{Directory, Enterprise},
-    lang::say,
     logging::mask,
     metrics::Metrics,
-    store::{Commit, Store, StoreError},
     trouble::Troubles,
 };
+use asterisk::ssh::KnownHosts;
+use call::{
+    CallId, CallRecord, CallRequest, DialString, EndedBy, Extension, Moment, OfficeCall, OfficeKind, Reason,
+    Status, WayKind,
+    office::{OfficeEffect, OfficeInput, OfficeMachine},
+};
+use lang::say;
+use ledger::{Commit, Store, StoreError};
 
 /// How long a client waits for the disk. Then the call is withdrawn: nothing will be ordered.
 const STORE_PATIENCE: Duration = Duration::from_secs(5);
@@ -427,7 +427,7 @@ impl Inner {
     }
 
     /// What an operator reads in `journalctl`: one line a state change.
-    fn journal(&self, record: &CallRecord, entries: &[crate::call::Entry]) {
+    fn journal(&self, record: &CallRecord, entries: &[call::Entry]) {
         let Some(office) = &record.office else { return };
         let number = mask(record.request.phone.as_str(), self.mask_numbers);
         let (call, extension) = (record.id, &office.extension);
@@ -438,7 +438,7 @@ impl Inner {
                     tracing::info!(%call, enterprise = office.enterprise, %extension, %number, %status, source, "{}", entry.text);
                 }
                 None => {
-                    tracing::debug!(%call, enterprise = office.enterprise, %extension, %number, source, event = entry.event, "{}", entry.text)
+                    tracing::debug!(%call, enterprise = office.enterprise, %extension, %number, source, event = entry.event, "{}", entry.text);
                 }
             }
         }

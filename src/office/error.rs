@@ -1,7 +1,7 @@
 //! What can go wrong with a host, by whatever way.
 
-use crate::call::{Reason, WayKind, office::HostFailure};
-use crate::lang::Text;
+use call::{Reason, WayKind, office::HostFailure};
+use lang::Text;
 
 /// What kind of thing went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::heard::{ChannelRef, Dial, Heard, Standing};
-use crate::call::{
+use call::{
     CallId, Role,
     office::{OfficeInput, Seen, Sight},
 };

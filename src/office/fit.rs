@@ -4,7 +4,8 @@
 //! that extensions are in no call, and nobody can be listened to.
 
 use super::error::{HostError, HostErrorKind};
-use crate::{call::Extension, enterprises::Extensions};
+use crate::enterprises::Extensions;
+use call::Extension;
 
 /// The endpoints of a technology by their names; `None`: that Asterisk has no driver for it.
 pub(super) type Endpoints = Result<Option<Vec<String>>, HostError>;
@@ -62,7 +63,7 @@ mod tests {
                 way: None,
                 is_certain: true,
                 words: "Permission denied".to_owned(),
-                why: crate::lang::Text::same("it is denied"),
+                why: lang::Text::same("it is denied"),
             })
         };
         let (phones, trunk, none) = (named(&["trunk", "150", "1500"]), named(&["trunk"]), named(&[]));

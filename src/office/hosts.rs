@@ -25,13 +25,13 @@ use super::{
     way::{Busy, Taken},
 };
 use crate::{
-    asterisk::ssh::KnownHosts,
-    call::{CallId, Extension, Technology, WayChoice, WayKind},
     config,
     enterprises::{Enterprise, Extensions},
-    lang::say,
     metrics::Metrics,
 };
+use asterisk::ssh::KnownHosts;
+use call::{CallId, Extension, Technology, WayChoice, WayKind};
+use lang::say;
 
 /// A way that could not be used is not tried again for so long, where there is another one; and so often it is tried
 /// beside the calls.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use crate::call::{CallId, office::OfficeInput};
+use call::{CallId, office::OfficeInput};
 
 /// The inboxes of all live calls. What is put in for a call that has none is nobody's, and dropped.
 #[derive(Clone, Default)]

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::{
-    asterisk::{ChanSpy, Driver},
-    call::{CallId, CallRecord, DialString, Extension, MonitorMode, OfficeKind, Technology, WayKind},
-};
+use asterisk::{ChanSpy, Driver};
+use call::{CallId, CallRecord, DialString, Extension, MonitorMode, OfficeKind, Technology, WayKind};
 
 /// Everything that a way needs to know of a call.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,11 +3,11 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    call::{Technology, WayChoice},
     config,
     enterprises::{DirectoryConfig, Enterprise},
-    secret::Secret,
 };
+use asterisk::secret::Secret;
+use call::{Technology, WayChoice};
 
 /// Enterprises with equal settings share a host, its connections and its limits.
 #[derive(Debug, Clone, PartialEq)]

@@ -16,13 +16,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    asterisk::{
-        ari::{Ari, AriError, Bridge, Channel, Create, Event, HangupReason, PHONE_FORMATS, Whisper},
-        talk::{Seat, heard_by},
-    },
-    call::{CallId, MonitorMode},
+use asterisk::{
+    ari::{Ari, AriError, Bridge, Channel, Create, Event, HangupReason, PHONE_FORMATS, Whisper},
+    talk::{Seat, heard_by},
 };
+use call::{CallId, MonitorMode};
 
 /// What the ids of a monitoring's snooping channel and of its bridge end with, behind the call's own.
 const SNOOP: &str = ";snoop";

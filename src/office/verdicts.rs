@@ -1,21 +1,19 @@
 //! What is concluded from what real Asterisks have sent (`tests/fixtures/ami` and `ari-office`, which tell what happened in
 //! each): from the events of the wire to the end of the call.
 
-use std::time::Duration;
+use std::{fs, path::Path, time::Duration};
 
 use chrono::{DateTime, TimeDelta};
 
 use super::{ami::heard, ari, events::Tracker, heard::Heard};
-use crate::{
-    asterisk::{
-        ami::{Event, recorded},
-        ari::Event as AriEvent,
-    },
-    call::{
-        CallId, CallRecord, CallRequest, EndedBy, Moment, MonitorMode, OfficeCall, OfficeKind, Reached,
-        Reason, Status, Technology, WayKind,
-        office::{OfficeInput, OfficeMachine},
-    },
+use asterisk::{
+    ami::{Event, recording},
+    ari::Event as AriEvent,
+};
+use call::{
+    CallId, CallRecord, CallRequest, EndedBy, Moment, MonitorMode, OfficeCall, OfficeKind, Reached, Reason,
+    Status, Technology, WayKind,
+    office::{OfficeInput, OfficeMachine},
 };
 
 fn moment(events: u64) -> Moment {
@@ -53,7 +51,9 @@ fn record(id: CallId, kind: OfficeKind) -> CallRecord {
 
 /// The end of the recorded call. `asked`: what our hang-up was, told before the events that came of it.
 fn replay(version: &str, name: &str, kind: OfficeKind) -> CallRecord {
-    let events = recorded(version, name);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ami").join(version);
+    let recorded = fs::read(folder.join(name).with_extension("txt")).expect("a recording");
+    let events = recording::events(&recorded).expect("events");
     let first = events.iter().find_map(|event| match event {
         Event::Newchannel(channel) => {
             Some(channel.uniqueid.parse::<CallId>().expect("the id that was asked for"))

@@ -1,11 +1,9 @@
 //! `call`: the timeline, the verdict, the exit status.
 
 use axum::http::Method;
+use call::{CallRecord, Reason, Status, hint_of};
 use chrono::Utc;
-use novofon_bot::{
-    call::{CallRecord, Reason, Status, hint_of},
-    lang::Lang,
-};
+use lang::Lang;
 use serde_json::{Value, json};
 
 use crate::{

@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use novofon_bot::call::{EndedBy, Fact, Reason, Status};
+use call::{EndedBy, Fact, Reason, Status};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -172,7 +172,7 @@ fn play(
                 for event in events {
                     yield Ok(event);
                 }
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

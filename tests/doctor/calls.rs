@@ -5,11 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use call::{CallId, CallRecord, CallRequest, EndedBy, Reason, Status};
 use chrono::{TimeDelta, Utc};
-use novofon_bot::{
-    call::{CallId, CallRecord, CallRequest, EndedBy, Reason, Status},
-    store::{Commit, Store},
-};
+use ledger::{Commit, Store};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 

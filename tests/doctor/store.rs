@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use novofon_bot::store::Store;
+use ledger::Store;
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::sync::mpsc;
 

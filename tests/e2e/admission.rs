@@ -82,7 +82,7 @@ async fn one_key_is_one_call() {
         match answer.status {
             StatusCode::CREATED => ids.push(answer.call().id()),
             _ => {
-                assert_eq!((answer.status, answer.code()), (StatusCode::CONFLICT, "idempotency_in_progress"))
+                assert_eq!((answer.status, answer.code()), (StatusCode::CONFLICT, "idempotency_in_progress"));
             }
         }
     }

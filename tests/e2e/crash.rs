@@ -110,9 +110,9 @@ async fn ended_meanwhile(number: &str, state: &str, event: &str, expected: &str)
     let (mut bot, call) = killed_in(&lab, STAY, number, state, event).await;
     let sip_call_id = call.text("novofon_call_id");
     if state == "answered" {
-        lab.put_down(&sip_call_id).await
+        lab.put_down(&sip_call_id).await;
     } else {
-        lab.refuse(&sip_call_id).await
+        lab.refuse(&sip_call_id).await;
     }
     lab.asterisk().until_free_of(&[&call.id()], &bot.caller, SOON).await;
     restart(&mut bot, &call.id()).await;

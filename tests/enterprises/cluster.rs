@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use novofon_bot::secret::Secret;
+use asterisk::secret::Secret;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 

@@ -6,10 +6,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-use novofon_bot::{
-    enterprises::{Directory, DirectoryConfig},
-    secret::Secret,
-};
+use asterisk::secret::Secret;
+use novofon_bot::enterprises::{Directory, DirectoryConfig};
 use serde_json::{Value, json};
 
 use crate::{

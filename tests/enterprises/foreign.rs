@@ -1,9 +1,7 @@
 //! A table that others made: nothing is altered, and all its types are read.
 
-use novofon_bot::{
-    call::Technology,
-    enterprises::{DirectoryError, DirectoryState},
-};
+use call::Technology;
+use novofon_bot::enterprises::{DirectoryError, DirectoryState};
 
 use crate::{JULY, JUNE, SEED_TABLE, ask, cluster::Cluster, is_connected, number, open, until, why};
 

@@ -64,7 +64,7 @@ async fn a_secret_that_the_database_cannot_hold_is_nobodys() {
         .await;
     let url = cluster.url("owner").expose().replace("/office", "/latin");
     let config = novofon_bot::enterprises::DirectoryConfig {
-        url: novofon_bot::secret::Secret::new(url),
+        url: asterisk::secret::Secret::new(url),
         ..crate::config(&cluster)
     };
     let directory = Directory::open(config).await.expect("a URL");
@@ -73,7 +73,7 @@ async fn a_secret_that_the_database_cannot_hold_is_nobodys() {
         name: "june".parse().expect("a name"),
         ip: "10.88.10.19".parse().expect("a host"),
         settings: Default::default(),
-        secret: Some(novofon_bot::secret::Secret::new(JUNE)),
+        secret: Some(asterisk::secret::Secret::new(JUNE)),
         alter_table: false,
     };
     directory.add(new).await.expect("added");

@@ -17,11 +17,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use asterisk::secret::Secret;
 use cluster::Cluster;
-use novofon_bot::{
-    enterprises::{Directory, DirectoryConfig, DirectoryError, DirectoryState, Enterprise},
-    secret::Secret,
-};
+use novofon_bot::enterprises::{Directory, DirectoryConfig, DirectoryError, DirectoryState, Enterprise};
 
 /// The secret of the office API's description.
 const JUNE: &str = "d68409d67e3b4b87a6675e76dae74a85";

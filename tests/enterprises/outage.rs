@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use novofon_bot::{
-    enterprises::{Directory, DirectoryConfig, DirectoryError, DirectoryState},
-    secret::Secret,
-};
+use asterisk::secret::Secret;
+use novofon_bot::enterprises::{Directory, DirectoryConfig, DirectoryError, DirectoryState};
 
 use crate::{
     JULY, JUNE, SEED_TABLE, Stalls, ask,

@@ -1,10 +1,8 @@
 //! Our own table, and what is ordered of one that is not ours.
 
-use novofon_bot::{
-    call::{Technology, WayChoice, WayKind},
-    enterprises::{Directory, DirectoryConfig, DirectoryError, NewEnterprise, Overrides},
-    secret::Secret,
-};
+use asterisk::secret::Secret;
+use call::{Technology, WayChoice, WayKind};
+use novofon_bot::enterprises::{Directory, DirectoryConfig, DirectoryError, NewEnterprise, Overrides};
 
 use crate::{
     JULY, JUNE, SEED_TABLE, cluster::Cluster, config, hears_changes, is_connected, number, until_connected,

@@ -8,10 +8,8 @@ use std::{
     time::Duration,
 };
 
-use novofon_bot::{
-    asterisk::ari::{AriTarget, Event, Link, Subscriptions, connect},
-    secret::Secret,
-};
+use asterisk::ari::{AriTarget, Event, Link, Subscriptions, connect};
+use asterisk::secret::Secret;
 use reqwest::{Method, Url};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},

@@ -53,7 +53,7 @@ async fn write(socket: &mut TcpStream, bytes: &[u8], times: usize) {
     let reading = async {
         let mut part = [0; 4096];
         while reader.read(&mut part).await.is_ok_and(|read| read > 0) {}
-        std::future::pending::<()>().await
+        std::future::pending::<()>().await;
     };
     let both = async {
         tokio::select! { () = writing => {}, () = reading => {} }

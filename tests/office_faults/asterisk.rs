@@ -28,7 +28,7 @@ async fn stopped_and_killed() {
         let (answers, took) = timed(join_all(orders)).await;
         println!(
             "{fault}, {took:.1?}: {:?}",
-            answers.iter().map(|answer| answer.detail()).collect::<Vec<_>>()
+            answers.iter().map(super::support::client::Answer::detail).collect::<Vec<_>>()
         );
         assert!(took < SOON, "{took:?}");
 

@@ -26,7 +26,7 @@ async fn sshd_stands_still() {
         let phones: Vec<_> = (0..3).map(|_| lab.number("june", "0211")).collect();
         let (answers, took) =
             timed(join_all(phones.iter().map(|phone| site.fails(&june, "150", phone)))).await;
-        let told: Vec<String> = answers.iter().map(|answer| answer.detail()).collect();
+        let told: Vec<String> = answers.iter().map(super::support::client::Answer::detail).collect();
         println!("in the middle of a command, {took:.1?}: {told:?}");
         assert!(COMMAND.contains(&took), "{took:?}");
         (phones, answers)

@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn every_event_is_one_that_the_bot_reads() {
-        use novofon_bot::asterisk::ari::Event;
+        use asterisk::ari::Event;
         let sim = Sim::new(Behaviour::default());
         let mut state = sim.0.state.borrow_mut();
         let id = "6abd58a9-f44a-4ab7-9c4f-9066d6e0fe29";

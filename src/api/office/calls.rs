@@ -25,10 +25,10 @@ use crate::{
         extract::{CallPath, Language, Params},
         list, timeline,
     },
-    call::{CallId, CallRecord},
     enterprises::Enterprise,
-    store::Filter,
 };
+use call::{CallId, CallRecord};
+use ledger::Filter;
 
 /// What an extension's phone is doing now, whoever began it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -93,8 +93,8 @@ async fn list_calls(
     let params = Params::of(query.as_deref(), &known)?;
     let phone = params.text("phone").map(|text| {
         let text = text.strip_prefix(' ').map_or(text.to_owned(), |rest| format!("+{rest}"));
-        text.parse().map_err(|error: crate::call::NotDialable| {
-            ApiError::parameter("phone", crate::lang::Text::same(error.to_string()))
+        text.parse().map_err(|error: call::NotDialable| {
+            ApiError::parameter("phone", lang::Text::same(error.to_string()))
         })
     });
     let (filter, page) = list::query(&params)?;

@@ -9,11 +9,9 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{
-    api::{ApiError, error::Cause},
-    call::{CallId, DialString, Extension},
-    secret::Secret,
-};
+use crate::api::{ApiError, error::Cause};
+use asterisk::secret::Secret;
+use call::{CallId, DialString, Extension};
 
 /// Where the parameters stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,8 +250,8 @@ impl From<ApiError> for OfficeError {
     }
 }
 
-impl From<crate::store::StoreError> for OfficeError {
-    fn from(error: crate::store::StoreError) -> Self {
+impl From<ledger::StoreError> for OfficeError {
+    fn from(error: ledger::StoreError) -> Self {
         OfficeError::Other(error.into())
     }
 }

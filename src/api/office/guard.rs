@@ -21,8 +21,8 @@ use crate::{
     api::server::Peer,
     config,
     enterprises::{DirectoryError, Enterprise},
-    secret::Secret,
 };
+use asterisk::secret::Secret;
 
 /// An enterprise that asks about what is its own.
 pub struct Asking(pub Arc<Enterprise>);

@@ -24,10 +24,10 @@ use super::{
 };
 use crate::{
     api::{ApiError, CallView, EventView, extract::Language},
-    call::CallRecord,
     engine::Change,
-    lang::Lang,
 };
+use call::CallRecord;
+use lang::Lang;
 
 /// A ping goes out after so long, and the client is gone when the next one is due without an answer.
 const PING: Duration = Duration::from_secs(20);

@@ -30,14 +30,14 @@ use crate::{
         initiate,
         server::Peer,
     },
-    call::{CallId, DialString, Extension, MonitorMode, OfficeKind},
     engine,
     enterprises::Enterprise,
-    lang::Lang,
     logging::mask,
     office::{OfficeRequest, PlaceError},
-    secret::Secret,
 };
+use asterisk::secret::Secret;
+use call::{CallId, DialString, Extension, MonitorMode, OfficeKind};
+use lang::Lang;
 
 /// The host took the order of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -7,11 +7,8 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{OfficeState, guard};
-use crate::{
-    api::view,
-    call::{WayChoice, WayKind},
-    enterprises::DirectoryState,
-};
+use crate::{api::view, enterprises::DirectoryState};
+use call::{WayChoice, WayKind};
 
 /// The name that the service had before.
 const SERVICE: &str = "asterisk-call-management";

@@ -16,12 +16,13 @@ use super::{
     show,
     target::{self, Target},
 };
+use crate::trunks::outgoing;
 use crate::{
-    asterisk::files::{Conf, Context, Step, edit, outgoing},
     cli::output::line,
     doctor::{Console, sample_number},
-    lang::Lang,
 };
+use asterisk::files::{Conf, Context, Step, edit};
+use lang::Lang;
 
 #[derive(Debug, Args)]
 pub(super) struct FixArgs {
@@ -271,7 +272,7 @@ fn own_extensions<'a>(
     // By its beginning only: which numbers the bot dials is not known here.
     let takes = |exten: &str| {
         let pattern = exten.strip_prefix('_').unwrap_or(exten);
-        pattern.starts_with('+') || crate::asterisk::files::dialplan::meets(exten, &sample_number("+7"))
+        pattern.starts_with('+') || asterisk::files::dialplan::meets(exten, &sample_number("+7"))
     };
     let mut taking: Vec<String> = own
         .iter()

@@ -14,7 +14,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::text::Text;
-use crate::{doctor::Console, lang::Lang};
+use crate::doctor::Console;
+use lang::Lang;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -26,8 +27,8 @@ Examples:
 macro_rules! say {
     ($lang:expr, $en:literal, $ru:literal $(,)?) => {
         match $lang {
-            $crate::lang::Lang::En => format!($en),
-            $crate::lang::Lang::Ru => format!($ru),
+            ::lang::Lang::En => format!($en),
+            ::lang::Lang::Ru => format!($ru),
         }
     };
 }

@@ -3,7 +3,7 @@
 use std::{fs, io::ErrorKind, path::Path};
 
 use super::{refuse, say};
-use crate::lang::Lang;
+use lang::Lang;
 
 const USUAL: &str = "/etc/novofon-bot/config.toml";
 
@@ -49,6 +49,6 @@ impl Trunk {
     }
 
     pub fn context(&self) -> &str {
-        self.context.as_deref().unwrap_or(crate::asterisk::files::outgoing::CONTEXT)
+        self.context.as_deref().unwrap_or(crate::trunks::outgoing::CONTEXT)
     }
 }

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use super::{AsteriskArgs, answers, refuse, say, settings::Trunk};
 use crate::{
-    asterisk::files::{Conf, Fault},
     cli::output::line,
     doctor::{self, OutgoingExpected, is_sound},
-    lang::Lang,
 };
+use asterisk::files::{Conf, Fault};
+use lang::Lang;
 
 pub(super) async fn run(args: &AsteriskArgs, lang: Lang) -> anyhow::Result<ExitCode> {
     let trunk = Trunk::read(args.config.config.as_deref(), lang)?;

@@ -3,14 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::{refuse, say};
-use crate::{
-    asterisk::files::{
-        Conf, conf,
-        place::{Old, is_trusted_link},
-        whose::{CUSTOM, Owner, owner},
-    },
-    lang::Lang,
+use asterisk::files::{
+    Conf, conf,
+    place::{Old, is_trusted_link},
+    whose::{CUSTOM, Owner, owner},
 };
+use lang::Lang;
 
 const TOP: &str = "extensions.conf";
 

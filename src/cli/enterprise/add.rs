@@ -17,8 +17,8 @@ use super::{
 use crate::{
     config::is_short,
     enterprises::{Added, Host, Name, NewEnterprise, Number},
-    lang::Lang,
 };
+use lang::Lang;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

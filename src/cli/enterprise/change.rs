@@ -10,10 +10,8 @@ use super::{
     reach,
     settings::{SettingsArgs, tell_added_columns},
 };
-use crate::{
-    enterprises::{Change, Host, Name, Number, Setting},
-    lang::Lang,
-};
+use crate::enterprises::{Change, Host, Name, Number, Setting};
+use lang::Lang;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

@@ -14,10 +14,10 @@ use super::super::{ConfigArgs, told};
 use crate::{
     config::{self, Config, environment},
     enterprises::{Directory, DirectoryConfig},
-    lang::say,
     office::directory_config,
-    secret::Secret,
 };
+use asterisk::secret::Secret;
+use lang::say;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The database")]

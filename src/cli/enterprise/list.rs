@@ -13,10 +13,8 @@ use super::{
     },
     database::DatabaseArgs,
 };
-use crate::{
-    enterprises::Listed,
-    lang::{Lang, Told},
-};
+use crate::enterprises::Listed;
+use lang::{Lang, Told};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

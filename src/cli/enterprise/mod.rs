@@ -19,7 +19,8 @@ use super::{
     output::{line, note},
     text::Text,
 };
-use crate::{enterprises::Number, lang::Lang};
+use crate::enterprises::Number;
+use lang::Lang;
 
 #[derive(Debug, Args)]
 pub struct EnterpriseArgs {

@@ -14,11 +14,11 @@ use super::{
     database::DatabaseArgs,
 };
 use crate::{
-    call::{WayChoice, WayKind},
     enterprises::{Enterprise, Number},
-    lang::{Text as Both, say},
     office::HostSettings,
 };
+use call::{WayChoice, WayKind};
+use lang::{Text as Both, say};
 
 /// All of it together.
 const LIMIT: Duration = Duration::from_secs(3);

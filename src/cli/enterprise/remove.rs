@@ -12,7 +12,8 @@ use super::{
     super::{output::note, text::Text, wire::clean},
     database::DatabaseArgs,
 };
-use crate::{enterprises::Number, lang::Lang};
+use crate::enterprises::Number;
+use lang::Lang;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

@@ -10,11 +10,11 @@ use super::{
     database::secret_of_file,
 };
 use crate::{
-    call::{Technology, WayChoice},
     config::is_short,
     enterprises::{Context, Extensions, Overrides, User},
-    lang::{Lang, Text as Both, say},
 };
+use call::{Technology, WayChoice};
+use lang::{Lang, Text as Both, say};
 
 /// What differs from the section `[office]` of the configuration. Passwords are kept in the table as they are.
 #[derive(Debug, Args)]

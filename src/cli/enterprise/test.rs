@@ -10,13 +10,13 @@ use super::{
     OneArgs,
 };
 use crate::{
-    asterisk::ssh::KnownHosts,
-    call::{Technology, WayChoice},
     enterprises::DirectoryError,
     enterprises::Number,
-    lang::Lang,
     office::{self, Fit, Probed},
 };
+use asterisk::ssh::KnownHosts;
+use call::{Technology, WayChoice};
+use lang::Lang;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

@@ -1,14 +1,12 @@
 //! The daemon and the application's name in Asterisk: does the daemon hold it, or another program.
 
-use crate::{
-    doctor::{
-        daemon::State,
-        finding::{Finding, Text, say},
-        http::encode,
-        patient::Patient,
-    },
-    store::file_of,
+use crate::doctor::{
+    daemon::State,
+    finding::{Finding, Text, say},
+    http::encode,
+    patient::Patient,
 };
+use ledger::file_of;
 
 use super::store::is_locked;
 

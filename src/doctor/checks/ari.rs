@@ -127,7 +127,7 @@ async fn not_found(patient: &Patient, ari: &Server) -> Finding {
         (!prefix.is_empty()).then_some(prefix)
     });
     if let Some(prefix) = prefix.filter(|prefix| url.path().trim_matches('/') != prefix) {
-        let right = format!("{}{prefix}", root);
+        let right = format!("{root}{prefix}");
         return Finding::fail(
             REACHED,
             say!(

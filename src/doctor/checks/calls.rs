@@ -5,15 +5,13 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 
 use super::endpoint::Facts;
-use crate::{
-    call::{Reason, hint},
-    doctor::{
-        finding::{Finding, Text, say},
-        patient::Patient,
-    },
-    lang::Lang,
-    store::{Ended, Inspection, Overdue, file_of},
+use crate::doctor::{
+    finding::{Finding, Text, say},
+    patient::Patient,
 };
+use call::{Reason, hint};
+use lang::Lang;
+use ledger::{Ended, Inspection, Overdue, file_of};
 
 const ENDS: &str = "last_calls";
 const LIVE: &str = "live_calls";
@@ -36,7 +34,7 @@ pub async fn check(patient: &Patient, trunk: &Facts) -> Vec<Finding> {
         let ends = inspection.ended_since(now - TimeDelta::hours(24)).await;
         let overdue = inspection.overdue(now, slack).await;
         inspection.close().await;
-        Ok::<_, crate::store::StoreError>((ends?, overdue?))
+        Ok::<_, ledger::StoreError>((ends?, overdue?))
     };
     match look.await {
         Ok((ends, overdue)) => {

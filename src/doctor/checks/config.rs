@@ -3,8 +3,8 @@
 use crate::{
     config::{ConfigErrors, Loaded},
     doctor::finding::{Finding, say},
-    lang::Told,
 };
+use lang::Told;
 
 const ID: &str = "config";
 const RIGHTS: &str = "config_rights";

@@ -1,12 +1,10 @@
 //! Objects that stand twice in pjsip.conf: Asterisk then takes none of that type, and says so in its log only.
 
-use crate::{
-    asterisk::files::{Conf, pjsip},
-    doctor::{
-        finding::{Finding, Text, say},
-        patient::Patient,
-    },
+use crate::doctor::{
+    finding::{Finding, Text, say},
+    patient::Patient,
 };
+use asterisk::files::{Conf, pjsip};
 
 const ID: &str = "pjsip_duplicates";
 

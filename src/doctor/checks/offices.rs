@@ -5,17 +5,17 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    asterisk::ssh::KnownHosts,
-    call::Technology,
     config::Office,
     doctor::{
         finding::{Finding, Text, say},
         patient::Patient,
     },
     enterprises::{Directory, Enterprise},
-    lang::{Lang, Told},
     office::{Fit, Probe, Probed, directory_config, probe},
 };
+use asterisk::ssh::KnownHosts;
+use call::Technology;
+use lang::{Lang, Told};
 
 const DATABASE: &str = "office_database";
 const HOSTS: &str = "office_hosts";

@@ -3,14 +3,12 @@
 //! What only a call can tell is named with its line, and is neither good nor bad.
 
 use super::endpoint::Facts;
-use crate::{
-    asterisk::files::{Conf, Context, Dial, Step, dialplan::number_in},
-    doctor::{
-        console::Console,
-        finding::{Finding, Text, say},
-        patient::Patient,
-    },
+use crate::doctor::{
+    console::Console,
+    finding::{Finding, Text, say},
+    patient::Patient,
 };
+use asterisk::files::{Conf, Context, Dial, Step, dialplan::number_in};
 
 const CONTEXT: &str = "outgoing";
 const DIALS: &str = "outgoing_dials";

@@ -1,13 +1,11 @@
 //! Passwords that everybody knows: the examples' own, and those of the handbooks.
 
-use crate::{
-    asterisk::files::{Conf, Section},
-    doctor::{
-        finding::{Finding, say},
-        patient::Patient,
-        reading::is_true,
-    },
+use crate::doctor::{
+    finding::{Finding, say},
+    patient::Patient,
+    reading::is_true,
 };
+use asterisk::files::{Conf, Section};
 
 const ID: &str = "passwords";
 

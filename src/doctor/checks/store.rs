@@ -4,16 +4,14 @@ use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
 
 use tokio::time::timeout;
 
-use crate::{
-    doctor::{
-        daemon::State,
-        finding::{Finding, Text, say},
-        folder,
-        patient::Patient,
-    },
-    lang::Told,
-    store::{Inspection, file_of},
+use crate::doctor::{
+    daemon::State,
+    finding::{Finding, Text, say},
+    folder,
+    patient::Patient,
 };
+use lang::Told;
+use ledger::{Inspection, file_of};
 
 const ID: &str = "store";
 const SPACE: &str = "store_space";

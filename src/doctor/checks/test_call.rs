@@ -5,13 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{calls::remedy, endpoint::Facts};
-use crate::{
-    call::{Reason, Status},
-    doctor::{
-        finding::{Finding, Text, say},
-        patient::Patient,
-    },
+use crate::doctor::{
+    finding::{Finding, Text, say},
+    patient::Patient,
 };
+use call::{Reason, Status};
 
 pub const ID: &str = "test_call";
 

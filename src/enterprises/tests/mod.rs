@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use super::{Added, Directory, DirectoryConfig, DirectoryError, DirectoryState, NewEnterprise, Overrides};
-use crate::secret::Secret;
+use asterisk::secret::Secret;
 
 fn file(folder: &TempDir) -> std::path::PathBuf {
     folder.path().join("enterprises.db")

@@ -1,17 +1,15 @@
 //! What a failure on the way over SSH means to an order: is it certain that nothing came of it, and whose fault is it.
 
-use crate::{
-    asterisk::{
-        console::ConsoleError,
-        ssh::{Fate, SshError, SshHost},
-    },
-    call::WayKind,
-    lang::{Told, say},
-    office::{
-        error::{HostError, HostErrorKind},
-        settings::COMMAND,
-    },
+use crate::office::{
+    error::{HostError, HostErrorKind},
+    settings::COMMAND,
 };
+use asterisk::{
+    console::ConsoleError,
+    ssh::{Fate, SshError, SshHost},
+};
+use call::WayKind;
+use lang::{Told, say};
 
 /// Part of a command's output is as good as none: in a list of channels those that are missing would be gone.
 pub(super) fn cut_off(host: &SshHost, acts: bool) -> HostError {

@@ -10,18 +10,16 @@ use std::{
 use super::{BY_PROCESS, BY_SOCKET, Inner};
 use tokio::sync::OwnedMutexGuard;
 
-use crate::{
-    asterisk::console::{
-        Channel, ChannelDetails, ChannelName, ChannelState, Channels, Command, Family, UniqueId,
-    },
-    call::{
-        CallId, Role,
-        office::{OfficeInput, Seen, Sight},
-    },
-    office::{
-        order::{Order, What},
-        way::Busy,
-    },
+use crate::office::{
+    order::{Order, What},
+    way::Busy,
+};
+use asterisk::console::{
+    Channel, ChannelDetails, ChannelName, ChannelState, Channels, Command, Family, UniqueId,
+};
+use call::{
+    CallId, Role,
+    office::{OfficeInput, Seen, Sight},
 };
 
 /// A host that was not to be asked for so long has calls that nobody sees.
@@ -246,7 +244,7 @@ impl Followed {
     }
 }
 
-fn sides<'a>(look: &crate::asterisk::console::Look<'a>) -> impl Iterator<Item = (Role, &'a Channel)> {
+fn sides<'a>(look: &asterisk::console::Look<'a>) -> impl Iterator<Item = (Role, &'a Channel)> {
     let desk = look.desk.clone().into_iter().map(|channel| (Role::Desk, channel));
     let phone = look.phone.clone().into_iter().map(|channel| (Role::Phone, channel));
     desk.chain(phone)
@@ -453,7 +451,7 @@ fn state_word(state: &ChannelState) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{Technology, WayKind};
+    use call::{Technology, WayKind};
 
     fn order() -> Order {
         Order {

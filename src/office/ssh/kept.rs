@@ -13,12 +13,10 @@ use tokio::{
 };
 
 use super::error::{late, of_console};
-use crate::{
-    asterisk::{
-        console::{Command, ConsoleError, Shell, ShellStart},
-        ssh::{SshHost, SshStream},
-    },
-    office::{error::HostError, settings::COMMAND},
+use crate::office::{error::HostError, settings::COMMAND};
+use asterisk::{
+    console::{Command, ConsoleError, Shell, ShellStart},
+    ssh::{SshHost, SshStream},
 };
 
 /// A shell that nobody used for so long is ended.

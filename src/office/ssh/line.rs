@@ -13,18 +13,16 @@ use super::{
     error::{cut_off, late, of_console, of_ssh},
     kept::KeptShell,
 };
-use crate::{
-    asterisk::{
-        console::{Batch, Command, Console, ConsoleError, noise_of, without},
-        ssh::{Exit, Output, SshError, SshHost, SshStream},
-    },
-    call::{Extension, WayKind},
-    lang::say,
-    office::{
-        error::{HostError, HostErrorKind},
-        settings::COMMAND,
-    },
+use crate::office::{
+    error::{HostError, HostErrorKind},
+    settings::COMMAND,
 };
+use asterisk::{
+    console::{Batch, Command, Console, ConsoleError, noise_of, without},
+    ssh::{Exit, Output, SshError, SshHost, SshStream},
+};
+use call::{Extension, WayKind};
+use lang::say;
 
 /// A command that has no turn after so long looks for room.
 const CROWDED: Duration = Duration::from_millis(200);
@@ -267,8 +265,7 @@ impl Line {
                 Exit::Signal(name) => (None, Some(name.as_str())),
                 Exit::Unknown => (None, None),
             };
-            let answer =
-                crate::asterisk::console::of_exec(command, status, signal, &output.stdout, &output.stderr);
+            let answer = asterisk::console::of_exec(command, status, signal, &output.stdout, &output.stderr);
             return answer.map(|answer| vec![answer]).map_err(|error| of_console(&error));
         }
         let acts = commands.iter().any(Command::acts);

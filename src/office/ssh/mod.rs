@@ -30,16 +30,14 @@ use super::{
     settings::{COMMAND, CONNECT, HostSettings, Ssh},
     way::{Busy, Taken},
 };
-use crate::{
-    asterisk::{
-        console::{BadName, Channels, Command, Exten, endpoints, hangup_answer, ordered, version},
-        ssh::{KnownHosts, SshAuth, SshHost, SshLimits, SshTarget},
-    },
-    call::{CallId, Extension, Technology, WayKind},
-    lang::Text,
+use asterisk::{
+    console::{BadName, Channels, Command, Exten, endpoints, hangup_answer, ordered, version},
+    ssh::{KnownHosts, SshAuth, SshHost, SshLimits, SshTarget},
 };
+use call::{CallId, Extension, Technology, WayKind};
 use error::of_console;
 use follow::{Followed, Found, Root};
+use lang::Text;
 use line::Line;
 
 /// One host's console.
@@ -271,7 +269,7 @@ impl Inner {
 
     /// The channels that are known to be of other calls of ours.
     fn own_roots(&self) -> Vec<String> {
-        self.followed.lock().values().filter_map(|followed| followed.linked_id()).collect()
+        self.followed.lock().values().filter_map(follow::Followed::linked_id).collect()
     }
 
     /// Nobody else orders from this extension, or has yet to find the channel of an order.

@@ -1,6 +1,6 @@
 //! One call: its view, timeline, messages, hang-up and deletion.
 
-use novofon_bot::call::{Reason, Status};
+use call::{Reason, Status};
 use reqwest::Method;
 use serde_json::json;
 

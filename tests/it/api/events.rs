@@ -1,6 +1,6 @@
 //! Event streams: nothing missing, nothing twice.
 
-use novofon_bot::call::Status;
+use call::Status;
 use serde_json::json;
 
 use crate::support::{Answer, Bot, EventStream, entry};

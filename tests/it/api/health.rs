@@ -1,9 +1,7 @@
 //! Health and metrics.
 
-use novofon_bot::{
-    call::Status,
-    engine::{AriState, StoreState},
-};
+use call::Status;
+use novofon_bot::engine::{AriState, StoreState};
 use serde_json::json;
 
 use crate::support::{Answer, Bot};

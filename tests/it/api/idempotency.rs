@@ -15,7 +15,7 @@ async fn a_repetition_gives_the_call_as_it_is_now() {
     let first = Answer::of(keyed(&bot, "order-17")).await;
     assert_eq!(first.header("idempotent-replayed"), None);
     let first = first.expect(201);
-    bot.engine.step(first["id"].as_str().expect("an id"), novofon_bot::call::Status::Ringing).await;
+    bot.engine.step(first["id"].as_str().expect("an id"), call::Status::Ringing).await;
 
     // Written in another way, it is the same request; how long to wait is no part of it.
     let body = json!({"wait_timeout": 5, "phone": "8 952 267-54-44"});
@@ -101,7 +101,7 @@ async fn a_refused_call_leaves_its_key_free() {
 async fn the_key_of_a_deleted_call_stays_used() {
     let bot = Bot::start().await;
     let id = Answer::of(keyed(&bot, "k")).await.expect(201)["id"].as_str().expect("an id").to_owned();
-    bot.engine.step(&id, novofon_bot::call::Status::Canceled).await;
+    bot.engine.step(&id, call::Status::Canceled).await;
     Answer::of(bot.request(reqwest::Method::DELETE, &format!("/api/calls/{id}"))).await.expect(200);
     for _ in 0..2 {
         let again = Answer::of(keyed(&bot, "k")).await;

@@ -1,6 +1,6 @@
 //! Placing calls, and waiting for them.
 
-use novofon_bot::call::Status;
+use call::Status;
 use serde_json::json;
 
 use crate::support::{Answer, Bot, masked};

@@ -1,6 +1,6 @@
 //! The list: filters, pages, and the original's words.
 
-use novofon_bot::call::{EndedBy, Reason, Status};
+use call::{EndedBy, Reason, Status};
 use serde_json::Value;
 
 use crate::support::{Answer, Bot, entry};

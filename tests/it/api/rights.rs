@@ -2,10 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use novofon_bot::{
-    call::{CallId, CallRecord, CallRequest, Status},
-    store::Commit,
-};
+use call::{CallId, CallRecord, CallRequest, Status};
+use ledger::Commit;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use uuid::Uuid;

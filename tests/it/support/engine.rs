@@ -10,11 +10,11 @@ use std::{
     time::Duration,
 };
 
+use call::{CallId, CallRecord, CallRequest, EndedBy, Entry, Reached, Reason, Source, Status};
 use chrono::{DurationRound, TimeDelta, Utc};
-use novofon_bot::{
-    call::{CallId, CallRecord, CallRequest, EndedBy, Entry, Reached, Reason, Source, Status},
-    engine::{Change, Command, EnginePort, EngineState, HangupAnswer, IdempotencyKey, LiveCalls, PlaceError},
-    store::{Commit, Committed, IdempotencyRow, Notice, Store},
+use ledger::{Commit, Committed, IdempotencyRow, Notice, Store};
+use novofon_bot::engine::{
+    Change, Command, EnginePort, EngineState, HangupAnswer, IdempotencyKey, LiveCalls, PlaceError,
 };
 use parking_lot::Mutex;
 use serde_json::Value;

@@ -5,13 +5,13 @@ mod sse;
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
+use asterisk::secret::Secret;
+use ledger::{Store, WriterHandle};
 use novofon_bot::{
     api::{self, AppState},
     config::Config,
     engine::{AriState, EngineState, StoreState, channel},
     metrics::Metrics,
-    secret::Secret,
-    store::{Store, WriterHandle},
 };
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};

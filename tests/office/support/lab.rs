@@ -114,7 +114,7 @@ impl Lab {
     pub async fn three_desks(&self) -> [Desk; 3] {
         let of = |three: [&'static str; 3]| OFFICES.map(|office| three.map(|extension| (office, extension)));
         let groups = [of(["152", "153", "154"]), of(["155", "150", "151"])].concat();
-        self.first_free(&groups.iter().map(|group| group.as_slice()).collect::<Vec<_>>()).await
+        self.first_free(&groups.iter().map(<[(&str, &str); 3]>::as_slice).collect::<Vec<_>>()).await
     }
 
     /// These very phones of an office.

@@ -6,11 +6,9 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use asterisk::secret::Secret;
+use asterisk::ssh::{KnownHosts, SshAuth, SshHost, SshLimits, SshTarget};
 use hdrhistogram::Histogram;
-use novofon_bot::{
-    asterisk::ssh::{KnownHosts, SshAuth, SshHost, SshLimits, SshTarget},
-    secret::Secret,
-};
 
 use super::{Office, PHONE, Way, ask, extension, milliseconds};
 use crate::{

@@ -1,0 +1,328 @@
+//! One connection: opened, let in, read, written, pinged, and given up when it is silent. It owns the time-outs of
+//! one connection; it must not reconnect, and it must not know what the events mean.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::action::Action;
+use super::check;
+use super::event::{Event, Shutdown};
+use super::line::{Ids, Line, Order, Pending};
+use super::loss::Loss;
+use super::supervisor::AmiLink;
+use super::target::AmiTarget;
+use super::wire::{Block, Framer, MAX_BLOCK, Overflow};
+use crate::ari::Received;
+
+/// A block of this size is no event of a call. Some are kept for a while, and thousands may wait.
+pub(super) const MAX_EVENT: usize = 16 << 10;
+
+/// For the goodbye, and for the reader to find out why a write failed.
+const GRACE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Events between the login and its end; a busy PBX sends some hundreds in that time.
+const MAX_EARLY: usize = 4096;
+
+/// Room for one read.
+const READ: usize = 16 << 10;
+
+/// A connection that was let in.
+pub(super) struct Session {
+    reader: Reader,
+    writer: OwnedWriteHalf,
+    line: Line,
+    orders: mpsc::Receiver<Order>,
+    /// `None` when the user may not ask for it.
+    pub(super) asterisk_version: Option<String>,
+    /// Events that came before anybody could be told.
+    early: Vec<Block>,
+    early_bytes: usize,
+}
+
+struct Reader {
+    stream: OwnedReadHalf,
+    framer: Framer,
+}
+
+impl Reader {
+    async fn block(&mut self) -> Result<Block, Loss> {
+        loop {
+            if let Some(block) = self.framer.block()? {
+                return Ok(block);
+            }
+            self.fill().await?;
+        }
+    }
+
+    async fn line(&mut self) -> Result<String, Loss> {
+        loop {
+            if let Some(line) = self.framer.line()? {
+                return Ok(String::from_utf8_lossy(&line).into_owned());
+            }
+            self.fill().await?;
+        }
+    }
+
+    /// Reads once. Given up in the middle, it has lost nothing.
+    async fn fill(&mut self) -> Result<(), Loss> {
+        let buffer = self.framer.buffer();
+        buffer.reserve(READ);
+        match self.stream.read_buf(buffer).await {
+            Ok(0) => Err(Loss::Closed),
+            Ok(_) => Ok(()),
+            Err(error) => Err(Loss::of_io(&error)),
+        }
+    }
+}
+
+impl Session {
+    pub(super) async fn open(target: &AmiTarget, ids: Arc<Ids>) -> Result<Self, Loss> {
+        let patience = target.connect_timeout;
+        match timeout(patience, super::login::enter(target, ids)).await {
+            Ok(session) => session,
+            Err(_) => Err(Loss::Slow { address: target.address(), patience }),
+        }
+    }
+
+    pub(super) fn new(stream: TcpStream, ids: Arc<Ids>) -> Self {
+        let (stream, writer) = stream.into_split();
+        let (line, orders) = Line::new(ids);
+        let reader = Reader { stream, framer: Framer::default() };
+        Self { reader, writer, line, orders, asterisk_version: None, early: Vec::new(), early_bytes: 0 }
+    }
+
+    pub(super) fn line(&self) -> Line {
+        self.line.clone()
+    }
+
+    /// The line that is sent before everything else.
+    pub(super) async fn banner(&mut self) -> Result<String, Loss> {
+        self.reader.line().await
+    }
+
+    pub(super) fn expect_no_old_output(&mut self) {
+        self.reader.framer.expect_no_old_output();
+    }
+
+    /// Sends an action and waits for its answer, before [`Session::run`]; events that come meanwhile are kept.
+    pub(super) async fn ask(&mut self, action: &Action) -> Result<Block, Loss> {
+        let id = self.line.ids().next();
+        self.writer.write_all(action.text(&id).as_bytes()).await.map_err(|error| Loss::of_io(&error))?;
+        loop {
+            let block = self.reader.block().await?;
+            if block.field("ActionID") == Some(&id) && block.field("Response").is_some() {
+                return Ok(block);
+            }
+            self.keep(block)?;
+        }
+    }
+
+    /// Whether Asterisk has said that it is ready; waits for it for so long.
+    pub(super) async fn wait_fully_booted(&mut self, patience: std::time::Duration) -> Result<(), Loss> {
+        let wait = async {
+            while !self.early.iter().any(|block| block.field("Event") == Some("FullyBooted")) {
+                let block = self.reader.block().await?;
+                self.keep(block)?;
+            }
+            Ok(())
+        };
+        timeout(patience, wait).await.unwrap_or(Ok(()))
+    }
+
+    pub(super) fn has_fully_booted(&self) -> bool {
+        self.early.iter().any(|block| block.field("Event") == Some("FullyBooted"))
+    }
+
+    fn keep(&mut self, block: Block) -> Result<(), Loss> {
+        if block.field("Event").is_some() {
+            self.early_bytes += block.bytes();
+            if self.early_bytes > MAX_BLOCK || self.early.len() >= MAX_EARLY {
+                return Err(Loss::TooLarge(Overflow::Block));
+            }
+            self.early.push(block);
+        }
+        Ok(())
+    }
+
+    /// Serves the connection until it is lost. Whatever was written and not answered is uncertain then.
+    pub(super) async fn run(
+        self,
+        target: &AmiTarget,
+        links: &mpsc::Sender<AmiLink>,
+        stop: &CancellationToken,
+    ) -> Loss {
+        let Self { reader, writer, line: keeps_the_inbox_open, orders, early, .. } = self;
+        let pending = Pending::default();
+        let doubt = Notify::new();
+        let listener = Listener {
+            line: &keeps_the_inbox_open,
+            pending: &pending,
+            target,
+            links,
+            doubt: &doubt,
+            taint: None,
+            shutdown: None,
+        };
+        let read = listener.read(reader, early);
+        let write = write(writer, orders, &keeps_the_inbox_open, &pending, target, &doubt, stop);
+        let stopped = async {
+            stop.cancelled().await;
+            sleep(GRACE).await;
+        };
+        tokio::pin!(read);
+        tokio::select! {
+            biased;
+            loss = &mut read => loss,
+            loss = write => match loss {
+                // Asterisk says why before it closes; the reader has it, or will in a moment.
+                Loss::Broken(_) | Loss::Closed => timeout(GRACE, read).await.unwrap_or(loss),
+                loss => loss,
+            },
+            () = stopped => Loss::Stopped,
+        }
+    }
+}
+
+/// Hands on what is read.
+struct Listener<'a> {
+    line: &'a Line,
+    pending: &'a Pending,
+    target: &'a AmiTarget,
+    links: &'a mpsc::Sender<AmiLink>,
+    /// To ask Asterisk something whose answer ends the doubt.
+    doubt: &'a Notify,
+    /// A message was not whole: what follows may be its rest, and so what a caller wrote.
+    taint: Option<Taint>,
+    shutdown: Option<Shutdown>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taint {
+    Event,
+    /// A row of a list, which tells nothing new: what is read of its rest was no event.
+    Row,
+}
+
+impl Listener<'_> {
+    async fn read(mut self, mut reader: Reader, early: Vec<Block>) -> Loss {
+        for block in early {
+            if let Err(loss) = self.hand_on(block).await {
+                return loss;
+            }
+        }
+        loop {
+            let handed_on = match timeout(self.target.read_timeout, reader.block()).await {
+                Err(_) => Err(Loss::Silent(self.target.read_timeout)),
+                // Only what closes has shut down: the word alone may be anybody's.
+                Ok(Err(Loss::Closed)) => Err(self
+                    .shutdown
+                    .take()
+                    .map_or(Loss::Closed, |Shutdown { restart }| Loss::Shutdown { restart })),
+                Ok(Err(loss)) => Err(loss),
+                Ok(Ok(block)) => self.hand_on(block).await,
+            };
+            if let Err(loss) = handed_on {
+                return loss;
+            }
+        }
+    }
+
+    /// Gives an answer to its asker and an event to the listener.
+    async fn hand_on(&mut self, block: Block) -> Result<(), Loss> {
+        // Asterisk writes a message at once: after its parts, and before the next answer, there is nothing of it left.
+        let is_answer = self.line.ids().is_answer(&block);
+        if is_answer {
+            self.taint = None;
+        }
+        let flaw = check::flaw(&block);
+        if let (Some(flaw), None) = (flaw, self.taint) {
+            self.taint = Some(if is_answer { Taint::Row } else { Taint::Event });
+            // A list goes on; after an event, something must be asked.
+            if !is_answer {
+                self.doubt.notify_one();
+            }
+            self.tell(AmiLink::Tainted { why: flaw.to_string() }).await?;
+        }
+        let Some(block) = self.pending.sort(block) else { return Ok(()) };
+        match (self.taint, flaw) {
+            (Some(Taint::Row), Some(_)) => return Ok(()),
+            (Some(_), _) => return self.tell(AmiLink::Doubtful { ids: check::ids(&block) }).await,
+            (None, _) => {}
+        }
+        let received = Received { at: Instant::now(), wall: SystemTime::now() };
+        let link = match Event::read(&block) {
+            Ok(Some(Event::Shutdown(shutdown))) => {
+                self.shutdown = Some(shutdown);
+                return Ok(());
+            }
+            Ok(Some(_)) if block.bytes() > MAX_EVENT => too_long(&block),
+            Ok(Some(event)) => AmiLink::Event(Box::new(event), received),
+            Ok(None) if !self.target.other_events => return Ok(()),
+            Ok(None) if block.bytes() > MAX_EVENT => too_long(&block),
+            Ok(None) => AmiLink::Event(Box::new(Event::Other(block)), received),
+            Err(unreadable) => AmiLink::Undecodable { why: unreadable.to_string() },
+        };
+        if let AmiLink::Undecodable { why } = &link {
+            tracing::debug!(%why, "an AMI event could not be read");
+        }
+        self.tell(link).await
+    }
+
+    async fn tell(&self, link: AmiLink) -> Result<(), Loss> {
+        let patience = self.target.listener_patience;
+        match timeout(patience, self.links.send(link)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Loss::Unwatched),
+            Err(_) => Err(Loss::Overrun(patience)),
+        }
+    }
+}
+
+fn too_long(block: &Block) -> AmiLink {
+    let kind: String = block.field("Event").unwrap_or_default().chars().take(64).collect();
+    AmiLink::Undecodable { why: format!("{kind} of {} bytes", block.bytes()) }
+}
+
+async fn write(
+    mut writer: OwnedWriteHalf,
+    mut orders: mpsc::Receiver<Order>,
+    line: &Line,
+    pending: &Pending,
+    target: &AmiTarget,
+    doubt: &Notify,
+    stop: &CancellationToken,
+) -> Loss {
+    let first = tokio::time::Instant::now() + target.ping_interval;
+    let mut pings = interval_at(first, target.ping_interval);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let text = tokio::select! {
+            () = stop.cancelled() => {
+                let goodbye = Action::new("Logoff").text(&line.ids().next());
+                // Best effort: the connection is dropped either way.
+                let _ = timeout(GRACE, writer.write_all(goodbye.as_bytes())).await;
+                return Loss::Stopped;
+            }
+            _ = pings.tick() => {
+                pending.forget_the_gone();
+                Some(Action::new("Ping").text(&line.ids().next()))
+            }
+            () = doubt.notified() => Some(Action::new("Ping").text(&line.ids().next())),
+            // It never ends: a line is kept above.
+            order = orders.recv() => order.and_then(|order| pending.take(order)),
+        };
+        let Some(text) = text else { continue };
+        match timeout(target.read_timeout, writer.write_all(text.as_bytes())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Loss::of_io(&error),
+            Err(_) => return Loss::Silent(target.read_timeout),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Keeps one connection while somebody needs it: connects, says that it is up, and when it is lost says so once and
+//! tries again. It owns the order of these steps; it must not know what the events mean.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::client::{Ami, AmiState, LinkState};
+use super::event::Event;
+use super::line::Ids;
+use super::loss::Loss;
+use super::session::Session;
+use super::target::{AmiTarget, TargetError};
+use crate::ari::Received;
+use crate::backoff::Backoff;
+
+/// Events that wait for the listener. When it is full, the connection is not read until there is room.
+const LINK_CAPACITY: usize = 4096;
+
+/// A connection that lasted so long was a good one: the next loss starts with short waits again.
+const STABLE: Duration = Duration::from_secs(30);
+
+/// What the listener hears, in this order: `Up`, then events, then one `Down` or `Asleep`, and so on.
+#[derive(Debug)]
+pub enum AmiLink {
+    /// Let in. Events since the last `Down` or `Asleep` are lost: ask for what Asterisk has now. `generation` counts
+    /// connections from 1.
+    Up {
+        asterisk_version: Option<String>,
+        generation: u64,
+    },
+    Event(Box<Event>, Received),
+    /// An event that is not as it should be, or far too long.
+    Undecodable {
+        why: String,
+    },
+    /// A message is not as Asterisk writes it: somebody may have forged what follows it.
+    Tainted {
+        why: String,
+    },
+    /// An event that may be forged and was dropped; it names these unique ids. It comes after a `Tainted`, until Asterisk has
+    /// answered something that was asked since: ask for what Asterisk has now of the calls that are named.
+    Doubtful {
+        ids: Vec<String>,
+    },
+    /// Lost, or could not be made. Said once; tries go on while somebody needs the connection.
+    Down {
+        reason: String,
+    },
+    /// Still not connected, now for another reason.
+    StillDown {
+        reason: String,
+    },
+    /// Closed because nobody needs it.
+    Asleep,
+}
+
+/// Starts a supervisor, which sleeps until the first action or [`Ami::hold`], and ends when `stop` is cancelled or
+/// the listener is dropped.
+pub fn connect(
+    target: AmiTarget,
+    stop: CancellationToken,
+) -> Result<(Ami, mpsc::Receiver<AmiLink>), TargetError> {
+    target.check()?;
+    let target = Arc::new(target);
+    let (state, seen) = watch::channel(LinkState { state: AmiState::Asleep, line: None });
+    let (wish, wanted) = watch::channel(usize::from(target.idle.is_none()));
+    let ami = Ami::new(target.clone(), seen, Arc::new(wish));
+    let (links, listener) = mpsc::channel(LINK_CAPACITY);
+    let supervisor = Supervisor {
+        target,
+        stop,
+        links,
+        state,
+        wanted,
+        ids: Arc::new(Ids::new()),
+        generation: 0,
+        boots_silently: false,
+        told: Told::Asleep,
+    };
+    tokio::spawn(supervisor.run());
+    Ok((ami, listener))
+}
+
+struct Supervisor {
+    target: Arc<AmiTarget>,
+    stop: CancellationToken,
+    links: mpsc::Sender<AmiLink>,
+    state: watch::Sender<LinkState>,
+    wanted: watch::Receiver<usize>,
+    ids: Arc<Ids>,
+    generation: u64,
+    /// This Asterisk does not tell this user that it has booted.
+    boots_silently: bool,
+    told: Told,
+}
+
+/// What the listener believes.
+enum Told {
+    Asleep,
+    Up { since: Instant },
+    Down { reason: String },
+}
+
+impl Supervisor {
+    async fn run(mut self) {
+        let stop = self.stop.clone();
+        tokio::select! {
+            () = self.keep_connected() => {}
+            // A moment later than the connection's own goodbye, for the steps that do not look at `stop`.
+            () = async { stop.cancelled().await; sleep(Duration::from_secs(1)).await } => {}
+        }
+        self.show(AmiState::Stopped);
+        tracing::debug!("the AMI supervisor has ended");
+    }
+
+    async fn keep_connected(&mut self) {
+        let mut backoff = Backoff::new(self.target.backoff_min, self.target.backoff_max);
+        loop {
+            if !self.sleep_until_wanted().await {
+                return;
+            }
+            let loss = self.session().await;
+            if loss.is_final() {
+                return;
+            }
+            if matches!(loss, Loss::Idle) {
+                backoff.reset();
+                continue;
+            }
+            self.show(AmiState::Down { reason: loss.to_string(), denied: loss.is_refusal() });
+            if matches!(&self.told, Told::Up { since } if since.elapsed() >= STABLE) {
+                backoff.reset();
+            }
+            if self.tell_loss(&loss).await.is_err() {
+                return;
+            }
+            let mut wait = backoff.next_wait();
+            if loss.is_refusal() {
+                wait += self.target.refused_wait;
+            }
+            // It is waited for even when nobody needs the connection any more: the next who does must not try sooner.
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = self.links.closed() => return,
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    /// False when it is over.
+    async fn sleep_until_wanted(&mut self) -> bool {
+        if *self.wanted.borrow_and_update() == 0 {
+            self.show(AmiState::Asleep);
+            if !matches!(self.told, Told::Asleep) {
+                tracing::debug!(address = %self.target.address(), "the AMI connection sleeps");
+                self.told = Told::Asleep;
+                if self.links.send(AmiLink::Asleep).await.is_err() {
+                    return false;
+                }
+            }
+        }
+        let wanted = tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = self.links.closed() => false,
+            // An error: no handle is left that could want it.
+            wanted = self.wanted.wait_for(|holds| *holds > 0) => wanted.is_ok(),
+        };
+        wanted && !self.stop.is_cancelled()
+    }
+
+    /// One connection from beginning to end.
+    async fn session(&mut self) -> Loss {
+        if !matches!(self.told, Told::Down { .. }) {
+            // Who asks now may wait for it; in a row of failed tries nobody shall.
+            self.show(AmiState::Connecting);
+        }
+        let stop = self.stop.clone();
+        let session = tokio::select! {
+            () = stop.cancelled() => return Loss::Stopped,
+            session = self.open() => match session {
+                Ok(session) => session,
+                Err(loss) => return loss,
+            },
+        };
+        self.generation += 1;
+        let (generation, version) = (self.generation, session.asterisk_version.clone());
+        tracing::debug!(address = %self.target.address(), asterisk = ?version, generation, "the AMI connection is up");
+        self.told = Told::Up { since: Instant::now() };
+        let link = AmiLink::Up { asterisk_version: version.clone(), generation };
+        if self.links.send(link).await.is_err() {
+            return Loss::Unwatched;
+        }
+        let state = AmiState::Up { asterisk_version: version, generation };
+        self.state.send_replace(LinkState { state, line: Some(session.line()) });
+        let wanted = self.wanted.clone();
+        tokio::select! {
+            loss = session.run(&self.target, &self.links, &self.stop) => loss,
+            // Nobody shall find the connection of this session after it is gone.
+            () = async { unneeded(wanted, self.target.idle).await; self.show(AmiState::Asleep) } => Loss::Idle,
+            () = self.links.closed() => Loss::Unwatched,
+        }
+    }
+
+    async fn open(&mut self) -> Result<Session, Loss> {
+        tracing::debug!(address = %self.target.address(), username = %self.target.username, "connecting to AMI");
+        let mut session = Session::open(&self.target, self.ids.clone()).await?;
+        if !session.has_fully_booted() && !self.boots_silently {
+            session.wait_fully_booted(self.target.boot_wait).await?;
+            self.boots_silently = true;
+        }
+        if session.has_fully_booted() {
+            self.boots_silently = false;
+        }
+        Ok(session)
+    }
+
+    fn show(&self, state: AmiState) {
+        self.state.send_replace(LinkState { state, line: None });
+    }
+
+    async fn tell_loss(&mut self, loss: &Loss) -> Result<(), mpsc::error::SendError<AmiLink>> {
+        let reason = loss.to_string();
+        let address = self.target.address();
+        let link = match &self.told {
+            Told::Down { reason: told } if *told == reason => {
+                tracing::debug!(%address, %reason, "still no AMI connection");
+                return Ok(());
+            }
+            Told::Down { .. } => {
+                tracing::debug!(%address, %reason, "still no AMI connection, for another reason");
+                AmiLink::StillDown { reason: reason.clone() }
+            }
+            Told::Asleep | Told::Up { .. } => {
+                tracing::debug!(%address, %reason, "no AMI connection; trying again while it is needed");
+                AmiLink::Down { reason: reason.clone() }
+            }
+        };
+        self.told = Told::Down { reason };
+        self.links.send(link).await
+    }
+}
+
+/// Returns when nobody has needed the connection for so long, and at this moment still nobody does: an action takes its
+/// hold before it is written, so what is written never falls asleep.
+async fn unneeded(mut wanted: watch::Receiver<usize>, idle: Option<Duration>) {
+    let Some(idle) = idle else { return std::future::pending().await };
+    loop {
+        // An error: no handle is left, so nobody will ever need it.
+        let _ = wanted.wait_for(|holds| *holds == 0).await;
+        let needed =
+            timeout(idle, wanted.wait_for(|holds| *holds > 0)).await.is_ok_and(|needed| needed.is_ok());
+        if !needed && *wanted.borrow() == 0 {
+            return;
+        }
+    }
+}

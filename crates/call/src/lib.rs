@@ -1,0 +1,46 @@
+//! What a call is: its number, states, evidence, verdict and the machine that joins them.
+//!
+//! Pure: no I/O, no clock, no randomness. Time and ids come in as arguments, wishes go out as
+//! [`Effect`]s. The same inputs give the same effects, always.
+
+pub mod cause;
+mod destination;
+mod dialed;
+mod effect;
+mod evidence;
+mod fact;
+mod hint;
+mod input;
+pub mod leg;
+mod machine;
+mod metadata;
+mod number;
+pub mod office;
+mod outcome;
+mod record;
+mod registry;
+pub mod scenario;
+mod status;
+mod timeline;
+mod timer;
+
+pub use destination::{Destinations, Excluded, Forbidden, RUSSIA};
+pub use dialed::{DialString, Extension, NotDialable};
+pub use effect::{Effect, Originate};
+pub use evidence::{Evidence, LegReport, Report};
+pub use fact::{AriRequest, Fact, words};
+pub use hint::{hint, hint_of};
+pub use input::{
+    ChannelState, DialStep, Found, FoundPlayback, FoundTrunk, Half, Input, OriginateFailure, TrunkSeen,
+};
+pub use leg::{Causes, Role};
+pub use machine::{Limits, Machine};
+pub use metadata::Metadata;
+pub use number::{NumberError, PhoneNumber};
+pub use office::{MonitorMode, OfficeCall, OfficeKind, Technology, WayChoice, WayKind};
+pub use outcome::{EndedBy, Outcome, Reached, Reason};
+pub use record::{CallId, CallRecord, CallRequest};
+pub use registry::{ChannelRole, Registry};
+pub use status::{Status, UnknownStatus};
+pub use timeline::{Entry, Source};
+pub use timer::{Moment, Timer, Timers};

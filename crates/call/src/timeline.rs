@@ -1,0 +1,67 @@
+//! The timeline: all evidence of a call in the order in which it was seen.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Fact, Status};
+
+/// Where a piece of evidence came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A client's request.
+    Api,
+    /// The bot itself: its limits, its scenario, its restart.
+    Bot,
+    /// An event or an answer of Asterisk's REST interface.
+    Ari,
+    /// Our `[outgoing]`, by UserEvent.
+    Dialplan,
+    /// The carrier, through the trunk channel.
+    Sip,
+    Store,
+    /// An enterprise's own Asterisk, by whatever way it is reached.
+    Host,
+}
+
+impl Source {
+    pub const ALL: [Source; 7] =
+        [Source::Api, Source::Bot, Source::Ari, Source::Dialplan, Source::Sip, Source::Store, Source::Host];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Source::Api => "api",
+            Source::Bot => "bot",
+            Source::Ari => "ari",
+            Source::Dialplan => "dialplan",
+            Source::Sip => "sip",
+            Source::Store => "store",
+            Source::Host => "host",
+        }
+    }
+}
+
+/// One line of the timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub at: DateTime<Utc>,
+    pub source: Source,
+    /// A stable word for programs, e.g. `trunk_ringing`.
+    pub event: String,
+    /// What was seen, for people; English, with the values as Asterisk or the carrier gave them.
+    pub text: String,
+    /// The state this led to, when it led to one.
+    pub status: Option<Status>,
+    /// Values for programs, e.g. `{"cause": 17}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<serde_json::Value>,
+}
+
+impl Entry {
+    /// `status`: the state that the fact led to, which is not always the one that it proves.
+    pub fn new(at: DateTime<Utc>, fact: &Fact, status: Option<Status>) -> Self {
+        let (event, data) = fact.parts();
+        Entry { at, source: fact.source(), event, text: fact.text(), status, data }
+    }
+}

@@ -1,0 +1,133 @@
+//! A copy of the store while the daemon writes to it: all or nothing, of one moment, and checked
+//! before it gets its name. Knows the file alone; no daemon need run.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use super::{StoreError, open};
+use call::Status;
+use lang::{Text, Told, say};
+
+/// A backup that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backup {
+    pub bytes: u64,
+    pub calls: i64,
+}
+
+/// Copies the store that `url` names into a new file, readable by its owner alone. Calls are written
+/// meanwhile as ever; what is committed after the start of the copy is not in it.
+pub async fn backup(url: &str, target: &Path) -> Result<Backup, StoreError> {
+    let source = open::options(url)?;
+    let path = source.get_filename().to_owned();
+    if !path.exists() {
+        return Err(super::file::file_error(&path, &io::ErrorKind::NotFound.into()));
+    }
+    if target.symlink_metadata().is_ok() {
+        return Err(failed(
+            target,
+            say!("it exists already", "такой файл уже есть"),
+            say!("choose another name, or move it away", "выберите другое имя или уберите его"),
+        ));
+    }
+    let part = Part::create(target)?;
+    let mut db = open::reader(source).connect().await.map_err(|e| StoreError::open(&path, e))?;
+    // On an empty file SQLite keeps the rights that it has.
+    sqlx::query("VACUUM INTO ?")
+        .bind(part.path.to_string_lossy().into_owned())
+        .execute(&mut db)
+        .await
+        .map_err(|e| failed(target, Text::same(e.to_string()), see_the_disk()))?;
+    open_queued(&part.path)
+        .await
+        .map_err(|e| failed(target, Text::same(e.to_string()), say!("try again", "повторите")))?;
+    let calls = checked(&part.path)
+        .await
+        .map_err(|e| failed(target, Text::same(e.to_string()), say!("try again", "повторите")))?;
+    let bytes =
+        part.publish(target).map_err(|e| failed(target, Text::same(e.to_string()), see_the_disk()))?;
+    Ok(Backup { bytes, calls })
+}
+
+/// The file under another name until it is whole; removed when it does not become so.
+struct Part {
+    path: PathBuf,
+}
+
+impl Part {
+    fn create(target: &Path) -> Result<Self, StoreError> {
+        let path = open::beside(target, ".part");
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|e| {
+            let hint = match e.kind() {
+                io::ErrorKind::AlreadyExists => say!(
+                    "another backup is being made, or one was broken off: remove it then",
+                    "копия уже делается, или её прервали: тогда удалите этот файл"
+                ),
+                io::ErrorKind::NotFound => say!("create its folder first", "сначала создайте папку для неё"),
+                _ => say!(
+                    "choose a folder that you may write to",
+                    "выберите папку, в которую вам можно писать"
+                ),
+            };
+            failed(&path, e.text(), hint)
+        })?;
+        Ok(Part { path })
+    }
+
+    /// On disk, with its name, whatever happens to the machine next.
+    fn publish(self, target: &Path) -> io::Result<u64> {
+        let file = File::open(&self.path)?;
+        file.sync_all()?;
+        fs::hard_link(&self.path, target)?;
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        Ok(file.metadata()?.len())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Its content has its real name by now, or is not wanted.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Calls that waited in the queue when the copy was made have most likely been dialed since. A bot that is given the copy
+/// must not dial them again: it finds them as dialed, and looks for them in Asterisk.
+async fn open_queued(copy: &Path) -> Result<(), sqlx::Error> {
+    let mut db = SqliteConnectOptions::new().filename(copy).connect().await?;
+    sqlx::query("UPDATE calls SET status = ?1, kind = ?1 || '//', dialed_at = created_at WHERE status = ?2")
+        .bind(Status::Dialing.as_str())
+        .bind(Status::Queued.as_str())
+        .execute(&mut db)
+        .await?;
+    db.close().await
+}
+
+/// How many calls are in the copy, which must be sound.
+async fn checked(copy: &Path) -> Result<i64, sqlx::Error> {
+    let mut db = SqliteConnectOptions::new().filename(copy).read_only(true).connect().await?;
+    let found: Vec<String> = sqlx::query_scalar("PRAGMA quick_check").fetch_all(&mut db).await?;
+    if found != ["ok"] {
+        return Err(sqlx::Error::Protocol(format!("the copy is not sound: {}", found.join("; "))));
+    }
+    let calls = sqlx::query_scalar("SELECT coalesce(sum(calls), 0) FROM call_counts WHERE level = 3")
+        .fetch_one(&mut db)
+        .await?;
+    SqliteConnection::close(db).await?;
+    Ok(calls)
+}
+
+fn see_the_disk() -> Text {
+    say!("see the space on its disk", "проверьте место на диске")
+}
+
+fn failed(path: &Path, problem: Text, hint: Text) -> StoreError {
+    StoreError::Backup { path: path.to_owned(), problem: problem.into(), hint: hint.into() }
+}

@@ -1,0 +1,264 @@
+//! How many calls there are, without counting them: sums over `call_counts`, which holds the number
+//! of calls of each kind (status, who ended it, why) in each span of time; see the migration.
+
+use std::collections::BTreeMap;
+
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use super::{BadValue, Filter, Store, StoreError};
+use call::{CallRecord, Status};
+
+/// A bucket of level `n` holds the calls with the same `created_at >> SHIFTS[n]`.
+const SHIFTS: [u32; 3] = [29, 35, 41];
+/// Six bits more from one level to the next.
+const FANOUT: i64 = 64;
+/// The level with one bucket for all time.
+const ALL_TIME: i64 = 3;
+
+/// Times in microseconds that stand for "no bound"; both are the edge of a bucket on every level.
+pub(super) const EVER: i64 = -(1 << 60);
+pub(super) const NEVER: i64 = 1 << 60;
+
+/// The kinds of calls that a filter lets through.
+pub(super) enum Kinds {
+    /// The filter does not look at the kind, nor at the number, whose index begins with the kind.
+    Any,
+    Of(Vec<String>),
+}
+
+impl Store {
+    /// How many calls are in each state; a state without any is left out.
+    pub async fn counts_by_status(&self) -> Result<BTreeMap<Status, i64>, StoreError> {
+        let rows: Result<Vec<(String, i64)>, _> =
+            sqlx::query_as("SELECT kind, calls FROM call_counts WHERE level = ?")
+                .bind(ALL_TIME)
+                .fetch_all(&self.inner.readers)
+                .await;
+        let rows = rows.map_err(StoreError::read("the counts of calls"))?;
+        let mut counts = BTreeMap::new();
+        for (kind, calls) in rows {
+            let status = kind.split('/').next().unwrap_or_default();
+            let status: Status = status
+                .parse()
+                .map_err(|_| BadValue { column: "kind", value: kind.clone() }.into())
+                .map_err(StoreError::read("the counts of calls"))?;
+            *counts.entry(status).or_insert(0) += calls;
+        }
+        Ok(counts)
+    }
+}
+
+/// The word that the migration's CHECK demands.
+pub(super) fn kind_of(call: &CallRecord) -> String {
+    let ended_by = call.ended_by.map_or("", |by| by.as_str());
+    let reason = call.reason.map_or("", |reason| reason.as_str());
+    format!("{}/{ended_by}/{reason}", call.status)
+}
+
+pub(super) async fn matching(db: &mut SqliteConnection, filter: &Filter) -> Result<Kinds, sqlx::Error> {
+    let any_kind = filter.statuses.is_empty() && filter.ended_by.is_none() && filter.reason.is_none();
+    if any_kind && filter.phone.is_none() && filter.client.is_none() {
+        return Ok(Kinds::Any);
+    }
+    Ok(Kinds::Of(existing(db, filter).await?))
+}
+
+/// The kinds of which there is a call and which the filter lets through.
+pub(super) async fn existing(db: &mut SqliteConnection, filter: &Filter) -> Result<Vec<String>, sqlx::Error> {
+    let mut kinds: Vec<String> = sqlx::query_scalar("SELECT kind FROM call_counts WHERE level = ?")
+        .bind(ALL_TIME)
+        .fetch_all(db)
+        .await?;
+    kinds.retain(|kind| {
+        let mut words = kind.split('/');
+        let mut next = || words.next().unwrap_or_default();
+        let (status, ended_by, reason) = (next(), next(), next());
+        (filter.statuses.is_empty() || filter.statuses.iter().any(|s| s.as_str() == status))
+            && filter.ended_by.as_ref().is_none_or(|list| list.iter().any(|by| by.as_str() == ended_by))
+            && filter.reason.is_none_or(|r| r.as_str() == reason)
+    });
+    Ok(kinds)
+}
+
+/// How many calls of these kinds were created at `from` or later and before `to`.
+pub(super) async fn total(
+    db: &mut SqliteConnection,
+    kinds: &Kinds,
+    from: i64,
+    to: i64,
+) -> Result<i64, sqlx::Error> {
+    if from >= to {
+        return Ok(0);
+    }
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT coalesce(sum(calls), 0) FROM (");
+    if (from, to) == (EVER, NEVER) {
+        query.push("SELECT calls FROM call_counts WHERE level = ").push_bind(ALL_TIME);
+        push_condition(&mut query, "kind", kinds);
+    } else {
+        let (spans, edges) = decompose(from, to);
+        let mut parts = 0;
+        for (level, low, high) in spans {
+            query.push(if parts > 0 { " UNION ALL " } else { "" });
+            query.push("SELECT calls FROM call_counts WHERE level = ").push_bind(level);
+            query.push(" AND bucket >= ").push_bind(low).push(" AND bucket < ").push_bind(high);
+            push_condition(&mut query, "kind", kinds);
+            parts += 1;
+        }
+        for (low, high) in edges {
+            query.push(if parts > 0 { " UNION ALL " } else { "" });
+            query.push("SELECT count(*) AS calls FROM calls WHERE created_at >= ").push_bind(low);
+            query.push(" AND created_at < ").push_bind(high);
+            push_condition(&mut query, "kind", kinds);
+            parts += 1;
+        }
+    }
+    query.push(")");
+    query.build_query_scalar().fetch_one(db).await
+}
+
+/// How many calls to one number, of one enterprise or of one client there are; counted one by one, in an index that holds all
+/// it needs, because they have few calls (50,000 take about 5 ms).
+pub(super) async fn total_of_some(
+    db: &mut SqliteConnection,
+    filter: &Filter,
+    kinds: &Kinds,
+    from: i64,
+    to: i64,
+) -> Result<i64, sqlx::Error> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT count(*) FROM calls WHERE created_at >= ");
+    query.push_bind(from);
+    push_some(&mut query, filter);
+    query.push(" AND created_at < ").push_bind(to);
+    push_condition(&mut query, "kind", kinds);
+    query.build_query_scalar().fetch_one(db).await
+}
+
+/// Where the newest `skip` calls of these kinds end: the time before which to go on and how many are
+/// still to be skipped there, fewer than a bucket holds. `None` when there are no more than `skip`.
+pub(super) async fn leap(
+    db: &mut SqliteConnection,
+    kinds: &Kinds,
+    mut skip: i64,
+) -> Result<Option<(i64, i64)>, sqlx::Error> {
+    let (mut low, mut high) = (EVER >> SHIFTS[2], NEVER >> SHIFTS[2]);
+    for (level, shift) in SHIFTS.into_iter().enumerate().rev() {
+        let mut query =
+            QueryBuilder::<Sqlite>::new("SELECT bucket, sum(calls) FROM call_counts WHERE level = ");
+        query.push_bind(level as i64).push(" AND bucket >= ").push_bind(low);
+        query.push(" AND bucket < ").push_bind(high);
+        push_condition(&mut query, "kind", kinds);
+        query.push(" GROUP BY bucket ORDER BY bucket DESC");
+        let buckets: Vec<(i64, i64)> = query.build_query_as().fetch_all(&mut *db).await?;
+        let found = buckets.into_iter().find(|(_, calls)| {
+            let here = skip < *calls;
+            skip -= if here { 0 } else { *calls };
+            here
+        });
+        let Some((bucket, _)) = found else { return Ok(None) };
+        if level == 0 {
+            return Ok(Some(((bucket + 1) << shift, skip)));
+        }
+        (low, high) = (bucket * FANOUT, (bucket + 1) * FANOUT);
+    }
+    Ok(None)
+}
+
+/// Whether the filter has what [`push_some`] writes.
+pub(super) fn is_of_some(filter: &Filter) -> bool {
+    filter.phone.is_some() || filter.enterprise.is_some() || filter.client.is_some()
+}
+
+/// ` AND phone = ...`, ` AND enterprise = ...`, ` AND requested_by = ...`
+pub(super) fn push_some(query: &mut QueryBuilder<Sqlite>, filter: &Filter) {
+    if let Some(phone) = &filter.phone {
+        query.push(" AND phone = ").push_bind(phone.as_str());
+    }
+    if let Some(enterprise) = &filter.enterprise {
+        // A number has fewer calls than an enterprise: then its index is the better one.
+        let column = if filter.phone.is_some() { "(enterprise || '')" } else { "enterprise" };
+        query.push(" AND ").push(column).push(" = ").push_bind(enterprise.as_str());
+    }
+    if let Some(client) = &filter.client {
+        let column = if filter.phone.is_some() { "(requested_by || '')" } else { "requested_by" };
+        query.push(" AND enterprise IS NULL AND ").push(column).push(" = ").push_bind(client.as_str());
+    }
+}
+
+/// Keeps SQLite from choosing the index by kind where another one is right.
+pub(super) const UNINDEXED_KIND: &str = "(kind || '')";
+
+pub(super) fn push_condition(query: &mut QueryBuilder<Sqlite>, column: &str, kinds: &Kinds) {
+    if let Kinds::Of(kinds) = kinds {
+        query.push(" AND ");
+        push_kinds(query, column, kinds);
+    }
+}
+
+/// `column IN (...)`; the list may not be empty.
+pub(super) fn push_kinds(query: &mut QueryBuilder<Sqlite>, column: &str, kinds: &[String]) {
+    query.push(column).push(" IN (");
+    let mut list = query.separated(", ");
+    for kind in kinds {
+        list.push_bind(&**kind);
+    }
+    query.push(")");
+}
+
+/// Buckets `low..high` of a level.
+type Span = (i64, i64, i64);
+
+/// Cuts a stretch of time into whole buckets, as large as possible, and what is left at its ends.
+fn decompose(from: i64, to: i64) -> (Vec<Span>, Vec<(i64, i64)>) {
+    let up = |value: i64, unit: i64| value.div_euclid(unit) + i64::from(value.rem_euclid(unit) > 0);
+    let unit = 1 << SHIFTS[0];
+    let (mut low, mut high) = (up(from, unit), to.div_euclid(unit));
+    if low >= high {
+        return (Vec::new(), vec![(from, to)]);
+    }
+    let mut edges = vec![(from, low * unit), (high * unit, to)];
+    let mut spans = Vec::new();
+    for level in 0..SHIFTS.len() as i64 {
+        let (above, below) = (up(low, FANOUT), high.div_euclid(FANOUT));
+        if level + 1 == SHIFTS.len() as i64 || above >= below {
+            spans.push((level, low, high));
+            break;
+        }
+        spans.extend([(level, low, above * FANOUT), (level, below * FANOUT, high)]);
+        (low, high) = (above, below);
+    }
+    spans.retain(|(_, low, high)| low < high);
+    edges.retain(|(low, high)| low < high);
+    (spans, edges)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_pieces_cover_the_stretch_once(from in -5_000_000_000_000i64..5_000_000_000_000, length in 1i64..10_000_000_000_000) {
+            let to = from + length;
+            let (spans, edges) = decompose(from, to);
+            let mut pieces = edges;
+            prop_assert!(pieces.iter().all(|(low, high)| high - low <= 2 << SHIFTS[0]), "edges are short");
+            for (level, low, high) in spans {
+                prop_assert!(level == 2 || high - low < 2 * FANOUT, "few buckets are summed");
+                pieces.push((low << SHIFTS[level as usize], high << SHIFTS[level as usize]));
+            }
+            pieces.sort();
+            prop_assert_eq!(pieces[0].0, from);
+            prop_assert_eq!(pieces[pieces.len() - 1].1, to);
+            prop_assert!(pieces.windows(2).all(|pair| pair[0].1 == pair[1].0), "{:?}", pieces);
+        }
+    }
+
+    #[test]
+    fn an_open_end_has_no_edge() {
+        assert!(decompose(EVER, NEVER).1.is_empty());
+        assert_eq!(decompose(EVER, 5 << SHIFTS[0]).1, []);
+        assert_eq!(decompose((5 << SHIFTS[0]) + 1, NEVER).1.len(), 1);
+    }
+}

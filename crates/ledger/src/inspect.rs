@@ -1,0 +1,109 @@
+//! Looking into the file from outside, while a daemon has it or when none runs.
+//!
+//! It opens read-only, takes no lock that a daemon could miss, and brings no schema up to date.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+
+use super::{StoreError, micros, open};
+use call::Reason;
+
+/// A busy writer holds a reader up for no longer than this.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A read-only connection of its own.
+pub struct Inspection(SqliteConnection);
+
+/// How many calls of a span of time ended for a reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    pub reason: Reason,
+    pub calls: u64,
+    /// Creation of the newest of them.
+    pub newest: DateTime<Utc>,
+}
+
+/// Live calls that should have ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overdue {
+    pub live: u64,
+    /// Of these, those whose own time limits are long over.
+    pub overdue: u64,
+    pub oldest: Option<DateTime<Utc>>,
+}
+
+/// The database file that a store's URL names.
+pub fn file_of(url: &str) -> Result<PathBuf, StoreError> {
+    Ok(open::options(url)?.get_filename().to_owned())
+}
+
+impl Inspection {
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let options = open::options(url)?.create_if_missing(false).read_only(true).busy_timeout(PATIENCE);
+        let path = options.get_filename().to_owned();
+        let connected = options.disable_statement_logging().connect().await;
+        connected.map(Inspection).map_err(|e| StoreError::open(Path::new(&path), e))
+    }
+
+    /// What SQLite finds wrong with the file, at most ten lines; empty when all is well. It reads the
+    /// pages but does not compare the indexes with the rows, which takes longer.
+    pub async fn quick_check(&mut self) -> Result<Vec<String>, StoreError> {
+        let lines: Vec<String> = sqlx::query_scalar("PRAGMA quick_check(10)")
+            .fetch_all(&mut self.0)
+            .await
+            .map_err(StoreError::read("the integrity of the file"))?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// The reasons of the calls created since then that have ended, the most frequent first. Words that
+    /// this version does not know are left out.
+    pub async fn ended_since(&mut self, since: DateTime<Utc>) -> Result<Vec<Ended>, StoreError> {
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+            "SELECT reason, count(*), max(created_at) FROM calls \
+             WHERE created_at >= ? AND ended_at IS NOT NULL AND reason IS NOT NULL \
+             GROUP BY reason ORDER BY 2 DESC, 1",
+        )
+        .bind(micros(since))
+        .fetch_all(&mut self.0)
+        .await
+        .map_err(StoreError::read("the last calls"))?;
+        let ended = |(reason, calls, newest): (String, i64, i64)| {
+            Some(Ended {
+                reason: reason.parse().ok()?,
+                calls: u64::try_from(calls).ok()?,
+                newest: DateTime::from_timestamp_micros(newest)?,
+            })
+        };
+        Ok(rows.into_iter().filter_map(ended).collect())
+    }
+
+    /// The live calls. One is overdue when it is older than its own limits and `slack` allow together.
+    pub async fn overdue(&mut self, now: DateTime<Utc>, slack: Duration) -> Result<Overdue, StoreError> {
+        let latest = micros(now) - i64::try_from(slack.as_micros()).unwrap_or(i64::MAX / 2);
+        let (live, overdue, oldest): (i64, i64, Option<i64>) = sqlx::query_as(
+            "SELECT count(*), \
+             coalesce(sum(created_at + (ring_timeout + max_duration) * 1000000 < ?), 0), min(created_at) \
+             FROM calls WHERE ended_at IS NULL AND status IN \
+             ('queued', 'dialing', 'ringing', 'early_media', 'answered')",
+        )
+        .bind(latest)
+        .fetch_one(&mut self.0)
+        .await
+        .map_err(StoreError::read("the live calls"))?;
+        Ok(Overdue {
+            live: u64::try_from(live).unwrap_or(0),
+            overdue: u64::try_from(overdue).unwrap_or(0),
+            oldest: oldest.and_then(DateTime::from_timestamp_micros),
+        })
+    }
+
+    pub async fn close(self) {
+        // It only read: nothing can be lost.
+        let _ = self.0.close().await;
+    }
+}

@@ -1,0 +1,361 @@
+//! The durable memory: calls, their timelines, idempotency keys, in one SQLite file.
+//!
+//! Writes are handed to one writer, which puts whatever waits into one transaction, so many calls
+//! share one fsync; nobody is kept waiting by `submit`. Reads go to a few connections of their own
+//! and never wait for the writer. What a call means is not known here: a record is kept as it comes.
+//! Times are stored as microseconds, UTC.
+
+mod backup;
+mod calls;
+mod clock;
+mod counts;
+mod error;
+mod file;
+mod idempotency;
+mod inspect;
+mod open;
+mod page;
+mod retention;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod transaction;
+mod writer;
+
+use std::{
+    path::PathBuf,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
+use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+    time::Instant,
+};
+
+use call::{CallId, CallRecord, Entry};
+use clock::SteadyClock;
+use error::BadValue;
+use writer::{Job, Writer};
+
+pub use backup::{Backup, backup};
+pub use calls::Deleted;
+pub use error::StoreError;
+pub use idempotency::{IdempotencyRow, LIFE as IDEMPOTENCY_LIFE};
+pub use inspect::{Ended, Inspection, Overdue, file_of};
+pub use page::{BadCursor, Cursor, Filter, Listing, Page};
+
+/// The store. Cheap to clone; every clone is the same store.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+/// The writer task. It ends once the store is closed, or all its clones are dropped, and all that
+/// waited is on disk.
+pub struct WriterHandle(JoinHandle<()>);
+
+/// One step of one call, to become durable as a whole.
+#[derive(Debug)]
+pub struct Commit {
+    pub record: Arc<CallRecord>,
+    /// What is new in the call's timeline.
+    pub entries: Vec<Entry>,
+    pub idempotency: Option<IdempotencyRow>,
+    /// Somebody waits for it: it goes to the disk at once, and all that has been gathered with it.
+    pub urgent: bool,
+    /// Told once the step is on disk; dropped when it can never be.
+    pub done: Option<oneshot::Sender<()>>,
+}
+
+/// What the writer tells. The `seq` of all entries grow from notice to notice.
+#[derive(Debug)]
+pub enum Notice {
+    /// On disk, in one transaction; each call once.
+    Committed(Vec<Committed>),
+    Refused(Refused),
+}
+
+/// The steps of one call that became durable together.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    pub call_id: CallId,
+    /// The record as of the last of these steps.
+    pub record: Arc<CallRecord>,
+    /// The new entries, each with its place in the order of all entries.
+    pub entries: Vec<(i64, Entry)>,
+}
+
+/// A step that no repetition would get to disk: a fault of the program.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    pub call_id: CallId,
+    pub record: Arc<CallRecord>,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    Ok,
+    /// Nothing can be written at present; what was submitted waits.
+    Away {
+        reason: String,
+        since: DateTime<Utc>,
+    },
+}
+
+/// What the writer has done since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    pub commits: u64,
+    /// Transactions that carried them.
+    pub transactions: u64,
+    /// Transactions that failed and were tried again.
+    pub retries: u64,
+    /// Commits that can never be written.
+    pub refused: u64,
+}
+
+struct Inner {
+    path: PathBuf,
+    readers: SqlitePool,
+    jobs: mpsc::UnboundedSender<Job>,
+    health: watch::Receiver<Health>,
+    shared: Arc<Shared>,
+}
+
+/// What the writer shows.
+#[derive(Default)]
+struct Shared {
+    clock: SteadyClock,
+    /// Since when it waits for the disk.
+    working_since: Mutex<Option<(Instant, DateTime<Utc>)>>,
+    backlog: Counter,
+    commits: Counter,
+    transactions: Counter,
+    retries: Counter,
+    refused: Counter,
+}
+
+impl Shared {
+    /// The disk is asked for something, until this is dropped.
+    fn at_work(self: &Arc<Self>) -> AtWork {
+        *self.working_since.lock() = Some((Instant::now(), Utc::now()));
+        AtWork(self.clone())
+    }
+}
+
+struct AtWork(Arc<Shared>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        *self.0.working_since.lock() = None;
+    }
+}
+
+/// A disk that has not answered for so long is away, though it says nothing: a network's that hangs, a dying one.
+const SILENT: Duration = Duration::from_secs(5);
+
+/// So many commits may wait for the disk before no new call is taken.
+const MAX_BACKLOG: u64 = 20_000;
+
+impl Store {
+    /// Opens the file that `url` (`sqlite:///path`) names, creates it when it is missing, brings its
+    /// schema up to date and starts the writer, which tells `notices` what became durable.
+    pub async fn open(
+        url: &str,
+        notices: mpsc::UnboundedSender<Notice>,
+    ) -> Result<(Store, WriterHandle), StoreError> {
+        let opened = open::open(url).await?;
+        let (jobs, waiting) = mpsc::unbounded_channel();
+        let (health_sender, health) = watch::channel(Health::Ok);
+        let shared = Arc::new(Shared::default());
+        let writer = Writer {
+            jobs: waiting,
+            notices,
+            health: health_sender,
+            shared: shared.clone(),
+            options: opened.writer_options,
+            connection: Some(opened.writer),
+            next_seq: None,
+            file: opened.file,
+            purge_at: Instant::now(),
+            keep_days: 0,
+        };
+        let handle = WriterHandle(tokio::spawn(writer.run()));
+        let inner = Inner { path: opened.path, readers: opened.readers, jobs, health, shared };
+        Ok((Store { inner: Arc::new(inner) }, handle))
+    }
+
+    /// Hands a step of a call to the writer and returns at once. After `close` the step is not
+    /// taken, and its `done` is dropped.
+    pub fn submit(&self, commit: Commit) {
+        self.inner.shared.backlog.add(1);
+        if let Err(refused) = self.inner.jobs.send(Job::Commit(commit)) {
+            self.inner.shared.backlog.sub(1);
+            if let Job::Commit(commit) = refused.0 {
+                tracing::error!(call = %commit.record.id, status = %commit.record.status, "a step of a call came after the store was closed and is not kept");
+            }
+        }
+    }
+
+    /// How many commits wait or are being written. When it grows, no new call should be accepted.
+    pub fn backlog(&self) -> u64 {
+        self.inner.shared.backlog.value()
+    }
+
+    /// Why no call can be taken now, if so.
+    pub fn refuses(&self) -> Option<String> {
+        match self.health() {
+            Health::Away { reason, .. } => Some(reason),
+            Health::Ok if self.backlog() > MAX_BACKLOG => Some("the disk does not keep up".to_owned()),
+            Health::Ok => None,
+        }
+    }
+
+    pub fn health(&self) -> Health {
+        if self.inner.health.has_changed().is_err() {
+            return Health::Away { reason: "the store is closed".to_owned(), since: Utc::now() };
+        }
+        let health = self.inner.health.borrow().clone();
+        match (health, *self.inner.shared.working_since.lock()) {
+            (Health::Ok, Some((begun, since))) if begun.elapsed() > SILENT => {
+                let reason = format!("the disk has not answered for {} s", begun.elapsed().as_secs());
+                Health::Away { reason, since }
+            }
+            (health, _) => health,
+        }
+    }
+
+    /// Every change of the health. Its end means that the writer is gone.
+    pub fn watch_health(&self) -> watch::Receiver<Health> {
+        self.inner.health.clone()
+    }
+
+    pub fn stats(&self) -> Stats {
+        let shared = &self.inner.shared;
+        Stats {
+            commits: shared.commits.value(),
+            transactions: shared.transactions.value(),
+            retries: shared.retries.value(),
+            refused: shared.refused.value(),
+        }
+    }
+
+    /// From now on ended calls older than this are removed, some at a time, with all that belongs to
+    /// them; 0 keeps them for ever, which is so until this is called.
+    pub fn keep_days(&self, days: u32) {
+        // A store that is closed keeps everything.
+        let _ = self.inner.jobs.send(Job::KeepDays(days));
+    }
+
+    /// Removes an ended call with all that belongs to it, after everything submitted so far.
+    pub async fn delete(&self, id: CallId) -> Result<Deleted, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.inner.jobs.send(Job::Delete(id, reply)).map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Writes all that waits and closes the file. It takes as long as the disk refuses to write: set
+    /// a limit to it. Whatever was committed stays, also when this is not waited for.
+    pub async fn close(&self) {
+        // The writer last: only the last connection takes the log into the file, and readers may not.
+        self.inner.readers.close().await;
+        // An error means that the writer has ended already.
+        let _ = self.inner.jobs.send(Job::Close);
+        self.inner.jobs.closed().await;
+        let mut health = self.inner.health.clone();
+        while health.changed().await.is_ok() {}
+    }
+
+    /// What SQLite finds wrong with the file, and what the counters get wrong; empty when all is
+    /// well. It reads the whole file.
+    pub async fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
+        const WHAT: &str = "the integrity of the file";
+        let mut found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check")
+            .fetch_all(&self.inner.readers)
+            .await
+            .map_err(StoreError::read(WHAT))?;
+        found.retain(|line| line != "ok");
+        let wrong: Vec<(String, i64, i64)> = sqlx::query_as(
+            "SELECT kind, sum(counted), sum(present) FROM \
+             (SELECT kind, calls AS counted, 0 AS present FROM call_counts WHERE level = 3 \
+             UNION ALL SELECT kind, 0, count(*) FROM calls GROUP BY kind) AS both_sides \
+             GROUP BY kind HAVING sum(counted) <> sum(present)",
+        )
+        .fetch_all(&self.inner.readers)
+        .await
+        .map_err(StoreError::read(WHAT))?;
+        found.extend(
+            wrong
+                .iter()
+                .map(|(kind, counted, present)| format!("{counted} calls `{kind}` counted, {present} there")),
+        );
+        Ok(found)
+    }
+
+    /// Bytes on disk, the write-ahead log included.
+    pub async fn size(&self) -> Result<u64, StoreError> {
+        let mut bytes = 0;
+        for suffix in ["", "-wal"] {
+            match tokio::fs::metadata(open::beside(&self.inner.path, suffix)).await {
+                Ok(file) => bytes += file.len(),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => return Err(StoreError::read("the size of the file")(e.into())),
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+impl WriterHandle {
+    /// Waits for the writer's end. True when it ended because it was told to.
+    pub async fn ended(self) -> bool {
+        self.0.await.is_ok()
+    }
+}
+
+#[derive(Default)]
+struct Counter(AtomicU64);
+
+impl Counter {
+    fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    fn sub(&self, n: u64) {
+        self.0.fetch_sub(n, Ordering::Relaxed);
+    }
+
+    fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn micros(at: DateTime<Utc>) -> i64 {
+    at.timestamp_micros()
+}
+
+fn moment(micros: i64, column: &'static str) -> Result<DateTime<Utc>, sqlx::Error> {
+    DateTime::from_timestamp_micros(micros)
+        .ok_or_else(|| BadValue { column, value: micros.to_string() }.into())
+}
+
+/// Reads a column that holds one of an enum's words.
+fn word<T: FromStr>(row: &SqliteRow, column: &'static str) -> Result<Option<T>, sqlx::Error> {
+    let Some(text) = row.try_get::<Option<&str>, _>(column)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| BadValue { column, value: text.to_owned() }.into())
+}
+
+fn json_column(row: &SqliteRow, column: &'static str) -> Result<Option<serde_json::Value>, sqlx::Error> {
+    let Some(text) = row.try_get::<Option<&str>, _>(column)? else { return Ok(None) };
+    serde_json::from_str(text).map(Some).map_err(|_| BadValue { column, value: text.to_owned() }.into())
+}

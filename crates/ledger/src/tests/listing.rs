@@ -1,0 +1,252 @@
+//! Lists, totals and cursors, against what a plain look at all calls gives.
+
+use proptest::prelude::*;
+use proptest::{collection::vec, option, sample::select};
+
+use super::*;
+
+const WHOLE: Page = Page { limit: 1000, cursor: None, offset: 0 };
+
+fn ids(listing: &Listing) -> Vec<CallId> {
+    listing.calls.iter().map(|call| call.id).collect()
+}
+
+#[tokio::test]
+async fn pages_stay_where_they_are_while_calls_arrive() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let mut calls: Vec<_> = (0..25).map(|n| call(n, phone(n % 3))).collect();
+    for record in &calls {
+        store.submit(commit(record, &[]));
+    }
+    stored(store, &calls[0]).await;
+    calls.reverse();
+
+    let mut seen = Vec::new();
+    let mut page = Page { limit: 10, cursor: None, offset: 0 };
+    for round in 0.. {
+        let listing = store.list(&Filter::default(), &page).await.expect("listed");
+        assert_eq!(listing.total, 25 + round);
+        seen.extend(ids(&listing));
+        // A newer call, after every page.
+        stored(store, &call(1000 + round as u32, phone(9))).await;
+        let Some(next) = listing.next else { break };
+        page.cursor = Some(next.to_string().parse().expect("a cursor"));
+    }
+    assert_eq!(seen, calls.iter().map(|call| call.id).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_step_of_the_clock_neither_hides_nor_repeats_a_call() {
+    let fixture = Fixture::new().await;
+    // Ids are made in the order of the loop; the clock goes back twice.
+    let times = [100, 101, 50, 51, 102, 10];
+    let calls: Vec<_> = times.into_iter().map(|n| call(n, phone(1))).collect();
+    for record in &calls {
+        stored(&fixture.store, record).await;
+    }
+    let listing = fixture.store.list(&Filter::default(), &WHOLE).await.expect("listed");
+    let order: Vec<_> = [4, 1, 0, 3, 2, 5].into_iter().map(|index| calls[index].id).collect();
+    assert_eq!(ids(&listing), order, "the order is that of created_at");
+    let at = |seconds| Some(start() + TimeDelta::seconds(seconds));
+    let filter = Filter { from: at(50), to: at(101), ..Filter::default() };
+    let listing = fixture.store.list(&filter, &WHOLE).await.expect("listed");
+    assert_eq!(ids(&listing), [calls[0].id, calls[3].id, calls[2].id], "from is in, to is out");
+}
+
+#[tokio::test]
+async fn open_calls_come_in_the_order_of_creation() {
+    let fixture = Fixture::new().await;
+    let mut expected = Vec::new();
+    for n in 0..30 {
+        let mut record = call(n, phone(n));
+        record.status = Status::ALL[n as usize % Status::ALL.len()];
+        stored(&fixture.store, &record).await;
+        if !record.status.is_terminal() {
+            expected.push(record);
+        }
+    }
+    assert_eq!(fixture.store.open_calls().await.expect("read"), expected);
+    let counts = fixture.store.counts_by_status().await.expect("read");
+    assert_eq!(counts.values().sum::<i64>(), 30);
+    assert_eq!(counts[&Status::Dialing], 3);
+}
+
+#[tokio::test]
+async fn an_empty_store_lists_nothing() {
+    let fixture = Fixture::new().await;
+    let filters = [
+        Filter::default(),
+        Filter { statuses: vec![Status::Busy], ..Filter::default() },
+        Filter { ended_by: Some(vec![]), ..Filter::default() },
+        Filter { phone: Some(phone(1)), from: Some(start()), to: Some(start()), ..Filter::default() },
+    ];
+    for filter in filters {
+        let listing = fixture.store.list(&filter, &Page { offset: 700, ..WHOLE }).await.expect("listed");
+        assert_eq!(listing, Listing { total: 0, calls: vec![], next: None });
+    }
+    assert_eq!(fixture.store.open_calls().await.expect("read"), []);
+}
+
+/// A year in seconds: the random calls fall into buckets of every level.
+const YEAR: u32 = 31_000_000;
+
+fn any_call() -> impl Strategy<Value = CallRecord> {
+    let when = prop_oneof![0..YEAR, 0..600u32];
+    (
+        when,
+        0..4u32,
+        select(&Status::ALL[..]),
+        option::of(select(Reason::ALL)),
+        option::of(select(EndedBy::ALL)),
+        option::of(0..3u32),
+        select(vec![None, Some("crm"), Some("касса")]),
+    )
+        .prop_map(|(when, number, status, reason, ended_by, enterprise, client)| {
+            let mut call = CallRecord {
+                status,
+                reason,
+                ended_by,
+                office: enterprise.map(|n| Box::new(office(n))),
+                ..call(when, phone(number))
+            };
+            call.request.requested_by = client.map(str::to_owned);
+            call
+        })
+}
+
+fn any_filter() -> impl Strategy<Value = Filter> {
+    let time = || option::of(prop_oneof![0..YEAR, 0..600u32]);
+    let some_reason = option::weighted(0.2, select(Reason::ALL));
+    let some_by = option::weighted(0.4, vec(select(EndedBy::ALL), 0..5));
+    let some_enterprise = option::weighted(0.3, 0..3u32);
+    let some_client = option::weighted(0.3, select(vec!["crm", "касса", "nobody"]));
+    (
+        vec(select(&Status::ALL[..]), 0..4),
+        some_by,
+        some_reason,
+        option::of(0..4u32),
+        (some_enterprise, some_client),
+        time(),
+        time(),
+    )
+        .prop_map(|(statuses, ended_by, reason, number, (enterprise, client), from, to)| {
+            let at = |n: u32| start() + TimeDelta::seconds(n.into());
+            Filter {
+                statuses,
+                ended_by,
+                reason,
+                phone: number.map(phone),
+                enterprise: enterprise.map(enterprise_number),
+                client: client.map(str::to_owned),
+                from: from.map(at),
+                to: to.map(at),
+            }
+        })
+}
+
+/// What the list must give, by looking at every call.
+fn plain<'a>(calls: &'a [CallRecord], filter: &Filter) -> Vec<&'a CallRecord> {
+    let mut found: Vec<_> = calls
+        .iter()
+        .filter(|call| filter.statuses.is_empty() || filter.statuses.contains(&call.status))
+        .filter(|call| {
+            filter.ended_by.as_ref().is_none_or(|list| call.ended_by.is_some_and(|by| list.contains(&by)))
+        })
+        .filter(|call| filter.reason.is_none_or(|reason| call.reason == Some(reason)))
+        .filter(|call| filter.phone.as_ref().is_none_or(|phone| call.request.phone == *phone))
+        .filter(|call| {
+            let of =
+                |number: &String| call.office.as_ref().is_some_and(|office| office.enterprise == *number);
+            filter.enterprise.as_ref().is_none_or(of)
+        })
+        .filter(|call| {
+            let is_own =
+                |name: &String| call.office.is_none() && call.request.requested_by.as_ref() == Some(name);
+            filter.client.as_ref().is_none_or(is_own)
+        })
+        .filter(|call| filter.from.is_none_or(|from| call.created_at >= from))
+        .filter(|call| filter.to.is_none_or(|to| call.created_at < to))
+        .collect();
+    found.sort_by_key(|call| std::cmp::Reverse((call.created_at, call.id)));
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn lists_and_totals_are_those_of_a_plain_count(
+        mut calls in vec(any_call(), 700..900),
+        changes in vec((any::<prop::sample::Index>(), any_call()), 0..60),
+        deletions in vec(any::<prop::sample::Index>(), 0..30),
+        filters in vec((any_filter(), 1..40u32, prop_oneof![0..60u32, 450..900u32]), 40),
+    ) {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async move {
+            let fixture = Fixture::new().await;
+            let store = &fixture.store;
+            for record in &calls {
+                store.submit(commit(record, &[]));
+            }
+            for (index, other) in changes {
+                let record = index.get(&calls).id;
+                let record = calls.iter_mut().find(|call| call.id == record).expect("it is one of them");
+                (record.status, record.reason, record.ended_by) = (other.status, other.reason, other.ended_by);
+                store.submit(commit(record, &[]));
+            }
+            for index in deletions {
+                let index = index.index(calls.len());
+                if store.delete(calls[index].id).await.expect("deleted") == Deleted::Yes {
+                    calls.remove(index);
+                }
+            }
+            stored(store, &calls[0]).await;
+            assert_eq!(store.integrity_check().await.expect("checked"), [""; 0]);
+
+            for (filter, limit, offset) in filters {
+                let expected = plain(&calls, &filter);
+                let mut page = Page { limit, cursor: None, offset };
+                let listing = store.list(&filter, &page).await.expect("listed");
+                assert_eq!(listing.total, expected.len() as i64, "{filter:?}");
+                let shown: Vec<_> = expected.iter().skip(offset as usize).take(limit as usize).copied().collect();
+                assert_eq!(listing.calls.iter().collect::<Vec<_>>(), shown, "{filter:?} {page:?}");
+                assert_eq!(listing.next.is_some(), (offset + limit) < expected.len() as u32);
+                if let Some(next) = listing.next {
+                    page = Page { limit, cursor: Some(next), offset: 0 };
+                    let listing = store.list(&filter, &page).await.expect("listed");
+                    let shown: Vec<_> = expected.iter().skip((offset + limit) as usize).take(limit as usize).copied().collect();
+                    assert_eq!(listing.calls.iter().collect::<Vec<_>>(), shown, "{filter:?} {page:?}");
+                }
+            }
+            store.close().await;
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_large_metadata_ends_early_and_loses_nothing() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let filling = serde_json::json!({ "filling": "x".repeat(1 << 20) }).to_string();
+    let mut expected = Vec::new();
+    for n in 0..12 {
+        let mut record = call(n, phone(1));
+        expected.push(record.id);
+        record.request.custom_metadata = call::Metadata::of_store(&filling).ok();
+        stored(store, &record).await;
+    }
+    let (mut seen, mut pages) = (Vec::new(), 0);
+    let mut page = WHOLE;
+    loop {
+        let listing = store.list(&Filter::default(), &page).await.expect("listed");
+        assert_eq!(listing.total, 12);
+        pages += 1;
+        seen.extend(ids(&listing));
+        let Some(next) = listing.next else { break };
+        assert!(listing.calls.len() <= 5, "{}", listing.calls.len());
+        page.cursor = Some(next);
+    }
+    expected.reverse();
+    assert_eq!((seen, pages), (expected, 3));
+}

@@ -1,0 +1,147 @@
+//! The store as its users see it, on real files.
+
+mod durability;
+mod keeping;
+mod listing;
+mod opening;
+mod writing;
+
+use chrono::{TimeDelta, Utc};
+use tempfile::TempDir;
+use tokio::sync::mpsc::UnboundedReceiver;
+use uuid::Uuid;
+
+use super::*;
+use call::{
+    CallRequest, DialString, EndedBy, MonitorMode, OfficeCall, OfficeKind, Reason, Source, Status,
+    Technology, WayKind,
+};
+
+/// A store in a folder of its own.
+struct Fixture {
+    store: Store,
+    notices: UnboundedReceiver<Notice>,
+    folder: TempDir,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let (store, notices) = open(&url(&folder)).await;
+        Fixture { store, notices, folder }
+    }
+
+    async fn reopened(self) -> Self {
+        self.store.close().await;
+        let (store, notices) = open(&url(&self.folder)).await;
+        Fixture { store, notices, folder: self.folder }
+    }
+
+    async fn committed(&mut self) -> Vec<Committed> {
+        match self.notices.recv().await {
+            Some(Notice::Committed(batch)) => batch,
+            other => panic!("{other:?} is no commit"),
+        }
+    }
+
+    /// Another program's connection to the same file.
+    async fn stranger(&self) -> sqlx::SqliteConnection {
+        use sqlx::Connection;
+        sqlx::SqliteConnection::connect(&url(&self.folder)).await.expect("a second connection")
+    }
+}
+
+fn url(folder: &TempDir) -> String {
+    format!("sqlite://{}/bot.db", folder.path().display())
+}
+
+async fn open(url: &str) -> (Store, UnboundedReceiver<Notice>) {
+    let (sender, notices) = mpsc::unbounded_channel();
+    let (store, _) = Store::open(url, sender).await.expect("the store opens");
+    (store, notices)
+}
+
+/// The start of the tests' time; long ago enough for nothing to depend on the clock.
+fn start() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_790_000_000, 123_456_000).expect("a time")
+}
+
+fn phone(n: u32) -> DialString {
+    format!("+7952{n:07}").parse().expect("E.164")
+}
+
+fn call(n: u32, phone: DialString) -> CallRecord {
+    let request = CallRequest {
+        phone,
+        caller_id: None,
+        scenario: "default".to_owned(),
+        ring_timeout: 60,
+        max_duration: 600,
+        custom_metadata: None,
+        requested_by: Some("crm".to_owned()),
+    };
+    CallRecord::new(CallId(Uuid::now_v7()), request, start() + TimeDelta::seconds(n.into()))
+}
+
+fn enterprise_number(n: u32) -> String {
+    format!("{n:04}")
+}
+
+fn office(n: u32) -> OfficeCall {
+    OfficeCall {
+        kind: if n == 0 { OfficeKind::Call } else { OfficeKind::Monitor(MonitorMode::Whisper) },
+        enterprise: enterprise_number(n),
+        enterprise_name: "june".to_owned(),
+        host: "127.0.0.1".to_owned(),
+        extension: "150".parse().expect("digits"),
+        context: "inoffice".to_owned(),
+        technology: Technology::Pjsip,
+        way: (n > 1).then_some(WayKind::Ssh),
+        linked_id: None,
+        sides: None,
+        client: None,
+    }
+}
+
+fn ended(mut call: CallRecord, status: Status, reason: Reason, by: EndedBy) -> CallRecord {
+    (call.status, call.reason, call.ended_by) = (status, Some(reason), Some(by));
+    call
+}
+
+fn entry(event: &str) -> Entry {
+    Entry {
+        at: start(),
+        source: Source::Sip,
+        event: event.to_owned(),
+        text: format!("the carrier said {event}"),
+        status: Some(Status::Ringing),
+        data: Some(serde_json::json!({ "cause": 17 })),
+    }
+}
+
+fn commit(record: &CallRecord, events: &[&str]) -> Commit {
+    Commit {
+        record: Arc::new(record.clone()),
+        entries: events.iter().map(|event| entry(event)).collect(),
+        idempotency: None,
+        urgent: false,
+        done: None,
+    }
+}
+
+/// Submits and tells when it is on disk; false when it was refused.
+fn submit(store: &Store, mut commit: Commit) -> impl Future<Output = bool> + use<> {
+    let (done, on_disk) = oneshot::channel();
+    commit.done = Some(done);
+    store.submit(commit);
+    async move { on_disk.await.is_ok() }
+}
+
+async fn stored(store: &Store, record: &CallRecord) {
+    assert!(submit(store, commit(record, &[])).await);
+}
+
+/// Waits for a state of the store's health.
+async fn until(store: &Store, wanted: impl Fn(&Health) -> bool) {
+    store.watch_health().wait_for(|health| wanted(health)).await.expect("the writer lives");
+}
