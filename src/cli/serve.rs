@@ -66,7 +66,7 @@ async fn serve(config: Config, path: Option<&Path>, lang: Lang) -> anyhow::Resul
     let mut signals = Signals::new()?;
     let mut hangups = signal(SignalKind::hangup())?;
     let (notices, durable) = mpsc::unbounded_channel();
-    let (store, writer) = Store::open(&config.store.url, notices).await?;
+    let (store, writer) = systemd::not_ready_yet(Store::open(&config.store.url, notices)).await?;
     store.keep_days(config.store.keep_days);
     let metrics = Arc::new(Metrics::new());
     let listener = listen(config.http.listen, "http.listen", lang).await?;

@@ -1,7 +1,7 @@
 //! What the service manager is told (sd_notify): ready, reloading, stopping, and that the engine still
 //! turns. Says nothing where there is no service manager.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use sd_notify::NotifyState;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -12,8 +12,37 @@ use crate::engine::EngineHandle;
 /// progress, the disk.
 const STOP_MARGIN: Duration = Duration::from_secs(40);
 
+/// How long a start may take beyond what it took already, told again and again.
+const START_EXTENDED: Duration = Duration::from_secs(30);
+
 pub(super) fn ready() {
     tell(&[NotifyState::Ready]);
+}
+
+/// Work before [`ready`] that may take longer than a service gets for its start: a store of an older release that is copied and changed.
+/// As long as it goes on, the service manager is told to wait.
+pub(super) async fn not_ready_yet<T>(work: impl Future<Output = T>) -> T {
+    let micros = u32::try_from(START_EXTENDED.as_micros()).unwrap_or(u32::MAX);
+    let mut is_long = false;
+    let done = while_it_lasts(work, || {
+        is_long = true;
+        tell(&[NotifyState::Status("opening the store"), NotifyState::ExtendTimeoutUsec(micros)]);
+    })
+    .await;
+    if is_long {
+        tell(&[NotifyState::Status("")]);
+    }
+    done
+}
+
+async fn while_it_lasts<T>(work: impl Future<Output = T>, mut extend: impl FnMut()) -> T {
+    let mut work = pin!(work);
+    loop {
+        match timeout(START_EXTENDED / 3, &mut work).await {
+            Ok(done) => return done,
+            Err(_) => extend(),
+        }
+    }
 }
 
 /// To be followed by [`ready`], also when the reload failed.
@@ -64,6 +93,20 @@ mod tests {
 
     use super::*;
     use crate::engine::{AriState, Command, EngineState, StoreState, channel};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_start_is_extended_as_long_as_it_goes_on() {
+        let mut extended = 0;
+        let work = async {
+            tokio::time::sleep(Duration::from_secs(95)).await;
+            "opened"
+        };
+        assert_eq!(while_it_lasts(work, || extended += 1).await, "opened");
+        assert_eq!(extended, 9);
+        let mut extended = 0;
+        while_it_lasts(async {}, || extended += 1).await;
+        assert_eq!(extended, 0);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_watchdog_starves_while_the_engine_stands_still() {

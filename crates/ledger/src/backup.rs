@@ -10,7 +10,7 @@ use std::{
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{StoreError, open};
+use super::{StoreError, connection};
 use call::Status;
 use lang::{Text, Told, say};
 
@@ -24,11 +24,30 @@ pub struct Backup {
 /// Copies the store that `url` names into a new file, readable by its owner alone. Calls are written
 /// meanwhile as ever; what is committed after the start of the copy is not in it.
 pub async fn backup(url: &str, target: &Path) -> Result<Backup, StoreError> {
-    let source = open::options(url)?;
+    let source = connection::options(url)?;
     let path = source.get_filename().to_owned();
     if !path.exists() {
         return Err(super::file::file_error(&path, &io::ErrorKind::NotFound.into()));
     }
+    let part = copy(source, &path, target).await?;
+    let calls = checked(&part.path)
+        .await
+        .map_err(|e| failed(target, Text::same(e.to_string()), say!("try again", "повторите")))?;
+    let bytes = published(part, target)?;
+    Ok(Backup { bytes, calls })
+}
+
+/// Keeps the file at `path` as it is, before it is changed for good.
+pub(super) async fn keep(
+    source: SqliteConnectOptions,
+    path: &Path,
+    target: &Path,
+) -> Result<u64, StoreError> {
+    let part = copy(source, path, target).await?;
+    published(part, target)
+}
+
+async fn copy(source: SqliteConnectOptions, path: &Path, target: &Path) -> Result<Part, StoreError> {
     if target.symlink_metadata().is_ok() {
         return Err(failed(
             target,
@@ -37,7 +56,7 @@ pub async fn backup(url: &str, target: &Path) -> Result<Backup, StoreError> {
         ));
     }
     let part = Part::create(target)?;
-    let mut db = open::reader(source).connect().await.map_err(|e| StoreError::open(&path, e))?;
+    let mut db = connection::reader(source).connect().await.map_err(|e| StoreError::open(path, e))?;
     // On an empty file SQLite keeps the rights that it has.
     sqlx::query("VACUUM INTO ?")
         .bind(part.path.to_string_lossy().into_owned())
@@ -47,12 +66,11 @@ pub async fn backup(url: &str, target: &Path) -> Result<Backup, StoreError> {
     open_queued(&part.path)
         .await
         .map_err(|e| failed(target, Text::same(e.to_string()), say!("try again", "повторите")))?;
-    let calls = checked(&part.path)
-        .await
-        .map_err(|e| failed(target, Text::same(e.to_string()), say!("try again", "повторите")))?;
-    let bytes =
-        part.publish(target).map_err(|e| failed(target, Text::same(e.to_string()), see_the_disk()))?;
-    Ok(Backup { bytes, calls })
+    Ok(part)
+}
+
+fn published(part: Part, target: &Path) -> Result<u64, StoreError> {
+    part.publish(target).map_err(|e| failed(target, Text::same(e.to_string()), see_the_disk()))
 }
 
 /// The file under another name until it is whole; removed when it does not become so.
@@ -62,7 +80,7 @@ struct Part {
 
 impl Part {
     fn create(target: &Path) -> Result<Self, StoreError> {
-        let path = open::beside(target, ".part");
+        let path = connection::beside(target, ".part");
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|e| {
             let hint = match e.kind() {
                 io::ErrorKind::AlreadyExists => say!(

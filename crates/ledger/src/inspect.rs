@@ -10,7 +10,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::{StoreError, micros, open};
+use super::{StoreError, connection, micros};
 use call::Reason;
 
 /// A busy writer holds a reader up for no longer than this.
@@ -39,12 +39,13 @@ pub struct Overdue {
 
 /// The database file that a store's URL names.
 pub fn file_of(url: &str) -> Result<PathBuf, StoreError> {
-    Ok(open::options(url)?.get_filename().to_owned())
+    Ok(connection::options(url)?.get_filename().to_owned())
 }
 
 impl Inspection {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let options = open::options(url)?.create_if_missing(false).read_only(true).busy_timeout(PATIENCE);
+        let options =
+            connection::options(url)?.create_if_missing(false).read_only(true).busy_timeout(PATIENCE);
         let path = options.get_filename().to_owned();
         let connected = options.disable_statement_logging().connect().await;
         connected.map(Inspection).map_err(|e| StoreError::open(Path::new(&path), e))

@@ -8,6 +8,7 @@
 mod backup;
 mod calls;
 mod clock;
+mod connection;
 mod counts;
 mod error;
 mod file;
@@ -20,6 +21,7 @@ mod retention;
 mod tests;
 mod timeline;
 mod transaction;
+mod upgrade;
 mod writer;
 
 use std::{
@@ -306,7 +308,7 @@ impl Store {
     pub async fn size(&self) -> Result<u64, StoreError> {
         let mut bytes = 0;
         for suffix in ["", "-wal"] {
-            match tokio::fs::metadata(open::beside(&self.inner.path, suffix)).await {
+            match tokio::fs::metadata(connection::beside(&self.inner.path, suffix)).await {
                 Ok(file) => bytes += file.len(),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => return Err(StoreError::read("the size of the file")(e.into())),

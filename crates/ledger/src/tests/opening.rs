@@ -2,7 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use sqlx::Connection;
+use call::Status;
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::*;
 
@@ -118,4 +119,70 @@ async fn after_close_nothing_is_taken() {
     assert!(matches!(fixture.store.health(), Health::Away { .. }));
     assert_eq!(fixture.store.backlog(), 0);
     assert!(!fixture.folder.path().join("bot.db-wal").exists(), "the log was taken into the file");
+}
+
+/// `tests/fixtures/e8c96e4.sqlite` was left by a bot of that commit that was killed while two of its calls went on
+/// and two waited for their turn.
+#[tokio::test]
+async fn a_store_of_before_opens_with_its_live_calls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/e8c96e4.sqlite");
+    fs::copy(kept, folder.path().join("bot.db")).expect("a copy");
+    let (store, _notices) = open(&url(&folder)).await;
+
+    let live = store.open_calls().await.expect("open calls");
+    let seen: Vec<_> = live.iter().map(|call| (call.request.phone.as_str(), call.status)).collect();
+    let expected = [
+        ("+79005550203", Status::Answered),
+        ("+79005550180", Status::Ringing),
+        ("+79005550183", Status::Queued),
+        ("+79005550200", Status::Queued),
+    ];
+    assert_eq!(seen, expected);
+    // Its channel at the PBX is named after it.
+    assert_eq!(live[0].id.to_string(), "01a22be6-5e8a-7460-84b1-bac74d71111e");
+    let metadata = live[0].request.custom_metadata.as_ref().expect("metadata");
+    assert_eq!(serde_json::to_string(metadata).expect("JSON"), r#"{"order":"17"}"#);
+
+    let ended = store.call("01a22be6-5667-770e-8747-0340a88a71e2".parse().expect("an id")).await;
+    let ended = ended.expect("read").expect("the call");
+    assert_eq!((ended.status, ended.sip_code, ended.q850_cause), (Status::Busy, Some(486), Some(17)));
+    let timeline = store.timeline(ended.id).await.expect("read");
+    assert!(timeline.iter().any(|(_, entry)| entry.event == "ended"), "{timeline:?}");
+    assert!(
+        store.idempotency("", "order-17").await.expect("read").is_some(),
+        "its idempotency key is still used"
+    );
+}
+
+#[tokio::test]
+async fn a_store_of_before_is_kept_beside_the_new_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/e8c96e4.sqlite");
+    fs::copy(kept, folder.path().join("bot.db")).expect("a copy");
+    let (store, _notices) = open(&url(&folder)).await;
+    store.close().await;
+    let copy = folder.path().join("bot.db.schema-2");
+    assert_eq!(fs::metadata(&copy).expect("a copy").permissions().mode() & 0o777, 0o600);
+    let mut db =
+        SqliteConnectOptions::new().filename(&copy).read_only(true).connect().await.expect("a store");
+    let schema: i64 = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+        .fetch_one(&mut db)
+        .await
+        .expect("a schema");
+    let of = async |db: &mut SqliteConnection, status: &str| -> i64 {
+        let query = sqlx::query_scalar("SELECT count(*) FROM calls WHERE status = ?").bind(status.to_owned());
+        query.fetch_one(db).await.expect("a count")
+    };
+    assert_eq!(schema, 2);
+    // Who goes back must not dial once more what the newer one has dialed.
+    assert_eq!(
+        (of(&mut db, "queued").await, of(&mut db, "dialing").await, of(&mut db, "busy").await),
+        (0, 2, 1)
+    );
+
+    // Another start changes nothing more.
+    let before = fs::metadata(&copy).expect("a copy").modified().expect("a time");
+    open(&url(&folder)).await.0.close().await;
+    assert_eq!(fs::metadata(&copy).expect("a copy").modified().expect("a time"), before);
 }
