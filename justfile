@@ -7,6 +7,10 @@ _default:
 quickstart *ARGS:
     scripts/quickstart {{ARGS}}
 
+# The fast loop, without a laboratory: formatting, clippy, units, ladder, traces
+check:
+    scripts/check
+
 # Everything that CI runs, or only the tests with these words in their names
 test *FILTER:
     scripts/test {{FILTER}}
@@ -18,12 +22,6 @@ fuzz *ARGS:
 # Format the code
 fmt:
     cargo fmt --all
-
-# Formatting and clippy, as CI has them
-lint:
-    cargo fmt --all --check
-    cargo clippy --locked --workspace --all-targets -- -D warnings
-    shellcheck --external-sources scripts/bench scripts/fuzz scripts/lab scripts/offices scripts/quickstart scripts/test scripts/lib/*.sh .ci/run
 
 # The laboratory: just lab up, just lab numbers, just lab help
 lab *ARGS:
