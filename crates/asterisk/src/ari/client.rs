@@ -22,7 +22,13 @@ use crate::{Driver, secret::Secret};
 /// What a Local channel is to carry: what phones speak, so that nothing is converted, and linear sound for the others.
 pub const PHONE_FORMATS: &str = "alaw,ulaw,slin";
 
-/// Cheap to clone; every clone sees the same connection.
+/// The handle for requests to one Asterisk. [`connect`](super::connect) gives it; [`Ari::without_events`] makes one
+/// that only asks. Cheap to clone; every clone sees the same connection.
+///
+/// Nothing is ever sent twice. Each method fails with an [`AriError`], whose kind says what became of the request:
+/// it was not sent, Asterisk refused it, or nobody knows. No method waits longer than
+/// [`AriTarget::request_timeout`], those that ask for a long list twice as long. A request whose future was dropped
+/// may have been carried out.
 #[derive(Debug, Clone)]
 pub struct Ari {
     target: Arc<AriTarget>,
@@ -45,38 +51,54 @@ pub struct Originate {
     pub endpoint: String,
     /// Where in the dialplan it goes on once it has answered; `None` sends it to the application.
     pub dialplan: Option<(String, String)>,
+    /// Handed to the application: the [`StasisStart`](super::StasisStart) has them, cut at the commas. Passed over
+    /// where `dialplan` is set.
     pub app_args: Option<String>,
+    /// What the called side may be shown: a number, or `"Name" <number>`. `None` sets none.
     pub caller_id: Option<String>,
     /// Asterisk's own limit until the answer; its default is 30 s.
     pub timeout_secs: Option<u32>,
+    /// The unique id of the channel (of the `;1` half of a Local one), up to 149 bytes. It must be free.
     pub channel_id: String,
     /// The `;2` half of a Local channel.
     pub other_channel_id: Option<String>,
     /// What a Local channel carries: names with commas. `None` is linear sound at 192 kHz wherever codec_resample
     /// is loaded (measured on 22.10.1): it costs a conversion each way, and half the loudness.
     pub formats: Option<&'static str>,
+    /// Set on the channel when it is made, on both halves of a Local one. A name that starts with two underscores is
+    /// handed on to every channel that comes after, without them (measured on 22.10.1 and 16.28).
     pub variables: BTreeMap<String, String>,
 }
 
 /// A Local channel to make, not yet dialed. All fields are as in [`Originate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Create {
+    /// `Local/150@inoffice`.
     pub endpoint: String,
+    /// The unique id of the `;1` half, which enters the application.
     pub channel_id: String,
+    /// The unique id of the `;2` half, which runs the dialplan once it is dialed.
     pub other_channel_id: String,
+    /// What the channel carries: names with commas, as [`PHONE_FORMATS`].
     pub formats: &'static str,
 }
 
-/// The words that every version since 13 takes.
+/// The words that every version since 13 takes. The cause of each is that of its ChannelDestroyed (measured on 22.10.1
+/// and 16.28).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HangupReason {
+    /// Q.850 cause 16, normal clearing.
     Normal,
+    /// Q.850 cause 17, user busy.
     Busy,
+    /// Q.850 cause 34, no circuit available.
     Congestion,
+    /// Q.850 cause 19, no answer.
     NoAnswer,
 }
 
 impl HangupReason {
+    /// The word as it stands in the request: `no_answer`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Normal => "normal",
@@ -90,6 +112,7 @@ impl HangupReason {
 /// Who hears what comes into a snooping channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whisper {
+    /// Nobody: the snooping channel only hears.
     Nobody,
     /// The one whose channel it is.
     Target,
@@ -115,6 +138,11 @@ impl Ari {
     /// Places a call. It is not sent while the events connection is down: nobody would hear what became of it.
     /// A refusal's own words may mislead: after a 409 (the id is taken) Asterisk 22 gives the same 409 for any
     /// other failure on the same connection (measured). Only [`Ari::channel`] tells whether a channel exists.
+    ///
+    /// # Errors
+    /// [`AriError::NotSent`] while the events connection is down. Asterisk refuses an id that is taken (409), and a
+    /// `PJSIP/...` endpoint that it does not have (500, `Allocation failed`, measured on 22.10.1 and 16.28). A Local channel
+    /// into a context that does not exist is no error: it is made, and its end is an event (measured).
     pub async fn originate(&self, call: &Originate) -> Result<(), AriError> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
@@ -164,6 +192,9 @@ impl Ari {
     /// Makes a channel that waits in the application to be dialed. Unlike that of an [`Ari::originate`] it needs no
     /// application at the other end when it is answered: Asterisk hangs that one up if its program is away just then,
     /// and this one stays (measured on 22.10.1 and 16.28).
+    ///
+    /// # Errors
+    /// As [`Ari::originate`].
     pub async fn create(&self, channel: &Create) -> Result<(), AriError> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
@@ -184,7 +215,11 @@ impl Ari {
         self.make(Request::new(Method::POST, &["channels", "create"]).json(&body), &channel.channel_id).await
     }
 
-    /// Dials a channel that was made by [`Ari::create`]; Asterisk hangs it up when nobody has answered in time.
+    /// Dials a channel that was made by [`Ari::create`]; Asterisk hangs it up when nobody has answered in time,
+    /// which is in seconds.
+    ///
+    /// # Errors
+    /// [`AriError::is_not_found`] when there is no such channel. Refused with 409 when it is not `Down` any more.
     pub async fn dial(&self, channel_id: &str, timeout_secs: u32) -> Result<(), AriError> {
         let request = Request::new(Method::POST, &["channels", channel_id, "dial"]);
         self.command(request.query("timeout", &timeout_secs.to_string())).await
@@ -203,18 +238,28 @@ impl Ari {
         }
     }
 
+    /// Hangs a channel up, whether it is in the application or not. That it was asked for is all that a success
+    /// says; the end is a [`ChannelDestroyed`](super::ChannelDestroyed).
+    ///
+    /// # Errors
     /// [`AriError::is_not_found`] when the channel is gone already.
     pub async fn hangup(&self, channel_id: &str, reason: HangupReason) -> Result<(), AriError> {
         self.command(Request::new(Method::DELETE, &["channels", channel_id]).query("reason", reason.as_str()))
             .await
     }
 
-    /// `None` when Asterisk has no such channel.
+    /// One channel as Asterisk has it now; `None` when it has no such channel.
+    ///
+    /// # Errors
+    /// As every request; that there is none is no error.
     pub async fn channel(&self, channel_id: &str) -> Result<Option<Channel>, AriError> {
         self.look(Request::new(Method::GET, &["channels", channel_id])).await
     }
 
     /// All channels. A ghost may be among them; [`Ari::channel`] tells.
+    ///
+    /// # Errors
+    /// [`AriError::Uncertain`] also when the list is longer than 16 MiB.
     pub async fn channels(&self) -> Result<Vec<Channel>, AriError> {
         let request = Request::new(Method::GET, &["channels"]).large_answer();
         let answer = self.exchange(&request).await?;
@@ -222,6 +267,9 @@ impl Ari {
     }
 
     /// A variable or function of a channel; `None` when either of them does not exist.
+    ///
+    /// # Errors
+    /// As every request; a 404 is none. The channel need not be in the application (measured on 22.10.1 and 16.28).
     pub async fn channel_variable(&self, channel_id: &str, name: &str) -> Result<Option<String>, AriError> {
         #[derive(Deserialize)]
         struct Variable {
@@ -233,6 +281,12 @@ impl Ari {
     }
 
     /// Plays one media after the other under one playback id: `sound:hello-world`, `digits:123` ...
+    ///
+    /// `lang` chooses the language of sounds, such as `ru`; `None` leaves the channel's own. The end is a
+    /// [`Event::PlaybackFinished`](super::Event::PlaybackFinished).
+    ///
+    /// # Errors
+    /// [`AriError::is_not_found`] when there is no such channel; refused with 409 when it is not in an application.
     pub async fn play(
         &self,
         channel_id: &str,
@@ -250,17 +304,26 @@ impl Ari {
         self.command(Request::new(Method::POST, &path).json(&Body { media, lang })).await
     }
 
-    /// `None` when it has ended: Asterisk forgets a playback at its end.
+    /// A playback that waits or plays; `None` when it has ended: Asterisk forgets a playback at its end.
+    ///
+    /// # Errors
+    /// As every request; that there is none is no error.
     pub async fn playback(&self, playback_id: &str) -> Result<Option<Playback>, AriError> {
         self.look(Request::new(Method::GET, &["playbacks", playback_id])).await
     }
 
+    /// Stops a playback.
+    ///
+    /// # Errors
     /// [`AriError::is_not_found`] when it has ended already.
     pub async fn stop_playback(&self, playback_id: &str) -> Result<(), AriError> {
         self.command(Request::new(Method::DELETE, &["playbacks", playback_id])).await
     }
 
     /// For questions only, over HTTP: there is no events connection, and so no call can be placed.
+    ///
+    /// # Errors
+    /// The target can never work.
     pub fn without_events(target: AriTarget) -> Result<Self, TargetError> {
         let (_, link) = watch::channel(LinkState::default());
         let http = Http::new(&target)?;
@@ -282,6 +345,10 @@ impl Ari {
 
     /// Makes a channel that hears `channel_id`'s audio, both ways; what comes into it is heard by those that
     /// `whisper` says. It enters the application.
+    ///
+    /// # Errors
+    /// [`AriError::is_not_found`] when there is no channel to hear. That one need not be in the application
+    /// (measured on 22.10.1 and 16.28).
     pub async fn snoop(&self, channel_id: &str, snoop_id: &str, whisper: Whisper) -> Result<(), AriError> {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -295,6 +362,9 @@ impl Ari {
     }
 
     /// Makes a mixing bridge; one with this id that is there already is no error.
+    ///
+    /// # Errors
+    /// Every refusal but the one that says that it is there.
     pub async fn create_bridge(&self, bridge_id: &str) -> Result<(), AriError> {
         // Mixing is the default; 16.28 refuses a named type for a bridge that is there, and 22.10.1 the bridge.
         match self.command(Request::new(Method::POST, &["bridges", bridge_id])).await {
@@ -303,16 +373,28 @@ impl Ari {
         }
     }
 
+    /// Puts channels of the application into a bridge, where they hear each other.
+    ///
+    /// # Errors
+    /// Refused with 404 when there is no such bridge, 400 when there is no such channel, 422 when a channel is not in
+    /// an application (measured on 22.10.1 and 16.28).
     pub async fn add_to_bridge(&self, bridge_id: &str, channel_ids: &[&str]) -> Result<(), AriError> {
         let path = ["bridges", bridge_id, "addChannel"];
         self.command(Request::new(Method::POST, &path).query("channel", &channel_ids.join(","))).await
     }
 
+    /// Ends a bridge. Its channels stay, and stay in the application.
+    ///
+    /// # Errors
+    /// [`AriError::is_not_found`] when there is no such bridge.
     pub async fn destroy_bridge(&self, bridge_id: &str) -> Result<(), AriError> {
         self.command(Request::new(Method::DELETE, &["bridges", bridge_id])).await
     }
 
     /// All bridges, each with its channels' ids.
+    ///
+    /// # Errors
+    /// [`AriError::Uncertain`] also when the list is longer than 16 MiB.
     pub async fn bridges(&self) -> Result<Vec<Bridge>, AriError> {
         let request = Request::new(Method::GET, &["bridges"]).large_answer();
         let answer = self.exchange(&request).await?;
@@ -320,6 +402,12 @@ impl Ari {
     }
 
     /// Hears of an event source from now on: `channel:ID`, `endpoint:PJSIP/novofon`.
+    ///
+    /// Nobody asks for it again after a reconnect: what shall be heard always belongs into
+    /// [`Subscriptions`](super::Subscriptions).
+    ///
+    /// # Errors
+    /// Refused with 422 where there is no such source (measured on 22.10.1 and 16.28).
     pub async fn subscribe(&self, event_source: &str) -> Result<(), AriError> {
         let path = ["applications", &self.target.app, "subscription"];
         // It answers with the application, which lists its channels.
@@ -328,6 +416,11 @@ impl Ari {
     }
 
     /// The version of Asterisk.
+    ///
+    /// It looks like `22.10.1+dfsg+~cs6.17.60671434-1`.
+    ///
+    /// # Errors
+    /// As every request: see [`AriError`].
     pub async fn info(&self) -> Result<String, AriError> {
         #[derive(Deserialize)]
         struct Info {
@@ -343,6 +436,11 @@ impl Ari {
     }
 
     /// The names of a driver's endpoints; `None` where Asterisk has no such driver.
+    ///
+    /// `Some` of an empty list: the driver is there and has none.
+    ///
+    /// # Errors
+    /// As every request; that there is no such driver is no error.
     pub async fn endpoints(&self, driver: Driver) -> Result<Option<Vec<String>>, AriError> {
         let request = Request::new(Method::GET, &["endpoints", driver.technology()]).large_answer();
         let found: Option<Vec<Endpoint>> = self.look(request).await?;
@@ -350,6 +448,9 @@ impl Ari {
     }
 
     /// `PJSIP/novofon`; `None` when Asterisk has no such endpoint.
+    ///
+    /// # Errors
+    /// As every request; that there is none is no error.
     pub async fn endpoint(&self, name: &str) -> Result<Option<Endpoint>, AriError> {
         let (technology, resource) = name.split_once('/').unwrap_or((name, ""));
         self.look(Request::new(Method::GET, &["endpoints", technology, resource])).await

@@ -12,22 +12,45 @@ pub enum Certainty {
     MaybeSent,
 }
 
+/// A request did not succeed. Its text says what was asked, why it failed, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AriError {
+    /// Not a byte of it left.
     #[error("could not send `{what}` to Asterisk: {why}; nothing was sent, it is safe to try again")]
-    NotSent { what: String, why: String },
+    NotSent {
+        /// Method and address without `/ari/`, such as `DELETE channels/ID?reason=normal`. Never a body.
+        what: String,
+        /// The cause, for people.
+        why: String,
+    },
 
     /// `message` is Asterisk's own text.
+    /// Asterisk read it and said no.
     #[error("Asterisk refused `{what}` with status {status}: {message}; {}", refusal_hint(*status))]
-    Refused { what: String, status: u16, message: String },
+    Refused {
+        /// As in [`AriError::NotSent`].
+        what: String,
+        /// The HTTP status, 400 to 599.
+        status: u16,
+        /// At most 300 characters, in one line.
+        message: String,
+    },
 
+    /// It was written, or may have been, and no answer of Asterisk's came: a time-out, a lost connection, an answer
+    /// of something that stands between.
     #[error(
         "it is unknown whether Asterisk carried out `{what}`: {why}; look at its channels before repeating it"
     )]
-    Uncertain { what: String, why: String },
+    Uncertain {
+        /// As in [`AriError::NotSent`].
+        what: String,
+        /// The cause, for people.
+        why: String,
+    },
 }
 
 impl AriError {
+    /// Whether it had an effect, and so whether it may be repeated.
     pub fn certainty(&self) -> Certainty {
         match self {
             Self::NotSent { .. } => Certainty::NotSent,

@@ -6,24 +6,35 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+/// Somebody at the end of a line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Party {
+    /// Empty when it isn't known. Who calls writes it as he likes.
     pub name: String,
+    /// Empty when it isn't known. Who calls may have written it.
     pub number: String,
 }
 
+/// Where a channel is in the dialplan, and what it runs there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct DialplanPosition {
+    /// The context's name.
     pub context: String,
+    /// The extension within it.
     pub exten: String,
+    /// The application that runs, such as `Dial`; empty when none does, and in versions that don't tell it.
     pub app_name: String,
+    /// What that application was given: `PJSIP/79522675444@novofon,60`.
     pub app_data: String,
 }
 
+/// A channel, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Channel {
+    /// What requests and events name it by: the id that was asked for, or one of Asterisk's own as `1763716353.4`,
+    /// with the system's name and `-` before it where asterisk.conf sets one.
     pub id: String,
     /// `PJSIP/novofon-00000001`.
     #[serde(default)]
@@ -31,10 +42,14 @@ pub struct Channel {
     /// `Down`, `Ring`, `Ringing`, `Up` ...
     #[serde(default)]
     pub state: String,
+    /// Who is at its other end: who calls, or whose number was dialed. The name beside a dialed number is that of the
+    /// caller id that the call was given (measured on 22.10.1 and 16.28).
     #[serde(default)]
     pub caller: Party,
+    /// Where it is in the dialplan.
     #[serde(default)]
     pub dialplan: DialplanPosition,
+    /// When it was made: `2026-11-21T09:12:33.001+0000`.
     #[serde(default)]
     pub creationtime: String,
     /// The SIP Call-ID of a PJSIP channel; newer versions only.
@@ -48,17 +63,22 @@ pub struct Channel {
 /// A bridge: its channels hear each other.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Bridge {
+    /// The id that was asked for, or one of Asterisk's own.
     pub id: String,
     /// The ids of its channels.
     #[serde(default)]
     pub channels: Vec<String>,
 }
 
+/// What is played to a channel or a bridge.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Playback {
+    /// The id that was asked for.
     pub id: String,
+    /// What plays now: `sound:hello-world`.
     #[serde(default)]
     pub media_uri: String,
+    /// What plays after it; `None` at the last.
     #[serde(default)]
     pub next_media_uri: Option<String>,
     /// `channel:ID` or `bridge:ID`.
@@ -69,13 +89,18 @@ pub struct Playback {
     pub state: String,
 }
 
+/// A phone or a trunk, as the configuration names it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Endpoint {
+    /// Its driver: `PJSIP`, `SIP`.
     pub technology: String,
+    /// Its name among those of its driver: `novofon`.
     pub resource: String,
     /// `unknown`, `offline`, `online`.
+    /// `None` where Asterisk says none.
     #[serde(default)]
     pub state: Option<String>,
+    /// The ids of its channels that there are now.
     #[serde(default)]
     pub channel_ids: Vec<String>,
 }

@@ -39,7 +39,9 @@ pub struct Subscriptions {
 /// When the client read an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Received {
+    /// For how long something took: this clock never jumps.
     pub at: Instant,
+    /// For people: the time of the day, which may jump.
     pub wall: SystemTime,
 }
 
@@ -50,32 +52,47 @@ pub enum Link {
     /// Connected, filtered and subscribed. Events since the last `Down` are lost: ask for what Asterisk has now.
     /// `generation` counts connections from 1.
     Up {
+        /// As Asterisk calls itself: `22.10.1+dfsg+~cs6.17.60671434-1`.
         asterisk_version: String,
+        /// Which connection this is.
         generation: u64,
     },
     /// Lost, or could not be made at the start. Said once; tries go on.
     Down {
+        /// What happened and what to do about it, for people.
         reason: String,
     },
     /// Still not connected, now for another reason.
     StillDown {
+        /// As in [`Link::Down`].
         reason: String,
     },
     /// Up, but something that was asked for is not there; tried again from time to time.
     Degraded {
+        /// What is missing and what to do about it, for people.
         what: String,
     },
     /// What was [`Link::Degraded`] is well again.
     Restored,
+    /// An event, and when it was read. Those of one connection come in Asterisk's order.
     Event(Box<Event>, Received),
     /// A frame that is no event this client can read. The connection goes on.
     Undecodable {
+        /// What is wrong with it; at most 200 characters.
         why: String,
     },
 }
 
 /// Starts the supervisor of one target. It ends, and the receiver with it, when `stop` is cancelled or the
 /// receiver is dropped.
+///
+/// At most 8192 links wait for the listener; then the socket is not read until it takes some.
+///
+/// # Errors
+/// The target can never work. That Asterisk is away is no error: the first link is [`Link::Down`] then.
+///
+/// # Panics
+/// Outside of a Tokio runtime.
 pub fn connect(
     target: AriTarget,
     subscriptions: Subscriptions,
