@@ -59,12 +59,17 @@ pub(super) enum Flaw {
 }
 
 impl Action {
+    /// An action without fields yet. The name is Asterisk's: `Originate`, `CoreShowChannels`. One that is no name
+    /// is told when it is sent, as every flaw: by [`AmiError::NotSent`](super::AmiError::NotSent).
     pub fn new(name: &'static str) -> Self {
         let flaw = (!is_name(name)).then_some(Flaw::Name(name));
         Self { name, fields: Vec::new(), flaw }
     }
 
     /// Adds a field; the same name may be added again.
+    ///
+    /// A value with a control character, or of more than 1022 bytes with its name, is one that cannot be written:
+    /// Asterisk 16.28 and 22.10.1 would read it as something else (measured). So is a field `ActionID`.
     pub fn with(self, name: &'static str, value: impl Into<String>) -> Self {
         self.field(name, Value::Plain(value.into()))
     }

@@ -3,24 +3,44 @@
 
 use crate::ari::Certainty;
 
+/// An action did not succeed. Its text says which, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AmiError {
+    /// Not a byte of it left.
     #[error(
         "could not send the action `{what}` to Asterisk: {why}; nothing was sent, it is safe to try again"
     )]
-    NotSent { what: String, why: String },
+    NotSent {
+        /// The action's name, such as `Originate`. Never its values.
+        what: String,
+        /// The cause, for people.
+        why: String,
+    },
 
     /// `message` is Asterisk's own text.
+    /// Asterisk read it and said no.
     #[error("Asterisk refused the action `{what}`: {message}; {}", refusal_hint(message))]
-    Refused { what: String, message: String },
+    Refused {
+        /// As in [`AmiError::NotSent`].
+        what: String,
+        /// Such as `Permission denied` or `No such channel`; at most 300 characters, in one line.
+        message: String,
+    },
 
+    /// It was written, or may have been, and no answer came, or one that can't be read.
     #[error(
         "it is unknown whether Asterisk carried out the action `{what}`: {why}; look at its channels before repeating it"
     )]
-    MaybeTaken { what: String, why: String },
+    MaybeTaken {
+        /// As in [`AmiError::NotSent`].
+        what: String,
+        /// The cause, for people.
+        why: String,
+    },
 }
 
 impl AmiError {
+    /// Whether it had an effect, and so whether it may be repeated.
     pub fn certainty(&self) -> Certainty {
         match self {
             Self::NotSent { .. } => Certainty::NotSent,

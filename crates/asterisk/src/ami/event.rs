@@ -3,29 +3,45 @@
 use super::model::{Bridge, Channel, Reader, Unreadable};
 use super::wire::Block;
 
+/// What Asterisk tells of channels, in the names of its own events. Which come is chosen by
+/// [`EventMask`](super::EventMask): those of calls by `call`, FullyBooted and the shutdown by `system`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// A channel was made.
     Newchannel(Channel),
     /// A channel has another state now.
     Newstate(Channel),
+    /// A channel has another name, as after some transfers; its unique id stays.
     Rename(Rename),
+    /// A channel is being dialed.
     DialBegin(Dial),
     /// It rings, or there is early media.
     DialState(Dial),
+    /// How the dial ended, the answer included. Of a phone that is not registered there is none (measured on 16.28
+    /// and 22.10.1).
     DialEnd(Dial),
+    /// A channel is in a bridge now: it hears the others that are in it, and they hear it.
     BridgeEnter(BridgeEvent),
+    /// A channel is in that bridge no longer.
     BridgeLeave(BridgeEvent),
     /// On a channel with a phone behind it: the phone hung up. On a half of a Local channel it tells nothing.
     HangupRequest(Hangup),
+    /// Somebody else asked for the end of the channel: a program, or another channel.
     SoftHangupRequest(Hangup),
     /// The channel is gone.
     Hangup(Hangup),
+    /// What became of an Originate, whoever sent it.
     OriginateResponse(OriginateResponse),
+    /// Which two halves are one Local channel.
     LocalBridge(LocalPair),
     /// The halves are about to be hung up, while the call goes on without them.
     LocalOptimizationEnd(LocalPair),
+    /// A channel begins to listen to another.
     ChanSpyStart(Spy),
+    /// It listens no longer.
     ChanSpyStop(Spy),
+    /// Asterisk has loaded all its modules. It also comes once after each login, to a user with `read=system` whose
+    /// mask has it (measured on 16.28 and 22.10.1).
     FullyBooted,
     /// Never comes as a link: with it the client knows why Asterisk closes the connection.
     Shutdown(Shutdown),
@@ -33,10 +49,12 @@ pub enum Event {
     Other(Block),
 }
 
+/// See [`Event::DialBegin`], [`Event::DialState`] and [`Event::DialEnd`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dial {
     /// `None` when nobody's channel dials: a call that was originated.
     pub caller: Option<Channel>,
+    /// The channel that is dialed.
     pub peer: Channel,
     /// `None` at the beginning.
     pub status: Option<DialStatus>,
@@ -49,49 +67,68 @@ pub struct Dial {
 /// `DialStatus`; the first three are not the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DialStatus {
+    /// Its phone rings.
     Ringing,
+    /// The other side works on it; nothing rings yet.
     Proceeding,
     /// Early media.
     Progress,
+    /// It was answered: by a phone, a voice mail, or the dialplan of a Local channel.
     Answer,
+    /// SIP 486, say.
     Busy,
     /// The caller gave up, or another peer was faster.
     Cancel,
     /// It says nothing about a person: 403, 404, 480 and 603 are `NOANSWER` too (measured on 16.28 and 22.10.1).
     NoAnswer,
+    /// SIP 503, say.
     Congestion,
+    /// There was no way to dial it.
     ChanUnavail,
+    /// Any other word of Asterisk's, at most 64 characters.
     Other(String),
 }
 
+/// See [`Event::Rename`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rename {
+    /// Which channel it is, before and after.
     pub uniqueid: String,
+    /// Its name up to now.
     pub old_name: String,
+    /// Its name from now on.
     pub new_name: String,
 }
 
+/// See [`Event::BridgeEnter`] and [`Event::BridgeLeave`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BridgeEvent {
+    /// As it is with the channel that entered, or without the one that left.
     pub bridge: Bridge,
+    /// Who entered or left.
     pub channel: Channel,
 }
 
+/// See [`Event::Hangup`], [`Event::HangupRequest`] and [`Event::SoftHangupRequest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hangup {
+    /// As it was at that moment.
     pub channel: Channel,
     /// Q.850; 0 when nothing set one. A HangupRequest of 16 may have none.
     pub cause: Option<u16>,
+    /// Asterisk's English for the cause, such as `Normal Clearing`. A HangupRequest has none.
     pub cause_text: Option<String>,
     /// The SIP status on a PJSIP channel; 16 has none. When it was Asterisk that gave up, 22 may say 480 though
     /// nobody did (measured); it is true when a HangupRequest of the same channel came.
     pub tech_cause: Option<u16>,
 }
 
+/// See [`Event::OriginateResponse`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OriginateResponse {
     /// Of the Originate, whichever connection sent it.
     pub action_id: Option<String>,
+    /// The channel was answered, and does now what its Originate asked for.
     pub answered: bool,
     /// 4 answered, 3 Originate's own time-out, 5 busy, 8 congestion, 0 all else.
     pub reason: u32,
@@ -101,6 +138,7 @@ pub struct OriginateResponse {
     pub uniqueid: Option<String>,
 }
 
+/// The two halves of a Local channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalPair {
     /// `Local/...;1`.
@@ -109,14 +147,19 @@ pub struct LocalPair {
     pub two: Channel,
 }
 
+/// See [`Event::ChanSpyStart`] and [`Event::ChanSpyStop`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spy {
+    /// The channel that listens.
     pub spyer: Channel,
+    /// The one that is listened to; `None` where the event names none.
     pub spyee: Option<Channel>,
 }
 
+/// Asterisk is about to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shutdown {
+    /// It starts again at once.
     pub restart: bool,
 }
 
@@ -141,6 +184,9 @@ impl Event {
     }
 
     /// `None` when it is no event, or one that this client has no type for.
+    ///
+    /// # Errors
+    /// It lacks a field that its type always has.
     pub fn read(block: &Block) -> Result<Option<Self>, Unreadable> {
         let Some(kind) = block.field("Event") else { return Ok(None) };
         let reader = Reader { block, kind };

@@ -24,6 +24,7 @@ pub(super) const MAX_LIST: usize = 16 << 20;
 pub struct Response {
     /// As an event about this action names it.
     pub action_id: String,
+    /// The answer's own message, the one with `Response`. What else it holds depends on the action.
     pub head: Block,
     /// What was listed, without the event that ends the list.
     pub rows: Vec<Block>,

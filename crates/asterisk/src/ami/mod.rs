@@ -4,6 +4,47 @@
 //!
 //! [`connect`] starts the supervisor. The [`AmiLink`]s must be drained without waiting for answers of [`Ami`]: an
 //! answer travels behind the events, and a listener that does not listen costs the connection.
+//!
+//! ```no_run
+//! use asterisk::ami::{self, AmiLink, AmiTarget, Event, Originate, OriginateTarget};
+//! use asterisk::secret::Secret;
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let target = AmiTarget::new("10.88.10.19", "office", Secret::new("s3cret"));
+//! let (ami, mut links) = ami::connect(target, CancellationToken::new())?;
+//! // As long as it lives, the connection is not let go: no event shall be missed.
+//! let _hold = ami.hold();
+//! tokio::spawn(async move {
+//!     let call = Originate {
+//!         channel: "Local/150@internal".into(),
+//!         target: OriginateTarget::Dialplan { context: "internal".into(), exten: "200".into(), priority: 1 },
+//!         timeout_ms: 30_000,
+//!         caller_id: None,
+//!         variables: Vec::new(),
+//!         channel_id: "call-1".into(),
+//!         other_channel_id: None,
+//!     };
+//!     match ami.originate(&call).await {
+//!         Ok(action_id) => println!("Asterisk has taken {action_id}"),
+//!         Err(error) => println!("{error} ({:?})", error.certainty()),
+//!     }
+//! });
+//! while let Some(link) = links.recv().await {
+//!     match link {
+//!         AmiLink::Event(event, _) if event.linkedid() == Some("call-1") => match *event {
+//!             Event::DialEnd(dial) => println!("{}: {:?}", dial.peer.name, dial.status),
+//!             Event::Hangup(end) => println!("{} is gone: {:?}", end.channel.name, end.cause),
+//!             _ => {}
+//!         },
+//!         AmiLink::Doubtful { ids } => println!("ask anew about {ids:?}: an event may be forged"),
+//!         AmiLink::Down { reason } => println!("{reason}"),
+//!         _ => {}
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod action;
 mod check;

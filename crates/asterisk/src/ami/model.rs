@@ -22,29 +22,45 @@ pub struct Channel {
     pub uniqueid: String,
     /// The unique id of the first channel of the call. Empty where an old Asterisk leaves it out.
     pub linkedid: String,
+    /// As of that event or list.
     pub state: ChannelState,
+    /// Of who is at its end; `None` where Asterisk says `<unknown>`. Whoever calls may have written it, and no more
+    /// than 79 bytes of it are kept (measured).
     pub caller_id_num: Option<String>,
+    /// As the number: anybody's text.
     pub caller_id_name: Option<String>,
+    /// Of who it is connected with, or to be; `None` as above.
     pub connected_line_num: Option<String>,
+    /// As the number.
     pub connected_line_name: Option<String>,
+    /// Where in the dialplan it is; empty where it is in none.
     pub context: String,
+    /// The extension within the context; empty where there is none.
     pub exten: String,
 }
 
 /// The states of `channelstate.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChannelState {
+    /// Neither dialed nor answered.
     Down,
+    /// Down, but taken.
     Reserved,
+    /// The handset of an analog phone is off the hook.
     OffHook,
+    /// Digits are being sent.
     Dialing,
     /// It is the calling side, and waits.
     Ring,
     /// It is the called side, and rings.
     Ringing,
+    /// Answered.
     Up,
+    /// The line is busy.
     Busy,
+    /// Digits are being sent with the handset off the hook.
     DialingOffHook,
+    /// A call came in, and its ringing is awaited.
     PreRing,
     /// None of these.
     Unknown,
@@ -53,17 +69,23 @@ pub enum ChannelState {
 /// A channel as `CoreShowChannels` lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelRow {
+    /// The channel itself.
     pub channel: Channel,
+    /// What it runs, such as `Dial` or `AppDial`; empty where it runs nothing.
     pub application: String,
+    /// What that was given: `Local/+375296254070@inoffice`.
     pub application_data: String,
     /// Since the channel began.
+    /// In whole seconds. `None` where the list has none.
     pub duration: Option<Duration>,
     /// Two channels with the same one hear each other.
     pub bridge_id: Option<String>,
 }
 
+/// What joins channels at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bridge {
+    /// `BridgeUniqueid`: one of Asterisk's own making, unless a program chose it.
     pub id: String,
     /// `simple_bridge`, `softmix` ...
     pub technology: String,
@@ -74,7 +96,10 @@ pub struct Bridge {
 /// `CoreSettings`: which Asterisk it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoreSettings {
+    /// As it calls itself: `22.10.1+dfsg+~cs6.17.60671434-1`.
     pub asterisk_version: String,
+    /// The version of the protocol: `11.0.0` of 22.10.1, `5.0.4` of 16.28. What an Asterisk can do is not to be
+    /// told by it.
     pub ami_version: String,
     /// `systemname` of asterisk.conf.
     pub system_name: Option<String>,
@@ -85,7 +110,9 @@ pub struct CoreSettings {
 pub struct CoreStatus {
     /// As Asterisk writes them, in its own time zone: `2026-11-26`, `05:59:13`.
     pub startup_date: String,
+    /// As `startup_date`.
     pub startup_time: String,
+    /// Channels, though Asterisk calls them calls: two calls are four (measured on 16.28 and 22.10.1).
     pub current_calls: u32,
 }
 

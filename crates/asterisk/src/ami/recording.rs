@@ -8,8 +8,10 @@ use super::{
 /// Why a recording can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordingError {
+    /// A line or a message is longer than a connection bears; which, in words.
     #[error("it is no AMI: {0}")]
     Overflow(String),
+    /// An event lacks what its type always has.
     #[error("{0}")]
     Unreadable(#[from] Unreadable),
 }

@@ -9,9 +9,11 @@ use super::action::Action;
 pub struct Originate {
     /// `Local/150@inoffice`.
     pub channel: String,
+    /// What the channel does once it is answered.
     pub target: OriginateTarget,
     /// Asterisk's own limit until the answer, in milliseconds.
     pub timeout_ms: u32,
+    /// What the called phone shows. `None` sets none.
     pub caller_id: Option<CallerId>,
     /// Set on the channel, and on both halves of a Local one; a name that starts with two underscores is handed on
     /// to every channel that comes after.
@@ -26,13 +28,30 @@ pub struct Originate {
 /// What the channel does when it has answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OriginateTarget {
-    Application { name: String, data: String },
-    Dialplan { context: String, exten: String, priority: u32 },
+    /// It runs one application, and is hung up when that ends.
+    Application {
+        /// `Dial`, `ChanSpy` ...
+        name: String,
+        /// Its arguments, as the dialplan would write them between the brackets.
+        data: String,
+    },
+    /// It goes on in the dialplan.
+    Dialplan {
+        /// Asterisk refuses the action at once where these three name nothing.
+        context: String,
+        /// An extension of the context.
+        exten: String,
+        /// The first one is 1.
+        priority: u32,
+    },
 }
 
+/// Neither part may have quotes, angle brackets, backslashes or control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallerId {
+    /// `None`: the number alone.
     pub name: Option<String>,
+    /// `150`.
     pub number: String,
 }
 

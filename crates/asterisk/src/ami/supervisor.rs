@@ -29,29 +29,37 @@ pub enum AmiLink {
     /// Let in. Events since the last `Down` or `Asleep` are lost: ask for what Asterisk has now. `generation` counts
     /// connections from 1.
     Up {
+        /// `None` when the user may not ask for it (`write` lacks `reporting` and `system`).
         asterisk_version: Option<String>,
+        /// Which connection this is.
         generation: u64,
     },
+    /// An event, and when it was read. Those of one connection come in Asterisk's order.
     Event(Box<Event>, Received),
     /// An event that is not as it should be, or far too long.
     Undecodable {
+        /// What is wrong with it; nothing of its text but the names of its type and of a field.
         why: String,
     },
     /// A message is not as Asterisk writes it: somebody may have forged what follows it.
     Tainted {
+        /// What is wrong with it; nothing of its text.
         why: String,
     },
     /// An event that may be forged and was dropped; it names these unique ids. It comes after a `Tainted`, until Asterisk has
     /// answered something that was asked since: ask for what Asterisk has now of the calls that are named.
     Doubtful {
+        /// Whatever it has under a name that ends in `Uniqueid` or `Linkedid`. A forger may have written these too.
         ids: Vec<String>,
     },
     /// Lost, or could not be made. Said once; tries go on while somebody needs the connection.
     Down {
+        /// What happened and what to do about it, for people.
         reason: String,
     },
     /// Still not connected, now for another reason.
     StillDown {
+        /// As in [`AmiLink::Down`].
         reason: String,
     },
     /// Closed because nobody needs it.
@@ -60,6 +68,15 @@ pub enum AmiLink {
 
 /// Starts a supervisor, which sleeps until the first action or [`Ami::hold`], and ends when `stop` is cancelled or
 /// the listener is dropped.
+///
+/// At most 4096 links wait for the listener; then the connection is not read until it takes some, and is given up
+/// after [`AmiTarget::listener_patience`].
+///
+/// # Errors
+/// The target can never work. That Asterisk is away is no error.
+///
+/// # Panics
+/// Outside of a Tokio runtime.
 pub fn connect(
     target: AmiTarget,
     stop: CancellationToken,

@@ -9,34 +9,45 @@ use crate::secret::Secret;
 /// The port of manager.conf.
 pub const DEFAULT_PORT: u16 = 5038;
 
+/// Where a manager interface is, who we are there, and how patient to be. [`AmiTarget::new`] has the usual times.
 #[derive(Debug, Clone)]
 pub struct AmiTarget {
-    /// A name or an address.
+    /// A name or an address; an IPv6 address without brackets.
     pub host: String,
+    /// [`DEFAULT_PORT`], unless manager.conf says otherwise. TLS is not spoken.
     pub port: u16,
+    /// The name of its section in manager.conf.
     pub username: String,
+    /// Of that section.
     pub secret: Secret,
+    /// How the secret travels.
     pub login: Login,
+    /// Which classes of events are asked for; the user's `read` in manager.conf must allow them.
     pub events: EventMask,
-    /// Whether events that this client has no type for are handed on as they came.
+    /// Whether events that this client has no type for are handed on as they came; off by default.
     pub other_events: bool,
-    /// From the start to the accepted login.
+    /// From the start to the accepted login: 10 s.
     pub connect_timeout: Duration,
-    /// From the start of an action to the end of its answer, the wait for the connection included.
+    /// From the start of an action to the end of its answer, the wait for the connection included: 10 s.
     pub action_timeout: Duration,
+    /// How often to ask for a sign of life: 10 s.
     pub ping_interval: Duration,
-    /// Nothing was read for so long, not even the answer to a ping: the connection is dead.
+    /// Nothing was read for so long, not even the answer to a ping: the connection is dead. 25 s.
     pub read_timeout: Duration,
-    /// How long to wait for an Asterisk that is still booting. One that does not let us know (`read` in
+    /// How long to wait for an Asterisk that is still booting: 3 s. One that does not let us know (`read` in
     /// manager.conf lacks `system`) is taken as booted after it.
     pub boot_wait: Duration,
-    /// The connection is closed when nobody has needed it for so long; `None` keeps it for ever.
+    /// The connection is closed when nobody has needed it for so long: 5 minutes. `None` makes it at once and keeps it
+    /// for ever.
     pub idle: Option<Duration>,
+    /// The longest that the first wait before a reconnect may be: 250 ms. It doubles with each failure up to
+    /// `backoff_max`; how long the wait really is, is left to chance.
     pub backoff_min: Duration,
+    /// The longest that any such wait may be: 15 s.
     pub backoff_max: Duration,
-    /// The least wait after a refused login, so that a wrong secret does not look like an attack.
+    /// The least wait after a refused login, so that a wrong secret does not look like an attack: 1 minute.
     pub refused_wait: Duration,
-    /// The listener has let events wait for so long with a full queue: the connection is given up, because an
+    /// The listener has let events wait for so long (10 s) with a full queue: the connection is given up, because an
     /// Asterisk whose events are not read keeps them in its memory.
     pub listener_patience: Duration,
 }
@@ -58,6 +69,12 @@ pub struct EventMask(String);
 impl EventMask {
     /// Names of classes with commas and no spaces between, as Asterisk reads them (with a space it reads the
     /// first class alone, measured on 16.28 and 22.10.1), or `on`, or `off`.
+    ///
+    /// Asterisk takes a name that is no class and ignores it: `queue` alone is `off`, for events of queues are of class
+    /// `agent` (measured on both).
+    ///
+    /// # Errors
+    /// [`TargetError::Events`]: it is none of these.
     pub fn new(mask: impl Into<String>) -> Result<Self, TargetError> {
         let mask = mask.into();
         let fit = mask
@@ -71,6 +88,7 @@ impl EventMask {
         Self("call,system".to_owned())
     }
 
+    /// No events at all: for actions only.
     pub fn none() -> Self {
         Self("off".to_owned())
     }
@@ -81,7 +99,7 @@ impl EventMask {
 }
 
 impl AmiTarget {
-    /// The usual port, events and time-outs.
+    /// With the usual port and events, and the times that each field names.
     pub fn new(host: impl Into<String>, username: impl Into<String>, secret: Secret) -> Self {
         Self {
             host: host.into(),
@@ -129,22 +147,38 @@ impl AmiTarget {
 /// The target can never work, whatever Asterisk does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
+    /// The host is empty or has control characters, or the port is 0.
     #[error(
         "`{address}` is no address of a manager interface; write a host name or an IP address, and a port"
     )]
-    Address { address: String },
+    Address {
+        /// Both, as `host:port`.
+        address: String,
+    },
+    /// It would be no line of its own.
     #[error(
         "the AMI user name `{username}` is empty or has control characters; write the name of its section in manager.conf"
     )]
-    Username { username: String },
+    Username {
+        /// As it was given.
+        username: String,
+    },
+    /// It would be no line of its own.
     #[error(
         "the secret of the AMI user `{username}` is empty or has control characters; write what manager.conf has"
     )]
-    Secret { username: String },
+    Secret {
+        /// Whose secret it is.
+        username: String,
+    },
+    /// It would not be read as it was meant.
     #[error(
         "`{mask}` names no classes of events; write them as in manager.conf, without spaces: call,system"
     )]
-    Events { mask: String },
+    Events {
+        /// As it was given.
+        mask: String,
+    },
 }
 
 #[cfg(test)]
