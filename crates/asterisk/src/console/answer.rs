@@ -67,6 +67,7 @@ pub(super) fn unclear(command: &Command, answer: &str) -> ConsoleError {
     lost(command.told(), format!("its answer is not understood: `{}`", shown.escape_debug()), command.acts())
 }
 
+/// What `channel request hangup` answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HangupAnswer {
     /// It was asked to end. Its end is seen when it is gone from the channels.
@@ -75,6 +76,10 @@ pub enum HangupAnswer {
     NoSuchChannel,
 }
 
+/// The answer to a [`Command::Hangup`].
+///
+/// # Errors
+/// [`ConsoleError::Refused`] when it is one of Asterisk's refusals, else [`ConsoleError::Uncertain`].
 pub fn hangup_answer(command: &Command, answer: &str) -> Result<HangupAnswer, ConsoleError> {
     let says = |is_it: fn(&str) -> bool| answer.lines().map(str::trim).any(is_it);
     if says(|line| line.starts_with("Requested Hangup on channel")) {
@@ -87,6 +92,11 @@ pub fn hangup_answer(command: &Command, answer: &str) -> Result<HangupAnswer, Co
 }
 
 /// `22.10.1+dfsg+~cs6.17.60671434-1`: as the package calls itself.
+///
+/// The answer to [`Command::Version`].
+///
+/// # Errors
+/// It names no version.
 pub fn version(answer: &str) -> Result<String, ConsoleError> {
     let rest = answer.lines().find_map(|line| line.trim().strip_prefix("Asterisk "));
     let word = rest.and_then(|rest| rest.split_whitespace().next());
@@ -94,6 +104,11 @@ pub fn version(answer: &str) -> Result<String, ConsoleError> {
 }
 
 /// The names of a driver's endpoints; `None` where Asterisk has no such driver.
+///
+/// From the answer to [`Command::Endpoints`]. `Some` of an empty list: the driver is there and has none.
+///
+/// # Errors
+/// The answer is cut off, or one of Asterisk's refusals.
 pub fn endpoints(driver: Driver, answer: &str) -> Result<Option<Vec<String>>, ConsoleError> {
     if answer.lines().any(|line| line.trim_start().starts_with("No such command")) {
         return Ok(None);
@@ -129,6 +144,11 @@ pub fn endpoints(driver: Driver, answer: &str) -> Result<Option<Vec<String>>, Co
 }
 
 /// Since the start of that Asterisk.
+///
+/// From the answer to [`Command::Uptime`], in whole seconds.
+///
+/// # Errors
+/// It has no such line.
 pub fn uptime(answer: &str) -> Result<Duration, ConsoleError> {
     let line = answer.lines().find_map(|line| line.trim().strip_prefix("System uptime: "));
     let seconds = line.and_then(|line| line.trim().parse().ok());
@@ -143,6 +163,11 @@ pub(super) const NOT_RUN: [u32; 3] = [1, 126, 127];
 ///
 /// Measured: 0 whenever the command reached Asterisk, whatever it answered; 1 where no Asterisk runs; killed by
 /// SIGPIPE (141 where a shell stands between) before anything was asked when all 128 consoles are taken.
+///
+/// # Errors
+/// [`ConsoleError::Full`] where the process had no console; [`ConsoleError::Refused`] where it was not run or
+/// reached no Asterisk, with what it said; [`ConsoleError::Uncertain`] where it was killed, or failed in another
+/// way, and the command acts.
 pub fn of_exec(
     command: &Command,
     status: Option<u32>,

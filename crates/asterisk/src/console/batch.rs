@@ -17,6 +17,7 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// The commands, in the order in which they shall be run.
     pub fn new(commands: Vec<Command>) -> Self {
         Batch { commands, mark: format!("end-of-answer-{:016x}", rand::rng().random::<u64>()) }
     }

@@ -16,27 +16,36 @@ use crate::talk::{Seat, heard_by};
 /// One channel, as it was at the moment of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
+    /// What other commands name it by.
     pub name: ChannelName,
+    /// Where in the dialplan it is; empty where it is in none.
     pub context: String,
     /// What it runs, or was dialed as.
     pub extension: String,
+    /// Within the extension, from 1.
     pub priority: i32,
+    /// At the moment of the answer.
     pub state: ChannelState,
     /// `Dial` and `ChanSpy` where one runs; `AppDial` of a channel that a Dial made, `AppDial2` of one that an
     /// originate made, until its application starts.
     pub application: Option<String>,
-    /// A `!` in it is no matter; a `!` in the caller's number is taken for a part of it.
+    /// What the application was given: `LOCAL/+375296254070@inoffice`. A `!` in it is no matter; a `!` in the
+    /// caller's number is taken for a part of it.
     pub data: String,
+    /// The number of who is at its end; empty where it isn't known. Whoever calls may have written it.
     pub caller: String,
     /// Since the channel was made, whole seconds.
     pub age: Duration,
     /// It hears and is heard by the others in this bridge.
     pub bridge: Option<String>,
+    /// Tells it from one that had the same name before a restart.
     pub unique_id: UniqueId,
 }
 
+/// The state of a channel, by Asterisk's words at the console.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChannelState {
+    /// Neither dialed nor answered.
     Down,
     /// It dials us: of a channel that runs the dialplan, not yet answered.
     Ring,
@@ -44,6 +53,7 @@ pub enum ChannelState {
     Ringing,
     /// Answered.
     Up,
+    /// The line is busy.
     Busy,
     /// Any other, by Asterisk's word.
     Other(String),
@@ -69,10 +79,12 @@ impl ChannelState {
 pub struct UniqueId(String);
 
 impl UniqueId {
+    /// As Asterisk writes it. Any text is one: it is never sent.
     pub fn new(text: impl Into<String>) -> Self {
         UniqueId(text.into())
     }
 
+    /// As Asterisk writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -96,6 +108,7 @@ impl UniqueId {
 /// All channels of a host at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Channels {
+    /// In Asterisk's order, which is none.
     pub list: Vec<Channel>,
     /// Lines that are no channel as we know them, such as a stranger's with a name of odd characters.
     pub unread: usize,
@@ -105,6 +118,9 @@ pub struct Channels {
 
 impl Channels {
     /// From the answer to [`Command::Channels`].
+    ///
+    /// # Errors
+    /// A refusal, or a line that is no channel's and no noise: an empty list would mean that all calls are over.
     pub fn parse(answer: &str) -> Result<Self, ConsoleError> {
         let mut channels = Channels::default();
         let mut fragments: Vec<&str> = Vec::new();
@@ -162,6 +178,7 @@ impl Channels {
             || self.broken.contains(name)
     }
 
+    /// The channel of this name, if there is one.
     pub fn named(&self, name: &ChannelName) -> Option<&Channel> {
         self.list.iter().find(|channel| channel.name == *name)
     }

@@ -6,13 +6,17 @@ use std::fmt;
 use super::{ChannelName, Context, Device, Exten};
 use crate::{ChanSpy, Driver};
 
+/// What can be asked or ordered. The text for the console is its `Display`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Call the extension's phone, and when it is picked up, the number. Asterisk answers at once, before
     /// anything rings; it gives the phone 30 seconds.
     Dial {
+        /// Whose phone rings first.
         extension: Exten,
+        /// Who is called then.
         number: Exten,
+        /// The dialplan's context that knows both.
         context: Context,
     },
     /// Call the listener's phone, and when it is picked up, let it hear the target's calls, one after the other,
@@ -22,9 +26,13 @@ pub enum Command {
     /// `SIP/150` it goes on to the next call of 1500 when that of 150 is over (measured on Asterisk 22.10.1). So
     /// it is given `SIP/150-`, with which the names of 150's channels begin and no other's.
     Spy {
+        /// Whose phone rings, to listen.
         listener: Exten,
+        /// Whose calls are heard.
         target: Device,
+        /// Who hears the listener.
         mode: ChanSpy,
+        /// The dialplan's context that knows the listener.
         context: Context,
     },
     /// All channels.
@@ -35,13 +43,13 @@ pub enum Command {
     Hangup(ChannelName),
     /// The endpoints of a driver.
     Endpoints(Driver),
+    /// Which Asterisk it is.
     Version,
     /// Seconds since the start, which tells a restarted Asterisk from one that goes on.
     Uptime,
 }
 
 impl Command {
-    /// Whether it can do something, so that it must not be repeated when its answer was lost.
     /// Its name for errors, which go to logs: without numbers, and without channels, which are named after them.
     pub fn told(&self) -> String {
         match self {
@@ -58,6 +66,7 @@ impl Command {
         }
     }
 
+    /// Whether it can do something, so that it must not be repeated when its answer was lost.
     pub fn acts(&self) -> bool {
         matches!(self, Command::Dial { .. } | Command::Spy { .. } | Command::Hangup(_))
     }

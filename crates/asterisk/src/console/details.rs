@@ -8,12 +8,18 @@ use super::{
 /// What is read of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelDetails {
+    /// The channel's own id.
     pub unique_id: UniqueId,
     /// The unique id of the oldest channel of the call: the same for all that one originate brought about.
     pub linked_id: String,
+    /// At the moment of the answer.
     pub state: ChannelState,
+    /// The bridge that it is in, by the id that [`Channel::bridge`](super::Channel::bridge) has too; `None`: in
+    /// none.
     pub bridge: Option<String>,
+    /// What it runs, such as `Dial`; `None`: nothing.
     pub application: Option<String>,
+    /// What that was given; empty where it was given nothing.
     pub data: String,
     /// How the last `Dial` of this channel ended (`ANSWER`, `BUSY` ...), by the variable that Dial sets; a dialplan
     /// can set it too.
@@ -22,6 +28,9 @@ pub struct ChannelDetails {
 
 impl ChannelDetails {
     /// From the answer to [`Command::Channel`]; `None` if there is no such channel, or no longer.
+    ///
+    /// # Errors
+    /// The answer is a refusal, or lacks the ids or the state.
     pub fn parse(name: &ChannelName, answer: &str) -> Result<Option<Self>, ConsoleError> {
         if answer
             .lines()

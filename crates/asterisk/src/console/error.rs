@@ -1,11 +1,17 @@
 //! What a command that brought no answer means. As with every order to Asterisk, "it had no effect" and "nobody
 //! knows" are told apart; when in doubt it is [`ConsoleError::Uncertain`].
 
+/// A command brought no answer, or not the one that it should. Its text says which, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConsoleError {
+    /// There is no console at the other end of the stream, or it did not greet. Nothing was sent.
     #[error("could not open Asterisk's console: {why}; is it the socket asterisk.ctl of a running Asterisk?")]
-    Connect { why: String },
+    Connect {
+        /// The cause, for people.
+        why: String,
+    },
 
+    /// All 128 consoles of that Asterisk are taken. Nothing was sent.
     #[error(
         "Asterisk's console takes no more connections (128 at most); nothing was sent. See who keeps so many \
          open: `asterisk -r` and `asterisk -rx` on that host"
@@ -16,17 +22,33 @@ pub enum ConsoleError {
     #[error(
         "no answer to `{what}` at Asterisk's console: {why}; it had no effect, connect again and repeat it"
     )]
-    NoEffect { what: String, why: String },
+    NoEffect {
+        /// The command; over a shell or a batch as [`Command::told`](super::Command::told) has it.
+        what: String,
+        /// The cause, for people.
+        why: String,
+    },
 
+    /// It was sent, or may have been, and it acts.
     #[error(
         "it is unknown whether Asterisk's console carried out `{what}`: {why}; look at the channels before \
          repeating it"
     )]
-    Uncertain { what: String, why: String },
+    Uncertain {
+        /// As in [`ConsoleError::NoEffect`].
+        what: String,
+        /// The cause, for people.
+        why: String,
+    },
 
     /// `said` is Asterisk's own text, or the remote shell's.
     #[error("Asterisk's console did not carry out `{what}`: {said}; {}", hint(said))]
-    Refused { what: String, said: String },
+    Refused {
+        /// As in [`ConsoleError::NoEffect`].
+        what: String,
+        /// Its first line that says something, at most 200 characters.
+        said: String,
+    },
 }
 
 /// What `asterisk -rx` says where no Asterisk runs (16.28 and 22.10.1).

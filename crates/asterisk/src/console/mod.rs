@@ -9,6 +9,31 @@
 //! busy phones, but such a console also fills every log file of that host that takes verbose messages, whatever
 //! level the file was set to (measured on 16.28 and 22.10.1), and its messages are dropped without a trace when
 //! it reads slowly. So none is made.
+//!
+//! ```no_run
+//! use asterisk::console::{Channels, Command, Console, ordered};
+//! use std::time::Duration;
+//! use tokio::{net::UnixStream, time::timeout};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! const PATIENCE: Duration = Duration::from_secs(5);
+//! let stream = UnixStream::connect("/var/run/asterisk/asterisk.ctl").await?;
+//! let mut console = timeout(PATIENCE, Console::connect(stream)).await??;
+//! println!("Asterisk {}", console.greeting().version);
+//!
+//! let dial = Command::Dial { extension: "150".parse()?, number: "200".parse()?, context: "internal".parse()? };
+//! // A look, an originate and a look, with nothing between them.
+//! let commands = [Command::Channels, dial, Command::Channels];
+//! let answers = timeout(PATIENCE, console.run_all(&commands)).await??;
+//! let [before, ordered_answer, after] = answers.as_slice() else { unreachable!("an answer a command") };
+//! ordered(&commands[1], ordered_answer)?;
+//! let (before, after) = (Channels::parse(before)?, Channels::parse(after)?);
+//! for channel in after.originated(&before, "150", "internal") {
+//!     println!("{} has linkedid {}", channel.name, channel.unique_id.as_str());
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod answer;
 mod batch;
@@ -35,4 +60,5 @@ pub use family::{Family, Look};
 pub use names::{BadName, ChannelName, Context, Device, Exten, LocalHalf};
 pub use noise::{noise_of, plain, without};
 pub use shell::{Shell, ShellStart};
-pub use wire::{Console, Greeting, LONGEST_ANSWER};
+use wire::LONGEST_ANSWER;
+pub use wire::{Console, Greeting};

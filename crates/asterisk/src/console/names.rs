@@ -3,6 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
+/// A text that is not the name that it should be. Its own text shows at most 40 characters of it, escaped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{shown}` is no {kind}: expected {expected}")]
 pub struct BadName {
@@ -21,6 +22,7 @@ fn bad(text: &str, kind: &'static str, expected: &'static str) -> BadName {
 pub struct Context(String);
 
 impl Context {
+    /// As it goes into a command.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -43,6 +45,7 @@ impl FromStr for Context {
 pub struct Exten(String);
 
 impl Exten {
+    /// As it goes into a command.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -84,6 +87,7 @@ pub struct ChannelName(String);
 const LONGEST_NAME: usize = 79;
 
 impl ChannelName {
+    /// As Asterisk gives it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -131,7 +135,9 @@ impl FromStr for ChannelName {
 pub struct LocalHalf<'a> {
     /// The same for both halves, and for no others: `150@inoffice-00000003`.
     pub pair: &'a str,
+    /// What was dialed: `150`.
     pub extension: &'a str,
+    /// Where: `inoffice`.
     pub context: &'a str,
     /// `;1`, the half of who dialed. The other one runs the dialplan.
     pub near: bool,

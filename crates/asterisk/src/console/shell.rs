@@ -21,6 +21,7 @@ pub struct ShellStart {
 }
 
 impl ShellStart {
+    /// One start, for one shell: it chooses the mark that ends each answer.
     #[allow(clippy::new_without_default, reason = "no two are the same")]
     pub fn new() -> Self {
         ShellStart { mark: format!("end-of-answer-{:016x}", rand::rng().random::<u64>()) }
@@ -50,6 +51,9 @@ pub struct Shell<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Shell<S> {
     /// Waits for its first word. A host that runs something else in place of the command never says it, so bound the
     /// wait.
+    ///
+    /// # Errors
+    /// [`ConsoleError::Connect`] when the stream ends before it, or says more than 4 MiB.
     pub async fn connect(stream: S, start: ShellStart) -> Result<Self, ConsoleError> {
         let mut shell = Shell { stream, mark: start.mark, rest: Vec::new(), broken: true };
         // What the user's login shell said before, a greeting of `.bashrc`, is nothing to us.
@@ -58,11 +62,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shell<S> {
         Ok(shell)
     }
 
+    /// False after an error or a future that was dropped: another shell is needed.
     pub fn is_usable(&self) -> bool {
         !self.broken
     }
 
     /// Whether it is still there, at the cost of a round trip. Nothing is run.
+    ///
+    /// # Errors
+    /// Always [`ConsoleError::NoEffect`]; the shell is of no use after it.
     pub async fn probe(&mut self) -> Result<(), ConsoleError> {
         let no_effect = |why| ConsoleError::NoEffect { what: "an empty line".to_owned(), why };
         if self.broken {

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::{Command, ConsoleError, answer::lost};
 
 /// Answers of more bytes than this, all of one message together, are not read: 30,000 channels.
-pub const LONGEST_ANSWER: usize = 4 << 20;
+pub(super) const LONGEST_ANSWER: usize = 4 << 20;
 
 /// Asterisk reads up to 512 bytes at a time. When one read ends within a command after a whole one, it goes on with
 /// what an earlier command left in its buffer, and runs that: pieces of an old `channel originate` (measured).
@@ -40,6 +40,7 @@ pub struct Console<S> {
 /// What a console says first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Greeting {
+    /// The name of Asterisk's machine, as `hostname` says it.
     pub host: String,
     /// The process of Asterisk: another one after a restart.
     pub pid: u32,
@@ -68,6 +69,10 @@ impl Greeting {
 impl<S: AsyncRead + AsyncWrite + Unpin> Console<S> {
     /// Takes a connected stream and reads the greeting. A frozen Asterisk accepts and never greets, so bound
     /// the wait.
+    ///
+    /// # Errors
+    /// [`ConsoleError::Full`] when Asterisk has no console left; [`ConsoleError::Connect`] for anything else that
+    /// is no greeting.
     pub async fn connect(mut stream: S) -> Result<Self, ConsoleError> {
         let mut line = Vec::new();
         while line.last() != Some(&b'\n') {
@@ -87,6 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Console<S> {
         Ok(Console { stream, greeting, mark, marks: 0, broken: false })
     }
 
+    /// What it said first.
     pub fn greeting(&self) -> &Greeting {
         &self.greeting
     }
@@ -97,6 +103,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Console<S> {
     }
 
     /// The answer to one command, empty if it has none.
+    ///
+    /// # Errors
+    /// [`ConsoleError::NoEffect`] when the command was not sent or does not act, else [`ConsoleError::Uncertain`].
+    /// A refusal of Asterisk's is an answer here: the functions that read answers tell.
     pub async fn run(&mut self, command: &Command) -> Result<String, ConsoleError> {
         let answers = self.run_all(std::slice::from_ref(command)).await?;
         Ok(answers.into_iter().next().unwrap_or_default())
