@@ -20,7 +20,9 @@ const DEEPEST_INCLUDE: usize = 10;
 /// Where a line stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
+    /// With its folder.
     pub file: Arc<Path>,
+    /// Counted from 1 within that file.
     pub line: usize,
     /// The line that Asterisk tells. For a file of `#include "dir/*.conf"` it goes on counting from the file before.
     pub told: usize,
@@ -43,15 +45,22 @@ impl std::fmt::Display for Place {
 /// `key = value`, where it was written: a template's line stands in the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
+    /// As written: Asterisk does not mind the case of a key.
     pub key: String,
+    /// What stands after `=` or `=>`, without comments and blanks around it.
     pub value: String,
+    /// Where it was written.
     pub at: Place,
 }
 
+/// `[name]` with its lines, its templates' and those of its additions (`[name](+)`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
+    /// What stands in the brackets, blanks and all.
     pub name: String,
+    /// `[name](!)`: others inherit it, and it is nothing by itself.
     pub is_template: bool,
+    /// Its header.
     pub at: Place,
     /// In their order, templates' lines first.
     pub lines: Vec<Setting>,
@@ -63,6 +72,7 @@ impl Section {
         self.values(key).last()
     }
 
+    /// All values of a key, in their order. The case of the key does not matter.
     pub fn values<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a str> {
         self.lines.iter().filter(move |line| is_key(&line.key, key)).map(|line| line.value.as_str())
     }
@@ -81,11 +91,14 @@ pub enum Fault {
     Comment(PathBuf),
 }
 
+/// A configuration as Asterisk has it after reading: sections in order, and what went wrong.
 #[derive(Debug, Clone, Default)]
 pub struct Conf {
+    /// In the order of reading, templates among them.
     pub sections: Vec<Section>,
     /// Every file that was read, in the order of reading; one that is included twice is there twice.
     pub files: Vec<PathBuf>,
+    /// In the order of reading.
     pub faults: Vec<Fault>,
 }
 
@@ -116,6 +129,7 @@ impl Conf {
         conf
     }
 
+    /// The first section of a name that is no template.
     pub fn section(&self, name: &str) -> Option<&Section> {
         self.sections_of(name).next()
     }

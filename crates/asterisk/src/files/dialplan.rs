@@ -7,16 +7,21 @@ use super::{
     pattern::{matches, vagueness},
 };
 
+/// One priority of an extension.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
+    /// The extension as the dialplan has it: `150`, or a pattern as `_+7.`.
     pub exten: String,
+    /// The application: `Dial`.
     pub app: String,
+    /// Its arguments, as written: `PJSIP/${EXTEN}@novofon,,i`.
     pub data: String,
     /// `extensions.conf:12`, as Asterisk tells it; `pbx_config` of one that tells no lines.
     pub at: String,
 }
 
 impl Step {
+    /// Whether it runs this application. The case does not matter, as to Asterisk.
     pub fn is(&self, app: &str) -> bool {
         self.app.eq_ignore_ascii_case(app)
     }
@@ -30,7 +35,9 @@ impl Step {
 /// One context, in its order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
+    /// Extension by extension, each in the order of its priorities as they were given.
     pub steps: Vec<Step>,
+    /// The names of other contexts, whose extensions are looked at after its own.
     pub includes: Vec<String>,
     /// `switch => Realtime/...`: extensions that stand in no file and are not shown.
     pub switches: Vec<String>,
@@ -46,6 +53,7 @@ pub fn meets(exten: &str, number: &str) -> bool {
 pub struct Dial {
     /// `PJSIP/${EXTEN}@novofon`
     pub target: String,
+    /// The third argument, as written: `tb(handler^1)i`.
     pub options: String,
 }
 
@@ -66,6 +74,7 @@ impl Dial {
         split(&self.target, '&').len() > 1
     }
 
+    /// Whether its first target is a Local channel, whose own dialplan decides.
     pub fn is_local(&self) -> bool {
         self.target.get(..6).is_some_and(|technology| technology.eq_ignore_ascii_case("Local/"))
     }
@@ -115,6 +124,7 @@ impl Context {
         Some(context)
     }
 
+    /// The context of this name as the files have it; `None` if they have no such section.
     pub fn of_conf(conf: &Conf, name: &str) -> Option<Self> {
         let mut context = None::<Context>;
         // Asterisk joins several sections of one name.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::line::{Comments, Line};
 
+/// Why a file can't be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// What is appended would be part of it.

@@ -5,18 +5,18 @@
 
 /// Comments go over several lines: this is what the next line has to know. They nest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Comments {
+pub(super) struct Comments {
     depth: usize,
 }
 
 impl Comments {
-    pub fn are_open(self) -> bool {
+    pub(super) fn are_open(self) -> bool {
         self.depth > 0
     }
 
     /// The line without comments and the white space around it. `;--` opens a comment of several lines, `--;` closes it, and
     /// `\;` is no comment.
-    pub fn strip(&mut self, line: &str) -> String {
+    pub(super) fn strip(&mut self, line: &str) -> String {
         let bytes = line.as_bytes();
         let mut kept = Vec::new();
         // What was looked at already: neither a backslash nor dashes count that stand before it.
@@ -51,7 +51,7 @@ impl Comments {
 
 /// What a line is, its comments taken away.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line<'a> {
+pub(super) enum Line<'a> {
     Header(Header<'a>),
     /// `[name` without its end: Asterisk reads no further.
     Unclosed,
@@ -69,18 +69,18 @@ pub enum Line<'a> {
 
 /// `[name](template,other)`, `[name](!)`, `[name](+)`, `[name](+type=auth)`
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Header<'a> {
-    pub name: &'a str,
-    pub is_template: bool,
+pub(super) struct Header<'a> {
+    pub(super) name: &'a str,
+    pub(super) is_template: bool,
     /// It adds to an earlier section, of those of the name the first that fits.
-    pub adds: bool,
+    pub(super) adds: bool,
     /// `type=auth` of an addition: which one it adds to.
-    pub filter: Option<(&'a str, &'a str)>,
-    pub parents: Vec<&'a str>,
+    pub(super) filter: Option<(&'a str, &'a str)>,
+    pub(super) parents: Vec<&'a str>,
 }
 
 impl<'a> Line<'a> {
-    pub fn of(text: &'a str) -> Self {
+    pub(super) fn of(text: &'a str) -> Self {
         if let Some(rest) = text.strip_prefix('[') {
             let Some((name, rest)) = rest.split_once(']') else { return Line::Unclosed };
             let mut header = Header { name, ..Header::default() };
@@ -113,7 +113,7 @@ impl<'a> Line<'a> {
     }
 
     /// `exten => ...` and `same => ...`: steps of a dialplan.
-    pub fn is_step(&self) -> bool {
+    pub(super) fn is_step(&self) -> bool {
         matches!(self, Line::Pair { key, .. } if is_key(key, "exten") || is_key(key, "same"))
     }
 }
@@ -132,13 +132,13 @@ impl<'a> Header<'a> {
     }
 
     /// A section of its own, as opposed to a template or an addition.
-    pub fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         !self.is_template && !self.adds
     }
 }
 
 /// Asterisk takes the names of options in any case.
-pub fn is_key(key: &str, name: &str) -> bool {
+pub(super) fn is_key(key: &str, name: &str) -> bool {
     key.eq_ignore_ascii_case(name)
 }
 

@@ -1,7 +1,7 @@
 //! Asterisk's patterns of extensions: which numbers one meets, and which of two is the more exact.
 
 /// Whether an extension meets a number. `exten/callerid` asks for a caller too, which is passed over here.
-pub fn matches(exten: &str, number: &str) -> bool {
+pub(super) fn matches(exten: &str, number: &str) -> bool {
     let exten = exten.split('/').next().unwrap_or(exten);
     let Some(pattern) = exten.strip_prefix('_') else { return exten == number };
     let mut pattern = pattern.chars();
@@ -35,7 +35,7 @@ pub fn matches(exten: &str, number: &str) -> bool {
 
 /// How vague an extension is: Asterisk compares from the left, and at the first place that differs a digit goes before a set,
 /// a smaller set before a larger one, and `.` and `!` come last.
-pub fn vagueness(exten: &str) -> Vec<u8> {
+pub(super) fn vagueness(exten: &str) -> Vec<u8> {
     let exten = exten.split('/').next().unwrap_or(exten);
     let Some(pattern) = exten.strip_prefix('_') else { return Vec::new() };
     let mut pattern = pattern.chars();

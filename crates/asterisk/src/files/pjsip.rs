@@ -9,12 +9,15 @@ use super::conf::{Conf, Place};
 /// An object that is there more than once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Duplicate {
+    /// The sections' name.
     pub name: String,
+    /// The value of their `type`: `endpoint`, `auth`, `aor` ...
     pub kind: String,
     /// Where its sections begin, in the order of reading.
     pub at: Vec<Place>,
 }
 
+/// All names and types of which there are several sections, in the order of their first ones.
 pub fn duplicates(conf: &Conf) -> Vec<Duplicate> {
     let mut found: Vec<Duplicate> = Vec::new();
     for section in conf.sections.iter().filter(|section| !section.is_template) {

@@ -20,6 +20,7 @@ const LONGEST_ATTRIBUTE: usize = 64 << 10;
 pub struct Old {
     /// The file itself, links followed.
     pub path: PathBuf,
+    /// All of it, as it was when it was read.
     pub bytes: Vec<u8>,
     file: File,
 }
