@@ -28,15 +28,20 @@ const CLOSING: Duration = Duration::from_millis(500);
 /// What a command left. Its texts may hold anything, secrets too: they are for the caller, not for a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Output {
+    /// At most 4 MiB of it.
     pub stdout: Vec<u8>,
+    /// At most 64 KiB of it.
     pub stderr: Vec<u8>,
+    /// How the command ended.
     pub exit: Exit,
     /// There was more than is kept here, or the connection was lost after the exit status came.
     pub truncated: bool,
 }
 
+/// How a command ended, by the host's word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exit {
+    /// Its exit status: 0 for success, 127 from a shell that knows no such command.
     Code(u32),
     /// Ended by this signal, such as `KILL`.
     Signal(String),
@@ -45,6 +50,7 @@ pub enum Exit {
 }
 
 impl Output {
+    /// Whether it ended with status 0.
     pub fn success(&self) -> bool {
         self.exit == Exit::Code(0)
     }
@@ -54,6 +60,7 @@ impl Output {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
+    /// As [`Output::stdout_text`].
     pub fn stderr_text(&self) -> String {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }

@@ -40,61 +40,161 @@ impl fmt::Display for Stage {
 /// `host` is `user@address:port` in every variant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SshError {
+    /// TCP failed with an error, or the name means no address.
     #[error("could not reach {host}: {why}; check the address and the network")]
-    Unreachable { host: String, why: String },
+    Unreachable {
+        /// `user@address:port`.
+        host: String,
+        /// The system's own words.
+        why: String,
+    },
 
+    /// The host is there, and nothing listens on that port.
     #[error("{host} refused the connection; check that sshd runs there and listens on this port")]
-    Refused { host: String },
+    Refused {
+        /// `user@address:port`.
+        host: String,
+    },
 
+    /// The host or its sshd was silent for too long.
     #[error("no ssh connection to {host} within {limit:?}: {stage}")]
-    ConnectTimeout { host: String, limit: Duration, stage: Stage },
+    ConnectTimeout {
+        /// `user@address:port`.
+        host: String,
+        /// [`SshLimits::connect`](super::SshLimits::connect), or that for the command where it was shorter.
+        limit: Duration,
+        /// How far it came.
+        stage: Stage,
+    },
 
+    /// What answers there speaks no SSH that this client does, or went away in the middle.
     #[error("the ssh handshake with {host} failed: {why}; sshd's log on the host says more")]
-    Handshake { host: String, why: String },
+    Handshake {
+        /// `user@address:port`.
+        host: String,
+        /// The cause, for people.
+        why: String,
+    },
 
     /// `tried` and `offered` are names of methods, such as `password`.
+    ///
+    /// No password or key was accepted.
     #[error(
         "{host} denied the login: {tried} was tried and the host accepts {offered}; \
          check the user, the password or key, and PermitRootLogin in its sshd_config"
     )]
-    Denied { host: String, tried: String, offered: String },
+    Denied {
+        /// `user@address:port`.
+        host: String,
+        /// With commas between them.
+        tried: String,
+        /// With commas between them, as sshd names them.
+        offered: String,
+    },
 
+    /// The host shows another key than it did. No secret was sent.
     #[error("{0}")]
     HostKeyChanged(Box<ChangedKey>),
 
+    /// The host shows a key that the known hosts say to distrust (`@revoked`). No secret was sent.
     #[error("{host} shows the key {presented}, which {file}:{line} marks as revoked; no login was tried")]
-    HostKeyRevoked { host: String, presented: String, file: PathBuf, line: usize },
+    HostKeyRevoked {
+        /// `user@address:port`.
+        host: String,
+        /// Type and SHA-256 fingerprint, as `ssh-keygen -l` shows it.
+        presented: String,
+        /// The known hosts.
+        file: PathBuf,
+        /// Which line of it says so, from 1.
+        line: usize,
+    },
 
     /// Without the file nobody can be recognized, so nobody is trusted.
     #[error("cannot use the known hosts in {file}: {why}; make it readable and writable for this program")]
-    KnownHosts { file: PathBuf, why: String },
+    KnownHosts {
+        /// The known hosts.
+        file: PathBuf,
+        /// The cause, for people.
+        why: String,
+    },
 
     /// It failed several times in a row; it is left alone for a while.
     #[error("{host} is not tried for another {wait:.1?}, because it failed before: {cause}")]
-    Paused { host: String, wait: Duration, cause: Box<SshError> },
+    Paused {
+        /// `user@address:port`.
+        host: String,
+        /// Until a request may try again. Zero: one tries just now, and this one was not let wait for it.
+        wait: Duration,
+        /// How it failed the last time.
+        cause: Box<SshError>,
+    },
 
+    /// Too many commands run or wait already ([`SshLimits::waiting`](super::SshLimits::waiting)).
     #[error("{host} has {limit} commands running and waiting already; try again later")]
-    Busy { host: String, limit: usize },
+    Busy {
+        /// `user@address:port`.
+        host: String,
+        /// How many may run and wait together.
+        limit: usize,
+    },
 
+    /// Its turn did not come in time.
     #[error("the command waited {limit:?} for its turn at {host}; its commands are slow, or too many")]
-    QueueTimeout { host: String, limit: Duration },
+    QueueTimeout {
+        /// `user@address:port`.
+        host: String,
+        /// [`SshLimits::command`](super::SshLimits::command).
+        limit: Duration,
+    },
 
+    /// sshd opened no channel: a limit of sessions, a socket that is not there, or forwarding that is off.
     #[error("{host} refused to open {what}: {why}")]
-    ChannelRefused { host: String, what: String, why: String },
+    ChannelRefused {
+        /// `user@address:port`.
+        host: String,
+        /// What should have been opened, for people.
+        what: String,
+        /// sshd's own words.
+        why: String,
+    },
 
+    /// The channel is open, and the host runs no command in it.
     #[error(
         "{host} refused to run commands; check ForceCommand and the user's shell, or restrictions of the key"
     )]
-    CommandRefused { host: String },
+    CommandRefused {
+        /// `user@address:port`.
+        host: String,
+    },
 
+    /// The command did not end in time.
     #[error("the command did not end within {limit:?} at {host}{}", unknown(*fate))]
-    CommandTimeout { host: String, limit: Duration, fate: Fate },
+    CommandTimeout {
+        /// `user@address:port`.
+        host: String,
+        /// [`SshLimits::command`](super::SshLimits::command).
+        limit: Duration,
+        /// Whether it was begun.
+        fate: Fate,
+    },
 
+    /// The connection ended under the command.
     #[error("the connection to {host} was lost: {why}{}", unknown(*fate))]
-    Lost { host: String, why: String, fate: Fate },
+    Lost {
+        /// `user@address:port`.
+        host: String,
+        /// The cause, for people.
+        why: String,
+        /// Whether the command was sent before.
+        fate: Fate,
+    },
 
+    /// [`SshHost::close`](super::SshHost::close) was called.
     #[error("the connection to {host} is closed for good, because its settings changed or the program stops")]
-    Closed { host: String },
+    Closed {
+        /// `user@address:port`.
+        host: String,
+    },
 }
 
 /// Somebody may be between us and the host, or the host was installed anew.
@@ -104,16 +204,22 @@ pub enum SshError {
      If the host was really installed anew, remove the old key with `{remedy}`"
 )]
 pub struct ChangedKey {
+    /// `user@address:port`.
     pub host: String,
     /// Type and SHA-256 fingerprint, as `ssh-keygen -l` shows it.
     pub presented: String,
+    /// The same of the key that is known.
     pub known: String,
+    /// The known hosts.
     pub file: PathBuf,
+    /// Which line of it has the known key, from 1.
     pub line: usize,
+    /// The command that makes the host unknown again, for a shell.
     pub remedy: String,
 }
 
 impl SshError {
+    /// [`Fate::MaybeRun`] only of a command that timed out, or whose connection was lost, after it was sent.
     pub fn fate(&self) -> Fate {
         match self {
             Self::CommandTimeout { fate, .. } | Self::Lost { fate, .. } => *fate,

@@ -42,15 +42,18 @@ struct Inner {
 /// What is going on at a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SshFigures {
+    /// Those that hold a session, kept ones of [`SshHost::open_command`] among them.
     pub commands_running: usize,
     /// For the connection or their turn; sockets that are being opened too.
     pub waiting: usize,
+    /// Those of [`SshHost::open_socket`] in the present connection.
     pub sockets_open: usize,
     /// Connections made since the start.
     pub connects: u64,
 }
 
 impl SshHost {
+    /// A host that nobody has connected to yet.
     pub fn new(target: SshTarget) -> Self {
         let target = Arc::new(target);
         let most = target.limits.commands_at_once.max(1) + target.limits.waiting;
@@ -70,6 +73,10 @@ impl SshHost {
     }
 
     /// Connects when there is no connection; nothing is run. It takes no longer than the limit for connecting.
+    ///
+    /// # Errors
+    /// Of connecting only; [`SshError::Paused`] while the host is left alone, [`SshError::Busy`] when too many
+    /// wait.
     pub async fn connect(&self) -> Result<(), SshError> {
         let _entry = self.enter()?;
         // The attempt keeps its own limit, and knows better why it took so long.
@@ -80,6 +87,11 @@ impl SshHost {
     /// Runs `command` through the user's shell at the host, without input. The time limit covers the wait for the
     /// connection and for the turn. Dropping the future gives the turn back and ends the command as well as it can
     /// be; it may have run.
+    ///
+    /// # Errors
+    /// [`SshError::fate`] tells whether the command may have run. One that ran and failed is no error: see
+    /// [`Output::exit`]. What was certainly not sent, because the connection turned out to be dead, is sent once
+    /// more over a new one.
     pub async fn exec(&self, command: &str) -> Result<Output, SshError> {
         let _entry = self.enter()?;
         let deadline = self.deadline();
@@ -94,6 +106,10 @@ impl SshHost {
 
     /// Runs `command` through the user's shell at the host for as long as the stream is kept: its input and output are
     /// the stream, what it writes to stderr is dropped. It takes a turn of [`exec`](Self::exec) all that time.
+    ///
+    /// # Errors
+    /// Of connecting, and of opening a session: the command was not run. What becomes of it later shows in the
+    /// stream.
     pub async fn open_command(&self, command: &str) -> Result<SshStream, SshError> {
         let _entry = self.enter()?;
         let deadline = self.deadline();
@@ -106,6 +122,9 @@ impl SshHost {
 
     /// Connects to a UNIX socket at the host (`direct-streamlocal@openssh.com`; sshd needs
     /// `AllowStreamLocalForwarding`, which is on by default).
+    ///
+    /// # Errors
+    /// Of connecting, and [`SshError::ChannelRefused`] when the host opens no such socket. Nothing was sent to it.
     pub async fn open_socket(&self, path: &str) -> Result<SshStream, SshError> {
         let _entry = self.enter()?;
         let deadline = self.deadline();
@@ -115,6 +134,7 @@ impl SshHost {
         }
     }
 
+    /// What its connection is doing, for people and health pages.
     pub fn state(&self) -> SshState {
         self.0.link.state()
     }
@@ -124,6 +144,7 @@ impl SshHost {
         self.0.link.free_commands()
     }
 
+    /// How much is going on now.
     pub fn figures(&self) -> SshFigures {
         let inside = self.0.most - self.0.entered.available_permits();
         let (commands_running, sockets_open) = self.0.link.in_use();

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use super::error::{ChangedKey, SshError};
 use super::known_line::{Line, Reading, name, read};
 
+/// A known_hosts file, and whether new hosts are written into it.
 #[derive(Debug)]
 pub struct KnownHosts {
     file: PathBuf,
@@ -49,6 +50,7 @@ impl KnownHosts {
         Self { file: file.into(), learns: false }
     }
 
+    /// Its path, as it was given.
     pub fn file(&self) -> &Path {
         &self.file
     }

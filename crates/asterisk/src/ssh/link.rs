@@ -20,28 +20,40 @@ use super::target::SshTarget;
 /// For people, and for health pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SshState {
+    /// Nobody has used it yet.
     NeverConnected,
+    /// An attempt is on its way.
     Connecting {
+        /// Its beginning.
         since: DateTime<Utc>,
     },
+    /// Logged in, and alive as far as is known.
     Connected {
+        /// The login.
         since: DateTime<Utc>,
     },
     /// Closed because nobody used it; the next command connects again.
     Unused {
+        /// When it was closed.
         since: DateTime<Utc>,
     },
     /// The next command tries again.
     Down {
+        /// When the last good connection was lost, or the first of the failed attempts.
         since: DateTime<Utc>,
+        /// What happened and what to do about it, for people.
         why: String,
     },
     /// Not tried before `until`.
     Paused {
+        /// As in [`SshState::Down`].
         since: DateTime<Utc>,
+        /// The end of the pause.
         until: DateTime<Utc>,
+        /// As in [`SshState::Down`].
         why: String,
     },
+    /// [`SshHost::close`](super::SshHost::close) was called; it stays so.
     Closed,
 }
 
@@ -260,7 +272,6 @@ impl Link {
         self.phase.lock().connects
     }
 
-    /// Commands and sockets that are open in the present connection.
     /// Commands that could begin at once; as many as may be where there is no connection.
     pub(super) fn free_commands(&self) -> usize {
         match &self.phase.lock().now {
@@ -269,6 +280,7 @@ impl Link {
         }
     }
 
+    /// Commands and sockets that are open in the present connection.
     pub(super) fn in_use(&self) -> (usize, usize) {
         match &self.phase.lock().now {
             Now::Up(connection) => (connection.commands.taken(), connection.sockets.taken()),
