@@ -7,10 +7,12 @@ use std::fmt;
 pub struct Secret(String);
 
 impl Secret {
+    /// Keeps the text as it is; it is not erased from memory afterwards.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
+    /// The text itself. Not for logs, errors, or anything else that a person may see.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 pub struct Seat<'a> {
     /// `PJSIP/150-0000002a`
     pub channel: &'a str,
+    /// Its id; `None`: the channel is in none, and so hears nobody.
     pub bridge: Option<&'a str>,
 }
 
