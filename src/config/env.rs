@@ -54,7 +54,7 @@ pub(super) fn read<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>, sche
                 environment.names.insert(key, name.to_owned());
             }
             Err(expected) => {
-                environment.problems.push(problem(say!("expected {it}", "нужно: {it}", it = expected)))
+                environment.problems.push(problem(say!("expected {it}", "нужно: {it}", it = expected)));
             }
         }
     }

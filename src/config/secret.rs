@@ -30,15 +30,16 @@ pub(super) fn read(path: &Path) -> Result<Secret, Text> {
 /// The same as it stands there, which may be nothing.
 pub(super) fn read_whole(path: &Path) -> Result<String, Text> {
     let shown = path.display();
-    let text = read_regular(path).map_err(|error| {
-        match error.get_ref().is_some_and(|inner| inner.is::<Text>()) {
-            true => say!(
-                "can't read {shown}: {NO_FILE}",
-                "{shown} не читается: это не обычный файл; запишите секрет в обычный"
-            ),
-            false => say!("can't read {shown}: {why}", "{shown} не читается: {why}", why = error),
-        }
-    })?;
+    let text =
+        read_regular(path).map_err(
+            |error| match matches!(error.get_ref(), Some(inner) if inner.is::<Text>()) {
+                true => say!(
+                    "can't read {shown}: {NO_FILE}",
+                    "{shown} не читается: это не обычный файл; запишите секрет в обычный"
+                ),
+                false => say!("can't read {shown}: {why}", "{shown} не читается: {why}", why = error),
+            },
+        )?;
     match text.len() as u64 > LONGEST_FILE {
         true => Err(say!(
             "{shown} is longer than {LONGEST_FILE} bytes: is it the right file?",
