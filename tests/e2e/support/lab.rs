@@ -41,6 +41,9 @@ pub type Place = (&'static str, [&'static str; 2]);
 const ADDRESSES: [&str; 7] =
     ["PBX_IP", "PBX_SIP", "PBX_HTTP", "CARRIER_IP", "CARRIER_SIP", "CARRIER_BACK", "CARRIER_HTTP"];
 
+/// A graceful stop that a failed test left goes on, and takes no calls, until it is called off.
+const CALL_OFF: &str = "core abort shutdown";
+
 impl Lab {
     /// The lab that all tests share.
     pub fn shared() -> Self {
@@ -57,6 +60,7 @@ impl Lab {
         lock.lock().expect("the lab's lock");
         let mut lab = Lab { dir, env: HashMap::new(), _lock: Some(lock) };
         lab.up(LABS.spoiled.1);
+        lab.console("pbx", CALL_OFF);
         lab.spoil("outgoing");
         lab.spoil("right-password");
         lab
@@ -73,6 +77,7 @@ impl Lab {
             lab.spoil("carrier-thaw");
         }
         lab.up(LABS.spoiled.1);
+        lab.console("pbx", CALL_OFF);
         lab.spoil("right-password");
         for asterisk in [lab.carriers_asterisk(), lab.asterisk()] {
             asterisk.hang_up_all().await;

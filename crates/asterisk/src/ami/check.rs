@@ -3,7 +3,9 @@
 //! owns what a whole one has; it must not know what it means.
 //!
 //! The head of a cut event lacks what Asterisk writes after the number, and a forged event that passes needs some 200 bytes
-//! of one caller's text: Asterisk keeps no more than 79 of a number, a name and an extension (measured).
+//! of one caller's text: Asterisk keeps no more than 79 of a number, a name and an extension (measured). Where the cut is behind `Exten`, all
+//! that counts was written before it, and 79 bytes are enough for one whole event: it passes, and the rest of the cut one taints
+//! the link a message later. So what is known from AMI alone is confirmed by a query.
 
 use super::wire::Block;
 

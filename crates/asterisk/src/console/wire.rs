@@ -146,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Console<S> {
     async fn send(&mut self, commands: &[Command]) -> Result<Vec<String>, ConsoleError> {
         let acting = commands.iter().find(|command| command.acts());
         let acts = acting.is_some();
-        let what = || acting.or(commands.first()).map(Command::to_string).unwrap_or_default();
+        let what = || acting.or(commands.first()).map(Command::told).unwrap_or_default();
         let no_effect = |why: &str| ConsoleError::NoEffect { what: what(), why: why.to_owned() };
         if self.broken {
             return Err(no_effect("an earlier command was given up before its whole answer was read"));

@@ -71,6 +71,8 @@ pub struct Machine {
     refusals: u8,
     /// The last originate was one of these, and nothing was seen of the call.
     refused_all: bool,
+    /// It takes calls again, as was told while this one was still looked for.
+    takes_again: bool,
     entries: Vec<Entry>,
     effects: Vec<Effect>,
     dirty: bool,
@@ -176,6 +178,7 @@ impl Machine {
             failure_noted: false,
             refusals: 0,
             refused_all: false,
+            takes_again: false,
             entries: Vec::new(),
             effects: Vec::new(),
             dirty: false,

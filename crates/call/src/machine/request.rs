@@ -166,6 +166,7 @@ impl Machine {
                 // Something broke on the way to this answer, so what was done before it broke is looked for:
                 // what was dialed in spite of it must not ring behind the back of a call that "failed".
                 self.refused_all = message == OriginateFailure::TAKES_NONE && self.refusals < REFUSALS;
+                self.takes_again = false;
                 self.note(now, Fact::OriginateRefused { http_status, message });
                 self.evidence.refused = true;
                 self.evidence.uncertain = true;
@@ -205,12 +206,17 @@ impl Machine {
         self.timers.clear();
         let waited = (now.wall - self.record.created_at).to_std().unwrap_or_default();
         self.timers.arm(Timer::Queue, now.mono + self.limits.queue_timeout.saturating_sub(waited));
+        if self.takes_again {
+            self.send_again(now);
+        }
     }
 
     pub(super) fn taken_again(&mut self, now: Moment) {
         // One that is sent again by itself has its own time for that.
         if self.phase == Phase::Unsent && self.timers.is_armed(Timer::Queue) {
             self.send_again(now);
+        } else if self.refused_all {
+            self.takes_again = true;
         }
     }
 

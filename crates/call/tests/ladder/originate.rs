@@ -171,6 +171,23 @@ fn refused_as_all_are() {
     call.at(131.0).expect(&["store(dialing)", "hangup"]);
 }
 
+/// Nobody tells it a second time.
+#[test]
+fn refused_as_all_are_and_taken_again_while_it_is_looked_for() {
+    let mut call = originating();
+    call.give(broken());
+    call.give(nothing_found());
+    call.give(Input::TakenAgain).expect(&[]);
+    call.at(2.5).expect(&["look"]);
+    call.give(nothing_found()).expect(&["store(dialing)", "originate"]);
+    // A refusal that comes then is a new one.
+    call.give(broken());
+    call.give(nothing_found());
+    call.at(5.0);
+    call.give(nothing_found()).expect(&[]);
+    call.give(Input::TakenAgain).expect(&["store(dialing)", "originate"]);
+}
+
 #[test]
 fn refused_as_all_are_for_too_long() {
     let mut call = originating();
