@@ -159,18 +159,7 @@ impl Text {
     }
 
     pub fn ended_by(self, ended_by: &Word<EndedBy>) -> String {
-        let Some(known) = ended_by.known() else { return ended_by.to_string() };
-        match known {
-            EndedBy::Callee => self.pick("callee", "абонент"),
-            EndedBy::Carrier => self.pick("carrier", "оператор"),
-            EndedBy::Bot => self.pick("bot", "бот"),
-            EndedBy::Api => self.pick("api", "запрос через API"),
-            EndedBy::Limit => self.pick("limit", "предел времени"),
-            EndedBy::Pbx => self.pick("pbx", "АТС (Asterisk)"),
-            EndedBy::Extension => self.pick("extension", "внутренний телефон"),
-            EndedBy::Unknown => self.pick("unknown", "неизвестно"),
-        }
-        .to_owned()
+        ended_by.known().map_or_else(|| ended_by.to_string(), |known| known.words(self.0).to_owned())
     }
 
     pub fn placed(self, id: Uuid, phone: &str) -> String {

@@ -14,6 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use call::{EndedBy, Fact, Reason, Status};
+use lang::Lang;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -261,7 +262,7 @@ pub fn sent(entry: &Value) -> String {
 /// What a fact of the daemon's is on the wire; `call`: as it is when the fact led to its state.
 fn told(seq: i64, at: &str, fact: &Fact, call: Option<&Value>) -> Value {
     let (event, data) = fact.parts();
-    let entry = entry(seq, at, fact.source().as_str(), &event, &fact.text());
+    let entry = entry(seq, at, fact.source().as_str(), &event, &fact.text(Lang::En));
     let entry = with(entry, json!({ "data": data }));
     call.map_or(entry.clone(), |call| with(entry, json!({"status": call["status"], "call": call})))
 }

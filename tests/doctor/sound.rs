@@ -66,7 +66,8 @@ fn lines_for_people_in_both_languages() {
         let text = String::from_utf8(output.stdout).expect("UTF-8");
         assert_eq!(output.status.code(), Some(0), "{text}");
         let mut lines = text.lines().skip_while(|line| !line.starts_with("! daemon "));
-        let daemon = lines.next().and_then(|line| line.strip_prefix("! daemon ")).expect("a line of the daemon");
+        let daemon =
+            lines.next().and_then(|line| line.strip_prefix("! daemon ")).expect("a line of the daemon");
         assert!(daemon.trim_start().starts_with(expected), "{text}");
         let next = lines.next().expect("the remedy");
         assert!(next.trim_start().starts_with("→ systemctl start"), "{next}");

@@ -9,7 +9,6 @@ mod dialed;
 mod effect;
 mod evidence;
 mod fact;
-mod hint;
 mod input;
 pub mod leg;
 mod machine;
@@ -23,13 +22,13 @@ pub mod scenario;
 mod status;
 mod timeline;
 mod timer;
+mod words;
 
 pub use destination::{Destinations, Excluded, Forbidden, RUSSIA};
 pub use dialed::{DialString, Extension, NotDialable};
 pub use effect::{Effect, Originate};
 pub use evidence::{Evidence, LegReport, Report};
-pub use fact::{AriRequest, Fact, words};
-pub use hint::{hint, hint_of};
+pub use fact::{AriRequest, Fact};
 pub use input::{
     ChannelState, DialStep, Found, FoundPlayback, FoundTrunk, Half, Input, OriginateFailure, TrunkSeen,
 };
@@ -44,3 +43,4 @@ pub use registry::{ChannelRole, Registry};
 pub use status::{Status, UnknownStatus};
 pub use timeline::{Entry, Source};
 pub use timer::{Moment, Timer, Timers};
+pub use words::{hint, hint_of, status_line};

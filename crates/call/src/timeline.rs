@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use lang::Lang;
+
 use super::{Fact, Status};
 
 /// Where a piece of evidence came from.
@@ -62,6 +64,6 @@ impl Entry {
     /// `status`: the state that the fact led to, which is not always the one that it proves.
     pub fn new(at: DateTime<Utc>, fact: &Fact, status: Option<Status>) -> Self {
         let (event, data) = fact.parts();
-        Entry { at, source: fact.source(), event, text: fact.text(), status, data }
+        Entry { at, source: fact.source(), event, text: fact.text(Lang::En), status, data }
     }
 }

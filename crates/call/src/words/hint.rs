@@ -2,8 +2,8 @@
 //!
 //! Knows the reasons, not how or where the sentence is shown.
 
-use super::{CallRecord, Reason, Status};
 use crate::scenario::SOUND_FAILED;
+use crate::{CallRecord, Reason, Status};
 use lang::Lang;
 
 /// One sentence that says what to do about a call that ended for this reason.
@@ -270,6 +270,8 @@ fn russian(reason: Reason) -> &'static str {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+
+    use lang::Lang;
 
     use super::*;
 
