@@ -3,6 +3,7 @@
 
 mod bare;
 mod bot;
+mod flood;
 mod http;
 mod load;
 mod machine;
@@ -24,6 +25,10 @@ use tokio::{net::TcpListener, task::LocalSet};
 
 use sim::{Behaviour, Sim};
 
+/// As the bot has it: the readers of a flood are measured in processes of this program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(about = "Measures novofon-bot")]
 struct Cli {
@@ -35,7 +40,7 @@ struct Cli {
 enum Command {
     /// Runs parts, keeps what they measured as JSON and draws the plots
     Run {
-        /// real, limit, memory, latency, initiate, list, node, profile, office, or all
+        /// real, limit, memory, latency, initiate, list, node, profile, office, flood, or all
         #[arg(required = true)]
         parts: Vec<String>,
         /// The program under test
@@ -56,6 +61,15 @@ enum Command {
         /// The folder of place.js
         #[arg(long, default_value = "bench/node")]
         node: PathBuf,
+        /// A Python that has panoramisk
+        #[arg(long, default_value = "python3")]
+        python: PathBuf,
+        /// The folder of read.py
+        #[arg(long, default_value = "bench/flood")]
+        flood: PathBuf,
+        /// Recorded AMI events
+        #[arg(long, default_value = "tests/fixtures/ami/22")]
+        recordings: PathBuf,
         /// Seconds instead of minutes: shows that it works, not how fast the bot is
         #[arg(long)]
         short: bool,
@@ -110,6 +124,16 @@ enum Command {
         #[arg(long)]
         core: Option<usize>,
     },
+    /// Reads the flood of the part of that name, and prints what it cost; runs by itself
+    #[command(hide = true)]
+    ReadFlood {
+        reader: flood::reader::Reader,
+        #[arg(long)]
+        from: SocketAddr,
+        /// Takes no more than so many events a second
+        #[arg(long)]
+        slow: Option<u64>,
+    },
     /// Both in one process, on one core, and the bot on another: for a profiler
     Drive {
         #[arg(long)]
@@ -126,6 +150,11 @@ enum Command {
 
 fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
+    // On a runtime as the bot's.
+    if let Command::ReadFlood { reader, from, slow } = cli.command {
+        flood::reader::run(reader, from, slow)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, run(cli.command))
 }
@@ -140,6 +169,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             offices,
             offices_program,
             node,
+            python,
+            flood,
+            recordings,
             short,
             results,
             plots,
@@ -154,6 +186,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 offices_program,
                 offices_folder: offices,
                 node,
+                python,
+                read_py: flood.join("read.py"),
+                recordings,
                 short,
             };
             return measure(&place, &parts, &commit, &results, &plots).await;
@@ -197,6 +232,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             show(&placed);
         }
         Command::Drive { bot, folder, rate, seconds } => drive(&bot, &folder, rate, seconds).await?,
+        Command::ReadFlood { reader, from, slow } => flood::reader::run(reader, from, slow)?,
     }
     Ok(ExitCode::SUCCESS)
 }

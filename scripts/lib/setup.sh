@@ -13,7 +13,7 @@ VENV=$ROOT/.venv
 SCHEMATHESIS='schemathesis>=4.32,<5'
 
 # Everything that is missing, in one go, so that apt is asked at most once.
-# need build|test|fuzz...: the lab's packages, and for "build" a C compiler, for "test" the tests' tools, for
+# need build|test|fuzz|flood...: the lab's packages, and for "build" a C compiler, for "test" the tests' tools, for
 # "asterisk_16" the archive's keys, for "fuzz" a C++ compiler.
 install_needed() {
   local missing kind
@@ -32,10 +32,12 @@ missing_for_build() { command -v cc >/dev/null || printf '%s\n' gcc libc6-dev; }
 # libFuzzer is written in C++.
 missing_for_fuzz() { command -v c++ >/dev/null || printf '%s\n' g++; }
 
+# Debian's Python comes without what makes a venv; another Python has it.
+missing_for_flood() { python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv; }
+
 missing_for_test() {
   command -v shellcheck >/dev/null || echo shellcheck
-  # Debian's Python comes without what makes a venv; another Python has it.
-  [[ -x $VENV/bin/schemathesis ]] || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+  [[ -x $VENV/bin/schemathesis ]] || missing_for_flood
 }
 
 find_cargo() {

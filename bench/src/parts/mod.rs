@@ -1,6 +1,7 @@
 //! The parts of a run, one file each, and what they share: the place, the programs, the simulated Asterisk.
 
 mod carrier;
+mod flood;
 mod initiate;
 mod latency;
 mod limit;
@@ -27,8 +28,8 @@ use crate::{
 };
 
 /// Every part by name, in the order of a whole run.
-pub const ALL: [&str; 9] =
-    ["real", "limit", "memory", "latency", "initiate", "list", "node", "profile", "office"];
+pub const ALL: [&str; 10] =
+    ["real", "limit", "memory", "latency", "initiate", "list", "node", "profile", "office", "flood"];
 
 /// What a part works with.
 pub struct Place {
@@ -44,6 +45,11 @@ pub struct Place {
     pub offices_folder: PathBuf,
     /// The folder with place.js and its node_modules.
     pub node: PathBuf,
+    /// A Python that has panoramisk, and what it runs.
+    pub python: PathBuf,
+    pub read_py: PathBuf,
+    /// Recorded AMI events.
+    pub recordings: PathBuf,
     pub short: bool,
 }
 
@@ -98,6 +104,7 @@ pub async fn run(name: &str, place: &Place) -> anyhow::Result<Part> {
         "list" => list::run(place).await,
         "profile" => profile::run(place).await,
         "office" => office::run(place).await,
+        "flood" => flood::run(place).await,
         other => bail!("there is no part `{other}`; there are {}", ALL.join(", ")),
     }
 }

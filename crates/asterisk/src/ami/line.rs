@@ -178,7 +178,7 @@ impl Pending {
 
     /// Takes what belongs to an action. An event that belongs to none comes back.
     pub(super) fn sort(&self, block: Block) -> Option<Block> {
-        let is_event = block.field("Response").is_none() || block.field("Event").is_some();
+        let is_event = block.field("Event").is_some() || block.field("Response").is_none();
         let Some(id) = block.field("ActionID").map(str::to_owned) else { return is_event.then_some(block) };
         let mut map = self.map();
         let Some(waiting) = map.get_mut(&id) else {

@@ -57,6 +57,7 @@ mod line;
 mod login;
 mod loss;
 mod model;
+mod names;
 pub mod recording;
 mod request;
 mod session;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::names;
 use super::wire::Block;
 
 /// A field that cannot be missing is missing, or is not what it should be.
@@ -116,6 +117,10 @@ pub struct CoreStatus {
     pub current_calls: u32,
 }
 
+fn says_something(value: &str) -> bool {
+    !value.is_empty() && value != "<unknown>"
+}
+
 /// Reads the fields of one block.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a> {
@@ -131,7 +136,7 @@ impl<'a> Reader<'a> {
 
     /// A value that is there and says something.
     pub(super) fn some(&self, field: &str) -> Option<&'a str> {
-        self.block.field(field).filter(|value| !value.is_empty() && *value != "<unknown>")
+        self.block.field(field).filter(|value| says_something(value))
     }
 
     pub(super) fn text(&self, field: &str) -> String {
@@ -154,27 +159,56 @@ impl<'a> Reader<'a> {
 
     /// The channel whose fields start with the prefix: none, `Dest`, `LocalOne`, `Spyee` ...
     pub(super) fn channel(&self, prefix: &str) -> Result<Channel, Unreadable> {
-        let name = |field: &str| format!("{prefix}{field}");
+        let values = self.channel_values(prefix);
+        let value =
+            |name: &str| names::CHANNEL.iter().position(|field| *field == name).and_then(|at| values[at]);
+        let some = |name| value(name).filter(|value| says_something(value));
+        let option = |name| some(name).map(str::to_owned);
+        let text = |name| value(name).unwrap_or_default().to_owned();
+        let required = |name| option(name).ok_or_else(|| self.unreadable(&format!("{prefix}{name}")));
+        let state = some("ChannelState").and_then(|state| state.trim().parse().ok());
         Ok(Channel {
-            name: self.required(&name("Channel"))?.to_owned(),
-            uniqueid: self.required(&name("Uniqueid"))?.to_owned(),
-            linkedid: self.text(&name("Linkedid")),
-            state: self.number(&name("ChannelState")).map_or(ChannelState::Unknown, ChannelState::of),
-            caller_id_num: self.option(&name("CallerIDNum")),
-            caller_id_name: self.option(&name("CallerIDName")),
-            connected_line_num: self.option(&name("ConnectedLineNum")),
-            connected_line_name: self.option(&name("ConnectedLineName")),
-            context: self.text(&name("Context")),
-            exten: self.text(&name("Exten")),
+            name: required("Channel")?,
+            uniqueid: required("Uniqueid")?,
+            linkedid: text("Linkedid"),
+            state: state.map_or(ChannelState::Unknown, ChannelState::of),
+            caller_id_num: option("CallerIDNum"),
+            caller_id_name: option("CallerIDName"),
+            connected_line_num: option("ConnectedLineNum"),
+            connected_line_name: option("ConnectedLineName"),
+            context: text("Context"),
+            exten: text("Exten"),
         })
+    }
+
+    /// By their places in [`names::CHANNEL`].
+    fn channel_values(&self, prefix: &str) -> [Option<&'a str>; names::CHANNEL.len()] {
+        let mut values = [None; names::CHANNEL.len()];
+        let block = self.block;
+        match names::prefix(prefix).filter(|_| block.names().is_some()) {
+            Some(prefix) => {
+                for (code, value) in block.codes() {
+                    if let Some((_, field)) = code.of_channel().filter(|(of, _)| *of == prefix) {
+                        values[field] = Some(value);
+                    }
+                }
+            }
+            None => {
+                for (value, field) in values.iter_mut().zip(names::CHANNEL) {
+                    *value = block.field(&format!("{prefix}{field}"));
+                }
+            }
+        }
+        values
     }
 
     /// The same where there may be none.
     pub(super) fn channel_if_any(&self, prefix: &str) -> Result<Option<Channel>, Unreadable> {
-        match self.some(&format!("{prefix}Uniqueid")) {
-            Some(_) => self.channel(prefix).map(Some),
-            None => Ok(None),
-        }
+        let uniqueid = match prefix {
+            "" => self.some("Uniqueid"),
+            prefix => self.some(&format!("{prefix}Uniqueid")),
+        };
+        uniqueid.map(|_| self.channel(prefix)).transpose()
     }
 
     pub(super) fn bridge(&self) -> Result<Bridge, Unreadable> {

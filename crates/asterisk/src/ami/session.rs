@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, mpsc};
+use tokio::task::coop::consume_budget;
 use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +50,8 @@ pub(super) struct Session {
 struct Reader {
     stream: OwnedReadHalf,
     framer: Framer,
+    /// When the bytes came that were read last.
+    received: Received,
 }
 
 impl Reader {
@@ -76,7 +79,10 @@ impl Reader {
         buffer.reserve(READ);
         match self.stream.read_buf(buffer).await {
             Ok(0) => Err(Loss::Closed),
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.received = now();
+                Ok(())
+            }
             Err(error) => Err(Loss::of_io(&error)),
         }
     }
@@ -94,7 +100,7 @@ impl Session {
     pub(super) fn new(stream: TcpStream, ids: Arc<Ids>) -> Self {
         let (stream, writer) = stream.into_split();
         let (line, orders) = Line::new(ids);
-        let reader = Reader { stream, framer: Framer::default() };
+        let reader = Reader { stream, framer: Framer::default(), received: now() };
         Self { reader, writer, line, orders, asterisk_version: None, early: Vec::new(), early_bytes: 0 }
     }
 
@@ -213,29 +219,43 @@ enum Taint {
 impl Listener<'_> {
     async fn read(mut self, mut reader: Reader, early: Vec<Block>) -> Loss {
         for block in early {
-            if let Err(loss) = self.hand_on(block).await {
+            if let Err(loss) = self.hand_on(block, reader.received).await {
                 return loss;
             }
         }
+        match self.read_all(&mut reader).await {
+            // Only what closes has shut down: the word alone may be anybody's.
+            Loss::Closed => {
+                self.shutdown.take().map_or(Loss::Closed, |Shutdown { restart }| Loss::Shutdown { restart })
+            }
+            loss => loss,
+        }
+    }
+
+    async fn read_all(&mut self, reader: &mut Reader) -> Loss {
+        let patience = self.target.read_timeout;
         loop {
-            let handed_on = match timeout(self.target.read_timeout, reader.block()).await {
-                Err(_) => Err(Loss::Silent(self.target.read_timeout)),
-                // Only what closes has shut down: the word alone may be anybody's.
-                Ok(Err(Loss::Closed)) => Err(self
-                    .shutdown
-                    .take()
-                    .map_or(Loss::Closed, |Shutdown { restart }| Loss::Shutdown { restart })),
-                Ok(Err(loss)) => Err(loss),
-                Ok(Ok(block)) => self.hand_on(block).await,
-            };
-            if let Err(loss) = handed_on {
-                return loss;
+            // What has come already is handed on before any clock is asked: there may be thousands a second.
+            loop {
+                match reader.framer.block() {
+                    Ok(Some(block)) => match self.hand_on(block, reader.received).await {
+                        Ok(()) => {}
+                        Err(loss) => return loss,
+                    },
+                    Ok(None) => break,
+                    Err(overflow) => return overflow.into(),
+                }
+            }
+            match timeout(patience, reader.fill()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(loss)) => return loss,
+                Err(_) => return Loss::Silent(patience),
             }
         }
     }
 
     /// Gives an answer to its asker and an event to the listener.
-    async fn hand_on(&mut self, block: Block) -> Result<(), Loss> {
+    async fn hand_on(&mut self, block: Block, received: Received) -> Result<(), Loss> {
         // Asterisk writes a message at once: after its parts, and before the next answer, there is nothing of it left.
         let is_answer = self.line.ids().is_answer(&block);
         if is_answer {
@@ -256,7 +276,6 @@ impl Listener<'_> {
             (Some(_), _) => return self.tell(AmiLink::Doubtful { ids: check::ids(&block) }).await,
             (None, _) => {}
         }
-        let received = Received { at: Instant::now(), wall: SystemTime::now() };
         let link = match Event::read(&block) {
             Ok(Some(Event::Shutdown(shutdown))) => {
                 self.shutdown = Some(shutdown);
@@ -276,6 +295,13 @@ impl Listener<'_> {
     }
 
     async fn tell(&self, link: AmiLink) -> Result<(), Loss> {
+        // One task shall not have a thread to itself, however much comes.
+        consume_budget().await;
+        let link = match self.links.try_send(link) {
+            Ok(()) => return Ok(()),
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(Loss::Unwatched),
+            Err(mpsc::error::TrySendError::Full(link)) => link,
+        };
         let patience = self.target.listener_patience;
         match timeout(patience, self.links.send(link)).await {
             Ok(Ok(())) => Ok(()),
@@ -283,6 +309,10 @@ impl Listener<'_> {
             Err(_) => Err(Loss::Overrun(patience)),
         }
     }
+}
+
+fn now() -> Received {
+    Received { at: Instant::now(), wall: SystemTime::now() }
 }
 
 fn too_long(block: &Block) -> AmiLink {

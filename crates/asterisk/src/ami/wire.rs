@@ -1,7 +1,12 @@
 //! Bytes of an AMI connection, cut into blocks of `Key: Value` lines. It owns every bound on what Asterisk, or
 //! whoever sits at the other end, may send; it must not know what a block means.
 
+use std::fmt;
+
 use bytes::{Buf, BytesMut};
+use memchr::memchr;
+
+use super::names::{Code, Names};
 
 /// A name and a value; an event's longest are some hundred bytes, a line of console output some thousand.
 pub(super) const MAX_LINE: usize = 64 << 10;
@@ -12,30 +17,85 @@ pub(super) const MAX_BLOCK: usize = 4 << 20;
 /// Each field costs more than its bytes.
 pub(super) const MAX_FIELDS: usize = 50_000;
 
+/// Room that is given back after a block that needed more of it; few do.
+const KEPT: usize = 64 << 10;
+
 /// How old versions (before 14) end the output of a command.
 const END_OF_OUTPUT: &[u8] = b"--END COMMAND--";
 
 /// One message: fields in the order in which they came. A name may come more than once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// Its text is kept whole, as it came: a busy PBX sends thousands of events a second, and a piece of memory for each name and
+/// value would be most of the work.
+#[derive(Clone, Default)]
 pub struct Block {
-    fields: Vec<(Box<str>, Box<str>)>,
+    text: Box<str>,
+    fields: Box<[Field]>,
     bytes: usize,
+    /// What it has, when all its names are known and none comes twice.
+    names: Option<Names>,
+}
+
+/// Where in the text a field is.
+#[derive(Debug, Clone, Copy)]
+struct Field {
+    /// `None`: a line of output without a name of its own.
+    name: Option<Span>,
+    code: Code,
+    value: Span,
+}
+
+/// A block is far smaller than `u32::MAX`.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    from: u32,
+    to: u32,
+}
+
+impl Span {
+    fn new(from: usize, to: usize) -> Self {
+        let short = |at| u32::try_from(at).expect("a block is bounded");
+        Self { from: short(from), to: short(to) }
+    }
+
+    fn range(self) -> std::ops::Range<usize> {
+        self.from as usize..self.to as usize
+    }
 }
 
 impl Block {
     /// The first value under a name, whose case does not matter.
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
+        let code = Code::of(name.as_bytes());
+        if let Some(names) = self.names.filter(|_| code != Code::UNKNOWN) {
+            if !names.has(code) {
+                return None;
+            }
+            return self.fields.iter().find(|field| field.code == code).map(|field| self.value(field));
+        }
+        let is_it = |field: &&Field| self.name(field).eq_ignore_ascii_case(name);
+        self.fields.iter().find(is_it).map(|field| self.value(field))
     }
 
     /// Every value under a name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.fields.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
+        let is_it = move |field: &&Field| self.name(field).eq_ignore_ascii_case(name);
+        self.fields.iter().filter(is_it).map(|field| self.value(field))
     }
 
     /// Names and values as they came. A line without a colon has an empty name.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.fields.iter().map(|(name, value)| (&**name, &**value))
+        self.fields.iter().map(|field| (self.name(field), self.value(field)))
+    }
+
+    /// What it has, when all its names are known and none comes twice.
+    pub(super) fn names(&self) -> Option<&Names> {
+        self.names.as_ref()
+    }
+
+    /// Its fields by the numbers of their names.
+    pub(super) fn codes(&self) -> impl Iterator<Item = (Code, &str)> {
+        self.fields.iter().map(|field| (field.code, self.value(field)))
     }
 
     /// Its length on the wire, near enough.
@@ -43,12 +103,52 @@ impl Block {
         self.bytes
     }
 
-    fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+    fn value(&self, field: &Field) -> &str {
+        &self.text[field.value.range()]
     }
 
-    fn push(&mut self, name: &[u8], value: &[u8]) {
-        self.fields.push((text(name), text(value)));
+    fn name(&self, field: &Field) -> &str {
+        field.name.map_or("Output", |name| &self.text[name.range()])
+    }
+
+    /// Of the bytes in which the fields are: UTF-8 as it is; of a name or value that is none, each byte as a character of
+    /// Latin-1. The spans end at line ends and colons, so they part no character.
+    fn new(bytes: &[u8], fields: &[Field], length: usize) -> Self {
+        let names = Names::of(fields.iter().map(|field| field.code));
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return Self { text: text.into(), fields: fields.into(), bytes: length, names };
+        }
+        let mut text = String::with_capacity(bytes.len());
+        let mut push = |span: Span| {
+            let from = text.len();
+            let piece = &bytes[span.range()];
+            match std::str::from_utf8(piece) {
+                Ok(piece) => text.push_str(piece),
+                Err(_) => text.extend(piece.iter().map(|byte| char::from(*byte))),
+            }
+            Span::new(from, text.len())
+        };
+        let fields = fields.iter().map(|field| {
+            let name = field.name.map(&mut push);
+            Field { name, code: field.code, value: push(field.value) }
+        });
+        let fields = fields.collect();
+        Self { text: text.into(), fields, bytes: length, names }
+    }
+}
+
+/// Two of the same fields are the same, wherever in their texts these are.
+impl PartialEq for Block {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes && self.fields().eq(other.fields())
+    }
+}
+
+impl Eq for Block {}
+
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.fields()).finish()
     }
 }
 
@@ -65,9 +165,13 @@ pub(super) enum Overflow {
 #[derive(Debug, Default)]
 pub(super) struct Framer {
     buffer: BytesMut,
-    /// So many bytes of the buffer hold no line end.
+    /// So many bytes of the buffer are lines of the block that has not ended.
+    taken: usize,
+    /// So many bytes after them hold no line end.
     scanned: usize,
-    block: Block,
+    fields: Vec<Field>,
+    /// The block's length so far.
+    bytes: usize,
     output: Output,
     has_no_old_output: bool,
 }
@@ -89,96 +193,112 @@ impl Framer {
         self.has_no_old_output = true;
     }
 
-    /// Where to read into. At most one read's worth of bytes lies here besides an unfinished line.
+    /// Where to read into. At most one read's worth of bytes lies here besides an unfinished block.
     pub(super) fn buffer(&mut self) -> &mut BytesMut {
         &mut self.buffer
     }
 
     /// The next whole block, or nothing until more bytes have come.
     pub(super) fn block(&mut self) -> Result<Option<Block>, Overflow> {
-        while let Some(line) = self.line()? {
-            if self.take(&line) && !self.block.is_empty() {
-                self.output = Output::No;
-                return Ok(Some(std::mem::take(&mut self.block)));
+        while let Some(end) = self.line_end()? {
+            let from = self.taken;
+            self.taken = end + 1;
+            if self.take(from, without_return(&self.buffer, from, end)) {
+                match self.fields.is_empty() {
+                    true => self.buffer.advance(std::mem::take(&mut self.taken)),
+                    false => return Ok(Some(self.finish())),
+                }
             }
-            if self.block.bytes > MAX_BLOCK || self.block.fields.len() > MAX_FIELDS {
+            if self.bytes > MAX_BLOCK || self.fields.len() > MAX_FIELDS {
                 return Err(Overflow::Block);
             }
         }
         Ok(None)
     }
 
-    /// The next whole line, without its end.
+    /// The next whole line, without its end, while no block has begun.
     pub(super) fn line(&mut self) -> Result<Option<BytesMut>, Overflow> {
-        let Some(end) = self.buffer[self.scanned..].iter().position(|byte| *byte == b'\n') else {
-            self.scanned = self.buffer.len();
-            return if self.scanned > MAX_LINE { Err(Overflow::Line) } else { Ok(None) };
-        };
-        let mut line = self.buffer.split_to(self.scanned + end);
-        self.buffer.advance(1);
-        self.scanned = 0;
-        if line.last() == Some(&b'\r') {
-            line.truncate(line.len() - 1);
-        }
-        if line.len() > MAX_LINE { Err(Overflow::Line) } else { Ok(Some(line)) }
+        let Some(end) = self.line_end()? else { return Ok(None) };
+        let length = without_return(&self.buffer, 0, end);
+        let mut line = self.buffer.split_to(end + 1);
+        line.truncate(length);
+        Ok(Some(line))
     }
 
-    /// Adds a line to the block; true when the line ends it.
-    fn take(&mut self, line: &[u8]) -> bool {
-        self.block.bytes += line.len() + 2;
-        if self.output != Output::No && self.take_output(line) {
+    /// Where the first line that was not taken ends.
+    fn line_end(&mut self) -> Result<Option<usize>, Overflow> {
+        let rest = &self.buffer[self.taken..];
+        let Some(end) = memchr(b'\n', &rest[self.scanned..]) else {
+            self.scanned = rest.len();
+            return if self.scanned > MAX_LINE { Err(Overflow::Line) } else { Ok(None) };
+        };
+        let length = std::mem::take(&mut self.scanned) + end;
+        let end = self.taken + length;
+        let length = without_return(&self.buffer, self.taken, end) - self.taken;
+        if length > MAX_LINE { Err(Overflow::Line) } else { Ok(Some(end)) }
+    }
+
+    /// What was taken, as a block.
+    fn finish(&mut self) -> Block {
+        self.output = Output::No;
+        let taken = std::mem::take(&mut self.taken);
+        let block = Block::new(&self.buffer[..taken], &self.fields, std::mem::take(&mut self.bytes));
+        self.fields.clear();
+        self.buffer.advance(taken);
+        if taken > KEPT {
+            self.buffer = BytesMut::from(&self.buffer[..]);
+            self.fields = Vec::new();
+        }
+        block
+    }
+
+    /// Adds a line of the buffer to the block; true when the line ends it.
+    fn take(&mut self, from: usize, to: usize) -> bool {
+        self.bytes += to - from + 2;
+        let line = &self.buffer[from..to];
+        let colon = memchr(b':', line);
+        let name = &line[..colon.unwrap_or(0)];
+        if self.output == Output::Awaited && !matches!(name, b"Privilege" | b"ActionID") {
+            self.output = Output::Running;
+        }
+        if self.output == Output::Running {
+            let end = line.strip_suffix(END_OF_OUTPUT).map(|last| from + last.len());
+            if end.is_some() {
+                // The blank line that follows ends the block as any other.
+                self.output = Output::No;
+            }
+            if end != Some(from) {
+                self.fields.push(Field {
+                    name: None,
+                    code: Code::UNKNOWN,
+                    value: Span::new(from, end.unwrap_or(to)),
+                });
+            }
             return false;
         }
         if line.is_empty() {
             return true;
         }
-        let (name, value) = split(line);
-        if !self.has_no_old_output && self.block.is_empty() && name == b"Response" && value == b"Follows" {
+        // The first colon parts name and value, and one space after it belongs to neither. A line without a colon is a
+        // value without a name.
+        let value = colon.map_or(0, |colon| colon + 1 + usize::from(line.get(colon + 1) == Some(&b' ')));
+        if !self.has_no_old_output
+            && self.fields.is_empty()
+            && name == b"Response"
+            && &line[value..] == b"Follows"
+        {
             self.output = Output::Awaited;
         }
-        self.block.push(name, value);
+        let code = Code::of(name);
+        let name = Span::new(from, from + name.len());
+        self.fields.push(Field { name: Some(name), code, value: Span::new(from + value, to) });
         false
     }
-
-    /// Whether the line belongs to the output of a command; then it is a field `Output`, as of version 14.
-    fn take_output(&mut self, line: &[u8]) -> bool {
-        let (name, _) = split(line);
-        if self.output == Output::Awaited && matches!(name, b"Privilege" | b"ActionID") {
-            return false;
-        }
-        self.output = Output::Running;
-        match line.strip_suffix(END_OF_OUTPUT) {
-            None => self.block.push(b"Output", line),
-            Some(last) => {
-                // The blank line that follows ends the block as any other.
-                self.output = Output::No;
-                if !last.is_empty() {
-                    self.block.push(b"Output", last);
-                }
-            }
-        }
-        true
-    }
 }
 
-/// The first colon parts name and value, and one space after it belongs to neither. A line without a colon is a
-/// value without a name.
-fn split(line: &[u8]) -> (&[u8], &[u8]) {
-    match line.iter().position(|byte| *byte == b':') {
-        None => (b"", line),
-        Some(colon) => {
-            let value = &line[colon + 1..];
-            (&line[..colon], value.strip_prefix(b" ").unwrap_or(value))
-        }
-    }
-}
-
-/// UTF-8 as it is; anything else as Latin-1, in which every byte is a character.
-fn text(bytes: &[u8]) -> Box<str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.into(),
-        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect::<String>().into(),
-    }
+/// A line that ends there, without the return before its end.
+fn without_return(bytes: &[u8], from: usize, end: usize) -> usize {
+    if bytes[from..end].last() == Some(&b'\r') { end - 1 } else { end }
 }
 
 #[cfg(test)]
