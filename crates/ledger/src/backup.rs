@@ -2,9 +2,9 @@
 //! before it gets its name. Knows the file alone; no daemon need run.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -73,29 +73,62 @@ fn published(part: Part, target: &Path) -> Result<u64, StoreError> {
     part.publish(target).map_err(|e| failed(target, Text::same(e.to_string()), see_the_disk()))
 }
 
-/// The file under another name until it is whole; removed when it does not become so.
+/// The file under another name until it is whole; removed when it does not become so. Whoever makes it holds it locked, so
+/// one that a kill has left is known, and made anew.
 struct Part {
     path: PathBuf,
+    _held: File,
 }
 
 impl Part {
     fn create(target: &Path) -> Result<Self, StoreError> {
         let path = connection::beside(target, ".part");
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|e| {
-            let hint = match e.kind() {
-                io::ErrorKind::AlreadyExists => say!(
-                    "another backup is being made, or one was broken off: remove it then",
-                    "копия уже делается, или её прервали: тогда удалите этот файл"
-                ),
-                io::ErrorKind::NotFound => say!("create its folder first", "сначала создайте папку для неё"),
-                _ => say!(
-                    "choose a folder that you may write to",
-                    "выберите папку, в которую вам можно писать"
-                ),
-            };
-            failed(&path, e.text(), hint)
-        })?;
-        Ok(Part { path })
+        match Self::hold(&path) {
+            Ok(held) => Ok(Part { path, _held: held }),
+            Err(e) => {
+                let hint = match e.kind() {
+                    io::ErrorKind::WouldBlock => {
+                        say!("another backup is being made there", "там уже делается другая копия")
+                    }
+                    io::ErrorKind::AlreadyExists => {
+                        say!("it is no file: remove it", "это не файл: уберите его")
+                    }
+                    io::ErrorKind::NotFound => {
+                        say!("create its folder first", "сначала создайте папку для неё")
+                    }
+                    _ => say!(
+                        "choose a folder that you may write to",
+                        "выберите папку, в которую вам можно писать"
+                    ),
+                };
+                Err(failed(&path, e.text(), hint))
+            }
+        }
+    }
+
+    /// An empty file that is readable by its owner alone, and nobody else's work.
+    fn hold(path: &Path) -> io::Result<File> {
+        let options = || {
+            let mut options = OpenOptions::new();
+            options.write(true).mode(0o600);
+            options
+        };
+        let file = match options().create_new(true).open(path) {
+            // A link would lead elsewhere.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.symlink_metadata()?.is_file() => {
+                options().open(path)?
+            }
+            created => created?,
+        };
+        file.try_lock().map_err(io::Error::from)?;
+        if file.metadata()?.ino() != path.symlink_metadata()?.ino() {
+            // Its maker has just ended and taken it away.
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.set_len(0)?;
+        let _ = fs::remove_file(connection::beside(path, "-journal"));
+        Ok(file)
     }
 
     /// On disk, with its name, whatever happens to the machine next.
@@ -113,6 +146,7 @@ impl Drop for Part {
     fn drop(&mut self) {
         // Its content has its real name by now, or is not wanted.
         let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(connection::beside(&self.path, "-journal"));
     }
 }
 

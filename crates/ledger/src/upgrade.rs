@@ -21,9 +21,8 @@ pub(super) async fn bring_up_to_date(
     if let Some(schema) = schema(writer).await.map_err(|e| StoreError::open(path, e))?
         && schema < newest
     {
-        let kept = kept(path, schema);
-        // It is there already when the way from there was broken off.
-        if !kept.exists() {
+        // It is there already when the way from there was broken off; but who went back has another store since.
+        if let Some(kept) = to_be_kept(path, schema) {
             tracing::info!(from = schema, to = newest, kept = %kept.display(), "the store is of an older release; it is copied first");
             let bytes = backup::keep(base, path, &kept).await?;
             tracing::info!(bytes, "the copy is kept; the store is changed now");
@@ -32,9 +31,24 @@ pub(super) async fn bring_up_to_date(
     MIGRATIONS.run(writer).await.map_err(|e| StoreError::migrate(path, e))
 }
 
-/// `bot.db.schema-2`
-fn kept(path: &Path, schema: i64) -> PathBuf {
-    beside(path, &format!(".schema-{schema}"))
+/// `bot.db.schema-2`, or `bot.db.schema-2.2` where that is taken. `None`: the last one was made after the store was written last.
+fn to_be_kept(path: &Path, schema: i64) -> Option<PathBuf> {
+    let written = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
+    let last = [path.to_owned(), beside(path, "-wal")]
+        .iter()
+        .filter(|file| file.metadata().is_ok_and(|file| file.len() > 0))
+        .filter_map(|file| written(file))
+        .max();
+    let mut kept = beside(path, &format!(".schema-{schema}"));
+    let mut number = 1;
+    while kept.symlink_metadata().is_ok() {
+        if written(&kept) >= last && kept.metadata().is_ok_and(|file| file.len() > 0) {
+            return None;
+        }
+        number += 1;
+        kept = beside(path, &format!(".schema-{schema}.{number}"));
+    }
+    Some(kept)
 }
 
 /// The number of its last migration; `None` for a new file.

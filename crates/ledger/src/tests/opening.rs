@@ -181,6 +181,16 @@ async fn a_store_of_before_is_kept_beside_the_new_one() {
         (0, 2, 1)
     );
 
+    // Who went back, and comes again, has other calls since.
+    fs::copy(&copy, folder.path().join("bot.db")).expect("back");
+    let before = fs::read(&copy).expect("a copy");
+    // A copy that a kill has left behind is nobody's.
+    fs::write(folder.path().join("bot.db.schema-2.2.part"), "half").expect("written");
+    open(&url(&folder)).await.0.close().await;
+    assert_eq!(fs::read(&copy).expect("a copy"), before);
+    assert!(fs::metadata(folder.path().join("bot.db.schema-2.2")).expect("another copy").len() > 0);
+    assert!(!folder.path().join("bot.db.schema-2.2.part").exists());
+
     // Another start changes nothing more.
     let before = fs::metadata(&copy).expect("a copy").modified().expect("a time");
     open(&url(&folder)).await.0.close().await;
