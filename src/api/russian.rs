@@ -161,7 +161,7 @@ pub fn words(code: &str) -> Option<(&'static str, &'static str)> {
         }
         "forwarded" => (
             "запрос пришёл через прокси, а ключей API нет",
-            "обращайтесь к http://127.0.0.1 напрямую или задайте `http.api_keys`",
+            "обращайтесь напрямую по адресу из `http.listen` или задайте `http.api_keys`",
         ),
         "right_missing" => (
             "у ключа нет нужного права",

@@ -31,5 +31,7 @@ pub(super) fn run(args: &ConfigArgs, lang: Lang) -> anyhow::Result<ExitCode> {
         );
     }
     io::stdout().lock().write_all(loaded.effective_toml.as_bytes())?;
+    // Beside the values, which programs read.
+    note(say!("✓ the configuration can be used", "✓ настройки верны").of(lang));
     Ok(ExitCode::SUCCESS)
 }

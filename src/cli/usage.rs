@@ -16,7 +16,7 @@ use lang::Lang;
 
 /// The command line, or how the program ends without one.
 pub(super) fn parse() -> Result<Cli, ExitCode> {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let arguments = config_last(std::env::args_os().collect());
     let lang = language(&arguments);
     let parsed = Cli::command()
         .try_get_matches_from(arguments)
@@ -25,6 +25,30 @@ pub(super) fn parse() -> Result<Cli, ExitCode> {
         Lang::En => error.exit(),
         Lang::Ru => in_russian(&error),
     })
+}
+
+/// `--config FILE` before the command, where `--lang` may stand too, is each command's own: it goes to the end of the line.
+fn config_last(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let mut at = 1;
+    while let Some(option) = arguments.get(at).and_then(|argument| argument.to_str()) {
+        let length = match option {
+            "--config" | "--lang" => 2,
+            _ if option.starts_with("--config=") || option.starts_with("--lang=") => 1,
+            _ => break,
+        };
+        let end = at + length;
+        if end >= arguments.len() {
+            break;
+        }
+        if option.starts_with("--config") {
+            let moved: Vec<OsString> = arguments.drain(at..end).collect();
+            let to = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
+            arguments.splice(to..to, moved);
+        } else {
+            at = end;
+        }
+    }
+    arguments
 }
 
 /// The wish is looked for by hand: the line may be one that can't be read.
@@ -166,6 +190,24 @@ mod tests {
     fn told(line: &str) -> String {
         let words = std::iter::once("novofon-bot").chain(line.split(' '));
         what(&Cli::command().try_get_matches_from(words).expect_err(line))
+    }
+
+    #[test]
+    fn a_configuration_before_the_command_is_the_commands() {
+        let line = |text: &str| -> String {
+            let moved = config_last(text.split(' ').map(OsString::from).collect());
+            moved.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+        };
+        for (given, read) in [
+            ("bot --config a.toml calls", "bot calls --config a.toml"),
+            ("bot --lang ru --config=a.toml show 1", "bot --lang ru show 1 --config=a.toml"),
+            ("bot --config a.toml --lang ru call -- +7", "bot --lang ru call --config a.toml -- +7"),
+            ("bot calls --config a.toml", "bot calls --config a.toml"),
+            ("bot --config a.toml", "bot --config a.toml"),
+            ("bot", "bot"),
+        ] {
+            assert_eq!(line(given), read);
+        }
     }
 
     #[test]
