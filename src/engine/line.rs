@@ -14,7 +14,7 @@ use super::{
 };
 use crate::metrics::Metrics;
 use asterisk::ari::{self, Ari, AriError, HangupReason};
-use call::{AriRequest, CallId, Input, Originate, OriginateFailure};
+use call::{Asked, CallId, Input, Originate, OriginateFailure};
 use witness::Translator;
 
 /// The variable in which `[outgoing]` finds the caller id that was asked for.
@@ -79,7 +79,7 @@ impl Line {
                 // Gone already: the events tell, and if they don't, the machine asks.
                 Err(error) if error.is_not_found() => {}
                 Err(error) => {
-                    line.say(call, Input::RequestFailed { what: AriRequest::Hangup, why: error.to_string() });
+                    line.say(call, Input::RequestFailed { what: Asked::Hangup, why: error.to_string() });
                 }
             }
         });
@@ -122,7 +122,7 @@ impl Line {
                 Err(error) => {
                     for call in ids {
                         let why = error.to_string();
-                        line.say(call, Input::RequestFailed { what: AriRequest::Channels, why });
+                        line.say(call, Input::RequestFailed { what: Asked::Channels, why });
                     }
                 }
             }

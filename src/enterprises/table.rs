@@ -190,7 +190,7 @@ mod tests {
         [name, category, called].map(|text| Some(text.to_owned())).into()
     }
 
-    fn seed() -> Vec<Row> {
+    fn older() -> Vec<Row> {
         let texts = ["number", "name", "ip", "secret"].map(|name| column(name, "S", "text"));
         texts.into_iter().chain([column("active", "B", "boolean")]).collect()
     }
@@ -200,8 +200,8 @@ mod tests {
     }
 
     #[test]
-    fn the_seeds_query_is_asked_of_the_seeds_table() {
-        let layout = Layout::of(&seed(), false).expect("fit");
+    fn the_older_query_is_asked_of_the_older_table() {
+        let layout = Layout::of(&older(), false).expect("fit");
         assert_eq!(
             &*layout.find,
             "SELECT CAST(number AS text), CAST(name AS text), CAST(ip AS text) FROM enterprises \
@@ -212,11 +212,11 @@ mod tests {
 
     #[test]
     fn a_table_that_lacks_something_says_what() {
-        let mut columns = seed();
+        let mut columns = older();
         columns.retain(|column| column[0].as_deref() != Some("ip"));
         let failure = Layout::of(&columns, false).expect_err("no ip");
         assert_eq!(failure.why.en, "the table `enterprises` has no column ip that this user may read");
-        let mut columns = seed();
+        let mut columns = older();
         columns[3] = column("secret", "U", "uuid");
         let failure = Layout::of(&columns, false).expect_err("a uuid");
         assert_eq!(failure.why.en, "`enterprises.secret` is of type uuid: it must be a text");
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn an_insane_row_is_told_with_its_number() {
-        let mut columns = seed();
+        let mut columns = older();
         columns.extend([column("ssh_port", "N", "integer"), column("context", "S", "text")]);
         let layout = Layout::of(&columns, false).expect("fit");
         let whole = row(&[Some("0367"), Some("june"), Some("10.88.10.19"), Some("inoffice"), Some("5059")]);
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_mask_is_taken_off_where_the_type_has_one() {
-        let mut columns = seed();
+        let mut columns = older();
         columns[2] = column("ip", "I", "inet");
         let layout = Layout::of(&columns, false).expect("fit");
         for (text, host) in
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_shared_secret_is_nobodys() {
-        let layout = Layout::of(&seed(), false).expect("fit");
+        let layout = Layout::of(&older(), false).expect("fit");
         let one = row(&[Some("0367"), Some("june"), Some("10.88.10.19")]);
         let two = row(&[Some("0368"), Some("july"), Some("10.88.10.20")]);
         assert!(layout.read_one(&[]).is_none());

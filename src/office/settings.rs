@@ -95,7 +95,7 @@ pub fn directory_config(office: &config::Office) -> DirectoryConfig {
     directory
 }
 
-/// To connect, with everything that belongs to it (the seed's ten seconds).
+/// To connect, with everything that belongs to it (the older service's ten seconds).
 pub const CONNECT: Duration = Duration::from_secs(10);
 /// For one command or action.
 pub const COMMAND: Duration = Duration::from_secs(15);

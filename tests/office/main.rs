@@ -13,11 +13,11 @@ mod monitor;
 mod nginx;
 #[path = "../support/nginx_process.rs"]
 mod nginx_process;
+mod older;
 mod outcomes;
 mod own;
 mod patience;
 mod restart;
-mod seed;
 #[allow(dead_code, reason = "tests/office_faults uses the rest")]
 mod support;
 mod takeover;

@@ -109,7 +109,7 @@ pub enum Fact {
         media: String,
     },
     RequestFailed {
-        what: AriRequest,
+        what: Asked,
         why: String,
     },
     NotFound,
@@ -197,7 +197,7 @@ pub enum Fact {
 /// What was asked of Asterisk for a call, besides its one originate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum AriRequest {
+pub enum Asked {
     Hangup,
     Channels,
 }
@@ -321,7 +321,7 @@ mod tests {
                 seconds: None,
                 client: Some("отдел".into()),
             },
-            Fact::RequestFailed { what: AriRequest::Hangup, why: "500".into() },
+            Fact::RequestFailed { what: Asked::Hangup, why: "500".into() },
         ] {
             let (event, data) = fact.parts();
             assert_eq!(Fact::read(&event, data.as_ref()), Some(fact));

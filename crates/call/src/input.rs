@@ -1,6 +1,6 @@
 //! All that can happen to a call. Whatever the wire or the store says becomes one of these.
 
-use super::{AriRequest, Causes, EndedBy, LegReport, Reason, Timer};
+use super::{Asked, Causes, EndedBy, LegReport, Reason, Timer};
 
 /// One half of the Local channel that the originate creates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +164,7 @@ pub enum Input {
     Deaf,
     /// The hang-up could not be given to Asterisk, or the question about the channels could not.
     RequestFailed {
-        what: AriRequest,
+        what: Asked,
         why: String,
     },
     /// Asterisk's answer to a question about this call's channels.

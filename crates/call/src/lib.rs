@@ -28,7 +28,7 @@ pub use destination::{Destinations, Excluded, Forbidden, RUSSIA};
 pub use dialed::{DialString, Extension, NotDialable};
 pub use effect::{Effect, Originate};
 pub use evidence::{Evidence, LegReport, Report};
-pub use fact::{AriRequest, Fact};
+pub use fact::{Asked, Fact};
 pub use input::{
     ChannelState, DialStep, Found, FoundPlayback, FoundTrunk, Half, Input, OriginateFailure, TrunkSeen,
 };

@@ -133,7 +133,7 @@ pub fn of_headers(headers: &HeaderMap) -> Option<Secret> {
     bearer.or_else(key).map(Secret::new)
 }
 
-/// No more of a secret than tells two apart, as the seed's log has it.
+/// No more of a secret than tells two apart, as the older service's log has it.
 pub fn short(secret: &Secret) -> String {
     let head: String = secret.expose().chars().take(8).filter(char::is_ascii_alphanumeric).collect();
     // Of a short one nothing is left to guess.

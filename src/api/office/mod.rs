@@ -1,6 +1,6 @@
 //! The office API, on a listener of its own: what CRMs and Telegram bots of many enterprises ask.
 //!
-//! `seed` has the two requests whose URLs, parameters, answers and errors are those that its clients were written
+//! `older` has the two requests whose URLs, parameters, answers and errors are those that its clients were written
 //! for, and the same by POST; `calls`, `live` and `status` are what was added. Each request belongs to one
 //! enterprise, which `guard` finds by its secret, and sees nothing of another's.
 
@@ -9,8 +9,8 @@ mod fastapi;
 mod guard;
 mod limits;
 mod live;
+mod older;
 mod places;
-mod seed;
 mod status;
 
 use std::sync::Arc;
@@ -94,7 +94,7 @@ async fn no_head(request: Request, next: Next) -> Response {
 
 fn documented() -> OpenApiRouter<OfficeState> {
     let mut all = OpenApiRouter::with_openapi(openapi::office_base())
-        .merge(seed::routes())
+        .merge(older::routes())
         .merge(calls::routes())
         .merge(live::routes())
         .merge(status::routes());

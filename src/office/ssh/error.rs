@@ -56,7 +56,7 @@ pub(super) fn of_ssh(error: &SshError) -> HostError {
         kind,
         way: Some(WayKind::Ssh),
         is_certain: error.fate() == Fate::NotSent,
-        words: error.seed_text().to_owned(),
+        words: error.in_short().to_owned(),
         why: error.text(),
     }
 }

@@ -236,7 +236,7 @@ impl SshError {
     }
 
     /// The short text that callers of the old service know, such as `Connection timeout`.
-    pub fn seed_text(&self) -> &'static str {
+    pub fn in_short(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "Host unreachable",
             Self::Refused { .. } => "Connection refused",
@@ -246,7 +246,7 @@ impl SshError {
             Self::HostKeyChanged(_) | Self::HostKeyRevoked { .. } | Self::KnownHosts { .. } => {
                 "Host key verification failed"
             }
-            Self::Paused { cause, .. } => cause.seed_text(),
+            Self::Paused { cause, .. } => cause.in_short(),
             Self::Busy { .. } | Self::QueueTimeout { .. } => "Too many commands in progress",
             Self::ChannelRefused { .. } => "Channel refused",
             Self::CommandRefused { .. } => "Command refused",
@@ -297,7 +297,7 @@ mod tests {
         };
         let wait = Duration::from_secs(2);
         let paused = SshError::Paused { host: "root@10.0.0.1:5059".into(), wait, cause: Box::new(cause) };
-        assert_eq!(paused.seed_text(), "Connection timeout");
+        assert_eq!(paused.in_short(), "Connection timeout");
         assert_eq!(paused.fate(), Fate::NotSent);
         assert!(paused.to_string().contains("is the port open"), "{paused}");
     }

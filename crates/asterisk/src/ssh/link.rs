@@ -338,7 +338,7 @@ impl Link {
     /// Loud once for each kind of failure in a row.
     fn tell_failure(&self, phase: &mut Phase, error: &SshError, pause: Option<Duration>) {
         let (host, pause_s) = (&self.label, pause.map(|pause| pause.as_secs()));
-        let kind = error.seed_text();
+        let kind = error.in_short();
         let told = phase.down.is_some_and(|(_, told)| told == kind);
         let since = phase.down.map_or_else(Utc::now, |(since, _)| since);
         phase.down = Some((since, kind));

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Machine, Phase, trunk::SETTLE};
 use crate::{
-    AriRequest, Effect, EndedBy, Fact, Found, FoundTrunk, Moment, Originate, OriginateFailure, Outcome,
-    Reached, Reason, Status, Timer, TrunkSeen,
+    Asked, Effect, EndedBy, Fact, Found, FoundTrunk, Moment, Originate, OriginateFailure, Outcome, Reached,
+    Reason, Status, Timer, TrunkSeen,
 };
 
 /// Asterisk ends an unanswered originate by itself this much after our own time-out, in case that
@@ -291,7 +291,7 @@ impl Machine {
         self.timers.arm_once(Timer::GiveUp, now.mono + GIVE_UP);
     }
 
-    pub(super) fn request_failed(&mut self, now: Moment, what: AriRequest, why: String) {
+    pub(super) fn request_failed(&mut self, now: Moment, what: Asked, why: String) {
         if !self.failure_noted {
             self.failure_noted = true;
             self.note(now, Fact::RequestFailed { what, why });

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{HostFailure, OfficeEvidence, OfficeKind, Seen, Sight, WayKind};
-use crate::{AriRequest, CallRecord, EndedBy, Entry, Fact, Moment, Reason, Role, Status, Timer, Timers};
+use crate::{Asked, CallRecord, EndedBy, Entry, Fact, Moment, Reason, Role, Status, Timer, Timers};
 
 /// A hang-up, or a doubt, is looked into after this.
 const CHECK_AFTER: Duration = Duration::from_millis(500);
@@ -260,9 +260,9 @@ impl OfficeMachine {
             OfficeInput::Found => self.found(now),
             OfficeInput::NotFound => self.not_found(now),
             OfficeInput::Blind { why } => self.blind(now, why),
-            OfficeInput::LookFailed { why } => self.failed(now, AriRequest::Channels, why),
+            OfficeInput::LookFailed { why } => self.failed(now, Asked::Channels, why),
             OfficeInput::HangupFailed { why } => {
-                self.failed(now, AriRequest::Hangup, why);
+                self.failed(now, Asked::Hangup, why);
                 self.hangup_answered(now);
             }
             OfficeInput::Hangup { by, reason, client } => self.hangup(now, by, reason, client),
@@ -480,14 +480,14 @@ impl OfficeMachine {
         self.timers.arm_once(Timer::GiveUp, now.mono + BLIND);
     }
 
-    fn failed(&mut self, now: Moment, what: AriRequest, why: String) {
+    fn failed(&mut self, now: Moment, what: Asked, why: String) {
         if !self.failure_noted {
             self.failure_noted = true;
             self.note(now, Fact::RequestFailed { what, why });
         }
         match what {
             // It is asked for again when its own time has come.
-            AriRequest::Hangup => self.timers.arm_once(Timer::Check, now.mono + CHECK_AGAIN),
+            Asked::Hangup => self.timers.arm_once(Timer::Check, now.mono + CHECK_AGAIN),
             _ => self.timers.arm(Timer::Check, now.mono + CHECK_AGAIN),
         }
         self.timers.arm_once(Timer::GiveUp, now.mono + BLIND);

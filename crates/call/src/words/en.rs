@@ -1,7 +1,7 @@
 //! A timeline in English, with the values as Asterisk or the carrier gave them. The log has it, and what is stored.
 
 use super::status_line;
-use crate::{AriRequest, EndedBy, Fact, Reason, Role};
+use crate::{Asked, EndedBy, Fact, Reason, Role};
 
 pub(super) fn fact(fact: &Fact) -> String {
     match fact {
@@ -77,8 +77,8 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::SoundPlayed { media, .. } => format!("played {media}"),
         Fact::SoundFailed { media, why } => format!("{media} was not played: {why}"),
         Fact::SoundEnded { media } => format!("{media} has ended; when was not seen"),
-        Fact::RequestFailed { what: AriRequest::Hangup, why } => format!("the hang-up failed: {why}"),
-        Fact::RequestFailed { what: AriRequest::Channels, why } => {
+        Fact::RequestFailed { what: Asked::Hangup, why } => format!("the hang-up failed: {why}"),
+        Fact::RequestFailed { what: Asked::Channels, why } => {
             format!("the look at its channels failed: {why}")
         }
         Fact::NotFound => "Asterisk has nothing of this call any more, and its end was not seen".into(),

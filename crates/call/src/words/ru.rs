@@ -3,7 +3,7 @@
 use super::status_line;
 use lang::Lang;
 
-use crate::{AriRequest, EndedBy, Fact, Reason, Role};
+use crate::{Asked, EndedBy, Fact, Reason, Role};
 
 pub(super) fn fact(fact: &Fact) -> String {
     match fact {
@@ -83,10 +83,10 @@ pub(super) fn fact(fact: &Fact) -> String {
             format!("неизвестно, принял ли Asterisk запрос на звонок: {why}")
         }
         Fact::NotFound => "у Asterisk этого звонка больше нет, а конца его не видели".into(),
-        Fact::RequestFailed { what: AriRequest::Hangup, why } => {
+        Fact::RequestFailed { what: Asked::Hangup, why } => {
             format!("не удалось попросить Asterisk завершить звонок: {why}")
         }
-        Fact::RequestFailed { what: AriRequest::Channels, why } => {
+        Fact::RequestFailed { what: Asked::Channels, why } => {
             format!("не удалось спросить у Asterisk о каналах звонка: {why}")
         }
         Fact::Restarted { dialed: false } => "бот перезапущен; звонок ждёт дальше".into(),

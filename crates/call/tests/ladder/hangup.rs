@@ -1,6 +1,6 @@
 //! Hang-ups that go wrong on their way.
 
-use call::{AriRequest, Causes, ChannelState, EndedBy, Input, Reason, TrunkSeen};
+use call::{Asked, Causes, ChannelState, EndedBy, Input, Reason, TrunkSeen};
 
 use crate::support::{Ladder, found, hangup_by_api, leg, nothing_found, trunk};
 
@@ -39,7 +39,7 @@ fn asterisk_is_asked_until_the_channel_is_gone() {
     let mut call = Ladder::dialed();
     call.give(trunk());
     call.give(hangup_by_api()).expect(&["store(dialing)", "hangup"]);
-    call.give(Input::RequestFailed { what: AriRequest::Hangup, why: "500".into() });
+    call.give(Input::RequestFailed { what: Asked::Hangup, why: "500".into() });
     call.at(2.5).expect(&["look"]);
     call.give(Input::Found(found(ChannelState::Down, ChannelState::Down))).expect(&["hangup"]);
     call.at(5.0).expect(&["look"]);
@@ -52,7 +52,7 @@ fn asterisk_never_comes_back() {
     call.give(hangup_by_api());
     for second in 1..=119 {
         call.at(f64::from(second));
-        call.give(Input::RequestFailed { what: AriRequest::Channels, why: "refused".into() });
+        call.give(Input::RequestFailed { what: Asked::Channels, why: "refused".into() });
         assert!(!call.machine.has_ended());
     }
     call.at(121.0).ends("unknown asterisk_unreachable unknown");

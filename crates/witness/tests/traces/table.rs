@@ -77,7 +77,7 @@ announcement_after_486         | busy busy callee trying 486
 taken_at_the_pbx               | completed hung_up pbx answered 200
 ";
 
-/// The same with the seed's plain `[outgoing]`: what no witness told is not claimed.
+/// The same with the older document's plain `[outgoing]`: what no witness told is not claimed.
 const PLAIN: &str = "
 answer_bot_hangs_up            | completed hung_up api answered -
 answer_play_bot_hangs_up       | completed hung_up api answered -
@@ -194,7 +194,7 @@ fn with_our_dialplan_on_asterisk_16() {
 }
 
 #[test]
-fn with_the_plain_dialplan_of_the_seed() {
+fn with_the_plain_dialplan_of_the_older_document() {
     check("plain/", rows(PLAIN));
 }
 

@@ -25,11 +25,11 @@ async fn a_wrong_password_is_tried_once_and_then_the_host_is_left_alone() {
     let SshError::Denied { tried, offered, .. } = &denied else { panic!("{denied}") };
     // russh's server takes a method that failed off its list; OpenSSH leaves it there.
     assert_eq!((tried.as_str(), offered.as_str()), ("password", "publickey"));
-    assert_eq!(denied.seed_text(), "Permission denied");
+    assert_eq!(denied.in_short(), "Permission denied");
     for _ in 0..10 {
         let paused = office.error("echo").await;
         assert!(matches!(&paused, SshError::Paused { cause, .. } if cause.is_denied()), "{paused}");
-        assert_eq!(paused.seed_text(), "Permission denied");
+        assert_eq!(paused.in_short(), "Permission denied");
     }
     assert_eq!(office.sshd.seen.count(|seen| &seen.password_tries), 1);
     assert!(matches!(office.host.state(), SshState::Paused { .. }));

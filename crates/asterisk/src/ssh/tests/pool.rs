@@ -94,7 +94,7 @@ async fn the_time_limit_tells_a_command_that_hangs_from_one_that_never_had_its_t
     let (hangs, waits) = tokio::join!(office.run("hang"), office.run("echo"));
     let hangs = hangs.unwrap_err();
     assert!(matches!(hangs, SshError::CommandTimeout { fate: Fate::MaybeRun, .. }), "{hangs}");
-    assert_eq!(hangs.seed_text(), "Command timeout");
+    assert_eq!(hangs.in_short(), "Command timeout");
     let waits = waits.unwrap_err();
     assert!(matches!(waits, SshError::QueueTimeout { .. }), "{waits}");
     assert_eq!(waits.fate(), Fate::NotSent);

@@ -21,7 +21,7 @@ async fn a_command_that_may_have_run_is_never_sent_again() {
     let office = Office::open().await;
     let lost = office.error("drop").await;
     assert!(matches!(lost, SshError::Lost { fate: Fate::MaybeRun, .. }), "{lost}");
-    assert_eq!(lost.seed_text(), "Connection lost");
+    assert_eq!(lost.in_short(), "Connection lost");
     assert!(lost.to_string().contains("look at the host"), "{lost}");
     assert_eq!(office.commands(), ["drop"]);
     assert_eq!(office.connections(), 1);
@@ -84,7 +84,7 @@ async fn an_sshd_that_accepts_and_hangs_costs_the_connect_limit_and_leaves_nothi
     for result in results {
         let late = result.unwrap_err();
         assert!(matches!(late, SshError::ConnectTimeout { stage: Stage::Handshake, .. }), "{late}");
-        assert_eq!((late.seed_text(), late.fate()), ("Connection timeout", Fate::NotSent));
+        assert_eq!((late.in_short(), late.fate()), ("Connection timeout", Fate::NotSent));
     }
     assert!(begun.elapsed() < Duration::from_secs(3), "all waited for the same attempt");
     assert_eq!(office.connections(), 1);
@@ -162,7 +162,7 @@ async fn a_refused_connection_says_so() {
     office.sshd.stop().await;
     let error = office.error("echo").await;
     assert_eq!(error, SshError::Refused { host: office.host.label().to_owned() });
-    assert_eq!(error.seed_text(), "Connection refused");
+    assert_eq!(error.in_short(), "Connection refused");
 }
 
 #[tokio::test]

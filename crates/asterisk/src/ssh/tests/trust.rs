@@ -39,11 +39,11 @@ async fn a_changed_key_gets_no_password_until_the_operator_removes_the_old_one()
     assert!(presented.starts_with("ssh-ed25519 SHA256:") && old.starts_with("ssh-ed25519 SHA256:"));
     assert_ne!(presented, old);
     assert!(remedy.contains(&format!("ssh-keygen -R '[127.0.0.1]:{}' -f ", office.target.port)), "{remedy}");
-    assert_eq!((error.seed_text(), error.fate()), ("Host key verification failed", Fate::NotSent));
+    assert_eq!((error.in_short(), error.fate()), ("Host key verification failed", Fate::NotSent));
 
     let paused = office.error("echo").await;
     assert!(matches!(&paused, SshError::Paused { cause, .. } if cause.is_host_key()), "{paused}");
-    assert_eq!(paused.seed_text(), "Host key verification failed");
+    assert_eq!(paused.in_short(), "Host key verification failed");
     assert_eq!(office.sshd.seen.count(|seen| &seen.password_tries), tries, "it was never given the password");
     assert_eq!(known(&office), before);
 
