@@ -29,7 +29,7 @@ use asterisk::{
         self, Ami, AmiError, AmiLink, AmiState, AmiTarget, ChannelRow, ChannelState, DialStatus, Event, Hold,
         Originate, OriginateTarget,
     },
-    talk::{Seat, are_connected, heard_by},
+    talk::{Seat, are_connected, heard_by, is_with_others},
 };
 use call::{CallId, Technology, WayKind, office::OfficeInput};
 use lang::{Text, say};
@@ -199,13 +199,23 @@ impl AmiWay {
             // The halves are gone as soon as both sides talk; then it is for one of these.
             Err(error) if error.is_no_such_channel() => {
                 let legs = self.shared.tracker.lock().legs(order.call);
-                for channel in legs {
-                    match ami.hangup(&channel, None).await {
+                let rows = ami.channels().await.map_err(|error| self.error(ami, &error))?;
+                let seats: Vec<_> = (rows.iter())
+                    .map(|row| Seat { channel: &row.channel.name, bridge: row.bridge_id.as_deref() })
+                    .collect();
+                let alive = rows.iter().filter(|row| legs.contains(&row.channel.uniqueid));
+                let own: Vec<&str> = alive.map(|row| row.channel.name.as_str()).collect();
+                let is_dialed = matches!(order.what, What::Dial(_));
+                // Somebody may have taken one over while the other still rang: whom it talks with now is not ours.
+                let (others, ours): (Vec<&str>, Vec<&str>) =
+                    own.iter().partition(|channel| is_dialed && is_with_others(channel, &own, &seats));
+                for channel in ours {
+                    match ami.hangup(channel, None).await {
                         Err(error) if !error.is_no_such_channel() => return Err(self.error(ami, &error)),
                         _ => {}
                     }
                 }
-                Ok(true)
+                Ok(others.is_empty())
             }
             result => result.map(|()| true).map_err(|error| self.error(ami, &error)),
         }

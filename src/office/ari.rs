@@ -25,7 +25,7 @@ use asterisk::{
     ari::{
         self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate, Subscriptions,
     },
-    talk::{are_connected, heard_by},
+    talk::{are_connected, heard_by, is_with_others},
 };
 use call::{CallId, DialString, Technology, WayKind, office::OfficeInput};
 use lang::{Text, Told};
@@ -128,17 +128,44 @@ impl AriWay {
             }
             return Ok(true);
         }
-        let mut channels = vec![order.call.near_channel()];
+        let hang_up = async |channel: &str| match ari.hangup(channel, HangupReason::Normal).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(self.error(&error)),
+        };
+        if hang_up(&order.call.near_channel()).await? {
+            return Ok(true);
+        }
         // The halves are gone as soon as both sides talk; then it is for one of these.
-        channels.extend(self.shared.tracker.lock().legs(order.call));
-        for channel in channels {
-            match ari.hangup(&channel, HangupReason::Normal).await {
-                Ok(()) => return Ok(true),
-                Err(error) if error.is_not_found() => {}
-                Err(error) => return Err(self.error(&error)),
+        let legs = self.shared.tracker.lock().legs(order.call);
+        let (others, ours) = match &order.what {
+            What::Dial(_) if !legs.is_empty() => self.with_others(&ari, legs).await?,
+            _ => (Vec::new(), legs),
+        };
+        for channel in ours {
+            if hang_up(&channel).await? {
+                break;
             }
         }
-        Ok(true)
+        Ok(others.is_empty())
+    }
+
+    /// Somebody may have taken a leg over while the other still rang: whom it talks with now is not ours to hang up. Those
+    /// legs, and the others.
+    async fn with_others(
+        &self,
+        ari: &Ari,
+        legs: Vec<String>,
+    ) -> Result<(Vec<String>, Vec<String>), HostError> {
+        let channels = ari.channels().await.map_err(|error| self.error(&error))?;
+        let bridges = ari.bridges().await.map_err(|error| self.error(&error))?;
+        let seats = seats(&channels, &bridges);
+        let name = |id: &String| {
+            channels.iter().find(|channel| channel.id == *id).map(|channel| channel.name.as_str())
+        };
+        let own: Vec<&str> = legs.iter().filter_map(name).collect();
+        let is_elsewhere = |id: &String| name(id).is_some_and(|name| is_with_others(name, &own, &seats));
+        Ok(legs.iter().cloned().partition(is_elsewhere))
     }
 
     pub async fn look(&self, order: &Order) -> Result<bool, HostError> {

@@ -1,7 +1,9 @@
 //! Somebody else takes a call over: the record's call is over with the talk of the two sides that were ordered, and
 //! nobody's talk is hung up but theirs.
 
-use crate::support::{Bot, Call, Client, Desk, Lab, Phone, Way, by_each_way, desk::until_all_hear, end};
+use crate::support::{
+    Bot, Call, Client, Desk, Lab, Phone, SOON, Way, by_each_way, desk::until_all_hear, end, until,
+};
 
 /// A call that both sides have answered, and a third phone of the office.
 pub async fn connected(way: Way) -> (Lab, [Desk; 2], Bot, Client, Phone, Call) {
@@ -53,6 +55,38 @@ async fn the_extension_is_taken_away(way: Way) {
     assert_they_talk_on(&client, &call, [(&*desk, desk.tone()), (&*other, other.tone())]).await;
     number.until_free().await;
     other.hang_up().await;
+}
+
+/// The number rings on, or is canceled with that; either way the two who talk are nobody's to hang up.
+async fn the_extension_is_taken_away_while_the_number_rings(way: Way) {
+    let lab = Lab::shared().await;
+    let [desk, other] = lab.two_desks().await;
+    let bot = Bot::start(&lab, desk.office, way, &[]).await;
+    let client = bot.client(desk.office);
+    let number = desk.number("0180");
+    let call = client.place(&desk.name, &number).await;
+    client.until_status(&call, "ringing").await;
+    redirect(&lab, &desk, &format!("{}-", desk.device()), "", &other).await;
+    other.until_connected().await;
+    client.hang_up(&call).await;
+    until("the bot has asked, and told that they are apart", SOON, async || {
+        let story = client.story(&call).await;
+        if story.contains("apart") { Ok(()) } else { Err(story) }
+    })
+    .await;
+    until_all_hear(&[(&*desk, &[other.tone()]), (&*other, &[desk.tone()])]).await;
+    other.hang_up().await;
+    number.until_free().await;
+}
+
+#[tokio::test]
+async fn the_extension_is_taken_away_while_the_number_rings_by_ami() {
+    the_extension_is_taken_away_while_the_number_rings(Way::Ami).await;
+}
+
+#[tokio::test]
+async fn the_extension_is_taken_away_while_the_number_rings_by_ari() {
+    the_extension_is_taken_away_while_the_number_rings(Way::Ari).await;
 }
 
 /// A colleague picks the call up that rings at the extension: it is the colleague who is connected, and who ends it.

@@ -41,6 +41,11 @@ pub fn are_connected(sides: [Option<&str>; 2], seats: &[Seat<'_>]) -> bool {
     heard_by(one, seats).contains(&other)
 }
 
+/// Whether this one talks with a channel that is none of `own`.
+pub fn is_with_others(channel: &str, own: &[&str], seats: &[Seat<'_>]) -> bool {
+    heard_by(channel, seats).iter().any(|heard| !own.contains(heard))
+}
+
 /// The other half of a Local channel.
 fn twin(channel: &str) -> Option<String> {
     let (pair, half) = channel.strip_prefix("Local/").and(channel.rsplit_once(';'))?;
