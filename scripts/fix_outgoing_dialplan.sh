@@ -54,7 +54,7 @@ case ${1:-} in
   *) arguments=(--caller-id="$1"); shift ;;
 esac
 # Without a terminal there is nobody to ask, and this script has always written then.
-[[ -t 0 ]] || arguments+=(--yes)
+[[ -t 0 || " $* " == *' --yes '* ]] || arguments+=(--yes)
 
 find_bot || die "$(t "нет программы ${NOVOFON_BOT:-novofon-bot}, а [outgoing] пишет она: ничего не изменено. Соберите её (cargo build --release --locked), установите (sudo scripts/install) или укажите: NOVOFON_BOT=/путь/novofon-bot" \
   "there is no program ${NOVOFON_BOT:-novofon-bot}, which writes [outgoing]: nothing was changed. Build it (cargo build --release --locked), install it (sudo scripts/install), or name it: NOVOFON_BOT=/path/novofon-bot")"

@@ -237,6 +237,19 @@ fn an_option_that_is_none_is_told_with_those_there_are() {
     assert!(told.contains("Использование: sudo bash fix_outgoing_dialplan.sh"), "{told}");
 }
 
+/// Without a terminal the script says `--yes` itself; whoever says it too is not told of a second one.
+#[test]
+fn yes_may_be_said_without_a_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for arguments in [&["+79675558164", "--yes"][..], &["--yes"], &["--dry-run", "--yes"]] {
+        let mut command = script(FIX);
+        command.args(arguments).env("ASTERISK_ETC", folder.path()).env("ASTERISK_CLI", "false");
+        let output = command.output().expect("the script can be run");
+        let told = said(&output);
+        assert!(output.status.code() == Some(1) && told.contains("extensions.conf"), "{arguments:?}: {told}");
+    }
+}
+
 #[test]
 fn another_users_link_is_not_followed() {
     let folder = tempfile::tempdir().expect("a folder");
