@@ -98,7 +98,12 @@ fn an_upgrade_keeps_what_is_the_operators() {
         (b"[ari]\nusername = 'mine'\n".into(), b"hunter2".into(), b"calls".into())
     );
 
-    run("uninstall", &root, &[]);
+    let folders = ["etc/novofon-bot", "var/lib/novofon-bot"].map(|name| root.join(name).display().to_string());
+    let told = said(&run("uninstall", &root, &[]));
+    assert!(told.starts_with("removed\n") && folders.iter().all(|name| told.contains(name)), "{told}");
+    let told = said(&run("uninstall", &root, &[]));
+    assert!(told.starts_with("novofon-bot is not installed here: nothing was removed"), "{told}");
+    assert!(folders.iter().all(|name| told.contains(name)), "what is still there: {told}");
     let left: Vec<PathBuf> = tree(&root).into_keys().collect();
     let expected = [
         "etc/novofon-bot/api_keys",
@@ -109,7 +114,10 @@ fn an_upgrade_keeps_what_is_the_operators() {
     assert_eq!(left, expected.map(PathBuf::from));
     run("uninstall", &root, &["--purge"]);
     assert!(tree(&root).is_empty());
-    run("uninstall", &root, &[]);
+    for arguments in [&[][..], &["--purge"]] {
+        let told = said(&run("uninstall", &root, arguments));
+        assert_eq!(told, "novofon-bot is not installed here: nothing was removed\n");
+    }
 }
 
 #[test]
@@ -159,4 +167,15 @@ fn the_unit_is_hardened() {
     // A machine without systemd has nobody to say it.
     let Ok(analyzed) = analyzed else { return };
     assert!(analyzed.status.success(), "{}", said(&analyzed));
+}
+
+/// As the other scripts do: the bot's own language first.
+#[test]
+fn quickstart_speaks_the_bots_language() {
+    let help = |lang: &str| {
+        let mut command = script("quickstart");
+        command.arg("--help").env("NOVOFON_BOT_LANG", lang);
+        said(&command.output().expect("it can be run"))
+    };
+    assert!(help("ru").contains("настоящий звонок") && help("en").contains("a real call"));
 }
