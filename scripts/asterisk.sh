@@ -81,22 +81,34 @@ field() { sed -n "s/.*\"$2\":\(\"\(\([^\"\\\\]\|\\\\.\)*\)\"\|\([0-9]*\)\).*/\2\
 
 # expect RUSSIAN ENGLISH STATUS WORDS URL [CURL-OPTION...]: a request, and what must come back
 expect() {
-  local russian=$1 english=$2 status=$3 words=$4 url=$5 answer
+  local russian=$1 english=$2 status=$3 words=$4 url=$5 answer got why
+  # Where nobody answers, once is enough.
+  [[ -z $SILENT ]] || return 0
   shift 5
   answer=$(ask "$url" "$@")
-  if [[ ${answer##*$'\n'} == "$status" && ${answer%$'\n'*} == *"$words"* ]]; then
+  got=${answer##*$'\n'} answer=${answer%$'\n'*}
+  if [[ $got == "$status" && $answer == *"$words"* ]]; then
     good "$russian" "$english"
     return
   fi
   FAILED=1
+  why=$(field "$answer"$'\n' database_error)
   answer=${answer//$'\n'/ }
-  bad "$russian: пришло «${answer:0:300}»" "$english: what came was \"${answer:0:300}\""
+  answer=${answer:0:300}
+  if [[ $got == 000 ]]; then
+    SILENT=1
+    bad "$url не отвечает: $answer" "$url does not answer: $answer"
+  elif [[ -n $why ]]; then
+    bad "$russian: база предприятий недоступна: $why" "$english: the database of enterprises is away: $why"
+  else
+    bad "$russian: ждали $status и $words, получили $got и $answer" "$english: expected $status and $words, got $got and $answer"
+  fi
 }
 
 # Only what places no call: a secret of 128 random bits is nobody's.
 try_api() {
   local base=$1 secret
-  FAILED=''
+  FAILED='' SILENT=''
   if [[ $base == "$OFFICE_API" ]]; then
     expect "/health: сервис отвечает" "/health: the service answers" 200 '"service":"asterisk-call-management"' "$base/health"
   fi
@@ -118,6 +130,9 @@ try_api() {
 test_service() {
   local base=${1:-}
   if [[ -z $base ]]; then
+    if ! service_pid >/dev/null && ! office_answers; then
+      die 1 "сервис не работает, проверять нечего. Запустите: $0 start" "it does not run, so there is nothing to try. Start it: $0 start"
+    fi
     service_pid >/dev/null || note "этим скриптом сервис не запущен; проверяется $OFFICE_API" "it was not started by this script; what is tried is $OFFICE_API"
     base=$OFFICE_API
   fi

@@ -37,11 +37,14 @@ read_config() {
       xargs -n 1 printf '%s\n' 2>/dev/null | grep '^NOVOFON_BOT_' | grep -v '_FILE=')
   fi
   errors=$(mktemp)
-  IN_FORCE=$(env "${variables[@]}" "$BOT" check-config 2>"$errors") || code=1
-  CONFIG_ERROR=$(grep -v '^warning: ' "$errors")
+  IN_FORCE=$(env "${variables[@]}" NOVOFON_BOT_LANG="$(language)" "$BOT" check-config 2>"$errors") || code=1
+  CONFIG_ERROR=$(grep -Ev '^(warning|предупреждение): ' "$errors")
   rm -f "$errors"
   return "$code"
 }
+
+# The program's words for it, in both languages.
+may_not_read() { [[ $CONFIG_ERROR == *'Permission denied'* || $CONFIG_ERROR == *': нет прав'* ]]; }
 
 # in_force SECTION KEY DEFAULT: a value of a line `key = value  # where from`; what the file says, when the bot
 # would not take it whole: it can be stopped all the same
@@ -69,7 +72,7 @@ url_of() {
 need_config() {
   need_bot
   [[ -z $IN_FORCE ]] || return 0
-  if [[ $CONFIG_ERROR == *'Permission denied'* ]]; then
+  if may_not_read; then
     die "$NO_RIGHTS" "настройки $BOT_CONFIG прочитать нельзя: запустите через sudo" "no right to read $BOT_CONFIG: run this with sudo"
   fi
   printf '%s\n' "$CONFIG_ERROR" >&2
@@ -79,7 +82,7 @@ need_config() {
 
 # For a look, one that is not whole will do; one that may not be read tells nothing.
 need_sight() {
-  [[ $CONFIG_ERROR != *'Permission denied'* ]] || need_config
+  ! may_not_read || need_config
   [[ ! -e $PID_FILE || -r $PID_FILE ]] || die "$NO_RIGHTS" "нет прав читать $PID_FILE: запустите через sudo" \
     "no right to read $PID_FILE: run this with sudo"
 }

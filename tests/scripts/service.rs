@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::TcpListener,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU16, Ordering},
@@ -199,13 +200,50 @@ fn it_speaks_russian() {
     service.ends_with(russian("stop"), 0, &["✓ остановлен"]);
     service.ends_with(russian("status"), 3, &["не работает"]);
     service.ends_with(russian("begin"), 2, &["Использование"]);
+    // What the program itself says of a configuration, too.
+    service.append("[dial]\nmax_queued = -1\n");
+    for (name, verb) in [("all.sh", "start"), ("all.sh", "reload"), ("asterisk.sh", "reload")] {
+        let mut command = service.command(name, &[verb]);
+        command.env("LANG", "ru_RU.UTF-8");
+        service.ends_with(command, 6, &["dial.max_queued", "исправьте настройки", "нужно: целое число"]);
+    }
+}
+
+/// Only root can stage it: whoever may not read the configuration is told so in both languages.
+#[test]
+fn a_configuration_that_may_not_be_read_is_told() {
+    use std::os::unix::process::CommandExt;
+    let service = Service::new();
+    if std::os::unix::fs::chown(service.config(), Some(0), Some(0)).is_err() {
+        return;
+    }
+    // Where another user gets at it.
+    let bot = service.at("novofon-bot");
+    fs::copy(BOT, &bot).expect("copied");
+    fs::set_permissions(service.folder.path(), PermissionsExt::from_mode(0o755)).expect("root can");
+    for (lang, words) in
+        [("ru_RU.UTF-8", "прочитать нельзя: запустите через sudo"), ("C", "no right to read")]
+    {
+        for verb in ["start", "status"] {
+            let mut command = service.command("all.sh", &[verb]);
+            command.uid(65534).gid(65534).env("LANG", lang).env("NOVOFON_BOT", &bot);
+            service.ends_with(command, 4, &[words]);
+        }
+    }
 }
 
 /// A secret of an enterprise can be tried, and is in no list of processes.
 #[test]
 fn the_test_tries_a_secret_and_finds_what_is_wrong() {
     let service = Service::new();
-    service.asterisk("test", 1, &["✗ /health", "000", "not all is well"]);
+    // One that does not run is said to, once.
+    let stopped = said(&service.run(service.command("asterisk.sh", &["test"])));
+    assert!(stopped.starts_with("✗ it does not run") && stopped.contains("asterisk.sh start"), "{stopped}");
+    assert_eq!(stopped.lines().count(), 1, "{stopped}");
+    let elsewhere = service.command("asterisk.sh", &["test", &format!("http://{}", service.office)]);
+    let silent = said(&service.run(elsewhere));
+    assert!(silent.contains("does not answer: curl:"), "{silent}");
+    assert_eq!(silent.matches('✗').count(), 2, "each line of it, and the sum: {silent}");
     service.asterisk("start", 0, &[]);
     let with = |secret: &str, url: &str| {
         let mut command = service.command("asterisk.sh", &["test", url]);
@@ -217,7 +255,7 @@ fn the_test_tries_a_secret_and_finds_what_is_wrong() {
     service.ends_with(
         with("d68409d67e3b4b87a6675e76dae74a85", &url),
         1,
-        &["✗ CLIENT_ID", "Invalid clientId"],
+        &["✗ CLIENT_ID", "expected 200 and \"calls\":[, got 401 and ", "Invalid clientId"],
     );
     service.asterisk("stop", 0, &[]);
 
@@ -226,7 +264,8 @@ fn the_test_tries_a_secret_and_finds_what_is_wrong() {
     write(&service.config(), away.as_bytes(), 0o600);
     service.asterisk("start", 0, &[]);
     service.asterisk("status", 0, &["✗ the database of enterprises is away", "Connection refused"]);
-    service.asterisk("test", 1, &["✓ /health", "✗ /api/status", "disconnected", "Database connection error"]);
+    let away = ["✓ /health", "✗ /api/status", "is away: ", "Connection refused", "Database connection error"];
+    service.asterisk("test", 1, &away);
 }
 
 #[test]
