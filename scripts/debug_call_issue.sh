@@ -7,6 +7,9 @@ set -uo pipefail
 HERE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck source=lib/asterisk.sh
 . "$HERE/lib/asterisk.sh"
+# Where the bot's own log lies; what it says by good and bad is said by those below.
+# shellcheck source=lib/service.sh
+. "$HERE/lib/service.sh"
 LINES_OF_LOG=40
 
 usage() {
@@ -31,8 +34,6 @@ title() { printf '\n== %s ==\n' "$(t "$1" "$2")"; }
 good() { printf '✓ %s\n' "$(t "$1" "$2")"; }
 bad() { BAD=1; printf '✗ %s\n' "$(t "$1" "$2")"; }
 
-has() { command -v "$1" >/dev/null 2>&1; }
-
 # Every secret that can be read here, one a line: wherever it turns up, it is masked.
 secrets() {
   local file
@@ -42,7 +43,9 @@ secrets() {
       sed 's/[ \t]*\(;.*\)\{0,1\}$//'
   done
   ari_password
-  [[ ! -r $BOT_CONFIG ]] || sed -n 's/.*\(key\|password\)[ \t]*=[ \t]*"\([^"]*\)".*/\2/p' "$BOT_CONFIG"
+  for file in "$BOT_CONFIG" "${CONFIGS[@]}"; do
+    [[ ! -r $file ]] || sed -n 's/.*\(key\|password\)[ \t]*=[ \t]*"\([^"]*\)".*/\2/p' "$file"
+  done
 }
 
 # Hides secrets by what they are (a password's line, an Authorization header, a URL's password) and by
@@ -85,7 +88,9 @@ show_asterisk() {
     printf 'systemctl is-active asterisk: %s\n' "$(systemctl is-active asterisk 2>&1)"
     printf 'systemctl is-active novofon-bot: %s\n' "$(systemctl is-active novofon-bot 2>&1)"
   fi
-  if asterisk_answers; then
+  if ! has "${ASTERISK_COMMAND[0]}"; then
+    tell_missing
+  elif asterisk_answers; then
     UP=1
     good "Asterisk отвечает" "Asterisk answers"
     asterisk_cli 'core show version'
@@ -95,6 +100,18 @@ show_asterisk() {
     bad "Asterisk не отвечает (${ASTERISK_COMMAND[*]} -rx). Запустите: systemctl start asterisk; нет прав — запустите скрипт через sudo" \
       "Asterisk does not answer (${ASTERISK_COMMAND[*]} -rx). Start it: systemctl start asterisk; if rights are missing, run this with sudo"
     asterisk_cli 'core show version' | head -n 3
+  fi
+}
+
+# No program to ask: a fault, unless the bot is one for enterprises alone.
+tell_missing() {
+  local russian="Asterisk здесь не установлен (нет программы ${ASTERISK_COMMAND[0]})"
+  local english="Asterisk is not installed here (there is no program ${ASTERISK_COMMAND[0]})"
+  if [[ -n $(bot_value office database) && -z $(bot_value ari username) ]]; then
+    good "$russian: боту только для предприятий он не нужен" "$english: a bot for enterprises alone needs none"
+  else
+    bad "$russian. Звонкам самого бота он нужен: установите его; если он на другой машине, запустите скрипт там, а если в контейнере — задайте ASTERISK_CLI. Боту только для предприятий он не нужен" \
+      "$english. The bot's own calls need it: install it; if it is on another machine run this there, if in a container set ASTERISK_CLI. A bot for enterprises alone needs none"
   fi
 }
 
@@ -214,25 +231,60 @@ log_files() {
   done
 }
 
+# The bot's own logs where no systemd keeps them: what all.sh writes beside the store, and the files that bots write
+# to which run here. Who names a configuration means the one bot.
+bot_log_files() {
+  local pid _ file
+  {
+    printf '%s\n' "$LOG"
+    [[ -n $OWN_CONFIG ]] || while read -r pid _; do
+      file=$(readlink "/proc/$pid/fd/1" 2>/dev/null) && printf '%s\n' "$file"
+    done <<<"$RUNNING"
+  } | awk '!seen[$0]++' | while IFS= read -r file; do [[ ! -f $file ]] || printf '%s\n' "$file"; done
+}
+
+bot_journal() { ! has journalctl || journalctl --quiet -u novofon-bot -n "$1" --no-pager 2>/dev/null; }
+
+# What is wrong in standard input, a log named $1.
+show_errors() {
+  local found
+  found=$(grep -aE 'ERROR|WARN|40[1347] |50[0-9] |Unauthorized|Forbidden|failed' | tail -n "$LINES_OF_LOG")
+  printf -- '-- %s\n%s\n' "$1" "${found:-$(t "нет" "none")}"
+}
+
+# show_log FILE: its end now, and what is wrong in it for later
+show_log() {
+  printf -- '-- %s\n' "$1"
+  if [[ -r $1 ]]; then
+    tail -n "$LINES_OF_LOG" "$1" 2>&1
+    ERRORS+=$(tail -n 5000 "$1" 2>/dev/null | show_errors "$1")$'\n'
+  else
+    bad "прочитать нельзя: запустите скрипт через sudo" "it can't be read: run this with sudo"
+  fi
+}
+
 show_logs() {
-  local file any=''
+  local file of_asterisk of_bot journal
+  ERRORS=''
   title "Последние логи" "Last logs"
-  while IFS= read -r file; do
-    any=1
-    printf -- '-- %s\n' "$file"
-    tail -n "$LINES_OF_LOG" "$file" 2>&1
-  done < <(log_files)
-  [[ -n $any ]] || printf '%s\n' "$(t "журнал Asterisk не найден (logger.conf)" "no log of Asterisk was found (logger.conf)")"
-  if has journalctl; then
+  mapfile -t of_asterisk < <(log_files)
+  for file in "${of_asterisk[@]}"; do show_log "$file"; done
+  ((${#of_asterisk[@]})) || note "журнал Asterisk не найден (logger.conf)" "no log of Asterisk was found (logger.conf)"
+  mapfile -t of_bot < <(bot_log_files)
+  for file in "${of_bot[@]}"; do show_log "$file"; done
+  journal=$(bot_journal 2000)
+  if [[ -n $journal ]]; then
     printf -- '-- journalctl -u novofon-bot\n'
-    journalctl -u novofon-bot -n "$LINES_OF_LOG" --no-pager 2>&1
+    tail -n "$LINES_OF_LOG" <<<"$journal"
+    ERRORS+=$(show_errors 'journalctl -u novofon-bot' <<<"$journal")$'\n'
+  elif ((${#of_bot[@]} == 0)); then
+    note "журнал novofon-bot не найден: нет ни $LOG, ни записей journalctl -u novofon-bot (или прав на них: sudo). Бот пишет в другое место? ASTERISK_SERVICE_LOG=/путь/журнал, NOVOFON_BOT_CONFIG=/путь/config.toml" \
+      "no log of novofon-bot was found: there is no $LOG, and nothing in journalctl -u novofon-bot (or no right to read it: sudo). Is it elsewhere? ASTERISK_SERVICE_LOG=/path/log, NOVOFON_BOT_CONFIG=/path/config.toml"
   fi
   title "Ошибки" "Errors"
-  {
-    log_files | while IFS= read -r file; do tail -n 5000 "$file" 2>/dev/null; done
-    ! has journalctl || journalctl -u novofon-bot -n 2000 --no-pager 2>/dev/null
-  } | grep -aE 'ERROR|WARN|40[1347] |50[0-9] |Unauthorized|Forbidden|failed' | tail -n "$LINES_OF_LOG" ||
-    printf '%s\n' "$(t "нет" "none")"
+  printf '%s' "$ERRORS"
+  ((${#of_asterisk[@]})) || note "Asterisk: неизвестно, его журнал не найден" "Asterisk: not known, its log was not found"
+  [[ -n $journal ]] || ((${#of_bot[@]})) || note "novofon-bot: неизвестно, его журнал не найден" "novofon-bot: not known, its log was not found"
 }
 
 run_doctor() {
@@ -266,6 +318,11 @@ case ${1:-} in
   -h | --help) usage; exit 0 ;;
   *) usage >&2; exit 2 ;;
 esac
+# As the configuration's text says it: a bot that can't be run, or a program that is not here, has logs too.
+IN_FORCE=''
+choose_folder
+RUNNING=$(running_bots 2>/dev/null)
+mapfile -t CONFIGS < <(awk 'NF >= 3 { print $3 }' <<<"$RUNNING")
 # The longest first: a secret that contains another is masked whole.
 SECRETS=$(secrets 2>/dev/null | awk 'length($0) >= 4 && $0 != "YOUR_SIP_PASSWORD" { print length($0) "\t" $0 }' | sort -rnu | cut -f 2-)
 show_all 2>&1 | mask

@@ -184,3 +184,61 @@ fn the_doctor_of_a_checkout_speaks_the_users_language() {
         .expect("the script can be run");
     assert!(said(&output).trim_end().ends_with("the doctor speaks ru"), "{}", said(&output));
 }
+
+/// Beside systemd the bot's log lies beside its store, as all.sh writes it; without any there is nothing to call sound.
+#[test]
+fn the_bots_own_log_is_looked_into() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let config = format!("[store]\nurl = \"sqlite://{}\"\n", at("bot.db").display());
+    fs::write(at("config.toml"), config).expect("written");
+    // Where there is no systemd, its journal has nothing.
+    write(&at("journalctl"), b"#!/bin/sh\nexit 1\n", 0o755);
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
+    let run = |lang: &str| {
+        let mut command = script(DEBUG);
+        command.env("PATH", &path).env("ASTERISK_ETC", folder.path()).env("ASTERISK_CLI", "false");
+        command.env("LANG", lang).env("NOVOFON_BOT_CONFIG", at("config.toml"));
+        // A folder that has none of Asterisk's logs.
+        fs::write(at("asterisk.conf"), format!("astlogdir => {}\n", folder.path().display()))
+            .expect("written");
+        let told =
+            said(&command.env("NOVOFON_BOT", "/nonexistent/novofon-bot").output().expect("the script runs"));
+        let (_, told) = told.split_once("== Последние логи ==").unwrap_or_else(|| panic!("{told}"));
+        let (logs, rest) = told.split_once("== Ошибки ==").expect("the errors");
+        (logs.to_owned(), rest.split_once("== novofon-bot doctor").expect("the doctor").0.to_owned())
+    };
+    let (logs, errors) = run("ru_RU.UTF-8");
+    assert!(logs.contains(&format!("нет ни {}", at("asterisk_service.log").display())), "{logs}");
+    assert!(
+        errors.contains("novofon-bot: неизвестно") && errors.contains("Asterisk: неизвестно"),
+        "{errors}"
+    );
+    assert!(!errors.lines().any(|line| line == "нет"), "{errors}");
+
+    let log = "2026-11-21T10:00:00Z  INFO all is ready\n2026-11-21T10:00:01Z ERROR ari: connection refused\n";
+    fs::write(at("asterisk_service.log"), log).expect("written");
+    let (logs, errors) = run("ru_RU.UTF-8");
+    assert!(logs.contains("INFO all is ready"), "{logs}");
+    assert!(errors.contains("ERROR ari: connection refused") && !errors.contains("all is ready"), "{errors}");
+    assert!(!errors.contains("novofon-bot: неизвестно"), "{errors}");
+}
+
+#[test]
+fn a_machine_without_asterisk_is_told_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("config.toml");
+    let run = || {
+        let mut command = script(DEBUG);
+        command.env("ASTERISK_ETC", folder.path()).env("ASTERISK_CLI", "/nonexistent/asterisk");
+        command.env("NOVOFON_BOT_CONFIG", &config).env("NOVOFON_BOT", "/nonexistent/novofon-bot");
+        let output = command.output().expect("the script can be run");
+        (output.status.success(), said(&output))
+    };
+    let (sound, told) = run();
+    assert!(!sound && told.contains("✗ Asterisk is not installed here"), "{told}");
+    assert!(!told.contains("systemctl start asterisk"), "{told}");
+    fs::write(&config, "[office]\ndatabase = \"sqlite:///x.db\"\n").expect("written");
+    let (sound, told) = run();
+    assert!(sound && told.contains("a bot for enterprises alone needs none"), "{told}");
+}
