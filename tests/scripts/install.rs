@@ -98,7 +98,8 @@ fn an_upgrade_keeps_what_is_the_operators() {
         (b"[ari]\nusername = 'mine'\n".into(), b"hunter2".into(), b"calls".into())
     );
 
-    let folders = ["etc/novofon-bot", "var/lib/novofon-bot"].map(|name| root.join(name).display().to_string());
+    let folders =
+        ["etc/novofon-bot", "var/lib/novofon-bot"].map(|name| root.join(name).display().to_string());
     let told = said(&run("uninstall", &root, &[]));
     assert!(told.starts_with("removed\n") && folders.iter().all(|name| told.contains(name)), "{told}");
     let told = said(&run("uninstall", &root, &[]));
