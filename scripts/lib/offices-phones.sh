@@ -10,7 +10,7 @@ write_phones() { # DIR
   local base=$1/phones etc=$1/phones/etc office
   write_common "$base"
   { ship modules.conf
-    printf 'load = %s.so\n' app_playtones app_senddtmf app_transfer res_pjsip_refer res_speech res_agi res_clioriginate app_stack app_verbose func_db func_math; } >"$etc/modules.conf"
+    printf 'load = %s.so\n' app_playtones app_senddtmf app_transfer res_pjsip_refer res_speech res_agi res_clioriginate app_stack app_verbose func_db func_lock func_math; } >"$etc/modules.conf"
   printf '[general]\nenabled = no\n' >"$etc/http.conf"
   printf '[general]\nenabled = no\n' >"$etc/ari.conf"
   {
@@ -73,7 +73,10 @@ CONF
   # write 32 kB at a time, which is two seconds.
   cat <<CONF
 [count]
-exten => s,1,Set(DB(arrived/\${CHANNEL(accountcode)})=\$[0\${DB(arrived/\${CHANNEL(accountcode)})} + 1])
+; Two calls may come in the same moment.
+exten => s,1,Set(HELD=\${LOCK(arrived)})
+ same => n,Set(DB(arrived/\${CHANNEL(accountcode)})=\$[0\${DB(arrived/\${CHANNEL(accountcode)})} + 1])
+ same => n,Set(HELD=\${UNLOCK(arrived)})
  same => n,Return()
 [talk]
 exten => s,1,Answer()
