@@ -32,10 +32,8 @@ const ASKED_AT_ONCE: usize = 20;
 /// The channel that an order began with.
 pub(super) enum Root {
     Known(Box<Family>),
-    /// The next looks will find it.
+    /// The next looks will find it, or tell that it can't be told from others.
     ToBeFound,
-    /// It can't be told from another's: nobody follows it.
-    Unknown,
 }
 
 /// What came of looking for the call of an order of before.
@@ -95,7 +93,7 @@ impl Root {
     pub fn linked_id(&self) -> Option<String> {
         match self {
             Root::Known(family) => Some(family.linked_id().to_owned()),
-            Root::ToBeFound | Root::Unknown => None,
+            Root::ToBeFound => None,
         }
     }
 }
@@ -191,7 +189,7 @@ impl Followed {
                 let is_seen = |(id, known): (&UniqueId, &Known)| channels.has(id, &known.name);
                 !family.look(channels).gone || self.seen.iter().any(is_seen)
             }
-            Root::ToBeFound | Root::Unknown => false,
+            Root::ToBeFound => false,
         }
     }
 
@@ -199,7 +197,7 @@ impl Followed {
     fn unasked(&self, channels: &Channels) -> Vec<Channel> {
         match &self.root {
             Root::Known(family) => family.unasked(channels).into_iter().cloned().collect(),
-            Root::ToBeFound | Root::Unknown => Vec::new(),
+            Root::ToBeFound => Vec::new(),
         }
     }
 
@@ -377,7 +375,7 @@ impl Inner {
             match &one.root {
                 Root::Known(_) => continue,
                 Root::ToBeFound if one.begun.elapsed() < FIND => {}
-                Root::ToBeFound | Root::Unknown => {
+                Root::ToBeFound => {
                     lost.push(*call);
                     continue;
                 }

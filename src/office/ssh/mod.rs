@@ -258,7 +258,8 @@ impl Inner {
                 let both = Channels::parse(text(0)).ok().zip(Channels::parse(text(2)).ok());
                 let own = self.own_roots();
                 let root = both.and_then(|(before, after)| Root::between(order, &before, &after, &own));
-                return Ok(root.unwrap_or(Root::Unknown));
+                // On a busy host it may show a moment after the order was taken.
+                return Ok(root.unwrap_or(Root::ToBeFound));
             }
         }
         // A process for each command: the client is not kept waiting for more than the order.
