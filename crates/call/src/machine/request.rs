@@ -390,7 +390,8 @@ impl Machine {
         if !is_told && (self.evidence.report.is_none() || self.taken) {
             self.evidence.lost = true;
         }
-        if self.evidence.lost && !self.evidence.refused {
+        // Nothing found of what was refused is no loss; of what was dialed all the same it is.
+        if self.evidence.lost && (!self.evidence.refused || seen) {
             self.note(now, Fact::NotFound);
         }
         self.conclude(now);

@@ -97,6 +97,21 @@ fn broken_and_dialed_all_the_same() {
     call.trunk_and_halves_gone().ends("busy busy callee");
 }
 
+/// Its end was never told: the timeline says that it was not found any more, and nobody knows how long they talked.
+#[test]
+fn broken_and_answered_all_the_same_and_then_lost() {
+    let mut call = originating();
+    call.give(broken());
+    call.give(trunk());
+    call.give(leg(TrunkSeen::State(call::ChannelState::Up)));
+    call.give(nothing_found());
+    call.at(2.5);
+    call.give(nothing_found());
+    call.ends("completed outcome_lost unknown");
+    assert!(call.told.iter().any(|event| event == "not_found"), "{:?}", call.told);
+    assert_eq!(call.machine.record().talk_seconds, None);
+}
+
 #[test]
 fn uncertain_and_nothing_there_after_two_looks() {
     let mut call = originating();

@@ -15,6 +15,8 @@ pub const LIMITS: Limits =
 
 pub struct Ladder {
     pub machine: Machine,
+    /// The events of its timeline.
+    pub told: Vec<String>,
     now: f64,
     last: Vec<String>,
 }
@@ -65,13 +67,13 @@ fn word(effect: &Effect) -> String {
 impl Ladder {
     pub fn place(asterisk_up: bool) -> Self {
         let (machine, effects) = Machine::place(moment(0.0), record(), &hello(), LIMITS, asterisk_up);
-        Ladder { machine, now: 0.0, last: effects.iter().map(word).collect() }
+        Ladder { machine, told: Vec::new(), now: 0.0, last: Vec::new() }.after(&effects)
     }
 
     /// A record that a former run left, taken up at 1000 s.
     pub fn restore(record: CallRecord) -> Self {
         let (machine, effects) = Machine::restore(moment(1000.0), record, &hello(), LIMITS, false);
-        Ladder { machine, now: 1000.0, last: effects.iter().map(word).collect() }
+        Ladder { machine, told: Vec::new(), now: 1000.0, last: Vec::new() }.after(&effects)
     }
 
     /// Placed, admitted, its intent on disk, the originate sent and taken.
@@ -92,9 +94,24 @@ impl Ladder {
         ladder
     }
 
+    fn after(mut self, effects: &[Effect]) -> Self {
+        self.note(effects);
+        self
+    }
+
+    fn note(&mut self, effects: &[Effect]) {
+        self.last.extend(effects.iter().map(word));
+        for effect in effects {
+            if let Effect::Store { entries, .. } = effect {
+                self.told.extend(entries.iter().map(|entry| entry.event.clone()));
+            }
+        }
+    }
+
     pub fn give(&mut self, input: Input) -> &mut Self {
+        self.last.clear();
         let effects = self.machine.handle(moment(self.now), input);
-        self.last = effects.iter().map(word).collect();
+        self.note(&effects);
         self
     }
 
@@ -103,7 +120,7 @@ impl Ladder {
         self.last.clear();
         while let Some((at, _)) = self.machine.next_timer().filter(|(at, _)| at.as_secs_f64() <= seconds) {
             let effects = self.machine.tick(moment(at.as_secs_f64() + 0.000_001));
-            self.last.extend(effects.iter().map(word));
+            self.note(&effects);
         }
         self.now = seconds;
         self
