@@ -130,7 +130,15 @@ fn entries(call: &CallRecord) -> Vec<Entry> {
         let at = call.created_at + TimeDelta::seconds(seconds);
         let data = matches!(source, Source::Sip | Source::Ari)
             .then(|| serde_json::json!({"cause": 16, "tech_cause": null}));
-        entries.push(Entry { at, source, event: event.into(), text: text.into(), status, data });
+        entries.push(Entry {
+            at,
+            source,
+            event: event.into(),
+            text: text.into(),
+            status,
+            data,
+            attempt: None,
+        });
     };
     add(0, Source::Api, "queued", "accepted", Some(Status::Queued));
     add(

@@ -36,12 +36,15 @@ pub struct EntryView {
     /// Values for programs; null when there are none.
     #[schema(required, value_type = Option<Object>)]
     pub data: Option<Value>,
+    /// Number of the call's attempt that it is about; null before the first.
+    #[schema(required)]
+    pub attempt: Option<u16>,
 }
 
 impl EntryView {
     pub fn new(seq: i64, entry: Entry) -> Self {
-        let Entry { at, source, event, text, status, data } = entry;
-        EntryView { seq, at, source, event, text, status, data }
+        let Entry { at, source, event, text, status, data, attempt } = entry;
+        EntryView { seq, at, source, event, text, status, data, attempt }
     }
 }
 

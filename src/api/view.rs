@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use call::{
-    CallRecord, EndedBy, Metadata, MonitorMode, OfficeKind, Reached, Reason, Status, WayKind, hint, hint_of,
+    Attempt, AttemptId, CallRecord, EndedBy, Metadata, MonitorMode, OfficeKind, Reached, Reason, Status,
+    WayKind, hint, hint_of,
 };
 use lang::Lang;
 
@@ -87,10 +88,79 @@ pub struct CallView {
     /// As given by the client, but for white space.
     #[schema(required, value_type = Option<Object>)]
     pub custom_metadata: Option<Metadata>,
+    /// The tries of this call, in their order; what the call itself says is what the last one came to. Empty while it is
+    /// queued. There is more than one where Asterisk refused an earlier one and nothing had been dialed.
+    pub attempts: Vec<AttemptView>,
     /// Only for calls of an enterprise at its own Asterisk.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub office: Option<OfficeView>,
+}
+
+/// One try of a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AttemptView {
+    /// Also the id of its channel at Asterisk (`UNIQUEID`): the call's id for the first, `<call>.2` for the second.
+    #[schema(example = "019abc5e-7d1a-7c3e-9f00-5a8c2d1e4b6f")]
+    pub id: String,
+    /// From 1.
+    pub number: u16,
+    pub status: Status,
+    pub reached: Reached,
+    #[schema(required)]
+    pub reason: Option<Reason>,
+    #[schema(required)]
+    pub ended_by: Option<EndedBy>,
+    #[schema(required)]
+    pub sip_code: Option<u16>,
+    #[schema(required)]
+    pub sip_text: Option<String>,
+    #[schema(required)]
+    pub q850_cause: Option<u16>,
+    #[serde(serialize_with = "time_or_null")]
+    #[schema(required)]
+    pub dialed_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "time_or_null")]
+    #[schema(required)]
+    pub ringing_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "time_or_null")]
+    #[schema(required)]
+    pub answered_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "time_or_null")]
+    #[schema(required)]
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Seconds of ringing or early media; null also when nobody saw their end.
+    #[schema(required)]
+    pub ring_seconds: Option<f64>,
+    /// Seconds from the answer to the end; null also when nobody saw the end.
+    #[schema(required)]
+    pub talk_seconds: Option<f64>,
+    /// The SIP Call-ID of its trunk leg.
+    #[schema(required)]
+    pub novofon_call_id: Option<String>,
+}
+
+impl AttemptView {
+    fn of(call: &CallRecord, attempt: Attempt) -> Self {
+        AttemptView {
+            id: AttemptId { call: call.id, number: attempt.number }.to_string(),
+            number: attempt.number,
+            status: attempt.status,
+            reached: attempt.reached,
+            reason: attempt.reason,
+            ended_by: attempt.ended_by,
+            sip_code: attempt.sip_code,
+            sip_text: attempt.sip_text,
+            q850_cause: attempt.q850_cause,
+            dialed_at: attempt.dialed_at,
+            ringing_at: attempt.ringing_at,
+            answered_at: attempt.answered_at,
+            ended_at: attempt.ended_at,
+            ring_seconds: attempt.ring_seconds,
+            talk_seconds: attempt.talk_seconds,
+            novofon_call_id: attempt.sip_call_id,
+        }
+    }
 }
 
 /// What makes a call an enterprise's: a click-to-call, or a monitoring.
@@ -180,6 +250,7 @@ impl CallView {
             ring_timeout: call.request.ring_timeout,
             max_duration: call.request.max_duration,
             custom_metadata: call.request.custom_metadata.clone(),
+            attempts: call.attempts().into_iter().map(|attempt| AttemptView::of(call, attempt)).collect(),
             office: OfficeView::of(call),
         }
     }
@@ -244,7 +315,29 @@ fn example() -> Value {
         "scenario": "default",
         "ring_timeout": 60,
         "max_duration": 3600,
-        "custom_metadata": {"order": 17}
+        "custom_metadata": {"order": 17},
+        "attempts": [example_of_an_attempt()]
+    })
+}
+
+fn example_of_an_attempt() -> Value {
+    serde_json::json!({
+        "id": "019abc5e-7d1a-7c3e-9f00-5a8c2d1e4b6f",
+        "number": 1,
+        "status": "failed",
+        "reached": "trying",
+        "reason": "trunk_auth_failed",
+        "ended_by": "carrier",
+        "sip_code": 401,
+        "sip_text": "Unauthorized",
+        "q850_cause": 21,
+        "dialed_at": "2026-11-21T09:30:00.012Z",
+        "ringing_at": null,
+        "answered_at": null,
+        "ended_at": "2026-11-21T09:30:00.087Z",
+        "ring_seconds": null,
+        "talk_seconds": null,
+        "novofon_call_id": "3b1f0a52-5c0e-4d6b-8f10-2f6f6b8e7a11"
     })
 }
 

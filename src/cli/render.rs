@@ -63,6 +63,7 @@ impl Look {
             (Label::Rang, seconds(call.ring_seconds)),
             (Label::Talked, seconds(call.talk_seconds)),
             (Label::Cause, call.q850_cause.map(|cause| cause.to_string())),
+            (Label::Attempts, call.attempts()),
             (Label::SipCallId, text(&call.novofon_call_id)),
             (Label::Metadata, call.metadata()),
         ];
@@ -205,6 +206,19 @@ mod tests {
             let trimmed: Vec<&str> = coloured.lines().map(str::trim_end).collect();
             assert_eq!(trimmed.join("\n"), plain);
         }
+    }
+
+    #[test]
+    fn attempts_are_told_where_there_were_several() {
+        let mut call = view("completed");
+        let facts = |call: &View| look(false, Lang::Ru).facts(call).join("\n");
+        assert!(!facts(&call).contains("Попытки"));
+        call.attempts = serde_json::from_value(json!([
+            {"number": 1, "status": "failed", "reason": "asterisk_refused"},
+            {"number": 2, "status": "completed", "reason": null},
+        ]))
+        .expect("attempts");
+        assert!(facts(&call).contains("1 failed asterisk_refused, 2 completed"), "{}", facts(&call));
     }
 
     #[test]

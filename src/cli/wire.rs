@@ -92,7 +92,18 @@ pub struct View {
     pub scenario_result: Option<Clean>,
     pub novofon_call_id: Option<Clean>,
     custom_metadata: Option<Value>,
+    /// A daemon of an older release tells none.
+    #[serde(default)]
+    pub attempts: Vec<AttemptView>,
     pub office: Option<OfficeView>,
+}
+
+/// One try of a call.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct AttemptView {
+    number: u16,
+    status: Word<Status>,
+    reason: Option<Word<Reason>>,
 }
 
 /// What makes a call an enterprise's.
@@ -128,6 +139,15 @@ impl View {
             Some(text) => format!("{code} {text}"),
             None => code.to_string(),
         })
+    }
+
+    /// What became of each attempt, where there were several: `1 failed asterisk_refused, 2 completed hung_up`.
+    pub fn attempts(&self) -> Option<String> {
+        let told = self.attempts.iter().map(|attempt| {
+            let reason = attempt.reason.as_ref().map(|reason| format!(" {reason}")).unwrap_or_default();
+            format!("{} {}{reason}", attempt.number, attempt.status)
+        });
+        (self.attempts.len() > 1).then(|| told.collect::<Vec<_>>().join(", "))
     }
 
     pub fn metadata(&self) -> Option<String> {

@@ -6,7 +6,7 @@ use chrono::Utc;
 
 use super::{handle::AriState, runner::Runner, survey::Lookup};
 use asterisk::ari::{Event, Link};
-use call::{CallId, Input, TrunkSeen};
+use call::{AttemptId, CallId, Input, TrunkSeen};
 use witness::Translator;
 
 /// Asterisk that is stopping is gone within 15 s; longer, and the stop was called off.
@@ -77,18 +77,18 @@ impl Runner {
             self.hold(SHUTDOWN_HOLD);
         }
         if let Event::StasisStart(start) = &event
-            && let Ok(call) = start.channel.id.parse::<CallId>()
-            && !self.machines.contains_key(&call)
+            && let Ok(attempt) = start.channel.id.parse::<AttemptId>()
+            && !self.machines.get(&attempt.call).is_some_and(|machine| machine.is_at(attempt))
         {
-            self.strays.seen(call);
+            self.strays.seen(attempt);
         }
         if let Some(channel) = self.line.translator.unknown_trunk(&event, &self.registry) {
             let channel = channel.to_owned();
             return self.early.keep(channel, event);
         }
         self.name_early_leg(&event);
-        for (call, input) in self.line.translator.inputs(event, &self.registry) {
-            self.feed(call, input);
+        for (attempt, input) in self.line.translator.inputs(event, &self.registry) {
+            self.hear(attempt, input);
         }
     }
 
@@ -96,13 +96,13 @@ impl Runner {
     /// kept of it is its call's.
     fn name_early_leg(&mut self, event: &Event) {
         let Event::ChannelUserevent(report) = event else { return };
-        let call = report.channel.as_ref().and_then(|channel| self.registry.role(&channel.id));
-        let Some((call, _)) = call else { return };
+        let attempt = report.channel.as_ref().and_then(|channel| self.registry.role(&channel.id));
+        let Some((attempt, _)) = attempt else { return };
         let Some(name) = Translator::reported_leg(event) else { return };
         let Some(channel) = self.early.named(name).cloned() else { return };
         let sip_call_id = channel.protocol_id.filter(|id| !id.is_empty());
         let seen = TrunkSeen::Created { name: Some(channel.name), sip_call_id };
-        self.feed(call, Input::Trunk { channel: channel.id, seen });
+        self.hear(attempt, Input::Trunk { channel: channel.id, seen });
     }
 
     /// Events since the loss are gone, so each call in progress is looked for.
@@ -112,7 +112,7 @@ impl Runner {
             self.feed(call, Input::AsteriskBack);
         }
         self.look_for_all();
-        self.strays.sweep(self.machines.keys().copied().collect());
+        self.strays.sweep(self.machines.values().map(|machine| machine.record().attempt_id()).collect());
     }
 
     /// What is not seen of these calls proves nothing.
@@ -125,10 +125,10 @@ impl Runner {
 
     /// Asks Asterisk what it has of each call in progress.
     fn look_for_all(&self) {
-        let lookups = self.live.iter().filter(|call| !self.intents.contains(call)).filter_map(|call| {
+        let lookups = self.live.iter().filter(|call| !self.intents.contains_key(call)).filter_map(|call| {
             let machine = self.machines.get(call)?;
             Some(Lookup {
-                call: *call,
+                attempt: machine.record().attempt_id(),
                 trunks: machine.trunks(),
                 playback: machine.playback().map(str::to_owned),
             })

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::metrics::Metrics;
 use asterisk::ari::{self, Ari, AriError, HangupReason};
-use call::{Asked, CallId, Input, Originate, OriginateFailure};
+use call::{Asked, AttemptId, Input, Originate, OriginateFailure};
 use witness::Translator;
 
 /// The variable in which `[outgoing]` finds the caller id that was asked for.
@@ -24,14 +24,14 @@ const CALLER_ID_VARIABLE: &str = "NOVOFON_CALLER_ID";
 pub(super) struct Line {
     pub ari: Ari,
     pub translator: Translator,
-    pub inputs: mpsc::UnboundedSender<(CallId, Input)>,
+    pub inputs: mpsc::UnboundedSender<(AttemptId, Input)>,
     /// What a probe has shown.
     pub probes: mpsc::UnboundedSender<Probed>,
     pub metrics: Arc<Metrics>,
 }
 
 impl Line {
-    pub fn originate(&self, call: CallId, wish: Originate, context: &str) {
+    pub fn originate(&self, attempt: AttemptId, wish: Originate, context: &str) {
         let mut variables = BTreeMap::new();
         if let Some(number) = &wish.caller_id {
             variables.insert(CALLER_ID_VARIABLE.to_owned(), number.clone());
@@ -67,11 +67,11 @@ impl Line {
                     Input::OriginateFailed(OriginateFailure::Uncertain(why))
                 }
             };
-            line.say(call, input);
+            line.say(attempt, input);
         });
     }
 
-    pub fn hangup(&self, call: CallId, channel: String) {
+    pub fn hangup(&self, attempt: AttemptId, channel: String) {
         let line = self.clone();
         tokio::spawn(async move {
             match line.ari.hangup(&channel, HangupReason::Normal).await {
@@ -79,28 +79,28 @@ impl Line {
                 // Gone already: the events tell, and if they don't, the machine asks.
                 Err(error) if error.is_not_found() => {}
                 Err(error) => {
-                    line.say(call, Input::RequestFailed { what: Asked::Hangup, why: error.to_string() });
+                    line.say(attempt, Input::RequestFailed { what: Asked::Hangup, why: error.to_string() });
                 }
             }
         });
     }
 
-    pub fn play(&self, call: CallId, channel: String, playback: String, media: String) {
+    pub fn play(&self, attempt: AttemptId, channel: String, playback: String, media: String) {
         let line = self.clone();
         tokio::spawn(async move {
             if let Err(error) = line.ari.play(&channel, &playback, std::slice::from_ref(&media), None).await {
-                line.say(call, Input::PlaybackRefused { playback, why: error.to_string() });
+                line.say(attempt, Input::PlaybackRefused { playback, why: error.to_string() });
             }
         });
     }
 
     /// From now on Asterisk tells of a channel that is not of the trunk's endpoint. Until then, and where it is gone
     /// already, its `Dial` events are all that is seen of it.
-    pub fn subscribe(&self, call: CallId, channel: &str) {
+    pub fn subscribe(&self, attempt: AttemptId, channel: &str) {
         let (ari, source) = (self.ari.clone(), format!("channel:{channel}"));
         tokio::spawn(async move {
             if let Err(error) = ari.subscribe(&source).await {
-                tracing::debug!(%call, source, %error, "could not subscribe to a leg");
+                tracing::debug!(%attempt, source, %error, "could not subscribe to a leg");
             }
         });
     }
@@ -112,25 +112,25 @@ impl Line {
         }
         let line = self.clone();
         tokio::spawn(async move {
-            let ids: Vec<CallId> = calls.iter().map(|lookup| lookup.call).collect();
+            let ids: Vec<AttemptId> = calls.iter().map(|lookup| lookup.attempt).collect();
             match survey(&line.ari, &line.translator, calls, &known_trunks).await {
                 Ok(found) => {
-                    for (call, found) in found {
-                        line.say(call, Input::Found(found));
+                    for (attempt, found) in found {
+                        line.say(attempt, Input::Found(found));
                     }
                 }
                 Err(error) => {
-                    for call in ids {
+                    for attempt in ids {
                         let why = error.to_string();
-                        line.say(call, Input::RequestFailed { what: Asked::Channels, why });
+                        line.say(attempt, Input::RequestFailed { what: Asked::Channels, why });
                     }
                 }
             }
         });
     }
 
-    fn say(&self, call: CallId, input: Input) {
+    fn say(&self, attempt: AttemptId, input: Input) {
         // Nobody listens once the engine has ended.
-        let _ = self.inputs.send((call, input));
+        let _ = self.inputs.send((attempt, input));
     }
 }

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{metrics::Metrics, trouble::Troubles};
 use asterisk::ari::Link;
-use call::{CallId, CallRecord, Effect, Input, Machine, Moment, OriginateFailure, Registry};
+use call::{AttemptId, CallId, CallRecord, Effect, Input, Machine, Moment, OriginateFailure, Registry};
 use ledger::{Commit, Committed, IdempotencyRow, Notice, Store};
 
 /// How long a client waits for the disk when it places a call. Then the call is withdrawn: it will
@@ -67,8 +67,8 @@ pub(super) struct Runner {
     pub early: Early,
     /// Calls between their admission and their end: each holds a slot.
     pub live: HashSet<CallId>,
-    /// Calls whose intent to dial is on its way to the disk.
-    pub intents: HashSet<CallId>,
+    /// Calls whose intent to dial is on its way to the disk, and for which attempt.
+    pub intents: HashMap<CallId, u16>,
     pub placing: HashMap<CallId, PlaceReply>,
     /// When the clients of `placing` lose their patience, in the order of time.
     pub patience: VecDeque<(Duration, CallId)>,
@@ -96,7 +96,7 @@ pub(super) struct Runner {
 pub(super) struct Ears {
     pub links: mpsc::Receiver<Link>,
     pub commands: mpsc::Receiver<Command>,
-    pub inputs: mpsc::UnboundedReceiver<(CallId, Input)>,
+    pub inputs: mpsc::UnboundedReceiver<(AttemptId, Input)>,
     pub notices: mpsc::UnboundedReceiver<Notice>,
     pub probes: mpsc::UnboundedReceiver<Probed>,
     /// Cancelled when there is no time left for a graceful end.
@@ -122,9 +122,7 @@ impl Runner {
                         self.notice(notice);
                     }
                 }
-                Some((call, input)) = ears.inputs.recv() => {
-                    self.feed(call, input);
-                }
+                Some((attempt, input)) = ears.inputs.recv() => self.hear(attempt, input),
                 Some(probed) = ears.probes.recv() => self.probed(probed),
                 Some(link) = ears.links.recv() => self.link(link),
                 Some(command) = ears.commands.recv() => self.command(command),
@@ -138,6 +136,16 @@ impl Runner {
 
     pub fn now(&self) -> Moment {
         Moment { mono: BEFORE_START + self.started.elapsed(), wall: Utc::now() }
+    }
+
+    /// Gives a call what was seen of one of its attempts. Of one that is over it changes nothing.
+    pub fn hear(&mut self, attempt: AttemptId, input: Input) {
+        if self.machines.get(&attempt.call).is_some_and(|machine| !machine.is_at(attempt)) {
+            tracing::debug!(%attempt, ?input, "an input for an attempt that is over");
+            self.metrics.inputs_stray.inc();
+            return;
+        }
+        self.feed(attempt.call, input);
     }
 
     /// Gives an input to a call. One for a call that has ended, or was never ours, changes nothing.
@@ -166,11 +174,13 @@ impl Runner {
     /// Hands on what a machine wishes for.
     pub fn carry_out(&mut self, call: CallId, effects: Vec<Effect>) {
         let mut early = Vec::new();
+        let attempt =
+            self.machines.get(&call).map_or(AttemptId::first(call), |machine| machine.record().attempt_id());
         for effect in effects {
             match effect {
                 Effect::Store { record, entries, intent } => {
                     if intent {
-                        self.intents.insert(call);
+                        self.intents.insert(call, record.attempt);
                     }
                     super::journal::write(&record, &entries, self.settings.mask_numbers, &self.troubles);
                     let event = self.event_at;
@@ -181,19 +191,21 @@ impl Runner {
                     let urgent = intent || self.placing.contains_key(&call);
                     self.store.submit(Commit { record, entries, idempotency, urgent, done: None });
                 }
-                Effect::Originate(wish) => self.line.originate(call, wish, &self.settings.trunk.context),
-                Effect::Hangup { channel } => self.line.hangup(call, channel),
-                Effect::Play { channel, playback, media } => self.line.play(call, channel, playback, media),
+                Effect::Originate(wish) => self.line.originate(attempt, wish, &self.settings.trunk.context),
+                Effect::Hangup { channel } => self.line.hangup(attempt, channel),
+                Effect::Play { channel, playback, media } => {
+                    self.line.play(attempt, channel, playback, media);
+                }
                 Effect::Look { playback } => {
                     let trunks = self.machines.get(&call).map(Machine::trunks).unwrap_or_default();
-                    self.look(vec![Lookup { call, trunks, playback }]);
+                    self.look(vec![Lookup { attempt, trunks, playback }]);
                 }
                 Effect::Watch { trunk_channel, name } => {
                     early.extend(self.early.take(&trunk_channel));
                     if name.is_some_and(|name| !self.line.translator.is_trunk(&name)) {
-                        self.line.subscribe(call, &trunk_channel);
+                        self.line.subscribe(attempt, &trunk_channel);
                     }
-                    self.registry.watch(trunk_channel, call);
+                    self.registry.watch(trunk_channel, attempt);
                 }
                 Effect::Ended => self.ended(call),
             }
@@ -264,7 +276,7 @@ impl Runner {
         if record.status.is_terminal() {
             self.end_written(call);
         }
-        let is_intent = self.intents.contains(&call) && record.dialed_at.is_some();
+        let is_intent = self.intents.get(&call).is_some_and(|attempt| record.attempt >= *attempt);
         // Nobody may be listening.
         let _ = self.changes.send(Arc::new(Change::new(record, committed.entries)));
         if is_intent {

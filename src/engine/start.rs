@@ -111,7 +111,7 @@ pub async fn start(
         agenda: Agenda::default(),
         early: Early::default(),
         live: HashSet::new(),
-        intents: HashSet::new(),
+        intents: HashMap::new(),
         placing: HashMap::new(),
         patience: VecDeque::new(),
         keys: HashMap::new(),

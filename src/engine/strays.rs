@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 use tokio::sync::Semaphore;
 
 use asterisk::ari::{Ari, HangupReason};
-use call::CallId;
+use call::AttemptId;
 use ledger::Store;
 
 /// So many are looked at at once; a flood beyond that is another program's, or hostile.
@@ -27,20 +27,20 @@ impl Strays {
         Strays { ari, store, app, slots: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
-    /// A channel of this call was seen, and no machine has it.
-    pub fn seen(&self, call: CallId) {
+    /// A channel of this attempt was seen, and no machine has it.
+    pub fn seen(&self, attempt: AttemptId) {
         let Ok(slot) = self.slots.clone().try_acquire_owned() else {
-            return tracing::debug!(%call, "too many strange channels at once; this one is left alone");
+            return tracing::debug!(%attempt, "too many strange channels at once; this one is left alone");
         };
         let strays = self.clone();
         tokio::spawn(async move {
-            strays.hang_up(call).await;
+            strays.hang_up(attempt).await;
             drop(slot);
         });
     }
 
     /// Looks for them all, after the events socket was away.
-    pub fn sweep(&self, live: HashSet<CallId>) {
+    pub fn sweep(&self, live: HashSet<AttemptId>) {
         let strays = self.clone();
         tokio::spawn(async move {
             let channels = match strays.ari.channels().await {
@@ -50,31 +50,31 @@ impl Strays {
             for channel in channels {
                 let application = channel.dialplan.app_data.split(',').next().unwrap_or_default();
                 let in_ours = channel.dialplan.app_name == "Stasis" && application == strays.app;
-                if let Ok(call) = channel.id.parse::<CallId>()
+                if let Ok(attempt) = channel.id.parse::<AttemptId>()
                     && in_ours
-                    && !live.contains(&call)
+                    && !live.contains(&attempt)
                 {
-                    strays.hang_up(call).await;
+                    strays.hang_up(attempt).await;
                 }
             }
         });
     }
 
-    async fn hang_up(&self, call: CallId) {
-        match self.store.call(call).await {
+    async fn hang_up(&self, attempt: AttemptId) {
+        match self.store.call(attempt.call).await {
             // It has come to life since its channel was seen.
-            Ok(Some(record)) if !record.status.is_terminal() => return,
+            Ok(Some(record)) if record.attempt_id() == attempt && record.is_at_work() => return,
             Ok(Some(_)) => {}
             Ok(None) => {
-                return tracing::warn!(%call, app = self.app, "a channel in our application is not ours: does another program use the name?");
+                return tracing::warn!(%attempt, app = self.app, "a channel in our application is not ours: does another program use the name?");
             }
-            Err(error) => return tracing::warn!(%call, %error, "could not look whose channel this is"),
+            Err(error) => return tracing::warn!(%attempt, %error, "could not look whose channel this is"),
         }
-        tracing::warn!(%call, "a channel without a live call is hung up");
-        if let Err(error) = self.ari.hangup(&call.near_channel(), HangupReason::Normal).await
+        tracing::warn!(%attempt, "a channel without a live call is hung up");
+        if let Err(error) = self.ari.hangup(&attempt.near_channel(), HangupReason::Normal).await
             && !error.is_not_found()
         {
-            tracing::warn!(%call, %error, "a channel without a live call could not be hung up");
+            tracing::warn!(%attempt, %error, "a channel without a live call could not be hung up");
         }
     }
 }

@@ -4,13 +4,13 @@
 use std::collections::{HashMap, HashSet};
 
 use asterisk::ari::{Ari, AriError, Channel};
-use call::{CallId, ChannelState, Found, FoundPlayback, FoundTrunk};
+use call::{AttemptId, ChannelState, Found, FoundPlayback, FoundTrunk};
 use witness::{Translator, channel_state};
 
-/// One call to look for.
+/// One attempt of a call to look for.
 #[derive(Debug, Clone)]
 pub(super) struct Lookup {
-    pub call: CallId,
+    pub attempt: AttemptId,
     /// Asterisk's ids of its trunk channels, as far as they are known.
     pub trunks: Vec<String>,
     /// The sound that should be playing.
@@ -25,19 +25,19 @@ pub(super) async fn survey(
     translator: &Translator,
     calls: Vec<Lookup>,
     known_trunks: &HashSet<String>,
-) -> Result<Vec<(CallId, Found)>, AriError> {
+) -> Result<Vec<(AttemptId, Found)>, AriError> {
     let listed: HashMap<String, Channel> =
         ari.channels().await?.into_iter().map(|channel| (channel.id.clone(), channel)).collect();
     let trunks = trunks_by_call(ari, translator, &listed, &calls, known_trunks).await?;
     let mut answers = Vec::with_capacity(calls.len());
     for lookup in calls {
         let mut found = Found::default();
-        if let Some(near) = confirmed(ari, &listed, &lookup.call.near_channel()).await? {
+        if let Some(near) = confirmed(ari, &listed, &lookup.attempt.near_channel()).await? {
             found.near = Some(channel_state(&near.state).unwrap_or(ChannelState::Down));
             found.near_in_stasis = near.dialplan.app_name == "Stasis";
         }
-        found.far = confirmed(ari, &listed, &lookup.call.far_channel()).await?.is_some();
-        let sought = trunks.get(&lookup.call).filter(|_| lookup.trunks.is_empty());
+        found.far = confirmed(ari, &listed, &lookup.attempt.far_channel()).await?.is_some();
+        let sought = trunks.get(&lookup.attempt).filter(|_| lookup.trunks.is_empty());
         for trunk in lookup.trunks.iter().chain(sought.into_iter().flatten()) {
             if let Some(channel) = confirmed(ari, &listed, trunk).await? {
                 found.trunks.push(FoundTrunk {
@@ -49,13 +49,13 @@ pub(super) async fn survey(
             }
         }
         if found.near.is_some() || !found.trunks.is_empty() {
-            subscribe(ari, &lookup.call, &found).await;
+            subscribe(ari, lookup.attempt, &found).await;
         }
         if let Some(id) = lookup.playback {
             let playing = ari.playback(&id).await?.is_some();
             found.playback = Some(FoundPlayback { id, playing });
         }
-        answers.push((lookup.call, found));
+        answers.push((lookup.attempt, found));
     }
     Ok(answers)
 }
@@ -68,8 +68,8 @@ async fn trunks_by_call(
     listed: &HashMap<String, Channel>,
     calls: &[Lookup],
     known: &HashSet<String>,
-) -> Result<HashMap<CallId, Vec<String>>, AriError> {
-    let mut trunks = HashMap::<CallId, Vec<String>>::new();
+) -> Result<HashMap<AttemptId, Vec<String>>, AriError> {
+    let mut trunks = HashMap::<AttemptId, Vec<String>>::new();
     if calls.iter().all(|lookup| !lookup.trunks.is_empty()) {
         return Ok(trunks);
     }
@@ -79,9 +79,9 @@ async fn trunks_by_call(
             continue;
         }
         if let Some(linked) = ari.channel_variable(&channel.id, "CHANNEL(linkedid)").await?
-            && let Ok(call) = linked.parse()
+            && let Ok(attempt) = linked.parse()
         {
-            trunks.entry(call).or_default().push(channel.id.clone());
+            trunks.entry(attempt).or_default().push(channel.id.clone());
         }
     }
     Ok(trunks)
@@ -96,12 +96,12 @@ async fn confirmed(
 }
 
 /// Asterisk forgets an application's subscriptions to channels with its socket.
-async fn subscribe(ari: &Ari, call: &CallId, found: &Found) {
-    let halves = found.near.is_some().then(|| [call.near_channel(), call.far_channel()]);
+async fn subscribe(ari: &Ari, attempt: AttemptId, found: &Found) {
+    let halves = found.near.is_some().then(|| [attempt.near_channel(), attempt.far_channel()]);
     let trunks = found.trunks.iter().map(|trunk| trunk.channel.clone());
     for channel in halves.into_iter().flatten().chain(trunks) {
         if let Err(error) = ari.subscribe(&format!("channel:{channel}")).await {
-            tracing::debug!(%call, channel, %error, "could not subscribe to a channel again");
+            tracing::debug!(%attempt, channel, %error, "could not subscribe to a channel again");
         }
     }
 }

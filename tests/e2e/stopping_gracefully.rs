@@ -104,3 +104,44 @@ async fn what_waits_in_a_stop_can_be_canceled() {
     bot.until_all_ended(SOON).await;
     assert_eq!(bot.reached("+79005550486"), 0);
 }
+
+/// Killed while they wait, some of them after a refused attempt: they wait on, and each is dialed once, by an attempt of
+/// its own.
+#[tokio::test]
+async fn a_bot_that_is_killed_meanwhile_loses_none() {
+    let (lab, mut bot, live) = stopping("core stop gracefully").await;
+    let waiting = wait_in_it(&bot).await;
+    bot.until_event(&waiting[0].id(), "attempt_over").await;
+    bot.kill();
+    bot.launch();
+    bot.until_live().await;
+    bot.until_event(&waiting[0].id(), "attempt_begun").await;
+    until("the second attempt is over", SOON, async || {
+        let call = bot.call(&waiting[0].id()).await;
+        if call.field("attempts")[1]["reason"] == "asterisk_refused" {
+            Ok(())
+        } else {
+            Err(format!("{call:?}"))
+        }
+    })
+    .await;
+    lab.console("pbx", "core abort shutdown");
+    all_dialed_once(&mut bot, &waiting).await;
+    let call = bot.call(&waiting[0].id()).await;
+    let attempts: Vec<String> = call
+        .field("attempts")
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|attempt| format!("{} {} {}", attempt["id"], attempt["reason"], attempt["sip_code"]))
+        .collect();
+    let id = call.id();
+    let expected = [
+        format!("\"{id}\" \"asterisk_refused\" null"),
+        format!("\"{id}.2\" \"asterisk_refused\" null"),
+        format!("\"{id}.3\" \"busy\" 486"),
+    ];
+    assert_eq!(attempts, expected);
+    bot.hang_up(&live.id()).await;
+    bot.until_all_ended(SOON).await;
+}

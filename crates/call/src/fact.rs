@@ -27,6 +27,15 @@ pub enum Fact {
     OriginateUncertain {
         why: String,
     },
+    /// An attempt is over, and the call waits for its next.
+    AttemptOver {
+        number: u16,
+        reason: Reason,
+    },
+    /// A further attempt: its intent is stored.
+    AttemptBegun {
+        number: u16,
+    },
     TrunkCreated {
         channel: String,
         sip_call_id: Option<String>,
@@ -237,7 +246,7 @@ impl Fact {
     pub fn source(&self) -> Source {
         match self {
             Fact::Accepted { .. } | Fact::HangupAsked { by: EndedBy::Api, .. } => Source::Api,
-            Fact::IntentStored => Source::Store,
+            Fact::IntentStored | Fact::AttemptBegun { .. } => Source::Store,
             Fact::TrunkRinging { .. }
             | Fact::TrunkEarlyMedia { .. }
             | Fact::TrunkUp { .. }
@@ -272,6 +281,7 @@ impl Fact {
             | Fact::RequestFailed { .. }
             | Fact::NotFound => Source::Ari,
             Fact::OriginateAgain
+            | Fact::AttemptOver { .. }
             | Fact::AnswerUnproven
             | Fact::RingTimeout { .. }
             | Fact::HangupAsked { .. }

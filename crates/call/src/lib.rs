@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no randomness. Time and ids come in as arguments, wishes go out as
 //! [`Effect`]s. The same inputs give the same effects, always.
 
+mod attempt;
 pub mod cause;
 mod destination;
 mod dialed;
@@ -24,6 +25,7 @@ mod timeline;
 mod timer;
 mod words;
 
+pub use attempt::{Attempt, AttemptId, NoAttempt};
 pub use destination::{Destinations, Excluded, Forbidden, RUSSIA};
 pub use dialed::{DialString, Extension, NotDialable};
 pub use effect::{Effect, Originate};

@@ -6,22 +6,23 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{DialString, EndedBy, Metadata, OfficeCall, Reached, Reason, Status};
+use super::{
+    Attempt, AttemptId, DialString, EndedBy, Metadata, OfficeCall, Outcome, Reached, Reason, Status,
+};
 
-/// A call's id and, at the same time, the id of its ARI channel. UUIDv7, so ids sort by creation.
+/// A call's id. UUIDv7, so ids sort by creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CallId(pub Uuid);
 
+/// Of a call that has one attempt only, as an office's: it is never ordered again.
 impl CallId {
-    /// Our half of the Local channel: the one that enters Stasis.
     pub fn near_channel(self) -> String {
-        self.0.to_string()
+        AttemptId::first(self).near_channel()
     }
 
-    /// The other half, which runs the dialplan.
     pub fn far_channel(self) -> String {
-        format!("{};2", self.0)
+        AttemptId::first(self).far_channel()
     }
 }
 
@@ -57,12 +58,17 @@ pub struct CallRequest {
     pub requested_by: Option<String>,
 }
 
+/// A call. Its state and outcome are those of its last attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
     pub id: CallId,
     pub request: CallRequest,
     /// What makes it an office's call; `None` for one of the bot's own.
     pub office: Option<Box<OfficeCall>>,
+    /// Attempts that were begun: the intent of so many is on disk.
+    pub attempt: u16,
+    /// Those that are over while the call goes on, in their order.
+    pub earlier: Vec<Attempt>,
     pub status: Status,
     pub reached: Reached,
     pub reason: Option<Reason>,
@@ -98,6 +104,8 @@ impl CallRecord {
             id,
             request,
             office: None,
+            attempt: 0,
+            earlier: Vec::new(),
             status: Status::Queued,
             reached: Reached::None,
             reason: None,
@@ -118,6 +126,70 @@ impl CallRecord {
             trunk_channel: None,
             hangup_by: None,
             hangup_reason: None,
+        }
+    }
+
+    /// The attempt that is under way, was the last, or will be the first.
+    pub fn attempt_id(&self) -> AttemptId {
+        AttemptId { call: self.id, number: self.attempt.max(1) }
+    }
+
+    /// Whether an attempt is under way, or was the last thing of a call that has ended.
+    pub fn has_current_attempt(&self) -> bool {
+        usize::from(self.attempt) > self.earlier.len()
+    }
+
+    /// An attempt is under way.
+    pub fn is_at_work(&self) -> bool {
+        !self.status.is_terminal() && self.has_current_attempt()
+    }
+
+    /// Another attempt begins: its intent is to be stored.
+    pub fn begin_attempt(&mut self, at: DateTime<Utc>) {
+        self.attempt = self.attempt.saturating_add(1);
+        self.dialed_at = Some(at);
+    }
+
+    /// The attempt is over, and the call goes on without one.
+    pub fn leave_attempt(&mut self, outcome: &Outcome, at: DateTime<Utc>) {
+        let over = Attempt {
+            status: outcome.status,
+            reached: outcome.reached,
+            reason: Some(outcome.reason),
+            ended_by: Some(outcome.ended_by),
+            sip_code: outcome.sip_code,
+            sip_text: outcome.sip_text.clone(),
+            q850_cause: outcome.q850_cause,
+            ended_at: Some(at),
+            ..self.current_attempt()
+        };
+        self.earlier.push(over);
+    }
+
+    /// All attempts in their order, the one that is under way or was the last at the end.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        let current = self.has_current_attempt().then(|| self.current_attempt());
+        self.earlier.iter().cloned().chain(current).collect()
+    }
+
+    fn current_attempt(&self) -> Attempt {
+        Attempt {
+            number: self.attempt,
+            status: self.status,
+            reached: self.reached,
+            reason: self.reason,
+            ended_by: self.ended_by,
+            sip_code: self.sip_code,
+            sip_text: self.sip_text.clone(),
+            q850_cause: self.q850_cause,
+            dialed_at: self.dialed_at,
+            ringing_at: self.ringing_at,
+            answered_at: self.answered_at,
+            ended_at: self.ended_at,
+            ring_seconds: self.ring_seconds,
+            talk_seconds: self.talk_seconds,
+            sip_call_id: self.sip_call_id.clone(),
+            trunk_channel: self.trunk_channel.clone(),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Which channel belongs to which call.
+//! Which channel belongs to which attempt of which call.
 //!
-//! Our two halves carry the call's id in their own; only the trunk channel's id is Asterisk's
+//! Our two halves carry the attempt's id in their own; only the trunk channel's id is Asterisk's
 //! choice and has to be remembered.
 
 use std::collections::HashMap;
 
-use super::{CallId, Half};
+use super::{AttemptId, CallId, Half};
 
 /// What a channel is to its call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,22 +16,22 @@ pub enum ChannelRole {
 
 #[derive(Debug, Default)]
 pub struct Registry {
-    trunks: HashMap<String, CallId>,
+    trunks: HashMap<String, AttemptId>,
 }
 
 impl Registry {
-    pub fn watch(&mut self, trunk_channel: String, call: CallId) {
-        self.trunks.insert(trunk_channel, call);
+    pub fn watch(&mut self, trunk_channel: String, attempt: AttemptId) {
+        self.trunks.insert(trunk_channel, attempt);
     }
 
     /// The call has ended: none of its trunk channels is known any more, of which a dialplan may have dialed several.
     pub fn forget(&mut self, call: CallId) {
-        self.trunks.retain(|_, of| *of != call);
+        self.trunks.retain(|_, of| of.call != call);
     }
 
-    pub fn role(&self, channel: &str) -> Option<(CallId, ChannelRole)> {
-        if let Some(call) = self.trunks.get(channel) {
-            return Some((*call, ChannelRole::Trunk));
+    pub fn role(&self, channel: &str) -> Option<(AttemptId, ChannelRole)> {
+        if let Some(attempt) = self.trunks.get(channel) {
+            return Some((*attempt, ChannelRole::Trunk));
         }
         let (id, half) = match channel.strip_suffix(";2") {
             Some(id) => (id, Half::Far),
@@ -62,13 +62,14 @@ mod tests {
     fn halves_are_known_by_their_name_and_the_trunk_by_memory() {
         let call: CallId = "0193d0a0-0000-7000-8000-000000000001".parse().expect("a UUID");
         let mut registry = Registry::default();
-        registry.watch("1700000000.7".into(), call);
-        assert_eq!(registry.role(&call.near_channel()), Some((call, ChannelRole::Half(Half::Near))));
-        assert_eq!(registry.role(&call.far_channel()), Some((call, ChannelRole::Half(Half::Far))));
-        assert_eq!(registry.role("1700000000.7"), Some((call, ChannelRole::Trunk)));
+        let attempt = AttemptId { call, number: 2 };
+        registry.watch("1700000000.7".into(), attempt);
+        assert_eq!(registry.role(&attempt.near_channel()), Some((attempt, ChannelRole::Half(Half::Near))));
+        assert_eq!(registry.role(&attempt.far_channel()), Some((attempt, ChannelRole::Half(Half::Far))));
+        assert_eq!(registry.role("1700000000.7"), Some((attempt, ChannelRole::Trunk)));
         assert_eq!(registry.role("1700000000.8"), None);
         // A dialplan may dial more than one leg.
-        registry.watch("1700000000.9".into(), call);
+        registry.watch("1700000000.9".into(), attempt);
         registry.forget(call);
         assert!(registry.is_empty());
     }

@@ -58,12 +58,17 @@ pub struct Entry {
     /// Values for programs, e.g. `{"cause": 17}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<serde_json::Value>,
+    /// Number of the attempt that it is about; `None` before the first, and of what older releases wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u16>,
 }
 
 impl Entry {
     /// `status`: the state that the fact led to, which is not always the one that it proves.
-    pub fn new(at: DateTime<Utc>, fact: &Fact, status: Option<Status>) -> Self {
+    /// `attempt`: how many were begun.
+    pub fn new(at: DateTime<Utc>, fact: &Fact, status: Option<Status>, attempt: u16) -> Self {
         let (event, data) = fact.parts();
-        Entry { at, source: fact.source(), event, text: fact.text(Lang::En), status, data }
+        let attempt = (attempt > 0).then_some(attempt);
+        Entry { at, source: fact.source(), event, text: fact.text(Lang::En), status, data, attempt }
     }
 }

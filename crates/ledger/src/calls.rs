@@ -4,8 +4,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
-use super::{BadValue, Filter, Store, StoreError, counts, micros, moment, word};
-use call::{CallId, CallRecord, CallRequest, DialString, Metadata, OfficeCall, Reason, Status};
+use super::{BadValue, Filter, Store, StoreError, counts, json_column, micros, moment, word};
+use call::{Attempt, CallId, CallRecord, CallRequest, DialString, Metadata, OfficeCall, Reason, Status};
 
 /// What a deletion came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,8 @@ pub enum Deleted {
 pub(super) const COLUMNS: &str = "id, phone, caller_id, scenario, ring_timeout, max_duration, \
     custom_metadata, requested_by, created_at, status, reached, reason, ended_by, sip_code, sip_text, \
     q850_cause, dialed_at, ringing_at, answered_at, ended_at, ring_seconds, talk_seconds, scenario_result, scenario_steps, \
-    sip_call_id, trunk_channel, hangup_by, hangup_reason, office";
+    sip_call_id, trunk_channel, hangup_by, hangup_reason, office, \
+    attempt, earlier_attempts";
 
 impl Store {
     pub async fn call(&self, id: CallId) -> Result<Option<CallRecord>, StoreError> {
@@ -73,7 +74,7 @@ pub(super) fn push_upsert(query: &mut QueryBuilder<Sqlite>, records: &[&CallReco
         "INSERT INTO calls (id, phone, caller_id, scenario, ring_timeout, max_duration, custom_metadata, \
          requested_by, created_at, status, reached, reason, ended_by, sip_code, sip_text, q850_cause, \
          dialed_at, ringing_at, answered_at, ended_at, ring_seconds, talk_seconds, scenario_result, scenario_steps, \
-         sip_call_id, trunk_channel, hangup_by, hangup_reason, enterprise, office, kind) ",
+         sip_call_id, trunk_channel, hangup_by, hangup_reason, enterprise, office, attempt, earlier_attempts, kind) ",
     );
     query.push_values(records, |mut row, call| {
         let request = &call.request;
@@ -111,6 +112,11 @@ pub(super) fn push_upsert(query: &mut QueryBuilder<Sqlite>, records: &[&CallReco
                     .as_ref()
                     .map(|office| serde_json::to_string(office).expect("an office's call has plain fields")),
             )
+            .push_bind(call.attempt)
+            .push_bind(
+                (!call.earlier.is_empty())
+                    .then(|| serde_json::to_string(&call.earlier).expect("an attempt has plain fields")),
+            )
             .push_bind(counts::kind_of(call));
     });
     query.push(
@@ -122,7 +128,8 @@ pub(super) fn push_upsert(query: &mut QueryBuilder<Sqlite>, records: &[&CallReco
          scenario_result = excluded.scenario_result, \
          scenario_steps = excluded.scenario_steps, sip_call_id = excluded.sip_call_id, \
          trunk_channel = excluded.trunk_channel, hangup_by = excluded.hangup_by, \
-         hangup_reason = excluded.hangup_reason, office = excluded.office, kind = excluded.kind",
+         hangup_reason = excluded.hangup_reason, office = excluded.office, attempt = excluded.attempt, \
+         earlier_attempts = excluded.earlier_attempts, kind = excluded.kind",
     );
 }
 
@@ -151,6 +158,7 @@ pub(super) fn record_of(row: &SqliteRow) -> Result<CallRecord, sqlx::Error> {
     let time = |column: &'static str| -> Result<Option<DateTime<Utc>>, sqlx::Error> {
         row.try_get::<Option<i64>, _>(column)?.map(|at| moment(at, column)).transpose()
     };
+    let dialed_at = time("dialed_at")?;
     Ok(CallRecord {
         id: CallId(row.try_get("id")?),
         request: CallRequest {
@@ -163,6 +171,8 @@ pub(super) fn record_of(row: &SqliteRow) -> Result<CallRecord, sqlx::Error> {
             requested_by: row.try_get("requested_by")?,
         },
         office: office(row)?,
+        attempt: row.try_get::<Option<u16>, _>("attempt")?.unwrap_or(dialed_at.is_some().into()),
+        earlier: earlier(row)?,
         status: required(row, "status")?,
         reached: required(row, "reached")?,
         reason: word(row, "reason")?,
@@ -171,7 +181,7 @@ pub(super) fn record_of(row: &SqliteRow) -> Result<CallRecord, sqlx::Error> {
         sip_text: row.try_get("sip_text")?,
         q850_cause: row.try_get("q850_cause")?,
         created_at: moment(row.try_get("created_at")?, "created_at")?,
-        dialed_at: time("dialed_at")?,
+        dialed_at,
         ringing_at: time("ringing_at")?,
         answered_at: time("answered_at")?,
         ended_at: time("ended_at")?,
@@ -184,6 +194,12 @@ pub(super) fn record_of(row: &SqliteRow) -> Result<CallRecord, sqlx::Error> {
         hangup_by: word(row, "hangup_by")?,
         hangup_reason: word(row, "hangup_reason")?,
     })
+}
+
+fn earlier(row: &SqliteRow) -> Result<Vec<Attempt>, sqlx::Error> {
+    let Some(json) = json_column(row, "earlier_attempts")? else { return Ok(Vec::new()) };
+    serde_json::from_value(json)
+        .map_err(|e| BadValue { column: "earlier_attempts", value: e.to_string() }.into())
 }
 
 fn required<T: std::str::FromStr>(row: &SqliteRow, column: &'static str) -> Result<T, sqlx::Error> {

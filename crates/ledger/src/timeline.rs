@@ -6,7 +6,7 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 use super::{BadValue, Store, StoreError, json_column, micros, moment, word};
 use call::{CallId, Entry, Source};
 
-const COLUMNS: &str = "seq, call_id, at, source, event, text, status, data";
+const COLUMNS: &str = "seq, call_id, at, source, event, text, status, data, attempt";
 
 impl Store {
     /// All entries of a call, in order.
@@ -87,7 +87,8 @@ pub(super) fn push_append(query: &mut QueryBuilder<Sqlite>, first: i64, entries:
             .push_bind(&*entry.event)
             .push_bind(&*entry.text)
             .push_bind(entry.status.map(call::Status::as_str))
-            .push_bind(entry.data.as_ref().map(std::string::ToString::to_string));
+            .push_bind(entry.data.as_ref().map(std::string::ToString::to_string))
+            .push_bind(entry.attempt);
     });
 }
 
@@ -103,6 +104,7 @@ fn entry_of(row: &SqliteRow) -> Result<(i64, CallId, Entry), sqlx::Error> {
         text: row.try_get("text")?,
         status: word(row, "status")?,
         data: json_column(row, "data")?,
+        attempt: row.try_get("attempt")?,
     };
     Ok((row.try_get("seq")?, CallId(row.try_get("call_id")?), entry))
 }

@@ -5,7 +5,7 @@
 
 use asterisk::ari::{ChannelUserevent, Dial, Event, Playback};
 use call::{
-    CallId, Causes, ChannelRole, ChannelState, DialStep, Half, Input, LegReport, Registry, TrunkSeen,
+    AttemptId, Causes, ChannelRole, ChannelState, DialStep, Half, Input, LegReport, Registry, TrunkSeen,
 };
 
 /// The name of the UserEvent in our `[outgoing]`.
@@ -62,49 +62,49 @@ impl Translator {
             if request.soft == Some(true) && request.cause.is_some_and(|flags| flags & SHUTDOWN != 0))
     }
 
-    /// The call that an event is about and what it means for it; empty when it is about none.
-    pub fn inputs(&self, event: Event, registry: &Registry) -> Vec<(CallId, Input)> {
-        let one = |found: Option<(CallId, Input)>| found.into_iter().collect();
+    /// The attempt that an event is about and what it means for it; empty when it is about none.
+    pub fn inputs(&self, event: Event, registry: &Registry) -> Vec<(AttemptId, Input)> {
+        let one = |found: Option<(AttemptId, Input)>| found.into_iter().collect();
         let trunk = |channel: &str| match registry.role(channel) {
-            Some((call, ChannelRole::Trunk)) => Some(call),
+            Some((attempt, ChannelRole::Trunk)) => Some(attempt),
             _ => None,
         };
         match event {
             Event::Dial(dial) => self.dial(*dial, registry),
             Event::ChannelUserevent(event) => one(report(&event, registry)),
             Event::StasisStart(start) => one(match registry.role(&start.channel.id) {
-                Some((call, ChannelRole::Half(Half::Near))) => Some((call, Input::Entered)),
+                Some((attempt, ChannelRole::Half(Half::Near))) => Some((attempt, Input::Entered)),
                 _ => None,
             }),
             Event::ChannelStateChange(change) => one(trunk(&change.channel.id)
                 .zip(channel_state(&change.channel.state))
-                .map(|(call, state)| (call, of_trunk(change.channel.id, TrunkSeen::State(state))))),
+                .map(|(attempt, state)| (attempt, of_trunk(change.channel.id, TrunkSeen::State(state))))),
             Event::ChannelHangupRequest(request) => one(match registry.role(&request.channel.id) {
                 // The cause of a soft one is no cause but Asterisk's own flag of who asked.
-                Some((call, ChannelRole::Trunk)) if request.soft == Some(true) => {
-                    Some((call, of_trunk(request.channel.id, TrunkSeen::HungUpHere)))
+                Some((attempt, ChannelRole::Trunk)) if request.soft == Some(true) => {
+                    Some((attempt, of_trunk(request.channel.id, TrunkSeen::HungUpHere)))
                 }
-                Some((call, ChannelRole::Trunk)) => {
+                Some((attempt, ChannelRole::Trunk)) => {
                     let causes = Causes { cause: word(request.cause), tech_cause: word(request.tech_cause) };
-                    Some((call, of_trunk(request.channel.id, TrunkSeen::Hangup(causes))))
+                    Some((attempt, of_trunk(request.channel.id, TrunkSeen::Hangup(causes))))
                 }
-                Some((call, ChannelRole::Half(_))) => Some((call, Input::HalfLeaving)),
+                Some((attempt, ChannelRole::Half(_))) => Some((attempt, Input::HalfLeaving)),
                 None => None,
             }),
             Event::ChannelDestroyed(gone) => one(match registry.role(&gone.channel.id) {
-                Some((call, ChannelRole::Trunk)) => {
+                Some((attempt, ChannelRole::Trunk)) => {
                     let causes = Causes { cause: word(Some(gone.cause)), tech_cause: word(gone.tech_cause) };
-                    Some((call, of_trunk(gone.channel.id, TrunkSeen::Destroyed(causes))))
+                    Some((attempt, of_trunk(gone.channel.id, TrunkSeen::Destroyed(causes))))
                 }
-                Some((call, ChannelRole::Half(half))) => {
-                    Some((call, Input::HalfDestroyed { half, cause: word(Some(gone.cause)) }))
+                Some((attempt, ChannelRole::Half(half))) => {
+                    Some((attempt, Input::HalfDestroyed { half, cause: word(Some(gone.cause)) }))
                 }
                 None => None,
             }),
             Event::PlaybackStarted(event) => one(of_playback(&event.playback)
-                .map(|(call, playback)| (call, Input::PlaybackStarted { playback }))),
-            Event::PlaybackFinished(event) => one(of_playback(&event.playback).map(|(call, playback)| {
-                (call, Input::PlaybackFinished { playback, ok: event.playback.state != "failed" })
+                .map(|(attempt, playback)| (attempt, Input::PlaybackStarted { playback }))),
+            Event::PlaybackFinished(event) => one(of_playback(&event.playback).map(|(attempt, playback)| {
+                (attempt, Input::PlaybackFinished { playback, ok: event.playback.state != "failed" })
             })),
             _ => Vec::new(),
         }
@@ -112,9 +112,11 @@ impl Translator {
 
     /// The trunk channels are known by the dials of our far half, whose id we chose. Whatever endpoint it dials, that is
     /// the way out; only what is behind a Local channel is told of by nobody.
-    fn dial(&self, dial: Dial, registry: &Registry) -> Vec<(CallId, Input)> {
+    fn dial(&self, dial: Dial, registry: &Registry) -> Vec<(AttemptId, Input)> {
         let Some(caller) = &dial.caller else { return Vec::new() };
-        let Some((call, ChannelRole::Half(Half::Far))) = registry.role(&caller.id) else { return Vec::new() };
+        let Some((attempt, ChannelRole::Half(Half::Far))) = registry.role(&caller.id) else {
+            return Vec::new();
+        };
         let step = match dial.dialstatus.as_str() {
             "" => None,
             "RINGING" => Some(DialStep::Ringing),
@@ -125,7 +127,7 @@ impl Translator {
             ended => Some(DialStep::Ended(ended.to_owned())),
         };
         if dial.peer.name.starts_with("Local/") {
-            return step.map(|step| (call, Input::LocalDialed(step))).into_iter().collect();
+            return step.map(|step| (attempt, Input::LocalDialed(step))).into_iter().collect();
         }
         let channel = dial.peer.id;
         let mut seen = Vec::with_capacity(2);
@@ -137,7 +139,7 @@ impl Translator {
             seen.push(TrunkSeen::Redirected { to: to.unwrap_or_default(), followed });
         }
         seen.extend(step.map(TrunkSeen::Dial));
-        seen.into_iter().map(|seen| (call, of_trunk(channel.clone(), seen))).collect()
+        seen.into_iter().map(|seen| (attempt, of_trunk(channel.clone(), seen))).collect()
     }
 
     /// The leg whose words a report has, by the name of its channel.
@@ -161,12 +163,12 @@ pub fn channel_state(word: &str) -> Option<ChannelState> {
     }
 }
 
-fn report(event: &ChannelUserevent, registry: &Registry) -> Option<(CallId, Input)> {
+fn report(event: &ChannelUserevent, registry: &Registry) -> Option<(AttemptId, Input)> {
     let is_leg = event.eventname == LEG_REPORT_EVENT;
     if !is_leg && event.eventname != REPORT_EVENT {
         return None;
     }
-    let (call, ChannelRole::Half(Half::Far)) = registry.role(&event.channel.as_ref()?.id)? else {
+    let (attempt, ChannelRole::Half(Half::Far)) = registry.role(&event.channel.as_ref()?.id)? else {
         return None;
     };
     let value = |key: &str| event.userevent.get(key).map(|v| v.trim()).filter(|v| !v.is_empty());
@@ -176,13 +178,13 @@ fn report(event: &ChannelUserevent, registry: &Registry) -> Option<(CallId, Inpu
         cause: value("ast").and_then(|cause| cause.parse().ok()),
     };
     let dialstatus = value("dialstatus").unwrap_or_default().to_owned();
-    Some((call, if is_leg { Input::LegReported(words) } else { Input::Reported { dialstatus, words } }))
+    Some((attempt, if is_leg { Input::LegReported(words) } else { Input::Reported { dialstatus, words } }))
 }
 
-/// Our playbacks are called `<call>-<step>`.
-fn of_playback(playback: &Playback) -> Option<(CallId, String)> {
-    let (call, _step) = playback.id.rsplit_once('-')?;
-    Some((call.parse().ok()?, playback.id.clone()))
+/// Our playbacks are called `<attempt>-<step>`.
+fn of_playback(playback: &Playback) -> Option<(AttemptId, String)> {
+    let (attempt, _step) = playback.id.rsplit_once('-')?;
+    Some((attempt.parse().ok()?, playback.id.clone()))
 }
 
 /// A cause as the machine has it; what no cause can be is none.

@@ -38,6 +38,7 @@ async fn a_call_that_failed_tells_why() {
     insta::assert_json_snapshot!(masked(&timeline["entries"][2], &["at"]), @r#"
     {
       "at": "...",
+      "attempt": null,
       "data": {
         "cause": 21
       },

@@ -19,6 +19,7 @@ async fn a_call_is_placed() {
     insta::assert_json_snapshot!(masked(&call, &["id", "created_at", "start_time"]), @r#"
     {
       "answered_at": null,
+      "attempts": [],
       "caller_id": "+74951234567",
       "created_at": "...",
       "custom_metadata": {

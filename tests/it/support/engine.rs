@@ -182,7 +182,15 @@ impl FakeEngine {
 
 pub fn entry(event: &str, status: Option<Status>, data: Option<Value>) -> Entry {
     let at = Utc::now().duration_trunc(TimeDelta::microseconds(1)).expect("in range");
-    Entry { at, source: Source::Bot, event: event.into(), text: format!("seen: {event}"), status, data }
+    Entry {
+        at,
+        source: Source::Bot,
+        event: event.into(),
+        text: format!("seen: {event}"),
+        status,
+        data,
+        attempt: None,
+    }
 }
 
 /// Waits for a condition that no channel tells.

@@ -13,8 +13,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{
-    CallId, CallRecord, Effect, Entry, Evidence, Fact, Input, Moment, Outcome, Reason, Status, Timer, Timers,
-    outcome::EndedBy,
+    AttemptId, CallId, CallRecord, Effect, Entry, Evidence, Fact, Input, Moment, Outcome, Reason, Status,
+    Timer, Timers, outcome::EndedBy,
 };
 use crate::scenario::{Run, Scenario};
 
@@ -97,8 +97,8 @@ impl Machine {
         (machine, effects)
     }
 
-    /// A call that a former run of the bot left open. In `queued` nothing was sent, so it may still
-    /// be dialed; in any other state it never is: Asterisk is asked what it has of it.
+    /// A call that a former run of the bot left open. In `queued`, or between two attempts, nothing is on its way, so it
+    /// may still be dialed; else it never is: Asterisk is asked what it has of it.
     pub fn restore(
         now: Moment,
         record: CallRecord,
@@ -107,13 +107,16 @@ impl Machine {
         asterisk_up: bool,
     ) -> (Self, Vec<Effect>) {
         let queued = record.status == Status::Queued;
-        let mut machine =
-            Machine::build(record, scenario, limits, if queued { Phase::Waiting } else { Phase::Placed });
-        if queued {
-            let waited = (now.wall - machine.record.created_at).to_std().unwrap_or_default();
-            let left = limits.queue_timeout.saturating_sub(waited);
+        let between = !queued && !record.earlier.is_empty() && !record.has_current_attempt();
+        let phase = match (queued, between) {
+            (true, _) => Phase::Waiting,
+            (false, true) => Phase::Unsent,
+            (false, false) => Phase::Placed,
+        };
+        let mut machine = Machine::build(record, scenario, limits, phase);
+        if queued || between {
             machine.note(now, Fact::Restarted { dialed: false });
-            machine.wait_in_queue(now, left, asterisk_up);
+            machine.wait_in_queue(now, machine.time_left_in_queue(now), asterisk_up);
             let effects = machine.flush();
             return (machine, effects);
         }
@@ -188,6 +191,11 @@ impl Machine {
 
     pub fn id(&self) -> CallId {
         self.record.id
+    }
+
+    /// Whether this attempt is under way, or was the last.
+    pub fn is_at(&self, attempt: AttemptId) -> bool {
+        self.record.attempt_id() == attempt && (self.record.attempt == 0 || self.record.has_current_attempt())
     }
 
     pub fn record(&self) -> &CallRecord {
@@ -285,7 +293,7 @@ impl Machine {
         if let Some(status) = status {
             self.record.status = status;
         }
-        self.entries.push(Entry::new(now.wall, &fact, status));
+        self.entries.push(Entry::new(now.wall, &fact, status, self.record.attempt));
         self.dirty = true;
     }
 
@@ -293,7 +301,7 @@ impl Machine {
     fn conclude(&mut self, now: Moment) {
         // Channels that are left behind by a dialplan that goes on after its Dial.
         if !self.evidence.near_gone && !self.evidence.far_gone && self.evidence.report.is_none() {
-            self.effects.push(Effect::Hangup { channel: self.record.id.near_channel() });
+            self.effects.push(Effect::Hangup { channel: self.record.attempt_id().near_channel() });
         }
         self.point_at_deciding();
         let outcome = self.evidence.verdict();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Machine, Phase, trunk::SETTLE};
 use crate::{
-    Asked, Effect, EndedBy, Fact, Found, FoundTrunk, Moment, Originate, OriginateFailure, Outcome, Reached,
-    Reason, Status, Timer, TrunkSeen,
+    Asked, Effect, EndedBy, Evidence, Fact, Found, FoundTrunk, Moment, Originate, OriginateFailure, Outcome,
+    Reached, Reason, Status, Timer, TrunkSeen,
 };
 
 /// Asterisk ends an unanswered originate by itself this much after our own time-out, in case that
@@ -75,28 +75,24 @@ impl Machine {
     }
 
     fn end_unsent(&mut self, now: Moment, status: Status, reason: Reason, ended_by: EndedBy) {
-        let outcome = Outcome {
-            status,
-            reason,
-            ended_by,
-            sip_code: None,
-            sip_text: None,
-            q850_cause: None,
-            reached: Reached::None,
-        };
-        self.end(now, outcome);
+        self.end(now, unsent(status, reason, ended_by));
     }
 
     pub(super) fn admitted(&mut self, now: Moment) {
         if self.phase != Phase::Waiting {
             return;
         }
+        self.intend(now);
+        self.note(now, Fact::IntentStored);
+    }
+
+    /// Begins an attempt; it is sent once that is on disk.
+    fn intend(&mut self, now: Moment) {
         self.phase = Phase::Storing;
         self.timers.clear();
         let longest = Duration::from_secs(self.record.request.ring_timeout.into());
         self.timers.arm(Timer::Ring, now.mono + longest);
-        self.record.dialed_at = Some(now.wall);
-        self.note(now, Fact::IntentStored);
+        self.record.begin_attempt(now.wall);
         self.intent = true;
     }
 
@@ -114,8 +110,8 @@ impl Machine {
         let request = &self.record.request;
         self.effects.push(Effect::Originate(Originate {
             number: request.phone.to_string(),
-            near_channel: self.record.id.near_channel(),
-            far_channel: self.record.id.far_channel(),
+            near_channel: self.record.attempt_id().near_channel(),
+            far_channel: self.record.attempt_id().far_channel(),
             caller_id: request.caller_id.clone(),
             timeout: request.ring_timeout + ASTERISK_MARGIN,
         }));
@@ -194,18 +190,20 @@ impl Machine {
         }
     }
 
-    /// Asterisk refused the originate as it refuses them all, and has nothing of the call: nothing was dialed, so it
-    /// may wait for its turn to come again.
+    /// Asterisk refused the originate as it refuses them all, and has nothing of the call: nothing was dialed, so this
+    /// attempt is over, also on disk, and the call waits for its turn to come again, with another one.
     fn wait_until_taken(&mut self, now: Moment) {
         self.refusals += 1;
         self.phase = Phase::Unsent;
         self.misses = 0;
         self.refused_all = false;
-        self.evidence.refused = false;
-        self.evidence.uncertain = false;
+        self.evidence = Evidence::default();
         self.timers.clear();
-        let waited = (now.wall - self.record.created_at).to_std().unwrap_or_default();
-        self.timers.arm(Timer::Queue, now.mono + self.limits.queue_timeout.saturating_sub(waited));
+        let number = self.record.attempt;
+        let refused = unsent(Status::Failed, Reason::AsteriskRefused, EndedBy::Pbx);
+        self.record.leave_attempt(&refused, now.wall);
+        self.note(now, Fact::AttemptOver { number, reason: refused.reason });
+        self.timers.arm(Timer::Queue, now.mono + self.time_left_in_queue(now));
         if self.takes_again {
             self.send_again(now);
         }
@@ -221,13 +219,18 @@ impl Machine {
     }
 
     fn send_again(&mut self, now: Moment) {
-        if self.timers.is_armed(Timer::Queue) {
-            self.timers.disarm(Timer::Queue);
-            let longest = Duration::from_secs(self.record.request.ring_timeout.into());
-            self.timers.arm(Timer::Ring, now.mono + longest);
+        if self.record.has_current_attempt() {
+            self.note(now, Fact::OriginateAgain);
+            return self.originate(now);
         }
-        self.note(now, Fact::OriginateAgain);
-        self.originate(now);
+        self.intend(now);
+        let number = self.record.attempt;
+        self.note(now, Fact::AttemptBegun { number });
+    }
+
+    pub(super) fn time_left_in_queue(&self, now: Moment) -> Duration {
+        let waited = (now.wall - self.record.created_at).to_std().unwrap_or_default();
+        self.limits.queue_timeout.saturating_sub(waited)
     }
 
     pub(super) fn ring_timeout(&mut self, now: Moment) {
@@ -285,7 +288,7 @@ impl Machine {
             // The leg was taken from our half, and does not end with it.
             self.effects.extend(self.trunks().into_iter().map(|channel| Effect::Hangup { channel }));
         } else {
-            self.effects.push(Effect::Hangup { channel: self.record.id.near_channel() });
+            self.effects.push(Effect::Hangup { channel: self.record.attempt_id().near_channel() });
         }
         self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
         self.timers.arm_once(Timer::GiveUp, now.mono + GIVE_UP);
@@ -395,5 +398,18 @@ impl Machine {
             self.note(now, Fact::NotFound);
         }
         self.conclude(now);
+    }
+}
+
+/// The end of what was never sent, or was refused before anything was dialed.
+fn unsent(status: Status, reason: Reason, ended_by: EndedBy) -> Outcome {
+    Outcome {
+        status,
+        reason,
+        ended_by,
+        sip_code: None,
+        sip_text: None,
+        q850_cause: None,
+        reached: Reached::None,
     }
 }

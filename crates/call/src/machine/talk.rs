@@ -43,7 +43,7 @@ impl Machine {
     }
 
     fn playback_id(&self) -> String {
-        format!("{}-{}", self.record.id, self.scenario.taken())
+        format!("{}-{}", self.record.attempt_id(), self.scenario.taken())
     }
 
     pub(super) fn next_step(&mut self, now: Moment) {
@@ -58,7 +58,7 @@ impl Machine {
                 // Chosen before the request leaves, so that no early event is lost.
                 let id = self.playback_id();
                 self.effects.push(Effect::Play {
-                    channel: self.record.id.near_channel(),
+                    channel: self.record.attempt_id().near_channel(),
                     playback: id.clone(),
                     media: media.clone(),
                 });

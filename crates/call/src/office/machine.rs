@@ -142,7 +142,7 @@ impl OfficeMachine {
         let mut machine = Self::build(record, Phase::Storing);
         let from = machine.record.request.requested_by.clone();
         machine.note(now, Fact::Accepted { from });
-        machine.record.dialed_at = Some(now.wall);
+        machine.record.begin_attempt(now.wall);
         machine.note(now, Fact::IntentStored);
         machine.intent = true;
         machine.timers.arm(Timer::Ring, now.mono + machine.ring_timeout());
@@ -570,7 +570,7 @@ impl OfficeMachine {
         if let Some(status) = status {
             self.record.status = status;
         }
-        self.entries.push(Entry::new(now.wall, &fact, status));
+        self.entries.push(Entry::new(now.wall, &fact, status, self.record.attempt));
         self.dirty = true;
     }
 

@@ -14,6 +14,14 @@ pub(super) fn fact(fact: &Fact) -> String {
             format!("the originate could not be sent, and waits for Asterisk: {why}")
         }
         Fact::OriginateAgain => "Asterisk is there again; the originate is sent".into(),
+        Fact::AttemptOver { number, reason } => {
+            format!(
+                "attempt {number} is over: {reason}; nothing was dialed, and the call waits for its next one"
+            )
+        }
+        Fact::AttemptBegun { number } => {
+            format!("attempt {number} begins: the intent to dial is stored; it is never dialed again")
+        }
         Fact::OriginateRefused { http_status: http_status @ 500.., message } => format!(
             "Asterisk refused the originate: {http_status} {message}; it is asked whether nothing came of it"
         ),

@@ -73,6 +73,12 @@ pub(super) fn fact(fact: &Fact) -> String {
             format!("запрос на звонок не удалось отправить, он ждёт Asterisk: {why}")
         }
         Fact::OriginateAgain => "Asterisk снова на связи; запрос на звонок отправлен".into(),
+        Fact::AttemptOver { number, reason } => {
+            format!("попытка {number} закончилась: {reason}; ничего не набрано, звонок ждёт следующей")
+        }
+        Fact::AttemptBegun { number } => {
+            format!("началась попытка {number}: намерение набрать записано; повторно она не набирается")
+        }
         Fact::OriginateRefused { http_status: http_status @ 500.., message } => format!(
             "Asterisk отклонил запрос на звонок: {http_status} {message}; выясняем, не набрал ли он всё же"
         ),

@@ -175,11 +175,23 @@ fn refused_as_all_are() {
     call.give(broken());
     call.give(nothing_found());
     call.at(2.5).expect(&["look"]);
-    call.give(nothing_found()).expect(&[]);
+    // This attempt is over, and that is on disk: a bot that is killed now dials it again.
+    call.give(nothing_found()).expect(&["store(dialing)"]);
     call.at(100.0).expect(&[]);
-    call.give(Input::TakenAgain).expect(&["store(dialing)", "originate"]);
+    // The next one has a channel of its own, and its intent is on disk before it is sent.
+    call.give(Input::TakenAgain).expect(&["store(dialing, intent)"]);
     call.give(Input::TakenAgain).expect(&[]);
+    call.give(Input::IntentStored).expect(&["originate"]);
     call.give(Input::Originated);
+    let attempts: Vec<String> = call
+        .machine
+        .record()
+        .attempts()
+        .iter()
+        .map(|a| format!("{} {} {:?}", a.number, a.status, a.reason))
+        .collect();
+    assert_eq!(attempts, ["1 failed Some(AsteriskRefused)", "2 dialing None"]);
+    assert!(call.machine.record().attempt_id().near_channel().ends_with(".2"));
     assert!(!call.machine.has_ended());
     // Its time to ring begins with the originate that was taken.
     call.at(129.0).expect(&[]);
@@ -194,13 +206,14 @@ fn refused_as_all_are_and_taken_again_while_it_is_looked_for() {
     call.give(nothing_found());
     call.give(Input::TakenAgain).expect(&[]);
     call.at(2.5).expect(&["look"]);
-    call.give(nothing_found()).expect(&["store(dialing)", "originate"]);
+    call.give(nothing_found()).expect(&["store(dialing, intent)"]);
+    call.give(Input::IntentStored).expect(&["originate"]);
     // A refusal that comes then is a new one.
     call.give(broken());
     call.give(nothing_found());
     call.at(5.0);
-    call.give(nothing_found()).expect(&[]);
-    call.give(Input::TakenAgain).expect(&["store(dialing)", "originate"]);
+    call.give(nothing_found()).expect(&["store(dialing)"]);
+    call.give(Input::TakenAgain).expect(&["store(dialing, intent)"]);
 }
 
 #[test]
@@ -224,7 +237,8 @@ fn refused_again_and_again() {
         now += 2.5;
         call.at(now);
         call.give(nothing_found());
-        call.give(Input::TakenAgain).expect(&["store(dialing)", "originate"]);
+        call.give(Input::TakenAgain).expect(&["store(dialing, intent)"]);
+        call.give(Input::IntentStored).expect(&["originate"]);
     }
     call.give(broken());
     call.give(nothing_found());

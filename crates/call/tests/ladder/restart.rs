@@ -1,6 +1,6 @@
 //! A call that a former run of the bot left open. It is never dialed again once an intent was stored.
 
-use call::{CallRecord, Causes, ChannelState, Input, Status, TrunkSeen};
+use call::{CallRecord, Causes, ChannelState, EndedBy, Input, Outcome, Reached, Reason, Status, TrunkSeen};
 
 use crate::support::{Ladder, found, found_sound, hangup_by_api, leg, moment, nothing_found, record, trunk};
 
@@ -8,7 +8,7 @@ fn left_in(status: Status) -> CallRecord {
     let mut call = record();
     call.status = status;
     call.created_at = moment(990.0).wall;
-    call.dialed_at = Some(moment(991.0).wall);
+    call.begin_attempt(moment(991.0).wall);
     if status > Status::Dialing {
         call.trunk_channel = Some("1790000000.1".into());
         call.ringing_at = Some(moment(992.0).wall);
@@ -203,4 +203,48 @@ fn the_ring_time_out_counts_the_time_before() {
     call.give(Input::Found(found(ChannelState::Ringing, ChannelState::Ringing)));
     call.at(1020.9).expect(&[]);
     call.at(1021.1).expect(&["store(ringing)", "hangup"]);
+}
+
+/// Killed between two attempts: nothing is on its way, so it waits on and is dialed when Asterisk is there, once.
+#[test]
+fn between_two_attempts_it_waits_on_and_is_dialed_once() {
+    let mut record = left_in(Status::Dialing);
+    let refused = Outcome {
+        status: Status::Failed,
+        reason: Reason::AsteriskRefused,
+        ended_by: EndedBy::Pbx,
+        sip_code: None,
+        sip_text: None,
+        q850_cause: None,
+        reached: Reached::None,
+    };
+    record.leave_attempt(&refused, record.created_at);
+    let mut call = Ladder::restore(record);
+    call.expect(&["store(dialing)"]);
+    call.give(Input::AsteriskBack).expect(&["store(dialing, intent)"]);
+    call.give(Input::TakenAgain).expect(&[]);
+    call.give(Input::IntentStored).expect(&["originate"]);
+    call.give(Input::AsteriskBack).expect(&[]);
+    // Killed again: now it may have been dialed.
+    let mut call = Ladder::restore(call.machine.record().clone());
+    call.give(Input::AsteriskBack).expect(&[]);
+    call.gone().ends("unknown outcome_lost unknown");
+    assert_eq!(call.machine.record().attempts().len(), 2);
+}
+
+/// Nor does it wait longer than any other call in the queue.
+#[test]
+fn between_two_attempts_its_time_in_the_queue_goes_on() {
+    let mut record = left_in(Status::Dialing);
+    record.earlier = record.attempts();
+    record.created_at = moment(500.0).wall;
+    let mut call = Ladder::restore(record);
+    call.give(Input::AsteriskBack).give(Input::IntentStored);
+    call.give(Input::OriginateFailed(call::OriginateFailure::Refused {
+        status: 500,
+        message: "Allocation failed".into(),
+    }));
+    call.give(nothing_found());
+    call.at(1003.0).give(nothing_found()).expect(&["store(dialing)"]);
+    call.at(1101.0).ends("failed queue_timeout limit");
 }

@@ -116,6 +116,7 @@ fn entry(event: &str) -> Entry {
         text: format!("the carrier said {event}"),
         status: Some(Status::Ringing),
         data: Some(serde_json::json!({ "cause": 17 })),
+        attempt: Some(2),
     }
 }
 

@@ -14,7 +14,12 @@ async fn every_value_of_a_record_and_an_entry_is_read_back() {
     assert_eq!(fixture.store.call(record.id).await.expect("read").as_ref(), Some(&record));
 
     let later = |seconds| Some(start() + TimeDelta::seconds(seconds));
+    let mut refused = record.clone();
+    refused.begin_attempt(start());
+    (refused.status, refused.reason) = (Status::Failed, Some(Reason::AsteriskRefused));
     let record = CallRecord {
+        attempt: 2,
+        earlier: refused.attempts(),
         status: Status::Rejected,
         reached: call::Reached::EarlyMedia,
         reason: Some(Reason::Declined),

@@ -134,7 +134,7 @@ impl World {
     fn take(&mut self, effects: Vec<Effect>) {
         for effect in &effects {
             if let Effect::Watch { trunk_channel, .. } = effect {
-                self.registry.watch(trunk_channel.clone(), self.machine.id());
+                self.registry.watch(trunk_channel.clone(), self.machine.record().attempt_id());
             }
         }
         self.effects.extend(effects);
