@@ -2,7 +2,7 @@
 //! once; what became of the call is overwritten by each newer record.
 
 use chrono::{DateTime, Utc};
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use super::{BadValue, Filter, Store, StoreError, counts, json_column, micros, moment, word};
 use call::{Attempt, CallId, CallRecord, CallRequest, DialString, Metadata, OfficeCall, Reason, Status};
@@ -32,8 +32,7 @@ impl Store {
 
     /// All calls that have not ended, in the order of creation.
     pub async fn open_calls(&self) -> Result<Vec<CallRecord>, StoreError> {
-        let mut db = self.inner.readers.acquire().await.map_err(StoreError::read("the open calls"))?;
-        open_calls(&mut db).await.map_err(StoreError::read("the open calls"))
+        all_open(&self.inner.readers).await
     }
 
     /// The numbers dialed since then, each with its last time.
@@ -53,6 +52,11 @@ impl Store {
         })
         .map_err(StoreError::read("the numbers dialed lately"))
     }
+}
+
+pub(super) async fn all_open(readers: &SqlitePool) -> Result<Vec<CallRecord>, StoreError> {
+    let mut db = readers.acquire().await.map_err(StoreError::read("the open calls"))?;
+    open_calls(&mut db).await.map_err(StoreError::read("the open calls"))
 }
 
 async fn open_calls(db: &mut SqliteConnection) -> Result<Vec<CallRecord>, sqlx::Error> {

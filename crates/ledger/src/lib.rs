@@ -12,6 +12,7 @@ mod connection;
 mod counts;
 mod error;
 mod file;
+mod follow;
 mod idempotency;
 mod inspect;
 mod open;
@@ -46,11 +47,13 @@ use tokio::{
 use call::{CallId, CallRecord, Entry};
 use clock::SteadyClock;
 use error::BadValue;
+use follow::Followers;
 use writer::{Job, Writer};
 
 pub use backup::{Backup, backup};
 pub use calls::Deleted;
 pub use error::StoreError;
+pub use follow::{Change, MAY_LAG};
 pub use idempotency::{IdempotencyRow, LIFE as IDEMPOTENCY_LIFE};
 pub use inspect::{Ended, Inspection, Overdue, file_of};
 pub use page::{BadCursor, Cursor, Filter, Listing, Page};
@@ -78,22 +81,12 @@ pub struct Commit {
     pub done: Option<oneshot::Sender<()>>,
 }
 
-/// What the writer tells. The `seq` of all entries grow from notice to notice.
+/// What the writer tells its employer. The `seq` of all entries grow from notice to notice.
 #[derive(Debug)]
 pub enum Notice {
     /// On disk, in one transaction; each call once.
-    Committed(Vec<Committed>),
+    Committed(Vec<Arc<Change>>),
     Refused(Refused),
-}
-
-/// The steps of one call that became durable together.
-#[derive(Debug, Clone)]
-pub struct Committed {
-    pub call_id: CallId,
-    /// The record as of the last of these steps.
-    pub record: Arc<CallRecord>,
-    /// The new entries, each with its place in the order of all entries.
-    pub entries: Vec<(i64, Entry)>,
 }
 
 /// A step that no repetition would get to disk: a fault of the program.
@@ -132,6 +125,7 @@ struct Inner {
     jobs: mpsc::UnboundedSender<Job>,
     health: watch::Receiver<Health>,
     shared: Arc<Shared>,
+    followers: Arc<Followers>,
 }
 
 /// What the writer shows.
@@ -176,13 +170,25 @@ impl Store {
         url: &str,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Result<(Store, WriterHandle), StoreError> {
+        Self::open_lagging(url, notices, MAY_LAG).await
+    }
+
+    /// The same, where so many changes may wait for one who follows.
+    pub async fn open_lagging(
+        url: &str,
+        notices: mpsc::UnboundedSender<Notice>,
+        may_lag: usize,
+    ) -> Result<(Store, WriterHandle), StoreError> {
         let opened = open::open(url).await?;
+        let open = calls::all_open(&opened.readers).await?;
+        let followers = Arc::new(Followers::new(open, may_lag));
         let (jobs, waiting) = mpsc::unbounded_channel();
         let (health_sender, health) = watch::channel(Health::Ok);
         let shared = Arc::new(Shared::default());
         let writer = Writer {
             jobs: waiting,
             notices,
+            followers: followers.clone(),
             health: health_sender,
             shared: shared.clone(),
             options: opened.writer_options,
@@ -193,7 +199,7 @@ impl Store {
             keep_days: 0,
         };
         let handle = WriterHandle(tokio::spawn(writer.run()));
-        let inner = Inner { path: opened.path, readers: opened.readers, jobs, health, shared };
+        let inner = Inner { path: opened.path, readers: opened.readers, jobs, health, shared, followers };
         Ok((Store { inner: Arc::new(inner) }, handle))
     }
 

@@ -37,7 +37,7 @@ impl Fixture {
         Fixture { store, notices, folder: self.folder }
     }
 
-    async fn committed(&mut self) -> Vec<Committed> {
+    async fn committed(&mut self) -> Vec<Arc<Change>> {
         match self.notices.recv().await {
             Some(Notice::Committed(batch)) => batch,
             other => panic!("{other:?} is no commit"),
