@@ -78,5 +78,3 @@ pub use request::{CallerId, Originate, OriginateTarget};
 pub use supervisor::{AmiLink, connect};
 pub use target::{AmiTarget, DEFAULT_PORT, EventMask, Login, TargetError};
 pub use wire::Block;
-
-pub use crate::ari::{Certainty, Received};

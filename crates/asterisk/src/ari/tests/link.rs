@@ -10,7 +10,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::asterisk::{Act, Asterisk, ok};
 use super::*;
-use crate::ari::{Certainty, Event, Originate};
+use crate::Certainty;
+use crate::ari::{Event, Originate};
 
 #[tokio::test]
 async fn it_is_up_only_after_the_filter_the_subscription_and_the_version() {
