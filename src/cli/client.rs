@@ -37,9 +37,9 @@ pub enum Key {
     Given(Secret),
     /// The token of the daemon on this machine.
     Local(Found),
-    /// Neither; `places` have been looked at for a token.
+    /// Neither; `files` have been looked at for a token.
     None {
-        places: Vec<PathBuf>,
+        files: Vec<PathBuf>,
     },
 }
 
@@ -108,7 +108,7 @@ impl Client {
         Ok(Client { http, root, note, key })
     }
 
-    /// Places a call. The same `key` never places a second one.
+    /// Places a call. The same `key` never files a second one.
     pub async fn place(&self, wish: &Wish, key: Uuid) -> Result<Told<View>, Failure> {
         let request = self.request(Method::POST, "api/calls/initiate");
         self.answer(request.header("idempotency-key", key.to_string()).json(wish)).await
@@ -197,8 +197,8 @@ impl Client {
                 Key::Local(found) if status == StatusCode::UNAUTHORIZED => {
                     Failure::StaleToken { path: found.path.clone(), process: found.process }
                 }
-                Key::None { places } if status == StatusCode::UNAUTHORIZED => {
-                    Failure::NoKey { places: places.clone() }
+                Key::None { files } if status == StatusCode::UNAUTHORIZED => {
+                    Failure::NoKey { files: files.clone() }
                 }
                 _ => Failure::Refused(Box::new(problem)),
             }),

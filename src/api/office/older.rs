@@ -19,9 +19,9 @@ use uuid::Uuid;
 
 use super::{
     OfficeState, WAITING,
-    fastapi::{Faults, OfficeError, Place},
+    fastapi::{Faults, Location, OfficeError},
     guard,
-    places::Entered,
+    slots::Entered,
 };
 use crate::{
     api::{
@@ -232,7 +232,7 @@ type Body = Result<JsonBody<Map<String, Value>>, ApiError>;
 
 /// The parameters as they came.
 struct Given {
-    place: Place,
+    place: Location,
     values: Map<String, Value>,
     begun: Instant,
 }
@@ -243,7 +243,7 @@ impl Given {
         // Of one that is given twice the last counts, as in FastAPI.
         let values =
             pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect();
-        Self::with_header(Place::Query, values, headers)
+        Self::with_header(Location::Query, values, headers)
     }
 
     fn of_body(body: Body, headers: &HeaderMap) -> Result<Self, OfficeError> {
@@ -258,10 +258,10 @@ impl Given {
         values.retain(|name, value| {
             !(value.is_null() && ["clientId", "wait", "wait_timeout"].contains(&name.as_str()))
         });
-        Ok(Self::with_header(Place::Body, values, headers))
+        Ok(Self::with_header(Location::Body, values, headers))
     }
 
-    fn with_header(place: Place, mut values: Map<String, Value>, headers: &HeaderMap) -> Self {
+    fn with_header(place: Location, mut values: Map<String, Value>, headers: &HeaderMap) -> Self {
         if let Some(secret) = guard::of_headers(headers) {
             values.entry("clientId").or_insert_with(|| Value::String(secret.expose().to_owned()));
         }
@@ -371,7 +371,7 @@ async fn listen(
         check_own(&enterprise, [&target, &from])?;
         let _waits = place_to_wait(&state, &enterprise, &asked)?;
         let host = state.office.host(&enterprise);
-        if given.place == Place::Body {
+        if given.place == Location::Body {
             check_talking(&host, &target).await?;
         }
         let kind = OfficeKind::Monitor(mode);
