@@ -6,6 +6,7 @@
 
 mod calls;
 mod fastapi;
+mod given;
 mod guard;
 mod limits;
 mod live;
