@@ -20,7 +20,6 @@ use super::{
     snoop::{Listeners, Wanted, is_of, seats, snooped_by},
     way::{Busy, Taken},
 };
-use asterisk::loss_in_russian;
 use asterisk::{
     ari::{
         self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate, Subscriptions,
@@ -314,7 +313,7 @@ impl AriWay {
             way: Some(WayKind::Ari),
             is_certain: true,
             words: if is_denied { "Authentication failed" } else { "Connection failed" }.to_owned(),
-            why: Text { ru: loss_in_russian(&reason), en: reason },
+            why: Text::same(reason),
         })
     }
 

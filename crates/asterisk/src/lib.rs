@@ -60,8 +60,6 @@ pub use certainty::Certainty;
 pub use chanspy::ChanSpy;
 pub use driver::Driver;
 pub use link::Received;
-#[cfg(feature = "russian")]
-pub use russian::loss_in_russian;
 
 /// The example of README.md compiles too.
 #[cfg(doctest)]

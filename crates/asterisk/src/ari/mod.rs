@@ -68,6 +68,8 @@ mod tests;
 pub use client::{Ari, Create, HangupReason, Originate, PHONE_FORMATS, Whisper};
 pub use error::AriError;
 pub use event::*;
+#[cfg(all(test, feature = "russian"))]
+pub(crate) use loss::samples as loss_samples;
 pub use model::{Bridge, Channel, DialplanPosition, Endpoint, Party, Playback};
 pub use supervisor::{Link, Subscriptions, connect};
 pub use target::{AriTarget, RestOverSocket, TargetError};
