@@ -138,7 +138,9 @@ pub async fn run(listener: TcpListener, app: Router, bounds: Bounds, shutdown: C
 /// redirect loses the body or the key with some clients, so the request is taken as it was meant.
 fn without_last_slash(uri: &mut Uri) {
     // The page to try the API has files of its own.
-    let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty() && !path.starts_with("/docs")) else {
+    let Some(path) =
+        uri.path().strip_suffix('/').filter(|path| !path.is_empty() && !path.starts_with("/docs"))
+    else {
         return;
     };
     let query = uri.query().map_or(String::new(), |query| format!("?{query}"));

@@ -4,14 +4,14 @@
 use std::{path::PathBuf, time::Duration};
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header, redirect};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use url::Url;
 use uuid::Uuid;
 
 use super::{
     failure::{Failure, cause},
     token::Found,
-    wire::{Canceled, List, Problem, Timeline, Told, View},
+    wire::{Canceled, Clean, List, Problem, Timeline, Told, View},
 };
 use asterisk::secret::Secret;
 use lang::Lang;
@@ -135,6 +135,16 @@ impl Client {
     /// Cancels waiting calls, or counts them.
     pub async fn cancel(&self, wish: &CancelWish) -> Result<Canceled, Failure> {
         self.answer(self.request(Method::POST, "api/calls/cancel").json(wish)).await
+    }
+
+    /// What keeps Asterisk from placing calls, if anything does.
+    pub async fn trouble_of_asterisk(&self) -> Result<Option<Clean>, Failure> {
+        #[derive(Deserialize)]
+        struct Health {
+            error: Option<Clean>,
+        }
+        let health = self.answer::<Health>(self.request(Method::GET, "health/asterisk")).await?;
+        Ok(health.error)
     }
 
     /// Opens a stream of events, after the one with the number `last`. `None`: there will be none.

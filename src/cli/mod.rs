@@ -31,6 +31,7 @@ mod text_events;
 mod token;
 mod told;
 mod usage;
+mod waiting;
 mod watch;
 mod wire;
 

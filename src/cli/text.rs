@@ -242,6 +242,24 @@ impl Text {
         }
     }
 
+    pub fn waits_for_asterisk(self, seconds: u64, why: &Clean) -> String {
+        match self.0 {
+            Lang::En => format!("{seconds} s, and the call waits for Asterisk: {why}"),
+            Lang::Ru => format!("уже {seconds} с звонок ждёт Asterisk: {why}"),
+        }
+    }
+
+    pub fn waits_for_its_turn(self, seconds: u64) -> String {
+        match self.0 {
+            Lang::En => format!(
+                "{seconds} s, and the call waits for its turn: others go first (dial.max_concurrent, dial.calls_per_second)"
+            ),
+            Lang::Ru => format!(
+                "уже {seconds} с звонок ждёт своей очереди: перед ним другие (dial.max_concurrent, dial.calls_per_second)"
+            ),
+        }
+    }
+
     pub fn connected_again(self) -> &'static str {
         self.pick("connected again", "связь восстановлена")
     }
