@@ -188,7 +188,10 @@ const PHRASES: &[(&str, &str)] = &[
     ),
     ("what becomes of calls can't be seen until then", "до тех пор не видно, что становится со звонками"),
     ("Asterisk at `", "Asterisk по адресу `"),
+    ("what answers is not Asterisk's console", "отвечает не консоль Asterisk"),
     // Of an office's host.
+    ("by the console's socket", "через сокет консоли"),
+    ("by `asterisk -rx`", "через `asterisk -rx`"),
     (
         "the host does not answer; is it up, and is the port open in its firewall?",
         "хост не отвечает; включён ли он, открыт ли порт в файрволе?",
