@@ -16,6 +16,7 @@ mod enterprise;
 mod failure;
 mod follow;
 mod hangup;
+mod help;
 mod listen;
 mod office;
 mod output;
