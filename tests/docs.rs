@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-const PAIRS: [&str; 2] = ["calls", "operate"];
+const PAIRS: [&str; 3] = ["calls", "doctor", "operate"];
 
 #[derive(Debug, PartialEq)]
 struct Outline {
@@ -70,6 +70,8 @@ fn links_within_the_documents_lead_somewhere() {
         "README.ru.md",
         "docs/calls.md",
         "docs/calls.ru.md",
+        "docs/doctor.md",
+        "docs/doctor.ru.md",
         "docs/operate.md",
         "docs/operate.ru.md",
     ] {
