@@ -36,6 +36,11 @@ pub struct Evidence {
     pub legs: Legs,
     /// The dialplan dialed a Local channel: there may be legs that nobody has told of.
     pub behind_local: bool,
+    /// The Local channel that the dialplan dialed was given up because our own half went, and nobody here had asked for
+    /// that.
+    pub local_canceled: bool,
+    /// Somebody else's phone at the PBX picked up the ringing leg: the name of its channel. The carrier's leg is gone.
+    pub picked_up_by: Option<String>,
     /// Our half entered Stasis: the dialplan answered, which alone proves nothing.
     pub entered: bool,
     pub report: Option<Report>,
@@ -45,6 +50,10 @@ pub struct Evidence {
     pub hangup: Option<(EndedBy, Reason)>,
     /// When that was asked, events were being lost: it may have been answered already.
     pub asked_blind: bool,
+    /// One of our halves was hung up at the PBX before anybody here asked for the end.
+    pub hung_up_here: bool,
+    /// A request to hang up our near half was seen. Without one it is Asterisk's own time-out of the originate.
+    pub near_leaving: bool,
     pub near_gone: bool,
     pub far_gone: bool,
     /// Q.850 cause of our far half: `Dial` hands it on from the leg that decided, and puts 3 there when Asterisk could
@@ -56,6 +65,8 @@ pub struct Evidence {
     pub uncertain: bool,
     /// Events are lost, or were, and Asterisk was not asked yet what it has: it may have rung unseen.
     pub blind: bool,
+    /// Events were lost at some time: legs may have been dialed unseen.
+    pub gaps: bool,
     /// Asterisk itself said that it did not carry it out.
     pub refused: bool,
     /// Asterisk has nothing of the call any more, and how it ended was not seen.
@@ -80,6 +91,12 @@ struct Decisive<'a> {
 }
 
 impl Evidence {
+    /// Events are being lost.
+    pub fn go_blind(&mut self) {
+        self.blind = true;
+        self.gaps = true;
+    }
+
     /// A trunk leg was up.
     pub fn is_up(&self) -> bool {
         self.legs.iter().any(|leg| leg.up)
@@ -116,7 +133,9 @@ impl Evidence {
 
     fn reported_words(&self) -> bool {
         let report = self.report.iter().map(|report| &report.words);
-        report.chain(&self.leg_reports).any(|words| words.carrier.is_some())
+        // Whoever picked the call up has words of his own.
+        let is_leg = |words: &&LegReport| words.key.is_none() || words.key != self.picked_up_by;
+        report.chain(&self.leg_reports).filter(is_leg).any(|words| words.carrier.is_some())
     }
 
     /// Whether several legs, or unseen ones, make it uncertain whose the words and causes are.
@@ -219,7 +238,14 @@ impl Evidence {
         if self.unreachable && !is_gone && self.report.is_none() {
             return (Status::Unknown, Reason::AsteriskUnreachable, EndedBy::Unknown);
         }
+        if self.picked_up_by.is_some() && !self.is_up() {
+            let (ended_by, reason) = self.hangup.unwrap_or((EndedBy::Pbx, Reason::HungUp));
+            return self.end_we_asked_for(decisive, ended_by, reason);
+        }
         let Some(decisive) = decisive else {
+            if self.hung_up_here || self.local_canceled {
+                return (Status::Canceled, Reason::HungUp, EndedBy::Pbx);
+            }
             if self.reports_answer() {
                 // Its answer came by a leg that was never seen: what became of that one is not known.
                 return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
@@ -234,7 +260,11 @@ impl Evidence {
             let (ended_by, reason) = self.end_of_talk(decisive);
             return (Status::Completed, reason, ended_by);
         }
+        let is_taken = self.is_ended_here(leg);
         if self.is_outlived(decisive) {
+            if is_taken {
+                return (Status::Canceled, Reason::HungUp, EndedBy::Pbx);
+            }
             if let Some((ended_by, reason)) = self.hangup {
                 return self.end_we_asked_for(None, ended_by, reason);
             }
@@ -244,8 +274,9 @@ impl Evidence {
                 (meaning.status, meaning.reason, EndedBy::Unknown)
             });
         }
-        // 487 is how a carrier confirms our own CANCEL: then it is not the reason.
-        if let Some(refusal) = refusal.filter(|s| !(s.code == 487 && self.hangup.is_some())) {
+        // 487 is how a carrier confirms a CANCEL from here: then it is not the reason.
+        let is_confirmed = self.hangup.is_some() || is_taken;
+        if let Some(refusal) = refusal.filter(|s| !(s.code == 487 && is_confirmed)) {
             let meaning = cause::of_sip(refusal.code, leg.rang());
             if self.blind && cause::of_sip(refusal.code, true).status != meaning.status {
                 // Nobody picked up, or the phone is off: it depends on a ringing that nobody could see.
@@ -263,7 +294,12 @@ impl Evidence {
         if self.reports_answer() && self.report.as_ref().is_some_and(|report| report.dialstatus == "ANSWER") {
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
-        if let Some((ended_by, reason)) = self.hangup {
+        if is_taken {
+            return (Status::Canceled, Reason::HungUp, EndedBy::Pbx);
+        }
+        // The dialplan answered us by something that is no leg: what became of the leg before, it has told.
+        let asked = self.hangup.filter(|asked| *asked != (EndedBy::Pbx, Reason::DialplanMissing));
+        if let Some((ended_by, reason)) = asked {
             return self.end_we_asked_for(Some(decisive), ended_by, reason);
         }
         if leg.hung_up_here {
@@ -280,6 +316,14 @@ impl Evidence {
             return (Status::Failed, reason, EndedBy::Pbx);
         }
         self.end_by_cause(decisive)
+    }
+
+    /// Our side of the call was hung up at the PBX, or taken away from the ringing leg, before anybody here asked for the
+    /// end.
+    fn is_ended_here(&self, leg: &Leg) -> bool {
+        // Where nobody asked to hang up our near half, Asterisk's own time-out of the originate ended it.
+        let is_timed_out = self.near_cause.is_some() && !self.near_leaving;
+        self.hung_up_here || ((leg.canceled_here || self.local_canceled) && !is_timed_out)
     }
 
     /// Without the dialplan's words and with a cause alone, the cause is all there is.
@@ -373,7 +417,7 @@ impl Evidence {
         ended_by: EndedBy,
         reason: Reason,
     ) -> (Status, Reason, EndedBy) {
-        if ended_by == EndedBy::Pbx {
+        if (ended_by, reason) == (EndedBy::Pbx, Reason::DialplanMissing) {
             // Our half was answered by something that is not the trunk.
             return self.end_without_trunk();
         }

@@ -65,6 +65,12 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         channel: Option<String>,
     },
+    /// Somebody at the PBX hung up our side of the call.
+    HungUpHere,
+    /// Somebody at the PBX picked up the ringing call: `channel` is his, and the trunk leg is gone.
+    PickedUpHere {
+        channel: String,
+    },
     /// The answered trunk leg was taken away at the PBX (a transfer, a redirect, parking), and lives on.
     TrunkTaken,
     TrunkDestroyed {
@@ -272,6 +278,8 @@ impl Fact {
             | Fact::OriginateUncertain { .. }
             | Fact::TrunkCreated { .. }
             | Fact::TrunkHungUpHere { .. }
+            | Fact::HungUpHere
+            | Fact::PickedUpHere { .. }
             | Fact::TrunkTaken
             | Fact::TrunkDestroyed { .. }
             | Fact::DialEnded { .. }

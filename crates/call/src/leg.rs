@@ -55,6 +55,9 @@ pub struct Leg {
     pub joined: bool,
     /// `Dial` gave it up; the word is Asterisk's and often misleads.
     pub dial_ended: Option<String>,
+    /// That was because its caller's side went, our half: hung up or taken away at the PBX, for nobody here had asked for
+    /// the end.
+    pub canceled_here: bool,
     /// The far side ended it: a final answer, or a BYE.
     pub far_hangup: Option<Causes>,
     /// The far side did before anybody here asked for the end.
@@ -88,11 +91,11 @@ impl Leg {
 
     /// It may live, as far as anybody can tell: `Dial` has given it up, but it was taken out of its `Dial`, or up.
     pub fn may_live(&self) -> bool {
-        self.is_alive() && (self.is_heard || self.up || self.dial_ended.is_none())
+        self.is_alive() && (self.is_heard || self.up || self.canceled_here || self.dial_ended.is_none())
     }
 
     /// Another leg of the fork was picked up: how this one ended says nothing of the call.
-    fn has_lost(&self) -> bool {
+    pub fn has_lost(&self) -> bool {
         !self.up && self.destroyed.and_then(|causes| causes.cause) == Some(ANSWERED_ELSEWHERE)
     }
 
@@ -197,6 +200,13 @@ impl Legs {
             self.ends += 1;
         }
         true
+    }
+
+    /// What lives was not canceled, whatever its `Dial` said: it was taken out of it.
+    pub fn not_canceled(&mut self) {
+        for leg in self.legs.iter_mut().filter(|leg| leg.is_alive()) {
+            leg.canceled_here = false;
+        }
     }
 
     /// The leg that decides.

@@ -4,6 +4,7 @@
 //! [`Effect`], and its failure comes back as an [`Input`]. Evidence about the trunk is handled in
 //! `trunk`, what is asked of Asterisk in `request`, the scenario in `talk`.
 
+mod pbx;
 mod request;
 mod talk;
 mod trunk;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use self::pbx::Putting;
 use super::{
     AttemptId, CallId, CallRecord, Effect, Entry, Evidence, Fact, Input, Moment, Outcome, Reason, Status,
     Timer, Timers, outcome::EndedBy,
@@ -59,6 +61,10 @@ pub struct Machine {
     /// Looks at Asterisk that found nothing of this call, in a row.
     misses: u8,
     missed_at: Option<Duration>,
+    /// The Local channels that the dialplan dialed.
+    locals: Vec<String>,
+    /// `Dial` says that it put our call through to this channel, which it did not dial.
+    putting: Option<Putting>,
     /// Asterisk was asked for a trunk leg that nobody has told of.
     trunk_looked_for: bool,
     /// The answered trunk leg lives on without our half.
@@ -127,6 +133,7 @@ impl Machine {
             // The originate of the former run may or may not have left.
             uncertain: record.trunk_channel.is_none(),
             blind: true,
+            gaps: true,
             ..Evidence::default()
         };
         if let Some(channel) = &record.trunk_channel {
@@ -175,6 +182,8 @@ impl Machine {
             answered_since: None,
             misses: 0,
             missed_at: None,
+            locals: Vec::new(),
+            putting: None,
             trunk_looked_for: false,
             taken: false,
             leaving: false,
@@ -245,11 +254,14 @@ impl Machine {
             Input::RequestFailed { what, why } => self.request_failed(now, what, why),
             Input::Found(found) => self.found(now, found),
             Input::Trunk { channel, seen } => self.trunk(now, channel, seen),
-            Input::LocalDialed(step) => self.local_dialed(now, &step),
+            Input::LocalDialed { channel, step } => self.local_dialed(now, channel, step.as_ref()),
+            Input::PutThrough { channel, name, sip_call_id } => {
+                self.put_through(now, Putting { channel, name, sip_call_id });
+            }
             Input::LegReported(words) => self.leg_reported(now, words),
             Input::Reported { dialstatus, words } => self.reported(now, dialstatus, words),
             Input::Entered => self.entered(now),
-            Input::HalfLeaving => self.leave_talk(),
+            Input::HalfLeaving { half, here } => self.half_leaving(now, half, here),
             Input::HalfDestroyed { half, cause } => self.half_destroyed(now, half, cause),
             Input::PlaybackStarted { playback } => self.playback_started(now, &playback),
             Input::PlaybackFinished { playback, ok } => self.playback_finished(now, &playback, ok),
