@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{Bot, Call, Lab, until, wrong_words};
@@ -99,6 +100,44 @@ async fn a_call_that_talks_by_the_second_leg_is_left_alone_until_it_is_hung_up()
             panic!("{context}: {wrong}");
         }
     }
+}
+
+/// context of the lab | last digits of the first and of the second number | end
+///
+/// What rings or sends sound behind a Local channel within the first moment is told of by that channel alone, which may as
+/// well speak of an announcement: then a refusal whose meaning depends on it is `unknown`, unless the carrier's last word
+/// tells.
+const BEHIND_LOCAL: &str = "
+lab-lcr         | 0183 0183 | no_answer ring_timeout limit early_media
+lab-lcr-reserve | 0183 0183 | no_answer ring_timeout limit early_media
+lab-lcr-reserve | 0503 0183 | no_answer ring_timeout limit early_media
+lab-lcr         | 0184 0184 | no_answer ring_timeout limit early_media
+lab-lcr         | 0000 0000 | failed carrier_silent limit sent
+lab-lcr-reserve | 0000 0000 | failed carrier_silent limit sent
+lab-lcr         | 0100 0100 | failed ring_timeout limit trying
+lab-lcr         | 0180 0180 | no_answer ring_timeout limit ringing
+lab-lcr         | 2480 2480 | unknown outcome_lost unknown trying 480 Temporarily Unavailable
+lab-lcr-reserve | 0503 2480 | unknown outcome_lost unknown trying 480 Temporarily Unavailable
+lab-lcr-reserve | 0480 0480 | unavailable unavailable carrier trying 480 Temporarily Unavailable
+";
+
+#[tokio::test]
+async fn behind_a_local_channel_what_can_be_seen_is_said() {
+    let lab = Lab::shared();
+    let wrong = join_all(BEHIND_LOCAL.lines().filter(|line| !line.is_empty()).map(async |line| {
+        let columns: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [context, numbers, end] = columns[..] else { panic!("a row has three columns: {line}") };
+        let bot = Bot::start(&lab, &[("trunk.context", context), ("scenarios.default.steps", STAY)]).await;
+        let phone = format!("+79{}0", numbers.replace(' ', ""));
+        // Those that ring twice before they are refused.
+        let ring_timeout = if numbers.ends_with("2480") { 10 } else { 5 };
+        let request = json!({"phone": phone, "ring_timeout": ring_timeout});
+        let call = bot.place_and_wait(request, Duration::from_secs(20)).await;
+        wrong_words(&bot, &call, end).await.map(|what| format!("{context} {what}"))
+    }))
+    .await;
+    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// `channel redirect`, as a transfer or parking does it: our half goes, the leg lives on.

@@ -17,10 +17,10 @@ fn prepare(lab: &Lab) {
         }
     }
     for (place, steps) in [
-        ("lab-answer", &["Answer,", "Wait,600"][..]),
-        ("lab-hold", &["Wait,600"]),
-        ("lab-short", &["Wait,1", "Hangup,"]),
-        ("lab-gone", &["Hangup,"]),
+        ("pbx-answer", &["Answer,", "Wait,600"][..]),
+        ("pbx-hold", &["Wait,600"]),
+        ("pbx-short", &["Wait,1", "Hangup,"]),
+        ("pbx-gone", &["Hangup,"]),
     ] {
         for (step, what) in (1..).zip(steps) {
             let known = format!("dialplan add extension s,{step},{what} into {place} replace");
@@ -69,10 +69,10 @@ const DEEDS: &str = "
 channel request hangup NEAR              | 30 | hung_up_here
 channel request hangup FAR               | 30 | hung_up_here
 channel request hangup TRUNK             | 30 | trunk_hung_up_here
-channel redirect FAR lab-answer,s,1      | 30 | dial_ended
-channel redirect FAR lab-hold,s,1        | 5  | dial_ended
-channel redirect FAR lab-short,s,1       | 30 | dial_ended
-channel redirect FAR lab-gone,s,1        | 30 | dial_ended
+channel redirect FAR pbx-answer,s,1      | 30 | dial_ended
+channel redirect FAR pbx-hold,s,1        | 5  | dial_ended
+channel redirect FAR pbx-short,s,1       | 30 | dial_ended
+channel redirect FAR pbx-gone,s,1        | 30 | dial_ended
 channel originate Local/PICK application Wait 600 | 30 | picked_up_here
 channel originate PJSIP/+79005550201@reserve application PickupChan TRUNK | 30 | picked_up_here
 ";
@@ -99,7 +99,7 @@ async fn check(lab: &Lab, bot: &Bot, trying: &str) {
             bot.until_status(&call.id(), reached).await;
         }
         let Channels { near, far, trunk } = channels(lab, bot, &call.id(), state).await;
-        let pick = format!("lab-pick-{}", call.id());
+        let pick = format!("pbx-pick-{}", call.id());
         if deed.contains("PICK") {
             lab.console("pbx", &format!("dialplan add extension pick,1,PickupChan,{trunk} into {pick}"));
         }
@@ -156,7 +156,7 @@ async fn behind_a_local_channel_too() {
     prepare(&lab);
     let bot = Bot::start(&lab, &[STAY, ("trunk.context", "lab-lcr")]).await;
     for deed in
-        ["channel request hangup NEAR", "channel request hangup FAR", "channel redirect FAR lab-answer,s,1"]
+        ["channel request hangup NEAR", "channel request hangup FAR", "channel redirect FAR pbx-answer,s,1"]
     {
         let call = bot.place(json!({"phone": "+79018001800", "ring_timeout": 30})).await;
         bot.until_status(&call.id(), "ringing").await;
@@ -183,7 +183,7 @@ async fn a_leg_that_is_sent_elsewhere_before_its_answer_stays_ours() {
         if digits == "0183" {
             bot.until_status(&call.id(), "early_media").await;
         }
-        lab.console("pbx", &format!("channel redirect {trunk} lab-hold,s,1"));
+        lab.console("pbx", &format!("channel redirect {trunk} pbx-hold,s,1"));
         bot.until_event(&call.id(), "trunk_taken").await;
         let call = bot.until_ended(&call.id(), Duration::from_secs(12)).await;
         assert_end(&bot, &call, end).await;

@@ -36,6 +36,8 @@ pub struct Evidence {
     pub legs: Legs,
     /// The dialplan dialed a Local channel: there may be legs that nobody has told of.
     pub behind_local: bool,
+    /// Something behind a Local channel rang or sent sound: a leg, or the dialplan there itself.
+    pub local_rang: bool,
     /// The Local channel that the dialplan dialed was given up because our own half went, and nobody here had asked for
     /// that.
     pub local_canceled: bool,
@@ -113,9 +115,9 @@ impl Evidence {
         let any = |what: fn(&Leg) -> bool| self.legs.iter().any(what);
         if any(|leg| leg.up) {
             Reached::Answered
-        } else if any(|leg| leg.early_media) {
+        } else if any(|leg| leg.early_media) || self.reported_code(183) {
             Reached::EarlyMedia
-        } else if any(|leg| leg.rang) {
+        } else if any(|leg| leg.rang) || self.reported_code(180) {
             Reached::Ringing
         } else if self.reported_words() || any(|leg| leg.forwarded) || self.is_refused_by_carrier() {
             // The carrier answered something, if only "100 Trying", or where else to go.
@@ -132,10 +134,19 @@ impl Evidence {
     }
 
     fn reported_words(&self) -> bool {
+        self.carriers_words().next().is_some()
+    }
+
+    /// The carrier's last word on one of the legs: a ringing that no event told of.
+    fn reported_code(&self, code: u16) -> bool {
+        self.carriers_words().any(|said| said.code == code)
+    }
+
+    fn carriers_words(&self) -> impl Iterator<Item = &CarrierStatus> {
         let report = self.report.iter().map(|report| &report.words);
         // Whoever picked the call up has words of his own.
         let is_leg = |words: &&LegReport| words.key.is_none() || words.key != self.picked_up_by;
-        report.chain(&self.leg_reports).filter(is_leg).any(|words| words.carrier.is_some())
+        report.chain(&self.leg_reports).filter(is_leg).filter_map(|words| words.carrier.as_ref())
     }
 
     /// Whether several legs, or unseen ones, make it uncertain whose the words and causes are.
@@ -270,7 +281,11 @@ impl Evidence {
             }
             let handed_on = self.far_cause.filter(|cause| ![0, 16].contains(cause));
             return handed_on.map_or((Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown), |cause| {
-                let meaning = cause::of_q850(cause, self.legs.iter().any(Leg::rang));
+                let rang = self.legs.iter().any(Leg::rang);
+                let meaning = cause::of_q850(cause, rang);
+                if self.local_rang && !rang && cause::of_q850(cause, true).status != meaning.status {
+                    return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+                }
                 (meaning.status, meaning.reason, EndedBy::Unknown)
             });
         }
@@ -278,7 +293,7 @@ impl Evidence {
         let is_confirmed = self.hangup.is_some() || is_taken;
         if let Some(refusal) = refusal.filter(|s| !(s.code == 487 && is_confirmed)) {
             let meaning = cause::of_sip(refusal.code, leg.rang());
-            if self.blind && cause::of_sip(refusal.code, true).status != meaning.status {
+            if self.may_have_rung(leg) && cause::of_sip(refusal.code, true).status != meaning.status {
                 // Nobody picked up, or the phone is off: it depends on a ringing that nobody could see.
                 return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
             }
@@ -306,7 +321,7 @@ impl Evidence {
             return (Status::Canceled, Reason::HungUp, EndedBy::Pbx);
         }
         if let Some(report) = &decisive.report {
-            let reason = match (leg.rang(), report.carrier.is_some()) {
+            let reason = match (decisive.rang(), report.carrier.is_some()) {
                 // The PBX itself gave up: Dial's own time-out, or an operator's hang-up.
                 (true, _) => return (Status::NoAnswer, Reason::RingTimeout, EndedBy::Pbx),
                 (false, true) => Reason::RingTimeout,
@@ -322,8 +337,13 @@ impl Evidence {
     /// end.
     fn is_ended_here(&self, leg: &Leg) -> bool {
         // Where nobody asked to hang up our near half, Asterisk's own time-out of the originate ended it.
-        let is_timed_out = self.near_cause.is_some() && !self.near_leaving;
+        let is_timed_out = self.near_cause.is_some() && !self.near_leaving && self.hangup.is_none();
         self.hung_up_here || ((leg.canceled_here || self.local_canceled) && !is_timed_out)
+    }
+
+    /// Whether it rang could not be seen: events were lost, or what rang was behind a Local channel.
+    fn may_have_rung(&self, leg: &Leg) -> bool {
+        !leg.rang() && (self.blind || self.local_rang)
     }
 
     /// Without the dialplan's words and with a cause alone, the cause is all there is.
@@ -342,7 +362,7 @@ impl Evidence {
         }
         let Some(cause) = self.q850(Some(decisive)) else { return lost };
         let meaning = cause::of_q850(cause, leg.rang());
-        if self.blind && cause::of_q850(cause, true).status != meaning.status {
+        if self.may_have_rung(leg) && cause::of_q850(cause, true).status != meaning.status {
             return lost;
         }
         let ended_by = if leg.far_hangup.is_some() { meaning.ended_by } else { EndedBy::Unknown };
@@ -427,11 +447,15 @@ impl Evidence {
         if ended_by != EndedBy::Limit {
             return (Status::Canceled, reason, ended_by);
         }
-        if decisive.is_some_and(|decisive| decisive.leg.rang()) {
+        if decisive.is_some_and(Decisive::rang) {
             return (Status::NoAnswer, reason, ended_by);
         }
         if self.lost || (self.uncertain && decisive.is_none()) {
             // It may never have been dialed, or have ended otherwise while nobody could see it.
+            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+        }
+        if self.local_rang && self.report.is_none() && !decisive.is_some_and(|decisive| decisive.leg.rang()) {
+            // The leg may have rung, or an announcement of the dialplan was all that was to be heard.
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         let silent = decisive.is_some_and(Decisive::is_silent);
@@ -478,6 +502,12 @@ impl Evidence {
 }
 
 impl Decisive<'_> {
+    /// It rang, or had early media: by its events, or by the carrier's last word.
+    fn rang(&self) -> bool {
+        let said = self.report.as_ref().and_then(|report| report.carrier.as_ref());
+        self.leg.rang() || said.is_some_and(|said| [180, 183].contains(&said.code))
+    }
+
     /// The carrier's refusal: its final status of 300 and above, where there is proof that it is the
     /// carrier's and the last.
     fn refusal(&self) -> Option<CarrierStatus> {

@@ -1,13 +1,16 @@
 //! What others do to the call at the PBX: they hang up our side of it, take it away from the ringing leg, or pick the
 //! leg up themselves; and the Local channels that a dialplan puts before its trunk.
 
-use super::Machine;
-use crate::{DialStep, EndedBy, Fact, Half, Moment, Reason, Timer};
+use std::time::Duration;
 
-use super::trunk::PROOF;
+use super::{Machine, trunk::PROOF};
+use crate::{DialStep, EndedBy, Fact, Half, Moment, Reason, Timer};
 
 /// A dialplan may dial as often as it likes; so many of its Local channels are kept.
 const MOST_LOCALS: usize = 32;
+
+/// The leg behind a Local channel is created within milliseconds, and a carrier takes longer to answer.
+const BEHIND_LOCAL: Duration = Duration::from_millis(300);
 
 /// A channel that our call was put through to.
 #[derive(Debug, Clone)]
@@ -36,8 +39,15 @@ impl Machine {
             Some(DialStep::Ended(dialstatus)) => {
                 self.evidence.local_canceled |= dialstatus == "CANCEL" && self.evidence.hangup.is_none();
             }
-            Some(_) if !is_seen => self.look(now),
-            Some(_) | None => {}
+            Some(step) => {
+                self.evidence.local_rang |= matches!(step, DialStep::Ringing | DialStep::Progress);
+                if !is_seen {
+                    self.look(now);
+                }
+            }
+            // Before it rings, so that its ringing is told, and its silence too.
+            None if !is_seen => self.timers.arm_once(Timer::Check, now.mono + BEHIND_LOCAL),
+            None => {}
         }
     }
 

@@ -9,6 +9,7 @@ mod hangup;
 mod limits;
 mod office;
 mod originate;
+mod pbx;
 mod restart;
 mod scenario;
 mod support;
