@@ -114,6 +114,7 @@ fn place(error: &PlaceError) -> String {
                 Excluded::Satellite => "спутниковая связь",
                 Excluded::Abroad => "выход за границу",
                 Excluded::Premium => "платный номер, за звонок на который платит звонящий",
+                Excluded::Personal => "персональный номер, который может вести куда угодно",
             };
             format!(
                 "звонить на {number} не разрешено: в `russia` из `dial.allow` не входит {prefix} ({what})"

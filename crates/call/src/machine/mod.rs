@@ -211,6 +211,14 @@ impl Machine {
         &self.record
     }
 
+    /// The number to show to the callee where the request names none, before the call's turn comes: the trunk's own is
+    /// the one of that moment.
+    pub fn show_as(&mut self, own: Option<&str>) {
+        if self.phase == Phase::Waiting && self.record.request.caller_id.is_none() {
+            self.record.request.caller_id = own.map(str::to_owned);
+        }
+    }
+
     /// The id of the sound that is being played.
     pub fn playback(&self) -> Option<&str> {
         self.playing.as_ref().map(|playing| playing.id.as_str())
