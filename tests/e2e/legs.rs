@@ -31,7 +31,11 @@ lab-announce    | 0486 0000 | busy busy callee trying 486 Busy Here             
 const STAY: &str = "[{wait=600}]";
 
 async fn bot(context: &str) -> Bot {
-    Bot::start(&Lab::shared(), &[("trunk.context", context), ("scenarios.default.steps", STAY)]).await
+    bot_of(&Lab::shared(), context).await
+}
+
+async fn bot_of(lab: &Lab, context: &str) -> Bot {
+    Bot::start(lab, &[("trunk.context", context), ("scenarios.default.steps", STAY)]).await
 }
 
 /// The channels that the timeline tells of, each once.
@@ -121,23 +125,55 @@ lab-lcr-reserve | 0503 2480 | unknown outcome_lost unknown trying 480 Temporaril
 lab-lcr-reserve | 0480 0480 | unavailable unavailable carrier trying 480 Temporarily Unavailable
 ";
 
-#[tokio::test]
-async fn behind_a_local_channel_what_can_be_seen_is_said() {
+/// The same in a fork: answered, also with an SDP that is of no use, else ringing, else early media, else the last to end.
+/// A 487 that nobody asked for is the carrier's word, whatever is done with the other leg later.
+const FORKS: &str = "
+lab-fork | 0000 1487 | no_answer no_answer carrier ringing 487 Request Terminated
+lab-fork | 1487 0000 | no_answer no_answer carrier ringing 487 Request Terminated
+lab-fork | 0180 1487 | no_answer ring_timeout limit ringing
+lab-fork | 3200 0486 | failed codec_mismatch pbx trying 200 OK
+lab-fork | 0486 3200 | failed codec_mismatch pbx trying 200 OK
+lab-fork | 0180 3200 | failed codec_mismatch pbx ringing 200 OK
+lab-fork | 0183 0180 | no_answer ring_timeout limit early_media
+";
+
+/// The calls of a table, all at once, and their ends; the time to ring is 5 s, or as long as two that take theirs.
+async fn check(table: &str) -> Vec<(String, Call)> {
     let lab = Lab::shared();
-    let wrong = join_all(BEHIND_LOCAL.lines().filter(|line| !line.is_empty()).map(async |line| {
+    let ends = join_all(table.lines().filter(|line| !line.is_empty()).map(async |line| {
         let columns: Vec<&str> = line.split('|').map(str::trim).collect();
         let [context, numbers, end] = columns[..] else { panic!("a row has three columns: {line}") };
-        let bot = Bot::start(&lab, &[("trunk.context", context), ("scenarios.default.steps", STAY)]).await;
+        let bot = bot_of(&lab, context).await;
         let phone = format!("+79{}0", numbers.replace(' ', ""));
-        // Those that ring twice before they are refused.
         let ring_timeout = if numbers.ends_with("2480") { 10 } else { 5 };
         let request = json!({"phone": phone, "ring_timeout": ring_timeout});
         let call = bot.place_and_wait(request, Duration::from_secs(20)).await;
-        wrong_words(&bot, &call, end).await.map(|what| format!("{context} {what}"))
+        (
+            wrong_words(&bot, &call, end).await.map(|what| format!("{context} {what}")),
+            numbers.to_owned(),
+            call,
+        )
     }))
     .await;
-    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
+    let wrong: Vec<String> = ends.iter().filter_map(|(wrong, ..)| wrong.clone()).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    ends.into_iter().map(|(_, numbers, call)| (numbers, call)).collect()
+}
+
+#[tokio::test]
+async fn behind_a_local_channel_what_can_be_seen_is_said() {
+    check(BEHIND_LOCAL).await;
+}
+
+#[tokio::test]
+async fn in_a_fork_the_furthest_leg_decides() {
+    for (numbers, call) in check(FORKS).await {
+        if numbers.contains("0000") {
+            // The one that rang did so for a second, and the other one never.
+            let rang = call.seconds("ring_seconds");
+            assert!((0.5..2.5).contains(&rang), "{numbers}: {rang}");
+        }
+    }
 }
 
 /// `channel redirect`, as a transfer or parking does it: our half goes, the leg lives on.

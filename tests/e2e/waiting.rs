@@ -232,7 +232,12 @@ async fn only_the_trunks_own_caller_id_and_those_of_the_list_are_shown() {
 #[tokio::test]
 async fn the_default_is_russia_and_not_all_of_seven() {
     let bot = Bot::start(&Lab::shared(), &[]).await;
-    for (number, prefix) in [("+77012345678", "+77"), ("+79402345678", "+7940"), ("+78091234567", "+7809"), ("+78081234567", "+7808")] {
+    for (number, prefix) in [
+        ("+77012345678", "+77"),
+        ("+79402345678", "+7940"),
+        ("+78091234567", "+7809"),
+        ("+78081234567", "+7808"),
+    ] {
         let answer = bot.initiate(json!({"phone": number})).await;
         assert_eq!(
             (answer.status, answer.code()),

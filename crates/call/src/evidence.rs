@@ -206,6 +206,8 @@ impl Evidence {
     pub fn verdict(&self) -> Outcome {
         let decisive = self.decisive();
         let refusal = decisive.as_ref().and_then(Decisive::refusal).filter(|said| self.fits(said));
+        let refusal =
+            refusal.filter(|said| !decisive.as_ref().is_some_and(|leg| self.confirms_cancel(leg, said)));
         let (status, reason, ended_by) = self.conclude(decisive.as_ref(), refusal.as_ref());
         let answer = decisive.as_ref().and_then(Decisive::answer);
         let is_answer = self.is_up() || reason == Reason::CodecMismatch && refusal.is_none();
@@ -289,9 +291,7 @@ impl Evidence {
                 (meaning.status, meaning.reason, EndedBy::Unknown)
             });
         }
-        // 487 is how a carrier confirms a CANCEL from here: then it is not the reason.
-        let is_confirmed = self.hangup.is_some() || is_taken;
-        if let Some(refusal) = refusal.filter(|s| !(s.code == 487 && is_confirmed)) {
+        if let Some(refusal) = refusal {
             let meaning = cause::of_sip(refusal.code, leg.rang());
             if self.may_have_rung(leg) && cause::of_sip(refusal.code, true).status != meaning.status {
                 // Nobody picked up, or the phone is off: it depends on a ringing that nobody could see.
@@ -339,6 +339,13 @@ impl Evidence {
         // Where nobody asked to hang up our near half, Asterisk's own time-out of the originate ended it.
         let is_timed_out = self.near_cause.is_some() && !self.near_leaving && self.hangup.is_none();
         self.hung_up_here || ((leg.canceled_here || self.local_canceled) && !is_timed_out)
+    }
+
+    /// 487 is how a carrier confirms a CANCEL from here, unless it came before anybody here asked: then it is not the
+    /// reason.
+    fn confirms_cancel(&self, decisive: &Decisive<'_>, said: &CarrierStatus) -> bool {
+        let leg = decisive.leg;
+        said.code == 487 && !leg.far_first && (self.hangup.is_some() || self.is_ended_here(leg))
     }
 
     /// Whether it rang could not be seen: events were lost, or what rang was behind a Local channel.

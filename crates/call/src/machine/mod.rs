@@ -56,7 +56,10 @@ pub struct Machine {
     /// The playback in progress and when it began.
     playing: Option<talk::Playing>,
     dialed_since: Option<Duration>,
+    /// A leg rings since then.
     ringing_since: Option<Duration>,
+    /// The legs that have rung before, together.
+    rang_for: Option<Duration>,
     answered_since: Option<Duration>,
     /// Looks at Asterisk that found nothing of this call, in a row.
     misses: u8,
@@ -146,7 +149,12 @@ impl Machine {
         // The monotonic clock of the former run is gone; the wall clock tells what has passed.
         let passed_since = |at: DateTime<Utc>| (now.wall - at).to_std().unwrap_or_default();
         let passed = passed_since(record.answered_at.or(record.dialed_at).unwrap_or(record.created_at));
-        machine.ringing_since = record.ringing_at.map(|at| now.mono.saturating_sub(passed_since(at)));
+        machine.rang_for = record
+            .ringing_at
+            .zip(record.answered_at)
+            .map(|(rang, up)| (up - rang).to_std().unwrap_or_default());
+        let rings = record.ringing_at.filter(|_| !up);
+        machine.ringing_since = rings.map(|at| now.mono.saturating_sub(passed_since(at)));
         let (timer, whole) = if up {
             (Timer::MaxDuration, Duration::from_secs(record.request.max_duration.into()))
         } else {
@@ -179,6 +187,7 @@ impl Machine {
             playing: None,
             dialed_since: None,
             ringing_since: None,
+            rang_for: None,
             answered_since: None,
             misses: 0,
             missed_at: None,
@@ -334,7 +343,12 @@ impl Machine {
         let span = |since: Option<Duration>, until: Option<Duration>| {
             since.zip(until).map(|(since, until)| seconds(until.saturating_sub(since)))
         };
-        self.record.ring_seconds = span(self.ringing_since, self.answered_since.or(ended));
+        self.record.ring_seconds = match self.ringing_since {
+            // Nobody saw the end of it.
+            Some(_) if ended.is_none() => None,
+            Some(since) => span(Some(since.saturating_sub(self.rang_for.unwrap_or_default())), ended),
+            None => self.rang_for.map(seconds),
+        };
         self.record.talk_seconds = span(self.answered_since, ended);
         if self.scenario.has_begun() && self.record.scenario_result.is_none() {
             self.record.scenario_result = Some("interrupted".to_owned());

@@ -70,6 +70,7 @@ impl Machine {
         }
         self.created(now, &to.channel, Some(to.name), to.sip_call_id);
         self.up(now, &to.channel);
+        self.count_ringing(now);
         self.point_at_deciding();
     }
 

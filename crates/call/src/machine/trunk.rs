@@ -43,6 +43,7 @@ impl Machine {
             TrunkSeen::Destroyed(causes) => self.destroyed(now, &channel, causes),
             TrunkSeen::Redirected { to, followed } => self.redirected(now, &channel, to, followed),
         }
+        self.count_ringing(now);
         self.point_at_deciding();
     }
 
@@ -108,7 +109,6 @@ impl Machine {
             return;
         }
         leg.rang = true;
-        self.ringing_since.get_or_insert(now.mono);
         self.record.ringing_at.get_or_insert(now.wall);
         let channel = self.which(channel);
         self.note(now, Fact::TrunkRinging { channel });
@@ -120,7 +120,6 @@ impl Machine {
             return;
         }
         leg.early_media = true;
-        self.ringing_since.get_or_insert(now.mono);
         let channel = self.which(channel);
         self.note(now, Fact::TrunkEarlyMedia { channel });
     }
@@ -185,6 +184,19 @@ impl Machine {
         self.evidence.legs.alive().next().is_some()
     }
 
+    /// The time in which any leg rang: of several, one may ring after the other, with a silence between.
+    pub(super) fn count_ringing(&mut self, now: Moment) {
+        let rings = self.evidence.legs.iter().any(Leg::is_ringing) && !self.evidence.is_up();
+        match self.ringing_since {
+            None if rings => self.ringing_since = Some(now.mono),
+            Some(since) if !rings => {
+                self.rang_for = Some(self.rang_for.unwrap_or_default() + now.mono.saturating_sub(since));
+                self.ringing_since = None;
+            }
+            _ => {}
+        }
+    }
+
     fn far_hangup(&mut self, now: Moment, channel: &str, causes: Causes) {
         let is_asked = self.evidence.hangup.is_some();
         let at_timer_b = self.dialed_since.is_some_and(|since| now.mono.saturating_sub(since) >= TIMER_B);
@@ -235,7 +247,17 @@ impl Machine {
             return;
         }
         self.note(now, fact(&words, None));
+        self.answered_in_vain(&words);
         self.evidence.leg_reports.push(words);
+    }
+
+    /// Of a leg that was not up the carrier's 200 is an answer all the same.
+    fn answered_in_vain(&mut self, words: &LegReport) {
+        let is_answer = words.carrier.as_ref().is_some_and(|said| (200..300).contains(&said.code));
+        if let Some(name) = words.key.as_deref().filter(|_| is_answer) {
+            self.evidence.legs.answered_in_vain(name);
+            self.point_at_deciding();
+        }
     }
 
     pub(super) fn reported(&mut self, now: Moment, dialstatus: String, words: LegReport) {
@@ -251,6 +273,7 @@ impl Machine {
             *channel = None;
         }
         self.note(now, told);
+        self.answered_in_vain(&words);
         let evidence = &mut self.evidence;
         evidence.report = Some(Report { dialstatus, words });
         let words = evidence.leg_reports.iter().chain(evidence.report.iter().map(|report| &report.words));

@@ -5,6 +5,7 @@
 
 mod admission;
 mod dialplan;
+mod forks;
 mod hangup;
 mod limits;
 mod office;
