@@ -196,6 +196,10 @@ pub enum Fact {
     },
     /// The two sides talk with others, and were not hung up.
     Apart,
+    /// Before the two sides were connected, somebody at the PBX took this one over: it is in another conversation.
+    LegTakenOver {
+        leg: Role,
+    },
     /// What happens at the host can't be seen for a time.
     SightLost {
         why: String,
@@ -272,6 +276,7 @@ impl Fact {
             | Fact::LegDialEnded { .. }
             | Fact::LegGone { .. }
             | Fact::Apart
+            | Fact::LegTakenOver { .. }
             | Fact::SightLost { .. } => Source::Host,
             Fact::OriginateNotSent { .. }
             | Fact::OriginateRefused { .. }

@@ -127,6 +127,9 @@ pub(super) fn fact(fact: &Fact) -> String {
             "the two sides are not connected with each other now; who else they talk with is not hung up"
                 .into()
         }
+        Fact::LegTakenOver { leg } => {
+            format!("{} was taken over at the PBX: another conversation has begun", side(*leg))
+        }
         Fact::SightLost { why } => format!("what happens at the host can't be seen: {why}"),
         Fact::Ended { status, reason, ended_by, sip_code, sip_text } => {
             let said = status_line(*sip_code, sip_text.as_deref());

@@ -129,6 +129,9 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::Apart => {
             "стороны сейчас не соединены друг с другом; разговоры с другими не завершаются".into()
         }
+        Fact::LegTakenOver { leg } => {
+            format!("{}: вызов забрали на самой АТС, это уже другой разговор", side(*leg))
+        }
         Fact::SightLost { why } => format!("не видно, что происходит на хосте: {}", told(why)),
         Fact::Ended { status, reason, ended_by, sip_code, sip_text } => {
             let said = status_line(*sip_code, sip_text.as_deref());
