@@ -527,6 +527,8 @@ pub(super) fn heard(event: Event) -> Option<Heard> {
             channel: reference(&gone.channel),
             cause: code(Some(gone.cause)),
             sip: code(gone.tech_cause),
+            // Whether all is told, the application itself says.
+            state: None,
         },
         _ => return None,
     })
