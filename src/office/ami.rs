@@ -4,7 +4,7 @@ mod guard;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -26,7 +26,6 @@ use super::{
     way::{Busy, Taken},
 };
 use crate::metrics::Metrics;
-use guard::Asked;
 use asterisk::{
     ami::{
         self, Ami, AmiError, AmiLink, AmiState, AmiTarget, ChannelRow, ChannelState, DialStatus, Event, Hold,
@@ -35,6 +34,7 @@ use asterisk::{
     talk::{Seat, are_connected, heard_by, is_with_others},
 };
 use call::{CallId, Technology, WayKind, office::OfficeInput};
+use guard::Asked;
 use lang::{Text, say};
 
 /// An OriginateResponse that overtakes the answer to its Originate waits for it so long.
@@ -66,6 +66,8 @@ pub(super) struct AmiWay {
 }
 
 struct Shared {
+    /// `None` where the settings can't be used.
+    ami: OnceLock<Ami>,
     tracker: Mutex<Tracker>,
     /// Originates are queued by Asterisk without a bound; of so many nothing was heard yet.
     waiting: Arc<Semaphore>,
@@ -110,6 +112,7 @@ impl AmiWay {
         target.connect_timeout = CONNECT;
         target.action_timeout = COMMAND;
         let shared = Arc::new(Shared {
+            ami: OnceLock::new(),
             tracker: Mutex::new(Tracker::with_creations()),
             waiting: Arc::new(Semaphore::new(UNHEARD)),
             unheard: Mutex::default(),
@@ -127,6 +130,8 @@ impl AmiWay {
         let closed = stop.child_token();
         let ami = match ami::connect(target, closed.clone()) {
             Ok((ami, links)) => {
+                // Nobody else has it yet.
+                let _ = shared.ami.set(ami.clone());
                 tokio::spawn(shared.clone().listen(links));
                 tokio::spawn(guard::watch(Arc::downgrade(&shared), ami.clone(), closed.clone()));
                 Ok(ami)
@@ -473,6 +478,10 @@ impl Shared {
         let Some((call, inputs)) = told else { return };
         self.unheard.lock().remove(&call);
         for input in inputs {
+            if matches!(input, OfficeInput::Alone { .. }) {
+                tokio::spawn(self.clone().alone(call, input));
+                continue;
+            }
             // At the first time all calls are told, and this one is among them.
             let is_told = matches!(&input, OfficeInput::Blind { why } if self.filtered(why));
             if !is_told {

@@ -22,7 +22,8 @@ use super::{
 };
 use asterisk::{
     ari::{
-        self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate, RestOverSocket, Subscriptions,
+        self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate,
+        RestOverSocket, Subscriptions,
     },
     talk::{are_connected, heard_by, is_with_others},
 };

@@ -55,7 +55,12 @@ fn replay(version: &str, name: &str, kind: OfficeKind) -> CallRecord {
 }
 
 /// The same, as it is where an `eventfilter` keeps some events away.
-fn replay_without(version: &str, name: &str, kind: OfficeKind, is_kept_away: fn(&Event) -> bool) -> CallRecord {
+fn replay_without(
+    version: &str,
+    name: &str,
+    kind: OfficeKind,
+    is_kept_away: fn(&Event) -> bool,
+) -> CallRecord {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ami").join(version);
     let recorded = fs::read(folder.join(name).with_extension("txt")).expect("a recording");
     let events = recording::events(&recorded).expect("events");
@@ -299,9 +304,7 @@ fn of_what_was_kept_away_nothing_follows() {
         ("DialBegin", |event| matches!(event, Event::DialBegin(_))),
         ("DialState", |event| matches!(event, Event::DialState(_))),
         ("DialEnd", |event| matches!(event, Event::DialEnd(_))),
-        ("Dial.*", |event| {
-            matches!(event, Event::DialBegin(_) | Event::DialState(_) | Event::DialEnd(_))
-        }),
+        ("Dial.*", |event| matches!(event, Event::DialBegin(_) | Event::DialState(_) | Event::DialEnd(_))),
         ("BridgeEnter", |event| matches!(event, Event::BridgeEnter(_))),
         ("BridgeLeave", |event| matches!(event, Event::BridgeLeave(_))),
         ("HangupRequest", |event| matches!(event, Event::HangupRequest(_))),
@@ -322,7 +325,9 @@ fn of_what_was_kept_away_nothing_follows() {
             for (filter, is_kept_away) in filters {
                 let found = said(&replay_without(version, name, kind, is_kept_away));
                 let is_unknown = found.0 == Status::Unknown
-                    || found.0 == whole.0 && found.0 == Status::Completed && found.2 == Some(EndedBy::Unknown);
+                    || found.0 == whole.0
+                        && found.0 == Status::Completed
+                        && found.2 == Some(EndedBy::Unknown);
                 kept += u32::from(found == whole);
                 unknown += u32::from(found != whole && is_unknown);
                 if found != whole && !is_unknown {

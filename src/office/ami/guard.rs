@@ -66,10 +66,29 @@ impl Shared {
         let is_new = self.filtered.lock().replace(why.to_owned()).is_none();
         if is_new {
             let host = &self.host;
-            tracing::warn!(host, "{why}; until then calls are followed by lists of channels, and how they end is unknown");
+            tracing::warn!(
+                host,
+                "{why}; until then calls are followed by lists of channels, and how they end is unknown"
+            );
             self.blind(why);
         }
         is_new
+    }
+
+    /// Nothing that was told connects the two sides of a call: whether they are, a list shows.
+    pub(super) async fn alone(self: Arc<Self>, call: CallId, input: OfficeInput) {
+        let asked = self.followed.lock().get(&call).cloned();
+        if let (Some(asked), Some(ami)) = (asked, self.ami.get())
+            && let Ok(rows) = ami.channels().await
+        {
+            let standing = self.of_call(&rows, call, &asked);
+            let missing = self.tracker.lock().shows_talk(call, &standing);
+            if let Some(event) = missing {
+                self.filtered(&filtered(event));
+                return;
+            }
+        }
+        self.inboxes.put(call, input);
     }
 
     fn is_filtered(&self) -> bool {

@@ -260,7 +260,9 @@ impl Tracker {
         match heard {
             Heard::Created(channel) => self.side(channel).map(|(call, _)| (call, Vec::new())),
             Heard::Dial { caller, peer, dial } => self.dial(caller, peer, dial),
-            Heard::Originated { channel, .. } => self.hear_of(&channel.id).map(|known| (known.call, Vec::new())),
+            Heard::Originated { channel, .. } => {
+                self.hear_of(&channel.id).map(|known| (known.call, Vec::new()))
+            }
             Heard::Ringing(channel) => self.leg(channel, Seen::Ringing),
             Heard::Up(channel) => self.leg(channel, Seen::Up),
             Heard::Joined { channel, bridge } => self.sits(channel, Some(bridge)),

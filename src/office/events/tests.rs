@@ -213,7 +213,8 @@ fn what_is_told_too_early_is_not_lost() {
     let told = words(tracker.hear(dial(&near(), &one, Dial::Begin)));
     let hung_up = "Phone PJSIP/trunk-00000002 HungUp { cause: Some(1), sip: Some(404) }";
     assert_eq!(told, ["Phone PJSIP/trunk-00000002 Created", hung_up]);
-    let gone = words(tracker.hear(Heard::Gone { channel: trunk, cause: Some(1), sip: Some(404), state: None }));
+    let gone =
+        words(tracker.hear(Heard::Gone { channel: trunk, cause: Some(1), sip: Some(404), state: None }));
     assert_eq!(gone, ["Phone PJSIP/trunk-00000002 Gone { cause: Some(1), sip: Some(404) }"]);
 }
 

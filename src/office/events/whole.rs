@@ -144,6 +144,24 @@ impl Tracker {
         }
     }
 
+    /// Something was told of a channel, and nothing of it leads to a call.
+    pub(super) fn is_heard_of(&self, channel: &str) -> bool {
+        self.early.iter().any(|heard| subject(heard).id == channel)
+    }
+
+    /// What was not told, if these channels of a call show two sides that talk with each other; by the name of an event. Asked
+    /// where nothing that was told connects them.
+    pub fn shows_talk(&self, call: CallId, standing: &[Standing]) -> Option<&'static str> {
+        let standing = self.without_strangers(call, standing, None);
+        let leg = |one: &Standing| self.channels.get(&one.channel.id).map(|known| known.leg);
+        let desk = standing.iter().find(|one| leg(one) == Some(Role::Desk) && one.bridge.is_some())?;
+        let is_beside = |one: &&Standing| {
+            one.bridge == desk.bridge && pair(&one.channel.name).is_none() && leg(one) != Some(Role::Desk)
+        };
+        let other = standing.iter().find(is_beside)?;
+        Some(if leg(other).is_some() { "BridgeEnter" } else { "DialBegin" })
+    }
+
     /// Compares what was told with a list of all channels, each with its linkedid. What is missing twice in a row was kept
     /// away: an event may be on its way. The event's name, and whose call it is.
     pub fn compare(&mut self, rows: &[(Standing, String)]) -> Option<(CallId, &'static str)> {
