@@ -299,7 +299,8 @@ fn a_monitoring_lasts_until_its_listener_goes() {
 /// Whatever `eventfilter` keeps away, nothing bold is made up of it: the end is what it was, or unknown.
 #[test]
 fn of_what_was_kept_away_nothing_follows() {
-    let filters: [(&str, fn(&Event) -> bool); 9] = [
+    type Kept = fn(&Event) -> bool;
+    let filters: [(&str, Kept); 9] = [
         ("Newstate", |event| matches!(event, Event::Newstate(_))),
         ("DialBegin", |event| matches!(event, Event::DialBegin(_))),
         ("DialState", |event| matches!(event, Event::DialState(_))),
