@@ -75,6 +75,7 @@ channel redirect FAR pbx-short,s,1       | 30 | dial_ended
 channel redirect FAR pbx-gone,s,1        | 30 | dial_ended
 channel originate Local/PICK application Wait 600 | 30 | picked_up_here
 channel originate PJSIP/+79005550201@reserve application PickupChan TRUNK | 30 | picked_up_here
+channel originate PJSIP/+79005550201@reserve application PickupChan NEAR | 30 | dial_ended
 ";
 
 /// How far the call came | the last digits of a number that does so | the state of its trunk channel

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::{
     EndedBy, Outcome, Reached, Reason, Status,
     cause::{self, CarrierStatus},
-    leg::{Leg, Legs},
+    leg::{ANSWERED_ELSEWHERE, Leg, Legs},
 };
 
 /// What our `[outgoing]` said of one leg.
@@ -137,9 +137,21 @@ impl Evidence {
         self.carriers_words().next().is_some()
     }
 
-    /// The carrier's last word on one of the legs: a ringing that no event told of.
+    /// The carrier's last word on one of the legs: a ringing that no event told of, where that can be.
     fn reported_code(&self, code: u16) -> bool {
-        self.carriers_words().any(|said| said.code == code)
+        self.has_unseen() && self.carriers_words().any(|said| said.code == code)
+    }
+
+    /// What a leg shows may not have been told: it was behind a Local channel, or events were lost.
+    fn has_unseen(&self) -> bool {
+        self.behind_local || self.gaps
+    }
+
+    /// It rang, or had early media: by its events, or by the carrier's last word where these may be missing.
+    fn rang(&self, decisive: &Decisive<'_>) -> bool {
+        let said = decisive.report.as_ref().and_then(|report| report.carrier.as_ref());
+        let is_said = said.is_some_and(|said| [180, 183].contains(&said.code));
+        decisive.leg.rang() || is_said && self.has_unseen()
     }
 
     fn carriers_words(&self) -> impl Iterator<Item = &CarrierStatus> {
@@ -321,7 +333,7 @@ impl Evidence {
             return (Status::Canceled, Reason::HungUp, EndedBy::Pbx);
         }
         if let Some(report) = &decisive.report {
-            let reason = match (decisive.rang(), report.carrier.is_some()) {
+            let reason = match (self.rang(decisive), report.carrier.is_some()) {
                 // The PBX itself gave up: Dial's own time-out, or an operator's hang-up.
                 (true, _) => return (Status::NoAnswer, Reason::RingTimeout, EndedBy::Pbx),
                 (false, true) => Reason::RingTimeout,
@@ -337,7 +349,9 @@ impl Evidence {
     /// end.
     fn is_ended_here(&self, leg: &Leg) -> bool {
         // Where nobody asked to hang up our near half, Asterisk's own time-out of the originate ended it.
-        let is_timed_out = self.near_cause.is_some() && !self.near_leaving && self.hangup.is_none();
+        // One that a colleague has picked up in our place ends with a cause of its own.
+        let is_gone = self.near_cause.is_some_and(|cause| cause != ANSWERED_ELSEWHERE);
+        let is_timed_out = is_gone && !self.near_leaving && self.hangup.is_none();
         self.hung_up_here || ((leg.canceled_here || self.local_canceled) && !is_timed_out)
     }
 
@@ -379,8 +393,13 @@ impl Evidence {
     /// The carrier answered with an SDP that can't be used, and Asterisk hung up: by whom it was ended, if it was so.
     fn unusable_answer(&self, decisive: &Decisive<'_>) -> Option<EndedBy> {
         let leg = decisive.leg;
-        if self.q850(Some(decisive)) != Some(NO_CODEC) {
-            return None;
+        match self.q850(Some(decisive)) {
+            Some(NO_CODEC) => {}
+            // Of a leg on another endpoint its end may not be told; that `Dial` gave it up after a 200 is.
+            None if leg.in_vain && leg.dial_ended.as_ref().is_some_and(|word| word != "CANCEL") => {
+                return Some(EndedBy::Pbx);
+            }
+            _ => return None,
         }
         // Asterisk's own 488 is on the end of the channel alone; the carrier's is on its request too (measured on 22.10).
         let tech = |causes: Option<super::Causes>| causes.and_then(|causes| causes.tech_cause);
@@ -454,7 +473,7 @@ impl Evidence {
         if ended_by != EndedBy::Limit {
             return (Status::Canceled, reason, ended_by);
         }
-        if decisive.is_some_and(Decisive::rang) {
+        if decisive.is_some_and(|decisive| self.rang(decisive)) {
             return (Status::NoAnswer, reason, ended_by);
         }
         if self.lost || (self.uncertain && decisive.is_none()) {
@@ -509,12 +528,6 @@ impl Evidence {
 }
 
 impl Decisive<'_> {
-    /// It rang, or had early media: by its events, or by the carrier's last word.
-    fn rang(&self) -> bool {
-        let said = self.report.as_ref().and_then(|report| report.carrier.as_ref());
-        self.leg.rang() || said.is_some_and(|said| [180, 183].contains(&said.code))
-    }
-
     /// The carrier's refusal: its final status of 300 and above, where there is proof that it is the
     /// carrier's and the last.
     fn refusal(&self) -> Option<CarrierStatus> {
