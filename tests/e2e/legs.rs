@@ -170,7 +170,7 @@ async fn behind_a_local_channel_what_can_be_seen_is_said() {
 #[tokio::test]
 async fn in_a_fork_the_furthest_leg_decides() {
     for (numbers, call) in check(FORKS).await {
-        if numbers.contains("0000") {
+        if numbers.contains("0000") && numbers.contains("1487") {
             // The one that rang did so for a second, and the other one never.
             let rang = call.seconds("ring_seconds");
             assert!((0.5..2.5).contains(&rang), "{numbers}: {rang}");
