@@ -4,8 +4,12 @@
 //! carrier's own words first (our dialplan's report, then what the trunk channel carried when the
 //! far side ended it), then who asked for the end, then what is missing.
 
+mod decisive;
+mod missing;
+
 use std::borrow::Cow;
 
+use self::decisive::Decisive;
 use super::{
     EndedBy, Outcome, Reached, Reason, Status,
     cause::{self, CarrierStatus},
@@ -77,20 +81,8 @@ pub struct Evidence {
     pub unreachable: bool,
 }
 
-/// Q.850 cause 3, no route to destination: what our halves end with when `Dial` ran and could not make a trunk
-/// channel. With no dialplan at all it is 0 (measured on 22.10).
-const NO_ROUTE: u16 = 3;
-
 /// Q.850 cause 58, bearer capability not available: what Asterisk puts on a leg whose SDP it can't use.
 const NO_CODEC: u16 = 58;
-
-/// The deciding leg, with the words that are certainly its own.
-struct Decisive<'a> {
-    leg: &'a Leg,
-    report: Option<Cow<'a, LegReport>>,
-    /// Of its `Dial`; empty when that is not known.
-    dialstatus: &'a str,
-}
 
 impl Evidence {
     /// Events are being lost.
@@ -140,11 +132,6 @@ impl Evidence {
     /// The carrier's last word on one of the legs: a ringing that no event told of, where that can be.
     fn reported_code(&self, code: u16) -> bool {
         self.has_unseen() && self.carriers_words().any(|said| said.code == code)
-    }
-
-    /// What a leg shows may not have been told: it was behind a Local channel, or events were lost.
-    fn has_unseen(&self) -> bool {
-        self.behind_local || self.gaps
     }
 
     /// It rang, or had early media: by its events, or by the carrier's last word where these may be missing.
@@ -362,11 +349,6 @@ impl Evidence {
         said.code == 487 && !leg.far_first && (self.hangup.is_some() || self.is_ended_here(leg))
     }
 
-    /// Whether it rang could not be seen: events were lost, or what rang was behind a Local channel.
-    fn may_have_rung(&self, leg: &Leg) -> bool {
-        !leg.rang() && (self.blind || self.local_rang)
-    }
-
     /// Without the dialplan's words and with a cause alone, the cause is all there is.
     fn end_by_cause(&self, decisive: &Decisive<'_>) -> (Status, Reason, EndedBy) {
         let leg = decisive.leg;
@@ -487,93 +469,4 @@ impl Evidence {
         let silent = decisive.is_some_and(Decisive::is_silent);
         (Status::Failed, if silent { Reason::CarrierSilent } else { reason }, ended_by)
     }
-
-    /// It was not seen again since events were lost: it may have been answered, or over, long before its end was asked
-    /// for.
-    fn was_unseen(&self, asked_by: EndedBy) -> bool {
-        if asked_by == EndedBy::Limit { self.blind } else { self.asked_blind }
-    }
-
-    /// The dialplan's words tell of an answer, on whatever leg.
-    fn reports_answer(&self) -> bool {
-        let words = self.report.iter().map(|report| &report.words).chain(&self.leg_reports);
-        words.filter_map(|words| words.carrier.as_ref()).any(|status| (200..300).contains(&status.code))
-    }
-
-    fn end_without_trunk(&self) -> (Status, Reason, EndedBy) {
-        if self.reports_answer() {
-            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
-        }
-        if self.behind_local && self.report.is_none() {
-            // Whether the carrier was asked can't be seen.
-            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
-        }
-        let dialed = self.report.as_ref().is_some_and(|report| !report.dialstatus.is_empty());
-        if dialed || self.no_route() {
-            // The dialplan ran its Dial, and no trunk leg came of it.
-            return (Status::Failed, Reason::TrunkUnreachable, EndedBy::Pbx);
-        }
-        if self.refused {
-            return (Status::Failed, Reason::AsteriskRefused, EndedBy::Pbx);
-        }
-        if self.uncertain || self.lost {
-            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
-        }
-        (Status::Failed, Reason::DialplanMissing, EndedBy::Pbx)
-    }
-
-    fn no_route(&self) -> bool {
-        self.far_cause == Some(NO_ROUTE) || self.near_cause == Some(NO_ROUTE)
-    }
-}
-
-impl Decisive<'_> {
-    /// The carrier's refusal: its final status of 300 and above, where there is proof that it is the
-    /// carrier's and the last.
-    fn refusal(&self) -> Option<CarrierStatus> {
-        let Some(report) = &self.report else { return on_channel(self.leg, false) };
-        let Some(said) = report.carrier.as_ref() else {
-            // Of a redirect the dialplan may know nothing yet (measured under load). Any other status
-            // without a word of the carrier's is Asterisk's own: its timer's 408, its transport's 503.
-            return on_channel(self.leg, true).filter(|s| s.code < 400);
-        };
-        match said.code {
-            // The challenge of digest authentication: usually not the last word, but after a 3xx or
-            // an early CANCEL the dialplan knows of nothing later (measured on 22.10).
-            401 | 407 => {
-                let rejected = self.leg.far_hangup.and_then(|causes| causes.cause) == Some(21);
-                let unseen = self.leg.far_hangup.is_none() && self.leg.destroyed.is_none();
-                match on_channel(self.leg, true) {
-                    Some(last) if last.code != said.code => Some(last),
-                    Some(_) => Some(said.clone()),
-                    None if rejected => Some(said.clone()),
-                    None if unseen && self.dialstatus != "CANCEL" => Some(said.clone()),
-                    None => None,
-                }
-            }
-            300.. => Some(said.clone()),
-            _ => on_channel(self.leg, true),
-        }
-    }
-
-    /// The carrier's 2xx.
-    fn answer(&self) -> Option<&CarrierStatus> {
-        self.report.as_ref()?.carrier.as_ref().filter(|said| (200..300).contains(&said.code))
-    }
-
-    /// Nothing at all came back from the carrier on this leg.
-    fn is_silent(&self) -> bool {
-        let heard = self.leg.forwarded || self.refusal().is_some();
-        self.report.as_ref().is_some_and(|report| report.carrier.is_none()) && !heard
-    }
-}
-
-/// The status with which the far side ended a leg that was not up, as Asterisk put it on the channel. A hang-up
-/// request on the trunk channel comes only from there: the status of a channel that Asterisk itself gave up is
-/// Asterisk's invention (480, 487 or 408), and is on its end alone.
-fn on_channel(leg: &Leg, is_reported: bool) -> Option<CarrierStatus> {
-    let code = leg.far_hangup?.tech_cause.filter(|code| *code >= 300 && !leg.up)?;
-    // Without the dialplan's report, a 408 just when SIP's timer B runs out is not the carrier's.
-    let invented = code == 408 && !is_reported && leg.at_timer_b;
-    (!invented).then(|| CarrierStatus { code, text: String::new() })
 }
