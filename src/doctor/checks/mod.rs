@@ -19,3 +19,4 @@ pub mod rights;
 pub mod store;
 pub mod test_call;
 pub mod transfer;
+mod unread;
