@@ -10,7 +10,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::{StoreError, connection, micros};
+use super::{StoreError, micros, sqlite::connection};
 use call::Reason;
 
 /// A busy writer holds a reader up for no longer than this.

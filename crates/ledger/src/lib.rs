@@ -5,23 +5,19 @@
 //! and never wait for the writer. What a call means is not known here: a record is kept as it comes.
 //! Times are stored as microseconds, UTC.
 
-mod backup;
 mod calls;
 mod clock;
-mod connection;
 mod counts;
 mod error;
-mod file;
 mod idempotency;
 mod inspect;
-mod open;
 mod page;
 mod retention;
+mod sqlite;
 #[cfg(test)]
 mod tests;
 mod timeline;
 mod transaction;
-mod upgrade;
 mod writer;
 
 use std::{
@@ -48,12 +44,12 @@ use clock::SteadyClock;
 use error::BadValue;
 use writer::{Job, Writer};
 
-pub use backup::{Backup, backup};
 pub use calls::Deleted;
 pub use error::StoreError;
 pub use idempotency::{IdempotencyRow, LIFE as IDEMPOTENCY_LIFE};
 pub use inspect::{Ended, Inspection, Overdue, file_of};
 pub use page::{BadCursor, Cursor, Filter, Listing, Page};
+pub use sqlite::backup::{Backup, backup};
 
 /// The store. Cheap to clone; every clone is the same store.
 #[derive(Clone)]
@@ -176,7 +172,7 @@ impl Store {
         url: &str,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Result<(Store, WriterHandle), StoreError> {
-        let opened = open::open(url).await?;
+        let opened = sqlite::open::open(url).await?;
         let (jobs, waiting) = mpsc::unbounded_channel();
         let (health_sender, health) = watch::channel(Health::Ok);
         let shared = Arc::new(Shared::default());
@@ -308,7 +304,7 @@ impl Store {
     pub async fn size(&self) -> Result<u64, StoreError> {
         let mut bytes = 0;
         for suffix in ["", "-wal"] {
-            match tokio::fs::metadata(connection::beside(&self.inner.path, suffix)).await {
+            match tokio::fs::metadata(sqlite::connection::beside(&self.inner.path, suffix)).await {
                 Ok(file) => bytes += file.len(),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => return Err(StoreError::read("the size of the file")(e.into())),

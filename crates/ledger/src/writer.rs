@@ -15,8 +15,9 @@ use tracing::{debug, error, info, warn};
 use super::{
     Commit, Committed, Deleted, Health, Notice, Refused, Shared, StoreError, calls,
     error::{is_locked, is_permanent},
-    file::StoreFile,
-    retention, transaction,
+    retention,
+    sqlite::file::StoreFile,
+    transaction,
 };
 use call::CallId;
 

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::StoreError;
+use crate::StoreError;
 use lang::{Told, say};
 
 /// The file, held against every other daemon until this is dropped.
@@ -16,7 +16,7 @@ use lang::{Told, say};
 /// The lock is flock(2) on the file itself, so no other name of it (a symbolic or a hard link) leads to
 /// another lock. SQLite's own locks are fcntl(2)'s, which don't see it; but closing a handle of the file
 /// drops *those* of the whole process, so this is opened before SQLite and dropped after it.
-pub(super) struct StoreFile {
+pub(crate) struct StoreFile {
     path: PathBuf,
     /// Device and inode.
     identity: (u64, u64),
@@ -108,7 +108,7 @@ fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
-pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {
+pub(crate) fn file_error(path: &Path, error: &io::Error) -> StoreError {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => say!(
             "create the folder first, and make the daemon's user its owner",

@@ -11,11 +11,11 @@ use sqlx::{
 };
 
 use super::{
-    StoreError,
     connection::{common, options, reader},
     file::StoreFile,
     upgrade,
 };
+use crate::StoreError;
 
 const READERS: u32 = 4;
 
@@ -24,7 +24,7 @@ const READERS: u32 = 4;
 const WRITER_PATIENCE: Duration = Duration::from_millis(250);
 
 /// What an open store is made of.
-pub(super) struct Opened {
+pub(crate) struct Opened {
     pub path: PathBuf,
     pub writer_options: SqliteConnectOptions,
     pub writer: SqliteConnection,
@@ -32,7 +32,7 @@ pub(super) struct Opened {
     pub file: StoreFile,
 }
 
-pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
+pub(crate) async fn open(url: &str) -> Result<Opened, StoreError> {
     let base = options(url)?;
     let path = base.get_filename().to_owned();
     let file = StoreFile::hold(&path)?;

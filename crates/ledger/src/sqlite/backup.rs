@@ -10,7 +10,8 @@ use std::{
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{StoreError, connection};
+use super::connection;
+use crate::StoreError;
 use call::Status;
 use lang::{Text, Told, say};
 

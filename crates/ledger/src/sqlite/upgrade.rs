@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use sqlx::{SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
 
-use super::{StoreError, backup, connection::beside};
+use super::{backup, connection::beside};
+use crate::StoreError;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("src/migrations");
+static MIGRATIONS: Migrator = sqlx::migrate!("src/migrations/sqlite");
 
 /// Brings the file that `writer` has open to this program's schema.
 ///
