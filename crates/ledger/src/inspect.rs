@@ -8,16 +8,20 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::ConnectOptions;
 
-use super::{StoreError, micros, sqlite::connection};
+use super::{
+    StoreError, micros,
+    sql::Connection,
+    sqlite::{codes::opening, connection},
+};
 use call::Reason;
 
 /// A busy writer holds a reader up for no longer than this.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A read-only connection of its own.
-pub struct Inspection(SqliteConnection);
+pub struct Inspection(Connection);
 
 /// How many calls of a span of time ended for a reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,31 +52,32 @@ impl Inspection {
             connection::options(url)?.create_if_missing(false).read_only(true).busy_timeout(PATIENCE);
         let path = options.get_filename().to_owned();
         let connected = options.disable_statement_logging().connect().await;
-        connected.map(Inspection).map_err(|e| StoreError::open(Path::new(&path), e))
+        connected.map(|connection| Inspection(connection.into())).map_err(|e| opening(Path::new(&path), e))
     }
 
     /// What SQLite finds wrong with the file, at most ten lines; empty when all is well. It reads the
     /// pages but does not compare the indexes with the rows, which takes longer.
     pub async fn quick_check(&mut self) -> Result<Vec<String>, StoreError> {
-        let lines: Vec<String> = sqlx::query_scalar("PRAGMA quick_check(10)")
-            .fetch_all(&mut self.0)
-            .await
-            .map_err(StoreError::read("the integrity of the file"))?;
-        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+        const WHAT: &str = "the integrity of the file";
+        let query = self.0.query("PRAGMA quick_check(10)");
+        let rows = self.0.all(query).await.map_err(StoreError::read(WHAT))?;
+        let lines: Result<Vec<String>, _> = rows.iter().map(|row| row.get(0)).collect();
+        Ok(lines.map_err(StoreError::read(WHAT))?.into_iter().filter(|line| line != "ok").collect())
     }
 
     /// The reasons of the calls created since then that have ended, the most frequent first. Words that
     /// this version does not know are left out.
     pub async fn ended_since(&mut self, since: DateTime<Utc>) -> Result<Vec<Ended>, StoreError> {
-        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-            "SELECT reason, count(*), max(created_at) FROM calls \
-             WHERE created_at >= ? AND ended_at IS NOT NULL AND reason IS NOT NULL \
-             GROUP BY reason ORDER BY 2 DESC, 1",
-        )
-        .bind(micros(since))
-        .fetch_all(&mut self.0)
-        .await
-        .map_err(StoreError::read("the last calls"))?;
+        let look = async {
+            let mut query = self.0.query(
+                "SELECT reason, count(*), max(created_at) FROM calls \
+                 WHERE ended_at IS NOT NULL AND reason IS NOT NULL AND created_at >= ",
+            );
+            query.bind(micros(since)).push(" GROUP BY reason ORDER BY 2 DESC, 1");
+            let rows = self.0.all(query).await?;
+            rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
+        };
+        let rows: Result<Vec<(String, i64, i64)>, sqlx::Error> = look.await;
         let ended = |(reason, calls, newest): (String, i64, i64)| {
             Some(Ended {
                 reason: reason.parse().ok()?,
@@ -80,22 +85,26 @@ impl Inspection {
                 newest: DateTime::from_timestamp_micros(newest)?,
             })
         };
+        let rows = rows.map_err(StoreError::read("the last calls"))?;
         Ok(rows.into_iter().filter_map(ended).collect())
     }
 
     /// The live calls. One is overdue when it is older than its own limits and `slack` allow together.
     pub async fn overdue(&mut self, now: DateTime<Utc>, slack: Duration) -> Result<Overdue, StoreError> {
         let latest = micros(now) - i64::try_from(slack.as_micros()).unwrap_or(i64::MAX / 2);
-        let (live, overdue, oldest): (i64, i64, Option<i64>) = sqlx::query_as(
-            "SELECT count(*), \
-             coalesce(sum(created_at + (ring_timeout + max_duration) * 1000000 < ?), 0), min(created_at) \
-             FROM calls WHERE ended_at IS NULL AND status IN \
-             ('queued', 'dialing', 'ringing', 'early_media', 'answered')",
-        )
-        .bind(latest)
-        .fetch_one(&mut self.0)
-        .await
-        .map_err(StoreError::read("the live calls"))?;
+        let look = async {
+            let mut query = self.0.query(
+                "SELECT count(*), count(*) FILTER (WHERE created_at + (ring_timeout + max_duration) * 1000000 < ",
+            );
+            query.bind(latest).push(
+                "), min(created_at) FROM calls WHERE ended_at IS NULL AND status IN \
+                 ('queued', 'dialing', 'ringing', 'early_media', 'answered')",
+            );
+            let row = self.0.one(query).await?;
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        };
+        let counted: Result<(i64, i64, Option<i64>), sqlx::Error> = look.await;
+        let (live, overdue, oldest) = counted.map_err(StoreError::read("the live calls"))?;
         Ok(Overdue {
             live: u64::try_from(live).unwrap_or(0),
             overdue: u64::try_from(overdue).unwrap_or(0),

@@ -5,24 +5,25 @@
 //! and never wait for the writer. What a call means is not known here: a record is kept as it comes.
 //! Times are stored as microseconds, UTC.
 
+mod batch;
 mod calls;
 mod clock;
 mod counts;
+mod engine;
 mod error;
 mod idempotency;
 mod inspect;
 mod page;
 mod retention;
+mod sql;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 mod timeline;
-mod transaction;
 mod writer;
 
 use std::{
     path::PathBuf,
-    str::FromStr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -32,7 +33,6 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
@@ -41,7 +41,10 @@ use tokio::{
 
 use call::{CallId, CallRecord, Entry};
 use clock::SteadyClock;
+use engine::Engine;
 use error::BadValue;
+use sql::{Connection, Dialect, Readers};
+use sqlite::connection::beside;
 use writer::{Job, Writer};
 
 pub use calls::Deleted;
@@ -123,8 +126,11 @@ pub struct Stats {
 }
 
 struct Inner {
-    path: PathBuf,
-    readers: SqlitePool,
+    /// The file, where it is one.
+    path: Option<PathBuf>,
+    readers: Readers,
+    /// Whose calls are this bot's, where several share a store.
+    node: Option<String>,
     jobs: mpsc::UnboundedSender<Job>,
     health: watch::Receiver<Health>,
     shared: Arc<Shared>,
@@ -162,6 +168,9 @@ impl Drop for AtWork {
 /// A disk that has not answered for so long is away, though it says nothing: a network's that hangs, a dying one.
 const SILENT: Duration = Duration::from_secs(5);
 
+/// Reading all there is may take so long.
+const LONG_LOOK: Duration = Duration::from_secs(600);
+
 /// So many commits may wait for the disk before no new call is taken.
 const MAX_BACKLOG: u64 = 20_000;
 
@@ -172,7 +181,18 @@ impl Store {
         url: &str,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Result<(Store, WriterHandle), StoreError> {
-        let opened = sqlite::open::open(url).await?;
+        let path = file_of(url)?;
+        let (engine, readers) = sqlite::open::open(url).await?;
+        Ok(Self::start(engine, readers, Some(path), None, notices))
+    }
+
+    fn start<E: Engine>(
+        engine: E,
+        readers: Readers,
+        path: Option<PathBuf>,
+        node: Option<String>,
+        notices: mpsc::UnboundedSender<Notice>,
+    ) -> (Store, WriterHandle) {
         let (jobs, waiting) = mpsc::unbounded_channel();
         let (health_sender, health) = watch::channel(Health::Ok);
         let shared = Arc::new(Shared::default());
@@ -181,16 +201,14 @@ impl Store {
             notices,
             health: health_sender,
             shared: shared.clone(),
-            options: opened.writer_options,
-            connection: Some(opened.writer),
-            next_seq: None,
-            file: opened.file,
+            engine,
             purge_at: Instant::now(),
+            look_at: E::LOOK_EVERY.map(|often| Instant::now() + often),
             keep_days: 0,
         };
         let handle = WriterHandle(tokio::spawn(writer.run()));
-        let inner = Inner { path: opened.path, readers: opened.readers, jobs, health, shared };
-        Ok((Store { inner: Arc::new(inner) }, handle))
+        let inner = Inner { path, readers, node, jobs, health, shared };
+        (Store { inner: Arc::new(inner) }, handle)
     }
 
     /// Hands a step of a call to the writer and returns at once. After `close` the step is not
@@ -274,37 +292,19 @@ impl Store {
         while health.changed().await.is_ok() {}
     }
 
-    /// What SQLite finds wrong with the file, and what the counters get wrong; empty when all is
-    /// well. It reads the whole file.
+    /// What the database finds wrong with itself, and what the counters get wrong; empty when all is
+    /// well. It reads all there is.
     pub async fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
-        const WHAT: &str = "the integrity of the file";
-        let mut found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check")
-            .fetch_all(&self.inner.readers)
-            .await
-            .map_err(StoreError::read(WHAT))?;
-        found.retain(|line| line != "ok");
-        let wrong: Vec<(String, i64, i64)> = sqlx::query_as(
-            "SELECT kind, sum(counted), sum(present) FROM \
-             (SELECT kind, calls AS counted, 0 AS present FROM call_counts WHERE level = 3 \
-             UNION ALL SELECT kind, 0, count(*) FROM calls GROUP BY kind) AS both_sides \
-             GROUP BY kind HAVING sum(counted) <> sum(present)",
-        )
-        .fetch_all(&self.inner.readers)
-        .await
-        .map_err(StoreError::read(WHAT))?;
-        found.extend(
-            wrong
-                .iter()
-                .map(|(kind, counted, present)| format!("{counted} calls `{kind}` counted, {present} there")),
-        );
-        Ok(found)
+        let mut db = self.inner.readers.connection().await.map_err(StoreError::read(INTEGRITY))?;
+        db.set_limit(LONG_LOOK);
+        integrity(&mut db).await.map_err(StoreError::read(INTEGRITY))
     }
 
-    /// Bytes on disk, the write-ahead log included.
+    /// Bytes on disk, what a write-ahead log of ours holds included.
     pub async fn size(&self) -> Result<u64, StoreError> {
         let mut bytes = 0;
-        for suffix in ["", "-wal"] {
-            match tokio::fs::metadata(sqlite::connection::beside(&self.inner.path, suffix)).await {
+        for file in self.inner.path.iter().flat_map(|path| ["", "-wal"].map(|suffix| beside(path, suffix))) {
+            match tokio::fs::metadata(file).await {
                 Ok(file) => bytes += file.len(),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => return Err(StoreError::read("the size of the file")(e.into())),
@@ -312,6 +312,30 @@ impl Store {
         }
         Ok(bytes)
     }
+}
+
+const INTEGRITY: &str = "the integrity of the store";
+
+async fn integrity(db: &mut Connection) -> Result<Vec<String>, sqlx::Error> {
+    let mut found = Vec::new();
+    if db.dialect() == Dialect::Sqlite {
+        let query = db.query("PRAGMA integrity_check");
+        for row in db.all(query).await? {
+            found.extend(row.text("integrity_check")?.filter(|line| *line != "ok").map(str::to_owned));
+        }
+    }
+    let query = db.query(
+        "SELECT kind, CAST(sum(counted) AS BIGINT) AS counted, CAST(sum(present) AS BIGINT) AS present FROM \
+         (SELECT kind, calls AS counted, 0 AS present FROM call_counts WHERE level = 3 \
+         UNION ALL SELECT kind, 0, count(*) FROM calls GROUP BY kind) AS both_sides \
+         GROUP BY kind HAVING sum(counted) <> sum(present)",
+    );
+    for row in db.all(query).await? {
+        let (kind, counted, present): (String, i64, i64) =
+            (row.get("kind")?, row.get("counted")?, row.get("present")?);
+        found.push(format!("{counted} calls `{kind}` counted, {present} there"));
+    }
+    Ok(found)
 }
 
 impl WriterHandle {
@@ -340,20 +364,4 @@ impl Counter {
 
 fn micros(at: DateTime<Utc>) -> i64 {
     at.timestamp_micros()
-}
-
-fn moment(micros: i64, column: &'static str) -> Result<DateTime<Utc>, sqlx::Error> {
-    DateTime::from_timestamp_micros(micros)
-        .ok_or_else(|| BadValue { column, value: micros.to_string() }.into())
-}
-
-/// Reads a column that holds one of an enum's words.
-fn word<T: FromStr>(row: &SqliteRow, column: &'static str) -> Result<Option<T>, sqlx::Error> {
-    let Some(text) = row.try_get::<Option<&str>, _>(column)? else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| BadValue { column, value: text.to_owned() }.into())
-}
-
-fn json_column(row: &SqliteRow, column: &'static str) -> Result<Option<serde_json::Value>, sqlx::Error> {
-    let Some(text) = row.try_get::<Option<&str>, _>(column)? else { return Ok(None) };
-    serde_json::from_str(text).map(Some).map_err(|_| BadValue { column, value: text.to_owned() }.into())
 }

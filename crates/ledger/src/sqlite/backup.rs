@@ -10,7 +10,7 @@ use std::{
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::connection;
+use super::{codes::opening, connection};
 use crate::StoreError;
 use call::Status;
 use lang::{Text, Told, say};
@@ -57,7 +57,7 @@ async fn copy(source: SqliteConnectOptions, path: &Path, target: &Path) -> Resul
         ));
     }
     let part = Part::create(target)?;
-    let mut db = connection::reader(source).connect().await.map_err(|e| StoreError::open(path, e))?;
+    let mut db = connection::reader(source).connect().await.map_err(|e| opening(path, e))?;
     // On an empty file SQLite keeps the rights that it has.
     sqlx::query("VACUUM INTO ?")
         .bind(part.path.to_string_lossy().into_owned())

@@ -49,7 +49,7 @@ impl StoreFile {
                 let identity = identity(&metadata);
                 Ok(StoreFile { path: path.to_owned(), identity, _handle: handle })
             }
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { store: path.display().to_string() }),
             Err(TryLockError::Error(e)) => Err(fail(&e)),
         }
     }
@@ -91,7 +91,7 @@ fn give_to_owner_of_folder(made: &File, path: &Path) -> io::Result<()> {
 /// SQLite finds its log by the name of the file: what a crash left in it is lost under another name.
 fn second_name(path: &Path) -> StoreError {
     StoreError::Open {
-        path: path.to_owned(),
+        store: path.display().to_string(),
         problem: Box::new(say!(
             "the file has a second name (a hard link), under which its write-ahead log is not found",
             "у файла есть второе имя (жёсткая ссылка), а под ним не найти его журнала"
@@ -130,5 +130,10 @@ pub(crate) fn file_error(path: &Path, error: &io::Error) -> StoreError {
             "исправьте store.url или папку, которую он называет"
         ),
     };
-    StoreError::Open { path: path.to_owned(), problem: error.text().into(), hint: hint.into(), source: None }
+    StoreError::Open {
+        store: path.display().to_string(),
+        problem: error.text().into(),
+        hint: hint.into(),
+        source: None,
+    }
 }

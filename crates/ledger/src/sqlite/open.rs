@@ -1,21 +1,21 @@
 //! Opening the store: the settings of the connections, the schema. Everything an operator can have set
 //! up wrongly is found here and said.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use sqlx::{
-    ConnectOptions, SqliteConnection, SqlitePool,
-    sqlite::{
-        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-    },
+    ConnectOptions,
+    sqlite::{SqliteAutoVacuum, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use super::{
+    codes::opening,
     connection::{common, options, reader},
+    engine::Sqlite,
     file::StoreFile,
     upgrade,
 };
-use crate::StoreError;
+use crate::{StoreError, sql::Readers};
 
 const READERS: u32 = 4;
 
@@ -23,16 +23,8 @@ const READERS: u32 = 4;
 /// health of the store tells meanwhile.
 const WRITER_PATIENCE: Duration = Duration::from_millis(250);
 
-/// What an open store is made of.
-pub(crate) struct Opened {
-    pub path: PathBuf,
-    pub writer_options: SqliteConnectOptions,
-    pub writer: SqliteConnection,
-    pub readers: SqlitePool,
-    pub file: StoreFile,
-}
-
-pub(crate) async fn open(url: &str) -> Result<Opened, StoreError> {
+/// The writer's side, and the readers.
+pub(crate) async fn open(url: &str) -> Result<(Sqlite, Readers), StoreError> {
     let base = options(url)?;
     let path = base.get_filename().to_owned();
     let file = StoreFile::hold(&path)?;
@@ -48,7 +40,7 @@ pub(crate) async fn open(url: &str) -> Result<Opened, StoreError> {
         .pragma("wal_autocheckpoint", "4096")
         .pragma("journal_size_limit", "67108864");
 
-    let mut writer = writer_options.connect().await.map_err(|e| StoreError::open(&path, e))?;
+    let mut writer = writer_options.connect().await.map_err(|e| opening(&path, e))?;
     upgrade::bring_up_to_date(base.clone(), &path, &mut writer).await?;
 
     let readers = SqlitePoolOptions::new()
@@ -61,6 +53,6 @@ pub(crate) async fn open(url: &str) -> Result<Opened, StoreError> {
         .test_before_acquire(false)
         .connect_with(reader(base))
         .await
-        .map_err(|e| StoreError::open(&path, e))?;
-    Ok(Opened { path, writer_options, writer, readers, file })
+        .map_err(|e| opening(&path, e))?;
+    Ok((Sqlite::new(writer_options, writer.into(), file), Readers::Sqlite(readers)))
 }

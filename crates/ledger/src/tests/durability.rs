@@ -5,7 +5,6 @@ use std::{
     process::{Command, Stdio},
 };
 
-use sqlx::Connection;
 use tokio::task::JoinSet;
 
 use super::*;
@@ -81,7 +80,7 @@ async fn a_lock_delays_and_loses_nothing() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let mut stranger = fixture.stranger().await;
-    sqlx::query("BEGIN EXCLUSIVE").execute(&mut stranger).await.expect("locked");
+    stranger.run("BEGIN EXCLUSIVE").await.expect("locked");
 
     let calls: Vec<_> = (0..20).map(|n| call(n, phone(n))).collect();
     let waiting: Vec<_> = calls.iter().map(|record| submit(store, commit(record, &["queued"]))).collect();
@@ -89,7 +88,7 @@ async fn a_lock_delays_and_loses_nothing() {
     assert_eq!(store.backlog(), 20);
     assert_eq!(store.call(calls[0].id).await.expect("reads go on"), None);
 
-    sqlx::query("COMMIT").execute(&mut stranger).await.expect("unlocked");
+    stranger.run("COMMIT").await.expect("unlocked");
     for done in waiting {
         assert!(done.await);
     }
@@ -107,12 +106,12 @@ async fn a_failure_in_the_middle_of_a_transaction_leaves_no_half() {
     let store = &fixture.store;
     // The record can be written, its timeline can't: neither may be seen before both are there.
     let mut stranger = fixture.stranger().await;
-    sqlx::query("ALTER TABLE timeline RENAME TO hidden").execute(&mut stranger).await.expect("renamed");
+    stranger.run("ALTER TABLE timeline RENAME TO hidden").await.expect("renamed");
     let record = call(1, phone(1));
     let waiting = submit(store, commit(&record, &["queued"]));
     until(store, |health| matches!(health, Health::Away { .. })).await;
     assert_eq!(store.call(record.id).await.expect("read"), None, "nothing is written by halves");
-    sqlx::query("ALTER TABLE hidden RENAME TO timeline").execute(&mut stranger).await.expect("renamed back");
+    stranger.run("ALTER TABLE hidden RENAME TO timeline").await.expect("renamed back");
     assert!(waiting.await);
     assert_eq!(store.timeline(record.id).await.expect("read").len(), 1);
     stranger.close().await.expect("closed");
@@ -122,15 +121,15 @@ async fn a_failure_in_the_middle_of_a_transaction_leaves_no_half() {
 async fn what_can_never_be_written_holds_up_nobody() {
     let mut fixture = Fixture::new().await;
     let mut stranger = fixture.stranger().await;
-    sqlx::query(
-        "CREATE TRIGGER poison BEFORE INSERT ON timeline WHEN new.event = 'poison' \
+    stranger
+        .run(
+            "CREATE TRIGGER poison BEFORE INSERT ON timeline WHEN new.event = 'poison' \
          BEGIN SELECT RAISE(ABORT, 'not this one'); END",
-    )
-    .execute(&mut stranger)
-    .await
-    .expect("a trigger");
+        )
+        .await
+        .expect("a trigger");
     // The lock puts all three in one batch.
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut stranger).await.expect("locked");
+    stranger.run("BEGIN IMMEDIATE").await.expect("locked");
     let calls: Vec<_> = (0..3).map(|n| call(n, phone(n))).collect();
     let waiting: Vec<_> = calls
         .iter()
@@ -138,7 +137,7 @@ async fn what_can_never_be_written_holds_up_nobody() {
         .map(|(record, event)| submit(&fixture.store, commit(record, &[event])))
         .collect();
     until(&fixture.store, |health| *health != Health::Ok).await;
-    sqlx::query("COMMIT").execute(&mut stranger).await.expect("unlocked");
+    stranger.run("COMMIT").await.expect("unlocked");
 
     let mut results = Vec::new();
     for done in waiting {

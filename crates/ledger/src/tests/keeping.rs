@@ -17,8 +17,9 @@ async fn of_days_ago(store: &Store, n: u32, days: i64, status: Status) -> CallRe
     record
 }
 
-async fn count(db: &mut sqlx::SqliteConnection, sql: &'static str) -> i64 {
-    sqlx::query_scalar(sql).fetch_one(db).await.expect("a count")
+async fn count(db: &mut Connection, sql: &str) -> i64 {
+    let query = db.query(sql);
+    db.one(query).await.and_then(|row| row.get(0)).expect("a count")
 }
 
 /// Waits for what another task does to the store.

@@ -45,9 +45,9 @@ impl Fixture {
     }
 
     /// Another program's connection to the same file.
-    async fn stranger(&self) -> sqlx::SqliteConnection {
-        use sqlx::Connection;
-        sqlx::SqliteConnection::connect(&url(&self.folder)).await.expect("a second connection")
+    async fn stranger(&self) -> Connection {
+        use sqlx::Connection as _;
+        sqlx::SqliteConnection::connect(&url(&self.folder)).await.expect("a second connection").into()
     }
 }
 

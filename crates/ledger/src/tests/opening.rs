@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use call::Status;
-use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::*;
 
@@ -95,11 +95,10 @@ async fn a_newer_schema_is_left_alone() {
     let fixture = Fixture::new().await;
     fixture.store.close().await;
     let mut db = fixture.stranger().await;
-    sqlx::query(
+    db.run(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
          VALUES (9999, 'later', TRUE, x'00', 0)",
     )
-    .execute(&mut db)
     .await
     .expect("a later migration");
     db.close().await.expect("closed");

@@ -204,17 +204,16 @@ async fn expired_keys_are_removed_in_steps() {
     let mut db = fixture.stranger().await;
     for n in 0..300 {
         let row = key(&n.to_string(), CallId(Uuid::now_v7()), start() + TimeDelta::seconds(n));
-        let mut query = sqlx::QueryBuilder::new("");
+        let mut query = db.query("");
         idempotency::push_insert(&mut query, &row, row.created_at);
-        query.build().execute(&mut db).await.expect("inserted");
+        db.execute(query).await.expect("inserted");
     }
     let now = start() + idempotency::LIFE + TimeDelta::seconds(289);
     assert!(idempotency::purge(&mut db, now).await.expect("purged"), "one step does not remove them all");
     assert!(!idempotency::purge(&mut db, now).await.expect("purged"));
-    let left: Vec<String> = sqlx::query_scalar("SELECT key FROM idempotency ORDER BY created_at")
-        .fetch_all(&mut db)
-        .await
-        .expect("read");
+    let query = db.query("SELECT key FROM idempotency ORDER BY created_at");
+    let left = db.all(query).await.expect("read");
+    let left: Vec<String> = left.iter().map(|row| row.get("key").expect("a key")).collect();
     assert_eq!(left, ["290", "291", "292", "293", "294", "295", "296", "297", "298", "299"]);
 }
 
