@@ -3,8 +3,22 @@
 use chrono::{DateTime, Utc};
 use tracing::warn;
 
-use super::{Commit, IdempotencyRow, calls, idempotency, sql::Query, timeline};
+use super::{
+    Commit, IdempotencyRow, calls, idempotency,
+    sql::{Connection, Dialect, Query},
+    timeline,
+};
 use call::{CallId, CallRecord, Entry};
+
+/// Begins a transaction that writes. Where several bots do so each waits for its turn here, and not for rows of the others.
+pub(super) async fn begin(db: &mut Connection) -> Result<(), sqlx::Error> {
+    db.begin().await?;
+    if db.dialect() == Dialect::Postgres {
+        let query = db.query("SELECT last_seq FROM ledger FOR UPDATE");
+        db.one(query).await?;
+    }
+    Ok(())
+}
 
 /// One statement of the transaction.
 pub(super) enum Step<'a> {

@@ -9,7 +9,9 @@ use lang::{Lang, Text, Told, say, system_in_russian};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("store.url can't be used: {problem}; give it as sqlite:///var/lib/novofon-bot/bot.db")]
+    #[error(
+        "store.url can't be used: {problem}; give it as sqlite:///var/lib/novofon-bot/bot.db or postgres://user:password@host/database"
+    )]
     Url { problem: Text },
     #[error("cannot open the store `{store}`: {problem}; {hint}")]
     Open {
@@ -24,6 +26,18 @@ pub enum StoreError {
         "the store `{store}` is in use by another novofon-bot; stop that one first, or give this one its own store.url"
     )]
     InUse { store: String },
+    #[error(
+        "the store `{store}` is in use by another novofon-bot as the node `{node}`; stop that one first, or give this one its own store.node (the node of a machine that died is free within half a minute)"
+    )]
+    NodeInUse { store: String, node: String },
+    #[error(
+        "the store `{store}` was moved to `{to}` and is not written any more; name that one in store.url"
+    )]
+    Retired { store: String, to: String },
+    #[error(
+        "the store `{store}` is not wholly filled from `{from}` yet; run that `novofon-bot store copy` again, to its end"
+    )]
+    Unfinished { store: String, from: String },
     #[error(
         "the store `{store}` was written by a newer novofon-bot (schema {version}); start that version, or restore a backup"
     )]
@@ -53,13 +67,26 @@ impl Told for StoreError {
         }
         match self {
             Self::Url { problem } => {
-                format!("store.url не годится: {}; пишите sqlite:///var/lib/novofon-bot/bot.db", problem.ru)
+                format!(
+                    "store.url не годится: {}; пишите sqlite:///var/lib/novofon-bot/bot.db или postgres://имя:пароль@хост/база",
+                    problem.ru
+                )
             }
             Self::Open { store, problem, hint, .. } => {
                 format!("хранилище `{store}` не открыть: {}; {}", problem.ru, hint.ru)
             }
             Self::InUse { store } => format!(
                 "хранилище `{store}` занято другим novofon-bot; сначала остановите его или дайте этому свой store.url"
+            ),
+            Self::NodeInUse { store, node } => format!(
+                "хранилище `{store}` занято другим novofon-bot под именем узла `{node}`; сначала остановите его или дайте этому свой \
+                 store.node (если его машина погибла, узел освободится за полминуты)"
+            ),
+            Self::Retired { store, to } => format!(
+                "хранилище `{store}` перенесено в `{to}`, и в него больше не пишут; укажите в store.url то"
+            ),
+            Self::Unfinished { store, from } => format!(
+                "хранилище `{store}` ещё не заполнено из `{from}`; повторите `novofon-bot store copy` и дайте ему закончить"
             ),
             Self::NewerSchema { store, version } => format!(
                 "хранилище `{store}` записал более новый novofon-bot (схема {version}); запустите его или восстановите копию"

@@ -13,7 +13,9 @@ mod engine;
 mod error;
 mod idempotency;
 mod inspect;
+mod moved;
 mod page;
+mod postgres;
 mod retention;
 mod sql;
 mod sqlite;
@@ -43,6 +45,7 @@ use call::{CallId, CallRecord, Entry};
 use clock::SteadyClock;
 use engine::Engine;
 use error::BadValue;
+use postgres::target::is_postgres;
 use sql::{Connection, Dialect, Readers};
 use sqlite::connection::beside;
 use writer::{Job, Writer};
@@ -52,12 +55,43 @@ pub use error::StoreError;
 pub use idempotency::{IdempotencyRow, LIFE as IDEMPOTENCY_LIFE};
 pub use inspect::{Ended, Inspection, Overdue, file_of};
 pub use page::{BadCursor, Cursor, Filter, Listing, Page};
+pub use postgres::target::postgres_options;
 pub use sqlite::backup::{Backup, backup};
 
 /// The store. Cheap to clone; every clone is the same store.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+}
+
+/// Where a store is.
+#[derive(Clone, Copy)]
+pub struct Address<'a> {
+    /// `sqlite:///path` or `postgres://user@host/database`, which may hold a password.
+    pub url: &'a str,
+    /// Whose the calls are, in a database that several bots share; `None`: the machine's name.
+    pub node: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Address<'a> {
+    fn from(url: &'a str) -> Self {
+        Address { url, node: None }
+    }
+}
+
+impl<'a> From<&'a String> for Address<'a> {
+    fn from(url: &'a String) -> Self {
+        url.as_str().into()
+    }
+}
+
+/// The node of a bot that was given no name.
+pub fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "localhost".to_owned(),
+        name => name.to_owned(),
+    }
 }
 
 /// The writer task. It ends once the store is closed, or all its clones are dropped, and all that
@@ -136,6 +170,16 @@ struct Inner {
     shared: Arc<Shared>,
 }
 
+impl Inner {
+    /// What keeps the calls, for people.
+    fn disk(&self) -> &'static str {
+        match self.readers.dialect() {
+            Dialect::Sqlite => "disk",
+            Dialect::Postgres => "database",
+        }
+    }
+}
+
 /// What the writer shows.
 #[derive(Default)]
 struct Shared {
@@ -175,12 +219,18 @@ const LONG_LOOK: Duration = Duration::from_secs(600);
 const MAX_BACKLOG: u64 = 20_000;
 
 impl Store {
-    /// Opens the file that `url` (`sqlite:///path`) names, creates it when it is missing, brings its
-    /// schema up to date and starts the writer, which tells `notices` what became durable.
+    /// Opens the store, makes it when it is missing, brings its schema up to date and starts the writer, which tells
+    /// `notices` what became durable.
     pub async fn open(
-        url: &str,
+        address: impl Into<Address<'_>>,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Result<(Store, WriterHandle), StoreError> {
+        let Address { url, node } = address.into();
+        if is_postgres(url) {
+            let node = node.map_or_else(host_name, str::to_owned);
+            let (engine, readers) = postgres::open::open(url, &node).await?;
+            return Ok(Self::start(engine, readers, None, Some(node), notices));
+        }
         let path = file_of(url)?;
         let (engine, readers) = sqlite::open::open(url).await?;
         Ok(Self::start(engine, readers, Some(path), None, notices))
@@ -232,7 +282,9 @@ impl Store {
     pub fn refuses(&self) -> Option<String> {
         match self.health() {
             Health::Away { reason, .. } => Some(reason),
-            Health::Ok if self.backlog() > MAX_BACKLOG => Some("the disk does not keep up".to_owned()),
+            Health::Ok if self.backlog() > MAX_BACKLOG => {
+                Some(format!("the {} does not keep up", self.inner.disk()))
+            }
             Health::Ok => None,
         }
     }
@@ -244,7 +296,8 @@ impl Store {
         let health = self.inner.health.borrow().clone();
         match (health, *self.inner.shared.working_since.lock()) {
             (Health::Ok, Some((begun, since))) if begun.elapsed() > SILENT => {
-                let reason = format!("the disk has not answered for {} s", begun.elapsed().as_secs());
+                let reason =
+                    format!("the {} has not answered for {} s", self.inner.disk(), begun.elapsed().as_secs());
                 Health::Away { reason, since }
             }
             (health, _) => health,
@@ -302,6 +355,16 @@ impl Store {
 
     /// Bytes on disk, what a write-ahead log of ours holds included.
     pub async fn size(&self) -> Result<u64, StoreError> {
+        if self.inner.readers.dialect() == Dialect::Postgres {
+            const WHAT: &str = "the size of the database";
+            let query = self.inner.readers.query(
+                "SELECT CAST(coalesce(sum(pg_total_relation_size(oid)), 0) AS BIGINT) FROM pg_class \
+                 WHERE relnamespace = to_regnamespace(current_schema()) AND relkind = 'r'",
+            );
+            let rows = self.inner.readers.all(query, WHAT).await?;
+            let bytes: i64 = rows[0].get(0).map_err(StoreError::read(WHAT))?;
+            return Ok(bytes.unsigned_abs());
+        }
         let mut bytes = 0;
         for file in self.inner.path.iter().flat_map(|path| ["", "-wal"].map(|suffix| beside(path, suffix))) {
             match tokio::fs::metadata(file).await {

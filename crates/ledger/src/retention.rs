@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{idempotency, micros, sql::Connection};
+use super::{batch, idempotency, micros, sql::Connection};
 use call::Status;
 
 /// Calls that one step removes: measured, a step of 100 with ten entries each takes the writer about
@@ -44,7 +44,7 @@ async fn purge_calls(db: &mut Connection, before: DateTime<Utc>) -> Result<bool,
         return Ok(false);
     }
     let ids = rows.iter().map(|row| row.get("id")).collect::<Result<Vec<Uuid>, _>>()?;
-    db.begin().await?;
+    batch::begin(db).await?;
     let removed = remove(db, &ids).await;
     if removed.is_err() {
         db.roll_back().await;

@@ -104,7 +104,7 @@ impl Engine for Sqlite {
 }
 
 async fn delete(db: &mut Connection, id: CallId) -> Result<Deleted, sqlx::Error> {
-    db.begin().await?;
+    batch::begin(db).await?;
     match calls::delete(db, id).await {
         Ok(deleted) => db.commit().await.map(|()| deleted),
         Err(e) => {

@@ -15,7 +15,10 @@ use super::{
     file::StoreFile,
     upgrade,
 };
-use crate::{StoreError, sql::Readers};
+use crate::{
+    StoreError, moved,
+    sql::{Connection, Readers},
+};
 
 const READERS: u32 = 4;
 
@@ -40,8 +43,10 @@ pub(crate) async fn open(url: &str) -> Result<(Sqlite, Readers), StoreError> {
         .pragma("wal_autocheckpoint", "4096")
         .pragma("journal_size_limit", "67108864");
 
-    let mut writer = writer_options.connect().await.map_err(|e| opening(&path, e))?;
-    upgrade::bring_up_to_date(base.clone(), &path, &mut writer).await?;
+    let writer = writer_options.connect().await.map_err(|e| opening(&path, e))?;
+    let mut writer = Connection::from(writer);
+    moved::refuse(&mut writer, &path.display().to_string(), |e| opening(&path, e)).await?;
+    upgrade::bring_up_to_date(base.clone(), &path, writer.sqlite()).await?;
 
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
@@ -54,5 +59,5 @@ pub(crate) async fn open(url: &str) -> Result<(Sqlite, Readers), StoreError> {
         .connect_with(reader(base))
         .await
         .map_err(|e| opening(&path, e))?;
-    Ok((Sqlite::new(writer_options, writer.into(), file), Readers::Sqlite(readers)))
+    Ok((Sqlite::new(writer_options, writer, file), Readers::Sqlite(readers)))
 }
