@@ -7,6 +7,8 @@ mod durability;
 mod keeping;
 mod listing;
 mod opening;
+mod postgres;
+mod proxy;
 mod writing;
 
 use chrono::{TimeDelta, Utc};
@@ -21,6 +23,7 @@ use call::{
     Technology, WayKind,
 };
 use cluster::Cluster;
+use lang::Told;
 
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,8 +133,8 @@ impl Fixture {
 async fn stranger(url: &str) -> Connection {
     use sqlx::Connection as _;
     if is_postgres(url) {
-        let target = postgres::target::Target::parse(url).expect("a URL");
-        return postgres::session::connect(&target, "").await.expect("a second connection");
+        let target = crate::postgres::target::Target::parse(url).expect("a URL");
+        return crate::postgres::session::connect(&target, "").await.expect("a second connection");
     }
     sqlx::SqliteConnection::connect(url).await.expect("a second connection").into()
 }
