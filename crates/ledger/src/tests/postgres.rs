@@ -53,17 +53,14 @@ async fn an_open_call_is_its_nodes_and_seen_by_all() {
 /// Whoever has read up to a number has seen everything before it, also what another bot was just about to write.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_order_of_numbers_is_that_of_commits() {
-    const CALLS: u32 = 100;
+    const CALLS: u32 = 60;
     let server = server().await;
     let mut writers = tokio::task::JoinSet::new();
     for node in ["one", "two", "three"] {
         let (store, _notices) = as_node(&server, node).await;
         writers.spawn(async move {
             for n in 0..CALLS {
-                let done = submit(&store, commit(&call(n, phone(n)), &["queued", "dialing"]));
-                if n % 2 == 0 {
-                    assert!(done.await);
-                }
+                assert!(submit(&store, commit(&call(n, phone(n)), &["queued", "dialing"])).await);
             }
             store.close().await;
         });
@@ -85,7 +82,7 @@ async fn the_order_of_numbers_is_that_of_commits() {
         "{looks} looks saw {} entries",
         seen.len()
     );
-    assert!(looks > 5, "{looks}");
+    assert!(looks > 2, "{looks}");
 }
 
 /// Cut at the very COMMIT: it is told once, and it is there once, whether the server had made it or not.

@@ -36,6 +36,10 @@ CREATE TABLE calls (
     enterprise      TEXT,
     office          TEXT CHECK ((office IS NULL) = (enterprise IS NULL)),
 
+    -- Those before the last attempt stand as JSON; NULL: of an older release, when a call had one once it was dialed.
+    attempt          BIGINT,
+    earlier_attempts TEXT,
+
     -- The bot that dials it: nobody else takes it up.
     node            TEXT   NOT NULL,
 
@@ -112,7 +116,8 @@ CREATE TABLE timeline (
     event   TEXT   NOT NULL,
     text    TEXT   NOT NULL,
     status  TEXT,
-    data    TEXT
+    data    TEXT,
+    attempt BIGINT
 );
 
 CREATE INDEX timeline_by_call ON timeline (call_id, seq);
