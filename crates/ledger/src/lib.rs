@@ -45,7 +45,6 @@ use call::{CallId, CallRecord, Entry};
 use clock::SteadyClock;
 use engine::Engine;
 use error::BadValue;
-use postgres::target::is_postgres;
 use sql::{Connection, Dialect, Readers};
 use sqlite::connection::beside;
 use writer::{Job, Writer};
@@ -53,9 +52,9 @@ use writer::{Job, Writer};
 pub use calls::Deleted;
 pub use error::StoreError;
 pub use idempotency::{IdempotencyRow, LIFE as IDEMPOTENCY_LIFE};
-pub use inspect::{Ended, Inspection, Overdue, file_of};
+pub use inspect::{Ended, Inspection, Node, Overdue, check_url, file_of};
 pub use page::{BadCursor, Cursor, Filter, Listing, Page};
-pub use postgres::target::postgres_options;
+pub use postgres::target::{is_postgres, postgres_options, shown_url};
 pub use sqlite::backup::{Backup, backup};
 
 /// The store. Cheap to clone; every clone is the same store.
@@ -324,6 +323,14 @@ impl Store {
     pub fn keep_days(&self, days: u32) {
         // A store that is closed keeps everything.
         let _ = self.inner.jobs.send(Job::KeepDays(days));
+    }
+
+    /// The database that keeps it, in a word.
+    pub fn engine(&self) -> &'static str {
+        match self.inner.readers.dialect() {
+            Dialect::Sqlite => "sqlite",
+            Dialect::Postgres => "postgresql",
+        }
     }
 
     /// Removes an ended call with all that belongs to it, after everything submitted so far.

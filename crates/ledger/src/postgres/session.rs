@@ -160,7 +160,7 @@ fn last(row: &crate::sql::Row) -> Result<Last, sqlx::Error> {
 }
 
 /// Locks are a database's, and it may hold the stores of others.
-pub(super) fn lock_name(target: &Target, node: &str) -> String {
+pub(crate) fn lock_name(target: &Target, node: &str) -> String {
     format!("novofon-bot:{}:{node}", target.schema)
 }
 

@@ -37,7 +37,8 @@ pub(crate) struct Target {
     pub schema: String,
 }
 
-pub(crate) fn is_postgres(url: &str) -> bool {
+/// Whether a store's URL names a database of PostgreSQL.
+pub fn is_postgres(url: &str) -> bool {
     matches!(url.split_once(':'), Some(("postgres" | "postgresql", _)))
 }
 
@@ -64,6 +65,20 @@ pub fn postgres_options(url: &str, password: Option<&str>) -> Result<PgConnectOp
         options = options.application_name("novofon-bot");
     }
     Ok(options.disable_statement_logging())
+}
+
+/// A store's URL for people: as it is, but for a password.
+pub fn shown_url(url: &str) -> String {
+    if !is_postgres(url) {
+        return url.to_owned();
+    }
+    let hidden = "postgres://***".to_owned();
+    // What can't be used may hold a password anywhere.
+    let (Ok(_), Ok(mut parsed)) = (Target::parse(url), url::Url::parse(url)) else { return hidden };
+    if parsed.password().is_some() && parsed.set_password(Some("***")).is_err() {
+        return hidden;
+    }
+    parsed.to_string()
 }
 
 impl Target {
@@ -133,6 +148,19 @@ mod tests {
         assert_eq!(target.schema, "novofon_bot");
         let other = Target::parse("postgres://bot@db/calls?schema=second").expect("a URL");
         assert_eq!(other.to_string(), "PostgreSQL calls at db:5432, schema second");
+    }
+
+    #[test]
+    fn a_url_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("sqlite:///var/lib/x.db", "sqlite:///var/lib/x.db"),
+            ("postgres://bot:hunter2@db/calls?schema=two", "postgres://bot:***@db/calls?schema=two"),
+            ("postgres://bot@db:5433/calls", "postgres://bot@db:5433/calls"),
+            ("postgres://bot:hunter2@db", "postgres://***"),
+            ("postgres://bot@db/calls?password=hunter2", "postgres://***"),
+        ] {
+            assert_eq!(shown_url(url), shown);
+        }
     }
 
     #[test]

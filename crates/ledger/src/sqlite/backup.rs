@@ -11,7 +11,7 @@ use std::{
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{codes::opening, connection};
-use crate::StoreError;
+use crate::{StoreError, is_postgres};
 use call::Status;
 use lang::{Text, Told, say};
 
@@ -25,6 +25,16 @@ pub struct Backup {
 /// Copies the store that `url` names into a new file, readable by its owner alone. Calls are written
 /// meanwhile as ever; what is committed after the start of the copy is not in it.
 pub async fn backup(url: &str, target: &Path) -> Result<Backup, StoreError> {
+    if is_postgres(url) {
+        return Err(failed(
+            target,
+            say!(
+                "the store is in PostgreSQL, which has its own tools",
+                "хранилище в PostgreSQL, у которой свои средства"
+            ),
+            say!("pg_dump --schema=novofon_bot DATABASE", "pg_dump --schema=novofon_bot БАЗА"),
+        ));
+    }
     let source = connection::options(url)?;
     let path = source.get_filename().to_owned();
     if !path.exists() {

@@ -56,6 +56,10 @@ CREATE INDEX calls_by_enterprise ON calls (enterprise, kind, created_at, id) WHE
 CREATE INDEX calls_by_client ON calls (requested_by, kind, created_at, id)
     WHERE requested_by IS NOT NULL AND enterprise IS NULL;
 
+-- What a bot takes up when it starts.
+CREATE INDEX calls_by_node ON calls (node)
+    WHERE status IN ('queued', 'dialing', 'ringing', 'early_media', 'answered');
+
 -- How many calls of each kind were created in each span of time; see SQLite's migration. Kept by triggers, once a statement.
 CREATE TABLE call_counts (
     level  BIGINT NOT NULL,
