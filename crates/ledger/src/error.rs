@@ -38,6 +38,21 @@ pub enum StoreError {
         "the store `{store}` is not wholly filled from `{from}` yet; run that `novofon-bot store copy` again, to its end"
     )]
     Unfinished { store: String, from: String },
+    #[error("there is no store `{store}`; see that FROM is written rightly")]
+    Missing { store: String },
+    #[error("the store `{store}` is not empty, and nothing of it would be overwritten; name an empty one")]
+    NotEmpty { store: String },
+    #[error("both are the store `{store}`; name another one to copy to")]
+    SameStore { store: String },
+    #[error(
+        "the store `{store}` has calls of several nodes that have not ended ({}), and a file has one bot; let those bots end their calls first",
+        nodes.join(", ")
+    )]
+    SeveralNodes { store: String, nodes: Vec<String> },
+    #[error(
+        "the copy differs: {from} {what} in `{store}`, {to} in the copy; nothing was changed, please report it"
+    )]
+    Differs { store: String, what: &'static str, from: String, to: String },
     #[error(
         "the store `{store}` was written by a newer novofon-bot (schema {version}); start that version, or restore a backup"
     )]
@@ -87,6 +102,23 @@ impl Told for StoreError {
             ),
             Self::Unfinished { store, from } => format!(
                 "хранилище `{store}` ещё не заполнено из `{from}`; повторите `novofon-bot store copy` и дайте ему закончить"
+            ),
+            Self::Missing { store } => {
+                format!("хранилища `{store}` нет; проверьте, верно ли записано ОТКУДА")
+            }
+            Self::NotEmpty { store } => {
+                format!("хранилище `{store}` не пустое, а затирать его нельзя; назовите пустое")
+            }
+            Self::SameStore { store } => {
+                format!("и то, и другое — хранилище `{store}`; назовите, куда копировать")
+            }
+            Self::SeveralNodes { store, nodes } => format!(
+                "в хранилище `{store}` не кончились звонки нескольких узлов ({}), а у файла один бот; сначала дайте этим ботам \
+                 закончить",
+                nodes.join(", ")
+            ),
+            Self::Differs { store, what, from, to } => format!(
+                "копия отличается: {what} в `{store}` — {from}, в копии — {to}; ничего не изменено, сообщите об этом"
             ),
             Self::NewerSchema { store, version } => format!(
                 "хранилище `{store}` записал более новый novofon-bot (схема {version}); запустите его или восстановите копию"

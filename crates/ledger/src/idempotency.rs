@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Store, StoreError, micros,
-    sql::{Connection, Query, moment},
+    sql::{Connection, Query, Row, moment},
 };
 use call::{CallId, Reason, Status};
 
@@ -31,40 +31,47 @@ impl Store {
     pub async fn idempotency(&self, scope: &str, key: &str) -> Result<Option<IdempotencyRow>, StoreError> {
         const WHAT: &str = "an idempotency key";
         let readers = &self.inner.readers;
-        let mut query =
-            readers.query("SELECT fingerprint, call_id, created_at FROM idempotency WHERE scope = ");
+        let mut query = readers
+            .query("SELECT scope, key, fingerprint, call_id, created_at FROM idempotency WHERE scope = ");
         query.bind(scope).push(" AND key = ").bind(key);
         query.push(" AND created_at > ").bind(micros(self.inner.shared.clock.now() - LIFE));
         let row = readers.all(query, WHAT).await?.into_iter().next();
-        row.map(|row| -> Result<_, sqlx::Error> {
-            let fingerprint: Vec<u8> = row.get("fingerprint")?;
-            Ok(IdempotencyRow {
-                scope: scope.to_owned(),
-                key: key.to_owned(),
-                fingerprint: fingerprint.try_into().map_err(|_| sqlx::Error::ColumnDecode {
-                    index: "fingerprint".to_owned(),
-                    source: "it is not 32 bytes long".into(),
-                })?,
-                call_id: CallId(row.get("call_id")?),
-                created_at: moment(row.get("created_at")?, "created_at")?,
-            })
-        })
-        .transpose()
-        .map_err(StoreError::read(WHAT))
+        row.as_ref().map(row_of).transpose().map_err(StoreError::read(WHAT))
     }
+}
+
+pub(super) fn row_of(row: &Row) -> Result<IdempotencyRow, sqlx::Error> {
+    let fingerprint: Vec<u8> = row.get("fingerprint")?;
+    Ok(IdempotencyRow {
+        scope: row.get("scope")?,
+        key: row.get("key")?,
+        fingerprint: fingerprint.try_into().map_err(|_| sqlx::Error::ColumnDecode {
+            index: "fingerprint".to_owned(),
+            source: "it is not 32 bytes long".into(),
+        })?,
+        call_id: CallId(row.get("call_id")?),
+        created_at: moment(row.get("created_at")?, "created_at")?,
+    })
+}
+
+/// Writes keys into a store that has none.
+pub(super) fn push_rows<'a>(query: &mut Query, rows: impl IntoIterator<Item = &'a IdempotencyRow>) {
+    query.push("INSERT INTO idempotency (scope, key, fingerprint, call_id, created_at) ");
+    query.rows(rows.into_iter().map(|row| {
+        vec![
+            row.scope.as_str().into(),
+            row.key.as_str().into(),
+            row.fingerprint.to_vec().into(),
+            row.call_id.0.into(),
+            micros(row.created_at).into(),
+        ]
+    }));
 }
 
 /// Writes the key; one that has outlived its time (`now`) gives way, and that of a call whose client was told that the
 /// store did not take it. A living one of another call stands, and no row is affected.
 pub(super) fn push_insert(query: &mut Query, row: &IdempotencyRow, now: DateTime<Utc>) {
-    query.push("INSERT INTO idempotency (scope, key, fingerprint, call_id, created_at) ");
-    query.rows([vec![
-        row.scope.as_str().into(),
-        row.key.as_str().into(),
-        row.fingerprint.to_vec().into(),
-        row.call_id.0.into(),
-        micros(row.created_at).into(),
-    ]]);
+    push_rows(query, [row]);
     query.push(
         " ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, \
          call_id = excluded.call_id, created_at = excluded.created_at \

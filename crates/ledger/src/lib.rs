@@ -8,6 +8,7 @@
 mod batch;
 mod calls;
 mod clock;
+mod copy;
 mod counts;
 mod engine;
 mod error;
@@ -50,6 +51,7 @@ use sqlite::connection::beside;
 use writer::{Job, Writer};
 
 pub use calls::Deleted;
+pub use copy::{Copied, Part, copy};
 pub use error::StoreError;
 pub use idempotency::{IdempotencyRow, LIFE as IDEMPOTENCY_LIFE};
 pub use inspect::{Ended, Inspection, Node, Overdue, check_url, file_of};

@@ -80,10 +80,37 @@ pub(super) async fn last_seq(db: &mut Connection) -> Result<i64, sqlx::Error> {
     row.map_or(Ok(0), |row| row.get("seq"))
 }
 
+/// So that the next entry gets the number after it.
+pub(super) async fn set_last_seq(db: &mut Connection, seq: i64) -> Result<(), sqlx::Error> {
+    let mut query = match db.dialect() {
+        Dialect::Sqlite => {
+            db.run("DELETE FROM sqlite_sequence WHERE name = 'timeline'").await?;
+            db.query("INSERT INTO sqlite_sequence (name, seq) SELECT 'timeline', ")
+        }
+        Dialect::Postgres => db.query("UPDATE ledger SET last_seq = "),
+    };
+    query.bind(seq);
+    db.execute(query).await.map(drop)
+}
+
+/// All entries after `seq`, so many of them.
+pub(super) fn push_page(query: &mut Query, seq: i64, limit: i64) {
+    query.push("SELECT ").push(COLUMNS).push(" FROM timeline WHERE seq > ").bind(seq);
+    query.push(" ORDER BY seq LIMIT ").bind(limit);
+}
+
 /// Appends the entries; the first gets `first`, the others the numbers after it.
 pub(super) fn push_append(query: &mut Query, first: i64, entries: &[(CallId, &Entry)]) {
+    push_numbered(query, (first..).zip(entries).map(|(seq, (id, entry))| (seq, *id, *entry)));
+}
+
+/// Appends entries with their numbers.
+pub(super) fn push_numbered<'a>(
+    query: &mut Query,
+    entries: impl IntoIterator<Item = (i64, CallId, &'a Entry)>,
+) {
     query.push("INSERT INTO timeline (").push(COLUMNS).push(") ");
-    query.rows((first..).zip(entries).map(|(seq, (id, entry))| {
+    query.rows(entries.into_iter().map(|(seq, id, entry)| {
         vec![
             seq.into(),
             id.0.into(),
@@ -98,7 +125,7 @@ pub(super) fn push_append(query: &mut Query, first: i64, entries: &[(CallId, &En
     }));
 }
 
-fn entry_of(row: &Row) -> Result<(i64, CallId, Entry), sqlx::Error> {
+pub(super) fn entry_of(row: &Row) -> Result<(i64, CallId, Entry), sqlx::Error> {
     let source = row.text("source")?.unwrap_or_default();
     let entry = Entry {
         at: moment(row.get("at")?, "at")?,

@@ -23,8 +23,15 @@ const LONG: Duration = Duration::from_secs(24 * 3600);
 pub(crate) async fn bring_up_to_date(target: &Target) -> Result<(), StoreError> {
     let store = target.to_string();
     let mut db = session::connect(target, "").await.map_err(|e| opening(&store, e))?;
-    fit(&mut db, &store).await?;
     moved::refuse(&mut db, &store, |e| opening(&store, e)).await?;
+    prepare(target).await
+}
+
+/// The same of a store that is moved.
+pub(crate) async fn prepare(target: &Target) -> Result<(), StoreError> {
+    let store = target.to_string();
+    let mut db = session::connect(target, "").await.map_err(|e| opening(&store, e))?;
+    fit(&mut db, &store).await?;
     let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
     let schema = schema(&mut db, target).await.map_err(|e| opening(&store, e))?;
     if schema != Some(newest) {

@@ -3,6 +3,7 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../../../../tests/support/postgres.rs"]
 mod cluster;
+mod copying;
 mod durability;
 mod keeping;
 mod listing;
