@@ -12,7 +12,7 @@ use super::{
     extract::{CallPath, Language},
     view::CallView,
 };
-use crate::engine::HangupAnswer;
+use crate::engine::{AriState, HangupAnswer, PlaceError};
 use call::CallId;
 use ledger::Deleted;
 
@@ -117,7 +117,8 @@ async fn hangup(
         // The engine knows the live calls only.
         HangupAnswer::NotFound => match state.store.call(id).await? {
             Some(call) if call.status.is_terminal() => Err(ApiError::CallEnded { id, status: call.status }),
-            Some(_) => Err(crate::engine::PlaceError::Stopping.into()),
+            Some(_) if state.engine.state().ari == AriState::NotUsed => Err(PlaceError::NoAsterisk.into()),
+            Some(_) => Err(PlaceError::Stopping.into()),
             None => Err(ApiError::CallNotFound(id)),
         },
     }

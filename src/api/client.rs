@@ -124,7 +124,7 @@ pub async fn changeable(state: &AppState, client: &Client, id: CallId) -> Result
     if client.may(Right::Admin) {
         return Ok(());
     }
-    let live = state.engine.watch(id).map(|watch| watch.borrow().clone());
+    let live = state.store.watch(id).map(|watch| watch.borrow().clone());
     let call = match live {
         Some(call) => Some(call),
         None => state.store.call(id).await?.map(Arc::new),

@@ -36,10 +36,10 @@ use super::{
     timeline::EntryView,
     view::CallView,
 };
-use crate::{config::Right, engine::Change, metrics::Metrics};
+use crate::{config::Right, metrics::Metrics};
 use call::{CallId, CallRecord, Entry};
 use lang::{Lang, say};
-use ledger::StoreError;
+use ledger::{Change, StoreError};
 
 /// The data of an event: one entry of a timeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -228,7 +228,7 @@ impl Feed {
         let permit = state.streams.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams)?;
         state.metrics.event_streams.inc();
         let slot = Slot { _permit: permit, metrics: state.metrics.clone() };
-        let changes = state.engine.changes();
+        let changes = state.store.follow();
         Ok(Feed { changes, state, lang, call, client, last: 0, sent: Instant::now(), slot })
     }
 

@@ -304,7 +304,7 @@ pub(super) async fn wait_by_id(
     until: Wait,
     time: Duration,
 ) -> Option<Arc<CallRecord>> {
-    let live = state.engine.watch(id).map(|watch| watch.borrow().clone());
+    let live = state.store.watch(id).map(|watch| watch.borrow().clone());
     let call = match live {
         Some(call) => call,
         None => read(state, id).await?,
@@ -324,7 +324,7 @@ async fn wait_for(
     if until.is_over(call.status) {
         return call;
     }
-    if let Some(mut watch) = state.engine.watch(call.id) {
+    if let Some(mut watch) = state.store.watch(call.id) {
         tokio::select! {
             // An error means that the call has ended: its last record is there.
             _ = tokio::time::timeout(time, watch.wait_for(|call| until.is_over(call.status))) => {}

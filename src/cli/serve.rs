@@ -7,6 +7,7 @@ use anyhow::Context;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, watch},
+    task::JoinError,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,9 @@ use super::{
 use crate::{
     api,
     config::{Config, environment},
-    doctor, engine, logging,
+    doctor,
+    engine::{self, Engine, EngineHandle},
+    logging,
     metrics::Metrics,
 };
 use lang::Lang;
@@ -74,24 +77,29 @@ async fn serve(config: Config, path: Option<&Path>, lang: Lang) -> anyhow::Resul
     store.keep_days(config.store.keep_days);
     let metrics = Arc::new(Metrics::new());
     let listener = listen(config.http.listen, "http.listen", lang).await?;
-    let engine =
-        engine::start(settings(&config), target(&config), store.clone(), durable, metrics.clone()).await?;
+    let mut dialer = match target(&config) {
+        // A bot for offices alone dials nothing; but what it took when it had an Asterisk is brought to its end.
+        None if store.live_calls().iter().all(|call| call.office.is_some()) => None,
+        target => {
+            Some(engine::start(settings(&config), target, store.clone(), durable, metrics.clone()).await?)
+        }
+    };
+    let engine = dialer.as_ref().map_or_else(EngineHandle::nobody, |dialer| dialer.handle.clone());
     // Until the stop: then it is nobody's any more.
     let (token, kept) = token::make(&config);
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %config.http.listen, "ready");
     tell_of_risks(&config);
 
     let shutdown = CancellationToken::new();
     let (sender, config) = watch::channel(Arc::new(config));
-    let in_force = InForce { config: sender, engine: engine.handle.clone(), store: store.clone() };
-    let state = api::AppState::new(engine.handle.clone(), store.clone(), metrics.clone(), config.clone())
-        .with_token(&token);
+    let in_force = InForce { config: sender, engine: engine.clone(), store: store.clone() };
+    let state =
+        api::AppState::new(engine.clone(), store.clone(), metrics.clone(), config.clone()).with_token(&token);
     let office = Office::start(&config.borrow().clone(), &store, &metrics, lang).await?;
     let (state, office) = office.serve(state, &shutdown);
     let api = tokio::spawn(api::serve(listener, state, shutdown.clone()));
-    let watchdog = tokio::spawn(systemd::feed_watchdog(engine.handle.clone()));
+    let watchdog = tokio::spawn(systemd::feed_watchdog(engine.clone()));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %config.borrow().http.listen, "ready");
     systemd::ready();
-    let mut task = engine.task;
     loop {
         tokio::select! {
             () = signals.stop() => break,
@@ -100,17 +108,19 @@ async fn serve(config: Config, path: Option<&Path>, lang: Lang) -> anyhow::Resul
                 in_force.reload(path).await;
                 systemd::ready();
             }
-            ended = &mut task => ended.context("the engine failed")?,
+            ended = end_of(&mut dialer) => ended.context("the engine failed")?,
         }
     }
     let stop_timeout = config.borrow().service.stop_timeout;
     systemd::stopping(stop_timeout);
-    engine.handle.stop().await;
-    tokio::select! {
-        ended = &mut task => ended.context("the engine failed")?,
-        () = signals.stop() => {
-            tracing::warn!("told to stop again: live calls are left to Asterisk, the next start finds them");
-            engine.abort.cancel();
+    engine.stop().await;
+    if dialer.is_some() {
+        tokio::select! {
+            ended = end_of(&mut dialer) => ended.context("the engine failed")?,
+            () = signals.stop() => {
+                tracing::warn!("told to stop again: live calls are left to Asterisk, the next start finds them");
+                dialer.iter().for_each(|dialer| dialer.abort.cancel());
+            }
         }
     }
     watchdog.abort();
@@ -131,6 +141,14 @@ async fn serve(config: Config, path: Option<&Path>, lang: Lang) -> anyhow::Resul
     writer.ended().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The end of the engine, if there is one.
+async fn end_of(dialer: &mut Option<Engine>) -> Result<(), JoinError> {
+    match dialer {
+        Some(dialer) => (&mut dialer.task).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The signals that mean stop.

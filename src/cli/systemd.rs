@@ -118,7 +118,7 @@ mod tests {
             queued: 0,
             stopping: false,
         };
-        let (handle, mut port) = channel(state, 8, 8);
+        let (handle, mut port) = channel(state, 8);
         let fed = Rc::new(Cell::new(0));
         let count = fed.clone();
         let second = Duration::from_secs(1);

@@ -1,41 +1,13 @@
 //! What the floors above may ask of the engine. Cheap to clone; every method is safe to call from
 //! any task, and none blocks the engine.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use parking_lot::RwLock;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::settings::Settings;
-use call::{CallId, CallRecord, CallRequest, Entry, Excluded};
-use lang::Lang;
-
-/// Entries of the timeline that have just become durable, with the record as it is after them.
-#[derive(Debug)]
-pub struct Change {
-    pub record: Arc<CallRecord>,
-    /// Each with its number in the global order: the id of a server-sent event.
-    pub entries: Vec<(i64, Entry)>,
-    told: [OnceLock<Vec<Bytes>>; Lang::ALL.len()],
-}
-
-impl Change {
-    pub fn new(record: Arc<CallRecord>, entries: Vec<(i64, Entry)>) -> Self {
-        Change { record, entries, told: Default::default() }
-    }
-
-    /// What followers of this language are told, a text for each entry: `tell` writes it for the first of them,
-    /// because there may be hundreds.
-    pub fn told(&self, lang: Lang, tell: impl FnOnce(&Self) -> Vec<Bytes>) -> &[Bytes] {
-        self.told[lang as usize].get_or_init(|| tell(self))
-    }
-}
+use call::{CallId, CallRecord, CallRequest, Excluded};
 
 /// An `Idempotency-Key` that belongs to the call being placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,37 +143,40 @@ impl CancelFilter {
     }
 }
 
-/// Live calls by id: each a channel with the last durable record.
-pub type LiveCalls = Arc<RwLock<HashMap<CallId, watch::Sender<Arc<CallRecord>>>>>;
-
 #[derive(Clone)]
 pub struct EngineHandle {
-    pub(super) commands: mpsc::Sender<Command>,
-    pub(super) live: LiveCalls,
-    pub(super) changes: broadcast::Sender<Arc<Change>>,
+    /// `None`: nobody dials here.
+    pub(super) commands: Option<mpsc::Sender<Command>>,
     pub(super) state: watch::Receiver<EngineState>,
 }
 
 /// The other end of the handles: what the engine, or a stand-in for it, works with.
 pub struct EnginePort {
     pub commands: mpsc::Receiver<Command>,
-    pub live: LiveCalls,
-    pub changes: broadcast::Sender<Arc<Change>>,
     pub state: watch::Sender<EngineState>,
 }
 
-/// A handle and its other end. `commands` and `changes`: how many of each may wait.
-pub fn channel(state: EngineState, commands: usize, changes: usize) -> (EngineHandle, EnginePort) {
+/// A handle and its other end. `commands`: how many may wait.
+pub fn channel(state: EngineState, commands: usize) -> (EngineHandle, EnginePort) {
     let (command_sender, commands) = mpsc::channel(commands);
-    let (change_sender, _) = broadcast::channel(changes);
     let (state_sender, state) = watch::channel(state);
-    let live = LiveCalls::default();
-    let handle =
-        EngineHandle { commands: command_sender, live: live.clone(), changes: change_sender.clone(), state };
-    (handle, EnginePort { commands, live, changes: change_sender, state: state_sender })
+    (EngineHandle { commands: Some(command_sender), state }, EnginePort { commands, state: state_sender })
 }
 
 impl EngineHandle {
+    /// Of a bot for offices alone: there is no engine, and no call of its own is taken.
+    pub fn nobody() -> Self {
+        let state = EngineState {
+            ari: AriState::NotUsed,
+            ari_trouble: None,
+            store: StoreState::Up,
+            live: 0,
+            queued: 0,
+            stopping: false,
+        };
+        EngineHandle { commands: None, state: watch::channel(state).1 }
+    }
+
     /// Accepts a call. When this returns `Ok`, the call is on disk in `queued`.
     pub async fn place(
         &self,
@@ -210,14 +185,15 @@ impl EngineHandle {
     ) -> Result<Arc<CallRecord>, PlaceError> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Place { request: Box::new(request), idempotency, reply };
-        self.commands.send(command).await.map_err(|_| PlaceError::Stopping)?;
+        let commands = self.commands.as_ref().ok_or(PlaceError::NoAsterisk)?;
+        commands.send(command).await.map_err(|_| PlaceError::Stopping)?;
         answer.await.unwrap_or(Err(PlaceError::Stopping))
     }
 
     /// Asks for the end of a call that is not in a terminal state. `client`: who asks, for the timeline.
     pub async fn hangup(&self, id: CallId, client: Option<String>) -> HangupAnswer {
         let (reply, answer) = oneshot::channel();
-        if self.commands.send(Command::Hangup { id, client, reply }).await.is_err() {
+        if !self.send(Command::Hangup { id, client, reply }).await {
             return HangupAnswer::NotFound;
         }
         answer.await.unwrap_or(HangupAnswer::NotFound)
@@ -226,25 +202,12 @@ impl EngineHandle {
     /// Cancels what waits in the queue and says how much that was (or, with `dry_run`, would be). None of it is dialed
     /// after this, not even after a crash. `None` when the engine has ended.
     pub async fn cancel(&self, filter: CancelFilter) -> Option<usize> {
+        if self.commands.is_none() {
+            return Some(0);
+        }
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Cancel { filter, reply }).await.ok()?;
+        self.send(Command::Cancel { filter, reply }).await;
         answer.await.ok()
-    }
-
-    /// Follows one call that has not ended; the value is always what is on disk. The sender is
-    /// dropped after the terminal record was sent.
-    pub fn watch(&self, id: CallId) -> Option<watch::Receiver<Arc<CallRecord>>> {
-        self.live.read().get(&id).map(watch::Sender::subscribe)
-    }
-
-    /// The last durable record of every call that has not ended.
-    pub fn live_calls(&self) -> Vec<Arc<CallRecord>> {
-        self.live.read().values().map(|call| call.borrow().clone()).collect()
-    }
-
-    /// All that becomes durable, as it does. A receiver that lags reads what it missed from the store.
-    pub fn changes(&self) -> broadcast::Receiver<Arc<Change>> {
-        self.changes.subscribe()
     }
 
     pub fn state(&self) -> EngineState {
@@ -256,17 +219,25 @@ impl EngineHandle {
     pub async fn reload(&self, settings: Settings) -> bool {
         let (done, changed) = oneshot::channel();
         let command = Command::Reload { settings: Box::new(settings), done };
-        self.commands.send(command).await.is_ok() && changed.await.is_ok()
+        self.commands.is_none() || self.send(command).await && changed.await.is_ok()
     }
 
     /// Comes back when the engine's task has taken this up, as it would a call. False when it has ended.
     pub async fn ping(&self) -> bool {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Ping(reply)).await.is_ok() && answer.await.is_ok()
+        self.commands.is_none() || self.send(Command::Ping(reply)).await && answer.await.is_ok()
     }
 
     /// Takes no new calls any more, gives live ones their time, then hangs them up.
     pub async fn stop(&self) {
-        let _ = self.commands.send(Command::Stop).await;
+        self.send(Command::Stop).await;
+    }
+
+    /// False when nobody takes it.
+    async fn send(&self, command: Command) -> bool {
+        match &self.commands {
+            Some(commands) => commands.send(command).await.is_ok(),
+            None => false,
+        }
     }
 }

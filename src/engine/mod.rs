@@ -18,8 +18,8 @@ mod survey;
 mod waiting;
 
 pub use handle::{
-    AriState, AriTrouble, CancelFilter, Change, Command, EngineHandle, EnginePort, EngineState, HangupAnswer,
-    IdempotencyKey, LiveCalls, PlaceError, StoreState, channel,
+    AriState, AriTrouble, CancelFilter, Command, EngineHandle, EnginePort, EngineState, HangupAnswer,
+    IdempotencyKey, PlaceError, StoreState, channel,
 };
 pub use settings::{CallerIds, Dial, Settings, Trunk};
 pub use start::{Engine, StartError, start};

@@ -161,12 +161,11 @@ impl Runner {
     }
 
     fn hang_up(&mut self, id: CallId, client: Option<String>, reply: oneshot::Sender<HangupAnswer>) {
-        if self.machines.contains_key(&id) {
+        if let Some(before) = self.machines.get(&id).map(|machine| machine.record().clone()) {
             self.feed(id, Input::Hangup { by: EndedBy::Api, reason: Reason::HungUp, client });
-            let last = self.published.read().get(&id).map(|call| call.borrow().clone());
-            let record = self.machines.get(&id).map(|machine| Arc::new(machine.record().clone())).or(last);
-            let answer = record.map_or(HangupAnswer::NotFound, HangupAnswer::Asked);
-            return drop(reply.send(answer));
+            // It may have ended with that.
+            let record = self.machines.get(&id).map_or(before, |machine| machine.record().clone());
+            return drop(reply.send(HangupAnswer::Asked(Arc::new(record))));
         }
         let store = self.store.clone();
         tokio::spawn(async move {

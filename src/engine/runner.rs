@@ -9,7 +9,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use tokio::{
-    sync::{broadcast, mpsc, oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ use super::{
     admission::Admission,
     agenda::Agenda,
     early::Early,
-    handle::{AriState, AriTrouble, Change, Command, EngineState, LiveCalls, PlaceError, StoreState},
+    handle::{AriState, AriTrouble, Command, EngineState, PlaceError, StoreState},
     line::Line,
     refusal::{Probed, Refusal},
     settings::Settings,
@@ -29,7 +29,7 @@ use super::{
 use crate::{metrics::Metrics, trouble::Troubles};
 use asterisk::ari::Link;
 use call::{AttemptId, CallId, CallRecord, Effect, Input, Machine, Moment, OriginateFailure, Registry};
-use ledger::{Commit, Committed, IdempotencyRow, Notice, Store};
+use ledger::{Commit, IdempotencyRow, Notice, Store};
 
 /// How long a client waits for the disk when it places a call. Then the call is withdrawn: it will
 /// never be dialed, whatever the disk does later.
@@ -87,8 +87,6 @@ pub(super) struct Runner {
     pub deaf: Option<(String, DateTime<Utc>)>,
     pub cancelling: Vec<Cancelling>,
     pub stopping: Option<Duration>,
-    pub published: LiveCalls,
-    pub changes: broadcast::Sender<Arc<Change>>,
     pub state: watch::Sender<EngineState>,
 }
 
@@ -234,7 +232,7 @@ impl Runner {
 
     fn notice(&mut self, notice: Notice) {
         match notice {
-            Notice::Committed(calls) => calls.into_iter().for_each(|call| self.committed(call)),
+            Notice::Committed(changes) => changes.iter().for_each(|change| self.committed(&change.record)),
             Notice::Refused(refused) => {
                 let call = refused.call_id;
                 self.written.remove(&call);
@@ -246,28 +244,14 @@ impl Runner {
         }
     }
 
-    /// What was written is told: to the client that placed the call, to those who follow it, and to
-    /// the machine if it waits for its intent.
-    fn committed(&mut self, committed: Committed) {
-        let call = committed.call_id;
+    /// What was written is told to the client that placed the call, and to the machine if it waits for its intent; the
+    /// ledger has told those who follow it.
+    fn committed(&mut self, record: &Arc<CallRecord>) {
+        let call = record.id;
         if let Some(written) = self.written.remove(&call) {
             self.metrics.store_commit.observe(written.submitted.elapsed().as_secs_f64());
             if let Some(event) = written.event {
                 self.metrics.event_to_durable.observe(event.elapsed().as_secs_f64());
-            }
-        }
-        let record = committed.record;
-        {
-            let mut published = self.published.write();
-            if record.status.is_terminal() {
-                if let Some(sender) = published.remove(&call) {
-                    sender.send_replace(record.clone());
-                }
-            } else {
-                match published.get(&call) {
-                    Some(sender) => drop(sender.send_replace(record.clone())),
-                    None => drop(published.insert(call, watch::Sender::new(record.clone()))),
-                }
             }
         }
         if let Some(reply) = self.placing.remove(&call) {
@@ -277,8 +261,6 @@ impl Runner {
             self.end_written(call);
         }
         let is_intent = self.intents.get(&call).is_some_and(|attempt| record.attempt >= *attempt);
-        // Nobody may be listening.
-        let _ = self.changes.send(Arc::new(Change::new(record, committed.entries)));
         if is_intent {
             self.intents.remove(&call);
             self.feed(call, Input::IntentStored);

@@ -6,11 +6,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinHandle,
-    time::Instant,
-};
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -29,9 +25,6 @@ use call::scenario::Scenario;
 use call::{CallRecord, DialString, Machine, Registry, Status};
 use ledger::{Notice, Store, StoreError};
 use witness::{EVENTS, Translator};
-
-/// Changes that a follower may be behind before it has to read the store.
-const CHANGES: usize = 4096;
 
 /// Commands that may wait for the engine.
 const COMMANDS: usize = 1024;
@@ -94,7 +87,6 @@ pub async fn start(
             stopping: false,
         },
         COMMANDS,
-        CHANGES,
     );
     let translator = Translator::new(&settings.trunk.endpoint);
     let mut runner = Runner {
@@ -123,8 +115,6 @@ pub async fn start(
         deaf: None,
         cancelling: Vec::new(),
         stopping: None,
-        published: port.live,
-        changes: port.changes,
         state: port.state,
     };
     runner.take_up(open, recent);
@@ -145,7 +135,6 @@ impl Runner {
             let id = record.id;
             let queued = record.status == Status::Queued;
             let scenario = self.scenario_of(&record);
-            self.published.write().insert(id, watch::Sender::new(Arc::new(record.clone())));
             if record.office.is_some() {
                 // An office's call is not dialed here: `office` looks for it at its host.
                 continue;

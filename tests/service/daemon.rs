@@ -114,12 +114,16 @@ impl Daemon {
     }
 
     /// The same once more.
-    pub fn start_again(mut self, config: &str) -> Self {
+    pub fn start_again(self, config: &str) -> Self {
+        self.start_again_with(config, &[])
+    }
+
+    pub fn start_again_with(mut self, config: &str, variables: &[(&str, &str)]) -> Self {
         let (folder, address) = (
             std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder")),
             self.address.clone(),
         );
-        Self::start_in(folder, address, config, &[])
+        Self::start_in(folder, address, config, variables)
     }
 
     pub fn stop(&mut self) -> ExitStatus {

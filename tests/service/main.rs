@@ -7,6 +7,7 @@ mod nginx;
 #[path = "../support/nginx_process.rs"]
 mod nginx_process;
 mod notify;
+mod offices_alone;
 mod reload;
 mod start;
 mod token;

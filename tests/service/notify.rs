@@ -1,15 +1,21 @@
 //! sd_notify, with a real NOTIFY_SOCKET.
 
-use std::os::unix::net::UnixDatagram;
+use std::{os::unix::net::UnixDatagram, path::Path};
 
 use crate::daemon::{Daemon, PATIENCE};
 
 /// The service manager's end of the socket.
-struct Manager(UnixDatagram);
+pub struct Manager(UnixDatagram);
 
 impl Manager {
+    pub fn at(path: &Path) -> Self {
+        let manager = Manager(UnixDatagram::bind(path).expect("a socket"));
+        manager.0.set_read_timeout(Some(PATIENCE)).expect("it can be set");
+        manager
+    }
+
     /// Waits for a message that has this line; what comes before may only be the watchdog's food.
-    fn told(&self, line: &str) -> String {
+    pub fn told(&self, line: &str) -> String {
         let mut buffer = [0; 4096];
         loop {
             let length = self.0.recv(&mut buffer).unwrap_or_else(|e| panic!("no `{line}` came: {e}"));
@@ -26,8 +32,7 @@ impl Manager {
 fn the_service_manager_is_told_of_every_turn() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("notify");
-    let manager = Manager(UnixDatagram::bind(&path).expect("a socket"));
-    manager.0.set_read_timeout(Some(PATIENCE)).expect("it can be set");
+    let manager = Manager::at(&path);
     let socket = path.to_str().expect("UTF-8");
     let variables = [("NOTIFY_SOCKET", socket), ("WATCHDOG_USEC", "300000")];
     let mut daemon = Daemon::start("service.stop_timeout = 100\n", &variables);

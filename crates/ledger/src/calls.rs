@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     BadValue, Filter, Store, StoreError, counts, micros,
-    sql::{Connection, Query, Row, json, moment, required, whole, word},
+    sql::{Connection, Query, Readers, Row, json, moment, required, whole, word},
 };
 use call::{Attempt, CallId, CallRecord, CallRequest, DialString, Metadata, OfficeCall, Reason, Status};
 
@@ -35,9 +35,7 @@ impl Store {
 
     /// All calls that this bot dials and that have not ended, in the order of creation.
     pub async fn open_calls(&self) -> Result<Vec<CallRecord>, StoreError> {
-        const WHAT: &str = "the open calls";
-        let mut db = self.inner.readers.connection().await.map_err(StoreError::read(WHAT))?;
-        open_calls(&mut db, self.inner.node.as_deref()).await.map_err(StoreError::read(WHAT))
+        all_open(&self.inner.readers, self.inner.node.as_deref()).await
     }
 
     /// The numbers dialed since then, each with its last time.
@@ -56,6 +54,12 @@ impl Store {
             .collect::<Result<_, sqlx::Error>>()
             .map_err(StoreError::read(WHAT))
     }
+}
+
+pub(super) async fn all_open(readers: &Readers, node: Option<&str>) -> Result<Vec<CallRecord>, StoreError> {
+    const WHAT: &str = "the open calls";
+    let mut db = readers.connection().await.map_err(StoreError::read(WHAT))?;
+    open_calls(&mut db, node).await.map_err(StoreError::read(WHAT))
 }
 
 async fn open_calls(db: &mut Connection, node: Option<&str>) -> Result<Vec<CallRecord>, sqlx::Error> {

@@ -12,6 +12,7 @@ mod copy;
 mod counts;
 mod engine;
 mod error;
+mod follow;
 mod idempotency;
 mod inspect;
 mod moved;
@@ -46,6 +47,7 @@ use call::{CallId, CallRecord, Entry};
 use clock::SteadyClock;
 use engine::Engine;
 use error::BadValue;
+use follow::Followers;
 use sql::{Connection, Dialect, Readers};
 use sqlite::connection::beside;
 use writer::{Job, Writer};
@@ -53,6 +55,7 @@ use writer::{Job, Writer};
 pub use calls::Deleted;
 pub use copy::{Copied, Part, copy};
 pub use error::StoreError;
+pub use follow::{Change, MAY_LAG};
 pub use idempotency::{IdempotencyRow, LIFE as IDEMPOTENCY_LIFE};
 pub use inspect::{Ended, Inspection, Node, Overdue, check_url, file_of};
 pub use page::{BadCursor, Cursor, Filter, Listing, Page};
@@ -112,22 +115,12 @@ pub struct Commit {
     pub done: Option<oneshot::Sender<()>>,
 }
 
-/// What the writer tells. The `seq` of all entries grow from notice to notice.
+/// What the writer tells its employer. The `seq` of all entries grow from notice to notice.
 #[derive(Debug)]
 pub enum Notice {
     /// On disk, in one transaction; each call once.
-    Committed(Vec<Committed>),
+    Committed(Vec<Arc<Change>>),
     Refused(Refused),
-}
-
-/// The steps of one call that became durable together.
-#[derive(Debug, Clone)]
-pub struct Committed {
-    pub call_id: CallId,
-    /// The record as of the last of these steps.
-    pub record: Arc<CallRecord>,
-    /// The new entries, each with its place in the order of all entries.
-    pub entries: Vec<(i64, Entry)>,
 }
 
 /// A step that no repetition would get to disk: a fault of the program.
@@ -169,6 +162,7 @@ struct Inner {
     jobs: mpsc::UnboundedSender<Job>,
     health: watch::Receiver<Health>,
     shared: Arc<Shared>,
+    followers: Arc<Followers>,
 }
 
 impl Inner {
@@ -226,15 +220,27 @@ impl Store {
         address: impl Into<Address<'_>>,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Result<(Store, WriterHandle), StoreError> {
+        Self::open_lagging(address, notices, MAY_LAG).await
+    }
+
+    /// The same, where so many changes may wait for one who follows.
+    pub async fn open_lagging(
+        address: impl Into<Address<'_>>,
+        notices: mpsc::UnboundedSender<Notice>,
+        may_lag: usize,
+    ) -> Result<(Store, WriterHandle), StoreError> {
         let Address { url, node } = address.into();
         if is_postgres(url) {
             let node = node.map_or_else(host_name, str::to_owned);
             let (engine, readers) = postgres::open::open(url, &node).await?;
-            return Ok(Self::start(engine, readers, None, Some(node), notices));
+            let open = calls::all_open(&readers, Some(&node)).await?;
+            let followers = Arc::new(Followers::new(open, may_lag));
+            return Ok(Self::start(engine, readers, None, Some(node), followers, notices));
         }
         let path = file_of(url)?;
         let (engine, readers) = sqlite::open::open(url).await?;
-        Ok(Self::start(engine, readers, Some(path), None, notices))
+        let followers = Arc::new(Followers::new(calls::all_open(&readers, None).await?, may_lag));
+        Ok(Self::start(engine, readers, Some(path), None, followers, notices))
     }
 
     fn start<E: Engine>(
@@ -242,6 +248,7 @@ impl Store {
         readers: Readers,
         path: Option<PathBuf>,
         node: Option<String>,
+        followers: Arc<Followers>,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> (Store, WriterHandle) {
         let (jobs, waiting) = mpsc::unbounded_channel();
@@ -250,6 +257,7 @@ impl Store {
         let writer = Writer {
             jobs: waiting,
             notices,
+            followers: followers.clone(),
             health: health_sender,
             shared: shared.clone(),
             engine,
@@ -258,7 +266,7 @@ impl Store {
             keep_days: 0,
         };
         let handle = WriterHandle(tokio::spawn(writer.run()));
-        let inner = Inner { path, readers, node, jobs, health, shared };
+        let inner = Inner { path, readers, node, jobs, health, shared, followers };
         (Store { inner: Arc::new(inner) }, handle)
     }
 

@@ -11,7 +11,9 @@ use tokio::{
 };
 use tracing::{debug, error, info, warn};
 
-use super::{Commit, Committed, Deleted, Health, Notice, Refused, Shared, StoreError, engine::Engine};
+use super::{
+    Change, Commit, Deleted, Health, Notice, Refused, Shared, StoreError, engine::Engine, follow::Followers,
+};
 use call::CallId;
 
 /// The most that one transaction takes: bounds its time and memory.
@@ -47,6 +49,7 @@ impl Job {
 pub(super) struct Writer<E> {
     pub jobs: mpsc::UnboundedReceiver<Job>,
     pub notices: mpsc::UnboundedSender<Notice>,
+    pub followers: Arc<Followers>,
     pub health: watch::Sender<Health>,
     pub shared: Arc<Shared>,
     pub engine: E,
@@ -168,26 +171,26 @@ impl<E: Engine> Writer<E> {
         self.shared.commits.add(commits.len() as u64);
         self.shared.backlog.sub(commits.len() as u64);
         let mut seq = first_seq..;
-        let mut notes: Vec<Committed> = Vec::new();
+        let mut changes: Vec<Change> = Vec::new();
         let mut done = Vec::new();
         for commit in commits {
             let entries =
                 commit.entries.into_iter().map(|entry| (seq.next().expect("seq has 63 bits"), entry));
-            match notes.last_mut().filter(|note| note.call_id == commit.record.id) {
-                Some(note) => {
-                    note.entries.extend(entries);
-                    note.record = commit.record;
+            match changes.last_mut().filter(|change| change.record.id == commit.record.id) {
+                Some(change) => {
+                    change.entries.extend(entries);
+                    change.record = commit.record;
                 }
-                None => notes.push(Committed {
-                    call_id: commit.record.id,
-                    entries: entries.collect(),
-                    record: commit.record,
-                }),
+                None => changes.push(Change::new(commit.record, entries.collect())),
             }
             done.extend(commit.done);
         }
-        // Nobody may listen any more, during a stop: what counts is on disk.
-        let _ = self.notices.send(Notice::Committed(notes));
+        let changes: Vec<Arc<Change>> = changes.into_iter().map(Arc::new).collect();
+        for change in &changes {
+            self.followers.tell(change);
+        }
+        // Nobody may listen, as in a bot for offices alone: what counts is on disk.
+        let _ = self.notices.send(Notice::Committed(changes));
         for waiting in done {
             let _ = waiting.send(());
         }

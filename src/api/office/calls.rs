@@ -222,7 +222,7 @@ async fn extension(
         cause: error.why.en,
         call: None,
     })?;
-    let live = state.app.engine.live_calls();
+    let live = state.app.store.live_calls();
     let ours = |linked: &str| {
         let is_it = |call: &&std::sync::Arc<CallRecord>| {
             let office =

@@ -3,7 +3,7 @@
 //! First a message with the calls that live, then one for each entry that becomes durable. A client that does not
 //! read is given up; one that comes back asks `/api/calls` for what it missed.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
     extract::{
@@ -22,10 +22,7 @@ use super::{
     fastapi::OfficeError,
     guard::{AskingOn, SECRET_CHECK},
 };
-use crate::{
-    api::{ApiError, CallView, EventView, extract::Language},
-    engine::Change,
-};
+use crate::api::{ApiError, CallView, EventView, extract::Language};
 use call::CallRecord;
 use lang::Lang;
 
@@ -94,8 +91,8 @@ async fn follow(state: &OfficeState, mut socket: WebSocket, asking: &AskingOn, l
     let is_own =
         |call: &CallRecord| call.office.as_ref().is_some_and(|office| office.enterprise == enterprise);
     // Before the calls are looked up: nothing falls between.
-    let mut changes = state.app.engine.changes();
-    let calls = state.app.engine.live_calls();
+    let mut changes = state.app.store.follow();
+    let calls = state.app.store.live_calls();
     let calls = calls.iter().filter(|call| is_own(call)).map(|call| CallView::new(call, lang)).collect();
     if !send(&mut socket, &LiveMessage::Calls { calls }).await {
         return End::ClientGone;
@@ -153,7 +150,7 @@ async fn revoke(mut socket: WebSocket) -> End {
     End::Revoked
 }
 
-fn messages(change: &Arc<Change>, lang: Lang) -> Vec<LiveMessage> {
+fn messages(change: &ledger::Change, lang: Lang) -> Vec<LiveMessage> {
     EventView::of_change(change, lang).into_iter().map(Box::new).map(LiveMessage::Event).collect()
 }
 

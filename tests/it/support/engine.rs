@@ -12,13 +12,11 @@ use std::{
 
 use call::{CallId, CallRecord, CallRequest, EndedBy, Entry, Reached, Reason, Source, Status};
 use chrono::{DurationRound, TimeDelta, Utc};
-use ledger::{Commit, Committed, IdempotencyRow, Notice, Store};
-use novofon_bot::engine::{
-    Change, Command, EnginePort, EngineState, HangupAnswer, IdempotencyKey, LiveCalls, PlaceError,
-};
+use ledger::{Commit, IdempotencyRow, Notice, Store};
+use novofon_bot::engine::{Command, EnginePort, EngineState, HangupAnswer, IdempotencyKey, PlaceError};
 use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::sync::{RwLock, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{RwLock, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 type Reply = oneshot::Sender<Result<Arc<CallRecord>, PlaceError>>;
@@ -32,8 +30,6 @@ pub struct FakeEngine {
     pub refuse: Arc<Mutex<Option<PlaceError>>>,
     /// Requests that came in.
     pub asked: Arc<AtomicUsize>,
-    live: LiveCalls,
-    changes: broadcast::Sender<Arc<Change>>,
     waiting: Arc<Mutex<HashMap<CallId, Reply>>>,
     store: Store,
 }
@@ -45,8 +41,6 @@ impl FakeEngine {
             gate: Arc::default(),
             refuse: Arc::default(),
             asked: Arc::default(),
-            live: port.live,
-            changes: port.changes,
             waiting: Arc::default(),
             store,
         };
@@ -54,7 +48,9 @@ impl FakeEngine {
         tokio::spawn(async move {
             while let Some(notice) = told.recv().await {
                 match notice {
-                    Notice::Committed(calls) => calls.into_iter().for_each(|call| on_disk.publish(call)),
+                    Notice::Committed(changes) => {
+                        changes.iter().for_each(|change| on_disk.stored(&change.record));
+                    }
                     Notice::Refused(refused) => panic!("{refused:?}"),
                 }
             }
@@ -72,7 +68,7 @@ impl FakeEngine {
                     Command::Cancel { filter, reply } => {
                         let fits =
                             |call: &CallRecord| call.status == Status::Queued && filter.takes(&call.request);
-                        let count = taking.live.read().values().filter(|call| fits(&call.borrow())).count();
+                        let count = taking.store.live_calls().iter().filter(|call| fits(call)).count();
                         let _ = reply.send(count);
                     }
                     Command::Reload { done, .. } => drop(done.send(())),
@@ -106,25 +102,15 @@ impl FakeEngine {
     }
 
     fn hangup(&self, id: CallId) -> HangupAnswer {
-        match self.live.read().get(&id) {
+        match self.store.watch(id) {
             Some(call) => HangupAnswer::Asked(call.borrow().clone()),
             None => HangupAnswer::NotFound,
         }
     }
 
-    fn publish(&self, call: Committed) {
-        let record = call.record.clone();
-        {
-            let mut live = self.live.write();
-            let sender = live.entry(call.call_id).or_insert_with(|| watch::Sender::new(record.clone()));
-            sender.send_replace(record.clone());
-            if record.status.is_terminal() {
-                live.remove(&call.call_id);
-            }
-        }
-        let _ = self.changes.send(Arc::new(Change::new(record.clone(), call.entries)));
-        if let Some(reply) = self.waiting.lock().remove(&call.call_id) {
-            let _ = reply.send(Ok(record));
+    fn stored(&self, record: &Arc<CallRecord>) {
+        if let Some(reply) = self.waiting.lock().remove(&record.id) {
+            let _ = reply.send(Ok(record.clone()));
         }
     }
 
@@ -134,14 +120,14 @@ impl FakeEngine {
 
     /// The calls that live, when there are so many.
     pub async fn live(&self, count: usize) -> Vec<CallId> {
-        until("calls to live", || self.live.read().len() == count).await;
-        self.live.read().keys().copied().collect()
+        until("calls to live", || self.store.live_calls().len() == count).await;
+        self.store.live_calls().iter().map(|call| call.id).collect()
     }
 
     /// What was seen of a live call, and what it changed.
     pub fn record(&self, id: &str, entry: Entry, change: impl FnOnce(&mut CallRecord)) {
         let id: CallId = id.parse().expect("an id");
-        let mut record = self.live.read()[&id].borrow().as_ref().clone();
+        let mut record = self.store.watch(id).expect("it lives").borrow().as_ref().clone();
         if let Some(status) = entry.status {
             record.status = status;
         }
@@ -174,7 +160,7 @@ impl FakeEngine {
         });
         let id = id.parse().expect("an id");
         until("the step to be on disk", || {
-            self.live.read().get(&id).map_or(status.is_terminal(), |call| call.borrow().status == status)
+            self.store.watch(id).map_or(status.is_terminal(), |call| call.borrow().status == status)
         })
         .await;
     }

@@ -56,7 +56,8 @@ impl Bot {
     pub async fn on(folder: Arc<TempDir>, settings: &[(&str, &str)]) -> Bot {
         let (notices, told) = mpsc::unbounded_channel();
         let url = format!("sqlite://{}", folder.path().join("bot.db").display());
-        let (store, writer) = Store::open(&url, notices).await.expect("a store");
+        // Few changes may wait, so that lagging is easily come by.
+        let (store, writer) = Store::open_lagging(&url, notices, 4).await.expect("a store");
         let up = EngineState {
             ari: AriState::Up { version: "22.10.1".into() },
             ari_trouble: None,
@@ -65,8 +66,7 @@ impl Bot {
             queued: 0,
             stopping: false,
         };
-        // Few changes may wait, so that lagging is easily come by.
-        let (handle, port) = channel(up, 64, 4);
+        let (handle, port) = channel(up, 64);
         let engine = FakeEngine::start(port, store.clone(), told);
         let (config, config_receiver) = watch::channel(Arc::new(config(folder.path(), settings)));
         let state = AppState::new(handle, store.clone(), Arc::new(Metrics::new()), config_receiver)

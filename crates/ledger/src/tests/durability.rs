@@ -182,8 +182,8 @@ async fn what_can_never_be_written_holds_up_nobody(on: On) {
     let mut written = Vec::new();
     while refused.len() + written.len() < 3 {
         match fixture.notices.recv().await.expect("a notice") {
-            Notice::Committed(batch) => written.extend(batch.into_iter().map(|note| note.call_id)),
-            Notice::Refused(note) => refused.push((note.call_id, note.reason)),
+            Notice::Committed(batch) => written.extend(batch.into_iter().map(|note| note.record.id)),
+            Notice::Refused(note) => refused.push((note.record.id, note.reason)),
         }
     }
     assert_eq!(written, [calls[0].id, calls[2].id]);

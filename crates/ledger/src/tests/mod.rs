@@ -118,7 +118,7 @@ impl Fixture {
         }
     }
 
-    async fn committed(&mut self) -> Vec<Committed> {
+    async fn committed(&mut self) -> Vec<Arc<Change>> {
         match self.notices.recv().await {
             Some(Notice::Committed(batch)) => batch,
             other => panic!("{other:?} is no commit"),

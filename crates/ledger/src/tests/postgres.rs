@@ -105,7 +105,7 @@ async fn a_commit_whose_answer_was_lost_is_looked_up() {
         assert!(proxy.is_cut() && store.stats().retries > 0, "{cut:?}: {:?}", store.stats());
         let Some(Notice::Committed(told)) = notices.recv().await else { panic!("a commit") };
         let numbers: Vec<_> = told[0].entries.iter().map(|(seq, _)| *seq).collect();
-        assert_eq!((told[0].call_id, numbers), (second.id, vec![2, 3]), "{cut:?}");
+        assert_eq!((told[0].record.id, numbers), (second.id, vec![2, 3]), "{cut:?}");
         assert_eq!(events_of(&store, second.id).await, ["queued", "dialing"], "{cut:?}: written once");
         assert!(notices.try_recv().is_err(), "{cut:?}: told once");
 

@@ -89,12 +89,12 @@ async fn steps_of_one_call_keep_their_order_and_the_last_record_stands(on: On) {
     assert!(submit(&store, commit(&a, &["ringing"])).await);
 
     let mut notes = Vec::new();
-    while notes.iter().map(|note: &Committed| note.entries.len()).sum::<usize>() < 5 {
+    while notes.iter().map(|note: &Arc<Change>| note.entries.len()).sum::<usize>() < 5 {
         notes.extend(fixture.committed().await);
     }
     let seqs: Vec<_> = notes.iter().flat_map(|note| note.entries.iter().map(|(seq, _)| *seq)).collect();
     assert_eq!(seqs, [1, 2, 3, 4, 5], "notices tell the entries in the order of their numbers");
-    let last = notes.iter().rfind(|note| note.call_id == a.id).expect("a notice of the first call");
+    let last = notes.iter().rfind(|note| note.record.id == a.id).expect("a notice of the first call");
     assert_eq!(*last.record, a);
     assert_eq!(store.call(a.id).await.expect("read"), Some(a.clone()));
     let timeline = store.timeline(a.id).await.expect("read");
