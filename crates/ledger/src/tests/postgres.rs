@@ -56,8 +56,12 @@ async fn the_order_of_numbers_is_that_of_commits() {
     const CALLS: u32 = 60;
     let server = server().await;
     let mut writers = tokio::task::JoinSet::new();
+    let (reader, _notices) = as_node(&server, "reader").await;
+    let mut stores = Vec::new();
     for node in ["one", "two", "three"] {
-        let (store, _notices) = as_node(&server, node).await;
+        stores.push(as_node(&server, node).await.0);
+    }
+    for store in stores {
         writers.spawn(async move {
             for n in 0..CALLS {
                 assert!(submit(&store, commit(&call(n, phone(n)), &["queued", "dialing"])).await);
@@ -65,7 +69,6 @@ async fn the_order_of_numbers_is_that_of_commits() {
             store.close().await;
         });
     }
-    let (reader, _notices) = as_node(&server, "reader").await;
     let (mut seen, mut looks) = (Vec::new(), 0);
     let until = Instant::now() + Duration::from_secs(60);
     while seen.len() < 3 * 2 * CALLS as usize && Instant::now() < until {
