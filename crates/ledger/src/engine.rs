@@ -43,6 +43,11 @@ pub(super) trait Engine: Send + 'static {
     /// and the write is repeated.
     fn is_permanent(error: &sqlx::Error) -> bool;
 
+    /// What is wrong, for an operator.
+    fn told(error: &sqlx::Error) -> String {
+        error.to_string()
+    }
+
     /// Lets the store go: another daemon may have it.
     fn close(self) -> impl Future<Output = ()> + Send;
 }

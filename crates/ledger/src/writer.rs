@@ -257,7 +257,7 @@ impl<E: Engine> Writer<E> {
     }
 
     fn lost(&self, cause: &sqlx::Error) {
-        let reason = cause.to_string();
+        let reason = E::told(cause);
         self.health.send_if_modified(|health| {
             let Health::Away { reason: known, .. } = health else {
                 error!(

@@ -1,5 +1,7 @@
 //! What PostgreSQL's errors mean: what an operator can do, and what passes by itself.
 
+use std::io::ErrorKind;
+
 use crate::StoreError;
 use lang::{Text, say};
 
@@ -68,6 +70,18 @@ pub(crate) fn opening(store: &str, source: sqlx::Error) -> StoreError {
         problem: problem.into(),
         hint: hint.into(),
         source: Some(source),
+    }
+}
+
+/// What is wrong with the database, without the words of its client around it.
+pub(super) fn told(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Io(e) if e.kind() == ErrorKind::UnexpectedEof => {
+            "the database's server closed the connection".to_owned()
+        }
+        sqlx::Error::Io(e) => e.to_string(),
+        sqlx::Error::Database(e) => e.message().to_owned(),
+        _ => error.to_string(),
     }
 }
 

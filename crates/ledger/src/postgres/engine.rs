@@ -6,7 +6,7 @@ use std::{io, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    codes::{is_answer, is_permanent},
+    codes::{is_answer, is_permanent, told},
     session::{Backend, Last, Me, NoNode, Session},
     target::Target,
 };
@@ -186,6 +186,10 @@ impl Engine for Postgres {
 
     fn is_permanent(error: &sqlx::Error) -> bool {
         is_permanent(error)
+    }
+
+    fn told(error: &sqlx::Error) -> String {
+        told(error)
     }
 
     async fn close(self) {

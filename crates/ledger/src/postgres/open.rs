@@ -44,10 +44,10 @@ fn readers(target: &Target) -> sqlx::PgPool {
     let set_up = format!("SET search_path TO {}; {READER_SETTINGS}", target.schema);
     PgPoolOptions::new()
         .max_connections(READERS)
-        // Whoever reads has a limit of his own; one that is dead is found out by who uses it.
+        // Whoever reads has a limit of his own, and must not meet a connection that died with the server.
         .acquire_timeout(Duration::from_secs(10))
         .idle_timeout(Duration::from_secs(300))
-        .test_before_acquire(false)
+        .test_before_acquire(true)
         .after_connect(move |connection, _| {
             let set_up = set_up.clone();
             Box::pin(
