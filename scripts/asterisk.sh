@@ -67,7 +67,7 @@ status() {
   answer=$(ask "$OFFICE_API/api/status")
   why=$(field "$answer" database_error)
   if [[ -z $why ]]; then
-    note "база предприятий: $(field "$answer" database)" "database of enterprises: $(field "$answer" database)"
+    note "база предприятий: $(in_russian "$(field "$answer" database)")" "database of enterprises: $(field "$answer" database)"
   else
     bad "база предприятий недоступна: $why" "the database of enterprises is away: $why"
   fi
@@ -78,6 +78,9 @@ status() {
 
 # field JSON NAME: a plain value
 field() { sed -n "s/.*\"$2\":\(\"\(\([^\"\\\\]\|\\\\.\)*\)\"\|\([0-9]*\)\).*/\2\4/p" <<<"${1%$'\n'*}" | sed 's/\\\(.\)/\1/g'; }
+
+# in_russian WORD: a word of the API's answers
+in_russian() { case $1 in connected) echo подключена ;; disconnected) echo 'не подключена' ;; *) echo "$1" ;; esac; }
 
 # expect RUSSIAN ENGLISH STATUS WORDS URL [CURL-OPTION...]: a request, and what must come back
 expect() {

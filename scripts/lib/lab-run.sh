@@ -180,6 +180,8 @@ cmd_status() {
 
 cmd_cli() {
   local name=${1:-} dir='' command=${2:-}
+  # With -rx before the command it stands for `asterisk`, where a console is asked for (doctor --cli, ASTERISK_CLI).
+  if [[ ${3:-} == -rx ]]; then set -- "$1" "$2" "${4:-}"; fi
   if (($# >= 3)); then dir=$2 command=$3; fi
   [[ $name =~ ^(pbx|carrier)$ && -n $command ]] || die "usage: scripts/lab cli pbx|carrier [DIR] 'COMMAND'"
   dir=$(lab_dir "$dir")

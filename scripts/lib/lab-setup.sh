@@ -39,11 +39,14 @@ apt_install() {
       die "missing packages: $*. Install them (apt-get install $*) and run this again."
     sudo=(sudo)
   fi
-  say "installing $* (under a minute)"
+  say "$(in_language "installing $* (under a minute)" "ставлю пакеты: $* (меньше минуты)")"
   "${sudo[@]}" apt-get -q update >/dev/null
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get -q -y install --no-install-recommends "$@" >/dev/null
 }
+
+# in_language ENGLISH RUSSIAN: for the lines that scripts/quickstart shows; it says which by LAB_LANG.
+in_language() { if [[ ${LAB_LANG:-} == ru ]]; then printf '%s' "$2"; else printf '%s' "$1"; fi; }
 
 # use_asterisk any|rootfs|16: which one is meant from here on
 use_asterisk() {
@@ -163,7 +166,8 @@ fetch_asterisk() {
   rm -rf "$tmp"
   mkdir -p "$tmp"
   for suite in $LAB_SUITES; do
-    say "downloading Asterisk from Debian $suite (about 130 MB, 10 s to 2 min)"
+    say "$(in_language "downloading Asterisk from Debian $suite (about 130 MB, 10 s to 2 min)" \
+      "скачиваю Asterisk из Debian $suite (около 130 МБ, от 10 с до 2 мин)")"
     if download_asterisk "$tmp/apt" "$mirror" "$suite" >"$tmp/apt.log" 2>&1; then
       done=1
       break
@@ -171,7 +175,7 @@ fetch_asterisk() {
     say "Debian $suite did not work: $(grep -m 1 -E '^(E|Err)' "$tmp/apt.log" || tail -n 1 "$tmp/apt.log")"
   done
   [[ -n $done ]] || die "could not download Asterisk; the last words of apt: $(tail -n 5 "$tmp/apt.log")"
-  say "unpacking (about 10 s, 320 MB)"
+  say "$(in_language 'unpacking (about 10 s, 320 MB)' 'распаковываю (около 10 с, 320 МБ)')"
   # Only unpacked: no script of a package runs, nothing is installed on the machine.
   mkdir "$tmp/root"
   find "$tmp/apt/cache/archives" -name '*.deb' -print0 | xargs -0 -P 4 -I{} dpkg-deb -x {} "$tmp/root"
@@ -211,7 +215,7 @@ cmd_faketime() {
 cmd_setup() {
   mkdir -p "$LAB_HOME"
   if [[ -z $(missing_packages) ]] && find_asterisk; then
-    say "ready: Asterisk is there ($AST_KIND)"
+    say "$(in_language "ready: Asterisk is there ($AST_KIND)" "готово: Asterisk есть ($AST_KIND)")"
     return 0
   fi
   install_packages
@@ -224,5 +228,5 @@ cmd_setup() {
     find_asterisk || die "Asterisk was unpacked into $LAB_ROOTFS but something is missing there"
   fi
   "${AST_BIN[@]}" -V >/dev/null || die "the Asterisk in $LAB_ROOTFS does not run on this machine"
-  say "ready: $("${AST_BIN[@]}" -V) ($AST_KIND)"
+  say "$(in_language ready готово): $("${AST_BIN[@]}" -V) ($AST_KIND)"
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Records a call of a running lab as its ARI application sees it: the fixtures of tests/fixtures/ari.
 
-  record.py DIR NUMBER FILE [--context outgoing] [--seconds 6] [--hang-up SECONDS] [--all]
+  record.py DIR NUMBER FILE [--context outgoing] [--seconds 6] [--hang-up SECONDS] [--console SECONDS COMMAND] [--all]
 
 DIR is the lab's folder, whose `env` tells where its Asterisk is. The application is subscribed to the trunk's
 endpoint, as the bot is. FILE gets a line a request or event, with its time in milliseconds since just before the originate; the
@@ -13,6 +13,7 @@ import json
 import os
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -63,7 +64,10 @@ class Ari:
         self.url = env["PBX_ARI_URL"]
         self.user, self.password = env["PBX_ARI_USER"], env["PBX_ARI_PASSWORD"]
 
-    def ask(self, method, path, **query):
+    def channels(self):
+        return json.loads(self.ask("GET", "/channels", body=True))
+
+    def ask(self, method, path, body=False, **query):
         url = f"{self.url}/ari{path}?{urllib.parse.urlencode(query)}"
         request = urllib.request.Request(url, method=method)
         login = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
@@ -71,9 +75,18 @@ class Ari:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=10) as answer:
-                return answer.status
+                return answer.read() if body else answer.status
         except urllib.error.HTTPError as error:
             return error.code
+
+
+def with_channels(command, channels, call):
+    names = {"NEAR": call, "FAR": f"{call};2"}
+    names = {word: next(c["name"] for c in channels if c["id"] == id) for word, id in names.items()}
+    names["TRUNK"] = next(c["name"] for c in channels if c["name"].startswith("PJSIP/novofon-"))
+    for word, name in names.items():
+        command = command.replace(word, name)
+    return command
 
 
 def arguments():
@@ -83,6 +96,8 @@ def arguments():
     parser.add_argument("--context", default="outgoing")
     parser.add_argument("--seconds", type=float, default=6, help="how long to record (6)")
     parser.add_argument("--hang-up", type=float, help="DELETE our channel after so many seconds")
+    parser.add_argument("--console", nargs=2, metavar=("SECONDS", "COMMAND"),
+                        help="a command of the PBX's console; NEAR, FAR and TRUNK stand for the call's channels")
     parser.add_argument("--all", action="store_true", help="keep events of no interest")
     return parser.parse_args()
 
@@ -106,6 +121,12 @@ def main():
                      timeout=int(wanted.seconds) + 20, **query)
     if status != 200:
         sys.exit(f"record: Asterisk refused the originate: {status}")
+    if wanted.console:
+        time.sleep(max(0, begin + float(wanted.console[0]) - time.time()))
+        command = with_channels(wanted.console[1], ari.channels(), call)
+        lines.append((time.time(), {"request": "console", "why": command}))
+        lab = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lab")
+        subprocess.run([lab, "cli", "pbx", wanted.dir, command], check=True, stdout=subprocess.DEVNULL)
     if wanted.hang_up is not None:
         time.sleep(max(0, begin + wanted.hang_up - time.time()))
         lines.append((time.time(), {"request": "DELETE /channels/ID", "why": "it was asked for"}))

@@ -58,7 +58,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     #[error("the body is not JSON: {0}")]
-    InvalidJson(String),
+    InvalidJson(Text),
     #[error("{detail}")]
     InvalidField { field: Option<String>, detail: Text },
     #[error("`{field}` is missing")]
@@ -214,7 +214,7 @@ impl ApiError {
         use ApiError as E;
         let hint = match self {
             E::UnknownField { hint, .. } | E::UnknownParameter { hint, .. } => return Some(hint.en.clone()),
-            E::InvalidJson(_) => "Check the quotes and commas at that place; /docs shows a body that works.",
+            E::InvalidJson(_) => "See that place; /docs shows a body that works.",
             E::InvalidField { .. } | E::InvalidParameter { .. } => "See /docs for what it may be.",
             E::MissingField { .. } => "Add it to the body; /docs shows one that works.",
             E::InvalidPhone { .. } => "Give the number in full, as +79522675444.",

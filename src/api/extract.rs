@@ -12,11 +12,10 @@ use serde::{
     Deserialize, Deserializer,
     de::{self, DeserializeOwned, Visitor},
 };
-use serde_json::error::Category;
 
-use super::{AppState, error::ApiError};
+use super::{AppState, error::ApiError, json};
 use call::CallId;
-use lang::{Lang, Text, say};
+use lang::{Lang, say};
 
 /// A JSON object as the body.
 pub struct JsonBody<T>(pub T);
@@ -40,7 +39,7 @@ where
         };
         let bytes =
             tokio::time::timeout(time, read(request, limit)).await.map_err(|_| ApiError::BodyTimeout)??;
-        parse(&bytes).map(JsonBody)
+        json::read(&bytes).map(JsonBody)
     }
 }
 
@@ -76,76 +75,8 @@ async fn read(request: Request, limit: usize) -> Result<Vec<u8>, ApiError> {
     Ok(bytes)
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    // serde would take an array for a struct, field by field.
-    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    if let Some(b'[' | b'"' | b'0'..=b'9' | b'-') = first {
-        let detail = say!(
-            "the body must be a JSON object, as {{\"phone\": \"+79522675444\"}}",
-            "тело запроса — объект JSON, например {{\"phone\": \"+79522675444\"}}"
-        );
-        return Err(ApiError::InvalidField { field: None, detail });
-    }
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        json_error(&path, &error.into_inner())
-    })?;
-    json.end().map_err(|error| json_error("", &error))?;
-    Ok(value)
-}
-
-fn json_error(path: &str, error: &serde_json::Error) -> ApiError {
-    let text = error.to_string();
-    let words = text.rsplit_once(" at line ").map_or(text.as_str(), |(words, _)| words);
-    match error.classify() {
-        Category::Syntax | Category::Eof | Category::Io => ApiError::InvalidJson(text),
-        Category::Data => {
-            if let Some(rest) = words.strip_prefix("unknown field `")
-                && let Some((field, expected)) = rest.rsplit_once("`, expected ")
-            {
-                return ApiError::UnknownField {
-                    field: short(field),
-                    hint: say!("Expected {expected}.", "Есть {expected}."),
-                };
-            }
-            if let Some(rest) = words.strip_prefix("missing field `") {
-                return ApiError::MissingField { field: rest.trim_end_matches('`').to_owned() };
-            }
-            let field = Some(path).filter(|path| !path.is_empty() && *path != ".").map(short);
-            let words = short(words);
-            let detail = match &field {
-                Some(field) => say!("`{field}`: {told}", "`{field}`: {told}", told = in_russian(&words)),
-                None => in_russian(&words),
-            };
-            ApiError::InvalidField { field, detail }
-        }
-    }
-}
-
-/// serde's words, of which the usual ones have a Russian.
-fn in_russian(words: &str) -> Text {
-    const WORDS: [(&str, &str); 13] = [
-        ("invalid type: ", "не тот тип: "),
-        ("invalid value: ", "не то значение: "),
-        ("duplicate field ", "поле задано дважды: "),
-        ("unknown variant ", "нет такого слова: "),
-        ("expected one of ", "нужно одно из "),
-        ("expected whole seconds", "нужны целые секунды"),
-        ("expected a string", "нужен текст"),
-        ("expected a map", "нужен объект"),
-        ("expected ", "нужно "),
-        ("floating point ", "дробное число "),
-        ("integer ", "число "),
-        ("string ", "текст "),
-        ("boolean ", "логическое "),
-    ];
-    let ru = WORDS.iter().fold(words.to_owned(), |text, (en, ru)| text.replace(en, ru));
-    Text { en: words.to_owned(), ru }
-}
-
 /// Echoes no more of a client's text than helps to find it.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     const LONGEST: usize = 200;
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -271,52 +202,6 @@ impl<'de> Deserialize<'de> for Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    #[allow(dead_code, reason = "only its errors are looked at")]
-    struct Body {
-        phone: String,
-        wait_timeout: Option<Seconds>,
-        inner: Option<BTreeMap<String, u8>>,
-    }
-
-    fn error(text: &str) -> (String, Option<String>, String) {
-        let problem = parse::<Body>(text.as_bytes()).expect_err(text).problem();
-        (problem.code, problem.field, problem.detail)
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_body_is_named() {
-        let cases = [
-            ("", "invalid_json", None, "line 1 column 0"),
-            ("{\"phone\": \"1\",\n}", "invalid_json", None, "line 2 column 1"),
-            ("{\"phone\": \"1\"} x", "invalid_json", None, "trailing characters"),
-            ("{\"phone\": \"\u{fffd}", "invalid_json", None, "EOF"),
-            ("{}", "missing_field", Some("phone"), "`phone` is missing"),
-            ("{\"phone\": 7}", "invalid_field", Some("phone"), "expected a string"),
-            ("{\"phone\": \"1\", \"fone\": 1}", "unknown_field", Some("fone"), "no field `fone`"),
-            ("{\"phone\": \"1\", \"phone\": \"2\"}", "invalid_field", None, "duplicate field `phone`"),
-            (
-                "{\"phone\": \"1\", \"wait_timeout\": 1.5}",
-                "invalid_field",
-                Some("wait_timeout"),
-                "whole seconds",
-            ),
-            ("{\"phone\": \"1\", \"inner\": {\"a\": 300}}", "invalid_field", Some("inner.a"), "300"),
-            ("[\"1\"]", "invalid_field", None, "JSON object"),
-            ("\"1\"", "invalid_field", None, "JSON object"),
-            ("null", "invalid_field", None, "expected struct"),
-        ];
-        for (text, code, field, detail) in cases {
-            let found = error(text);
-            assert_eq!((found.0.as_str(), found.1.as_deref()), (code, field), "{text}: {found:?}");
-            assert!(found.2.contains(detail), "{text}: {found:?}");
-        }
-        let long = format!("{{\"{}\": 1}}", "x".repeat(5000));
-        assert!(error(&long).2.len() < 400);
-        assert!(parse::<Body>(b"{\"phone\": \"1\", \"wait_timeout\": 30.0}").is_ok());
-    }
 
     #[test]
     fn parameters_are_known_and_given_once() {

@@ -29,13 +29,11 @@ impl fmt::Display for Mark {
 }
 
 /// Headers that proxies, load balancers and tunnels add, and programs do not. (`x-request-id` and `traceparent` are programs' too.)
-const HEADERS: [&str; 22] = [
+const HEADERS: [&str; 33] = [
     "via",
     "client-ip",
     "x-client-ip",
     "x-cluster-client-ip",
-    "x-remote-ip",
-    "x-remote-addr",
     "x-originating-ip",
     "x-proxyuser-ip",
     "true-client-ip",
@@ -52,10 +50,27 @@ const HEADERS: [&str; 22] = [
     "early-data",
     "proxy-connection",
     "cdn-loop",
+    // A program that asks has no further hops to count.
+    "max-forwards",
+    "x-host",
+    "x-proto",
+    "x-https",
+    "x-url-scheme",
+    "x-script-name",
+    // Heroku, and nginx for those who measure its queue
+    "x-request-start",
+    "x-queue-start",
+    // DigitalOcean
+    "do-connecting-ip",
+    // What a proxy that has checked a client's certificate says of it
+    "x-client-cert",
+    "x-client-verify",
+    "x-client-dn",
+    "z-forwarded-for",
 ];
 
 /// The beginnings of names that one kind of proxy adds several of: `X-Forwarded-For`, `-Host`, `-Proto`, `-Server`, `-Port`.
-const FAMILIES: [&str; 23] = [
+const FAMILIES: [&str; 33] = [
     "forwarded",
     "x-forward",
     "x-real-",
@@ -85,6 +100,19 @@ const FAMILIES: [&str; 23] = [
     "l5d-",
     // A proxy that took the TLS off, and says whose certificate it saw.
     "x-ssl-",
+    "ssl-client-",
+    // nginx's handbooks of node, and its `X-Accel-Mapping`
+    "x-nginx-",
+    "x-accel-",
+    // Netlify
+    "x-nf-",
+    // Who has logged in at a proxy: Apache and Authelia, Kubernetes, oauth2-proxy, Grafana's guides, authentik, Pomerium
+    "remote-",
+    "x-remote-",
+    "x-auth-request-",
+    "x-webauth-",
+    "x-authentik-",
+    "x-pomerium-",
 ];
 
 /// The first thing about it that is a proxy's.
@@ -193,6 +221,24 @@ mod tests {
             "X-SSL-Client-Verify",
             "Front-End-Https",
             "Proxy-Connection",
+            "X-Nginx-Proxy",
+            "X-Accel-Mapping",
+            "X-Host",
+            "X-Script-Name",
+            "Remote-User",
+            "Remote-Groups",
+            "X-Remote-User",
+            "X-Auth-Request-User",
+            "X-Auth-Request-Email",
+            "X-WebAuth-User",
+            "X-authentik-username",
+            "DO-Connecting-IP",
+            "X-NF-Client-Connection-IP",
+            "X-NF-Request-ID",
+            "Max-Forwards",
+            "X-Request-Start",
+            "SSL-Client-Verify",
+            "X-Client-Cert",
         ] {
             assert!(found(Version::HTTP_11, &[("Host", "127.0.0.1:8080"), (name, "x")]).is_some(), "{name}");
         }
@@ -216,6 +262,8 @@ mod tests {
                 ("traceparent", "00-x-y-01"),
                 ("X-B3-TraceId", "1"),
                 ("X-Api-Key", "k"),
+                ("X-Client-Version", "2"),
+                ("X-Requested-With", "fetch"),
             ],
             &[("Host", "localhost:8080"), ("TE", "deflate,gzip;q=0.3"), ("Connection", "TE, close")],
         ] {

@@ -12,6 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     AppState,
     error::{ApiError, Problem},
+    extract::Language,
 };
 use crate::engine::{AriState, AriTrouble, EngineState, StoreState};
 use lang::{Lang, Text, say};
@@ -120,8 +121,8 @@ async fn health(State(state): State<AppState>) -> Json<Health> {
 #[utoipa::path(get, path = "/health/database", operation_id = "get_database_health", tag = "health", responses(
     (status = 200, description = "How it is", body = DatabaseHealth),
 ))]
-async fn database(State(state): State<AppState>) -> Json<DatabaseHealth> {
-    let error = store_error(&state);
+async fn database(State(state): State<AppState>, Language(lang): Language) -> Json<DatabaseHealth> {
+    let error = store_error(&state).map(|error| Text::same(error).of(lang).to_owned());
     Json(DatabaseHealth { status: check(error.is_none()), database: state.store.engine().to_owned(), error })
 }
 
@@ -137,21 +138,22 @@ async fn novofon() -> Json<NovofonHealth> {
 #[utoipa::path(get, path = "/health/asterisk", operation_id = "get_asterisk_health", tag = "health", responses(
     (status = 200, description = "How it is", body = AsteriskHealth),
 ))]
-async fn asterisk(State(state): State<AppState>) -> Json<AsteriskHealth> {
+async fn asterisk(State(state): State<AppState>, Language(lang): Language) -> Json<AsteriskHealth> {
     let EngineState { ari, ari_trouble, .. } = state.engine.state();
     let error = ari_trouble.map(|trouble| match trouble {
-        AriTrouble::TakesNoCalls { .. } => {
-            "it takes no calls: it is being stopped (`core abort shutdown` calls that off), or is out of files or memory"
-                .to_owned()
-        }
-        AriTrouble::Deaf { what, .. } => what,
+        AriTrouble::TakesNoCalls { .. } => say!(
+            "it takes no calls: it is being stopped (`core abort shutdown` calls that off), or is out of files or memory",
+            "он не принимает звонков: его останавливают (отменить: `core abort shutdown`), или ему не хватает файлов или памяти"
+        ),
+        AriTrouble::Deaf { what, .. } => Text::same(what),
     });
+    let told = |text: Text| text.of(lang).to_owned();
     Json(match ari {
         AriState::Up { version } => {
-            AsteriskHealth { status: check(error.is_none()), version: Some(version), error }
+            AsteriskHealth { status: check(error.is_none()), version: Some(version), error: error.map(told) }
         }
         AriState::Down { reason, .. } => {
-            AsteriskHealth { status: Check::Unhealthy, version: None, error: Some(reason) }
+            AsteriskHealth { status: Check::Unhealthy, version: None, error: Some(told(Text::same(reason))) }
         }
         AriState::NotUsed => AsteriskHealth { status: Check::NotUsed, version: None, error: None },
     })

@@ -261,7 +261,7 @@ fn with_defaults(asked: Asked, client: &Client, config: &Config) -> CallRequest 
     let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     CallRequest {
         phone: asked.phone.into(),
-        caller_id: asked.caller_id.map(String::from).or_else(|| config.trunk.caller_id.clone()),
+        caller_id: asked.caller_id.map(String::from),
         scenario: asked.scenario.unwrap_or_else(|| config.scenario.default.clone()),
         ring_timeout: asked.ring_timeout.unwrap_or_else(|| seconds(config.dial.ring_timeout)),
         max_duration: asked.max_duration.unwrap_or_else(|| seconds(config.dial.max_duration)),

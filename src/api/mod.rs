@@ -16,6 +16,7 @@ mod health;
 mod idempotency;
 mod impatient;
 mod initiate;
+mod json;
 mod limits;
 mod list;
 mod loopback;

@@ -37,7 +37,7 @@ fn capital(text: &str) -> String {
 fn detail(error: &ApiError) -> String {
     use ApiError as E;
     match error {
-        E::InvalidJson(at) => format!("тело запроса — не JSON: {at}"),
+        E::InvalidJson(what) => format!("тело запроса — не JSON: {}", what.ru),
         E::InvalidField { detail, .. } => detail.ru.clone(),
         E::MissingField { field } => format!("нет поля `{field}`"),
         E::UnknownField { field, .. } => format!("поля `{field}` нет"),
@@ -89,7 +89,10 @@ fn number(error: &NumberError) -> String {
     match error {
         NumberError::Empty => "номер пуст; дайте его целиком, например +79522675444".to_owned(),
         NumberError::NotANumber(text) => {
-            format!("`{text}` — не номер телефона; дайте его целиком, например +79522675444")
+            format!(
+                "`{text}` — не номер телефона: в нём могут стоять цифры, пробелы, дефисы, скобки и плюс, а добавочный — \
+                 нет; дайте его целиком, например +79522675444"
+            )
         }
         NumberError::Impossible(text) => {
             format!("`{text}` похож на номер, но такого быть не может; проверьте цифры")
@@ -111,6 +114,7 @@ fn place(error: &PlaceError) -> String {
                 Excluded::Satellite => "спутниковая связь",
                 Excluded::Abroad => "выход за границу",
                 Excluded::Premium => "платный номер, за звонок на который платит звонящий",
+                Excluded::Personal => "персональный номер, который может вести куда угодно",
             };
             format!(
                 "звонить на {number} не разрешено: в `russia` из `dial.allow` не входит {prefix} ({what})"
@@ -133,7 +137,9 @@ fn place(error: &PlaceError) -> String {
 /// What happened, and what to do about it; `None` for a code that is not known here.
 pub fn words(code: &str) -> Option<(&'static str, &'static str)> {
     Some(match code {
-        "invalid_json" => ("тело запроса — не JSON", "проверьте в этом месте кавычки и запятые"),
+        "invalid_json" => {
+            ("тело запроса — не JSON", "проверьте это место; пример, который работает, — на странице /docs")
+        }
         "body_incomplete" => ("тело запроса пришло не целиком", "повторите запрос"),
         "body_timeout" => ("тело запроса шло слишком долго", "повторите запрос"),
         "body_too_large" => {

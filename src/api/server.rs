@@ -5,7 +5,10 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, http::Request};
+use axum::{
+    Router,
+    http::{Request, Uri},
+};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -97,6 +100,7 @@ pub async fn run(listener: TcpListener, app: Router, bounds: Bounds, shutdown: C
             let service =
                 TowerToHyperService::new(app.clone().map_request(move |mut request: Request<_>| {
                     request.extensions_mut().insert(Peer(peer));
+                    without_last_slash(request.uri_mut());
                     request
                 }));
             let stream = Impatient::new(stream, write_timeout);
@@ -130,8 +134,48 @@ pub async fn run(listener: TcpListener, app: Router, bounds: Bounds, shutdown: C
     }
 }
 
+/// Both older programs were FastAPI's, which leads a client from `/api/calls/initiate/` to the path without the slash. A
+/// redirect loses the body or the key with some clients, so the request is taken as it was meant.
+fn without_last_slash(uri: &mut Uri) {
+    // The page to try the API has files of its own.
+    let Some(path) =
+        uri.path().strip_suffix('/').filter(|path| !path.is_empty() && !path.starts_with("/docs"))
+    else {
+        return;
+    };
+    let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
+    let mut parts = uri.clone().into_parts();
+    // It was a path, and a part of a path is one too.
+    parts.path_and_query = format!("{path}{query}").parse().ok();
+    if let Ok(shorter) = Uri::from_parts(parts) {
+        *uri = shorter;
+    }
+}
+
 /// Errors that say something about one connection only (accept(2)).
 fn is_of_the_client(error: &io::Error) -> bool {
     use io::ErrorKind as E;
     matches!(error.kind(), E::ConnectionAborted | E::ConnectionReset | E::ConnectionRefused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_slash_is_no_part_of_a_path() {
+        for (from, to) in [
+            ("/api/calls/initiate/", "/api/calls/initiate"),
+            ("/api/makecallexternal/?code=150&phone=%2B375/", "/api/makecallexternal?code=150&phone=%2B375/"),
+            ("http://bot/api/calls/", "http://bot/api/calls"),
+            ("/api/calls", "/api/calls"),
+            ("/docs/", "/docs/"),
+            ("/", "/"),
+            ("//", "/"),
+        ] {
+            let mut uri: Uri = from.parse().expect("a path");
+            without_last_slash(&mut uri);
+            assert_eq!(uri.to_string(), to);
+        }
+    }
 }

@@ -77,7 +77,8 @@ pub struct CallView {
     /// Seconds from the answer to the end; null also when nobody saw the end.
     #[schema(required)]
     pub talk_seconds: Option<f64>,
-    /// What is shown to the callee; null leaves it to the dialplan.
+    /// What is shown to the callee. While it waits, what the request asks for; null is the trunk's own then, of the
+    /// moment when it is dialed. Null afterwards leaves it to the dialplan.
     #[schema(required)]
     pub caller_id: Option<String>,
     pub scenario: String,

@@ -113,13 +113,16 @@ fn add(args: &AddArgs, text: Text) -> anyhow::Result<ExitCode> {
     file.add(&args.name, &key, args.rights, args.rate_limit)?;
     let (name, rights, path) = (&args.name, args.rights, file.path.display());
     note(&match text.0 {
-        Lang::En => format!("the hash of key `{name}` ({rights}) is in {path}; the key, shown only now:"),
-        Lang::Ru => {
-            format!("хеш ключа «{name}» ({rights}) записан в {path}; сам ключ показан только сейчас:")
-        }
+        Lang::En => format!("key `{name}` ({rights}) is made; its hash is in {path}"),
+        Lang::Ru => format!("ключ «{name}» ({rights}) создан; его хеш записан в {path}"),
+    });
+    tell_next(&list, &file, text);
+    // Last, so that it stands right above the prompt, and what is still to be done is not overlooked below it.
+    note(match text.0 {
+        Lang::En => "the key itself, which is shown only now:",
+        Lang::Ru => "сам ключ, показан только сейчас:",
     });
     line(key.expose())?;
-    tell_next(&list, &file, text);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -19,6 +19,7 @@ use super::{
     output::{Style, line, note},
     render::Look,
     text::Text,
+    waiting::Waiting,
     wire::{Event, Told, View, json_line},
 };
 use call::scenario::SOUND_FAILED;
@@ -157,9 +158,14 @@ async fn follow(
 ) -> Result<Option<Told<View>>, Failure> {
     let text = screen.look.text;
     let mut stream = Follow::call(client, id);
+    let mut waiting = Waiting::begin();
     loop {
         let next = tokio::select! {
             next = stream.next() => next?,
+            () = waiting.is_long() => {
+                waiting.tell(client, text).await;
+                continue;
+            }
             _ = interrupts.recv() => {
                 if hanging_up.is_some() {
                     return Ok(None);
@@ -172,6 +178,7 @@ async fn follow(
         match next {
             Next::Event(event) => {
                 screen.event(&event)?;
+                waiting.see(&event.value.entry);
                 if let Some(call) = ended(*event) {
                     return Ok(Some(call));
                 }

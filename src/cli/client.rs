@@ -4,14 +4,14 @@
 use std::{path::PathBuf, time::Duration};
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header, redirect};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use url::Url;
 use uuid::Uuid;
 
 use super::{
     failure::{Failure, cause},
     token::Found,
-    wire::{Canceled, List, Problem, Timeline, Told, View},
+    wire::{Canceled, Clean, List, Problem, Timeline, Told, View},
 };
 use asterisk::secret::Secret;
 use lang::Lang;
@@ -37,9 +37,9 @@ pub enum Key {
     Given(Secret),
     /// The token of the daemon on this machine.
     Local(Found),
-    /// Neither; `places` have been looked at for a token.
+    /// Neither; `files` have been looked at for a token.
     None {
-        places: Vec<PathBuf>,
+        files: Vec<PathBuf>,
     },
 }
 
@@ -108,7 +108,7 @@ impl Client {
         Ok(Client { http, root, note, key })
     }
 
-    /// Places a call. The same `key` never places a second one.
+    /// Places a call. The same `key` never files a second one.
     pub async fn place(&self, wish: &Wish, key: Uuid) -> Result<Told<View>, Failure> {
         let request = self.request(Method::POST, "api/calls/initiate");
         self.answer(request.header("idempotency-key", key.to_string()).json(wish)).await
@@ -135,6 +135,16 @@ impl Client {
     /// Cancels waiting calls, or counts them.
     pub async fn cancel(&self, wish: &CancelWish) -> Result<Canceled, Failure> {
         self.answer(self.request(Method::POST, "api/calls/cancel").json(wish)).await
+    }
+
+    /// What keeps Asterisk from placing calls, if anything does.
+    pub async fn trouble_of_asterisk(&self) -> Result<Option<Clean>, Failure> {
+        #[derive(Deserialize)]
+        struct Health {
+            error: Option<Clean>,
+        }
+        let health = self.answer::<Health>(self.request(Method::GET, "health/asterisk")).await?;
+        Ok(health.error)
     }
 
     /// Opens a stream of events, after the one with the number `last`. `None`: there will be none.
@@ -197,8 +207,8 @@ impl Client {
                 Key::Local(found) if status == StatusCode::UNAUTHORIZED => {
                     Failure::StaleToken { path: found.path.clone(), process: found.process }
                 }
-                Key::None { places } if status == StatusCode::UNAUTHORIZED => {
-                    Failure::NoKey { places: places.clone() }
+                Key::None { files } if status == StatusCode::UNAUTHORIZED => {
+                    Failure::NoKey { files: files.clone() }
                 }
                 _ => Failure::Refused(Box::new(problem)),
             }),

@@ -45,13 +45,13 @@ pub struct ConnectArgs {
 impl ConnectArgs {
     pub(super) fn client(&self, lang: Lang) -> Result<Client, Failure> {
         let loaded = Config::load(self.config.config.as_deref(), environment());
-        let places = token::places(loaded.as_ref().ok().map(|loaded| &loaded.config));
+        let files = token::files(loaded.as_ref().ok().map(|loaded| &loaded.config));
         let (url, note) = self.address(loaded)?;
         let key = match self.key()? {
             Some(key) => Key::Given(key),
-            None => match token::find(&places, &url) {
+            None => match token::find(&files, &url) {
                 Some(found) => Key::Local(found),
-                None => Key::None { places },
+                None => Key::None { files },
             },
         };
         Client::new(url, key, lang, note)

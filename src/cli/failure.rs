@@ -39,9 +39,9 @@ pub enum Failure {
         /// The token file of a bot that was killed.
         left_behind: Option<PathBuf>,
     },
-    /// The daemon wants a key; none was given, and in these places no token for it can be read.
+    /// The daemon wants a key; none was given, and in these files no token for it can be read.
     NoKey {
-        places: Vec<PathBuf>,
+        files: Vec<PathBuf>,
     },
     /// The daemon does not know the token that lies here.
     StaleToken {

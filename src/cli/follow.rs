@@ -203,7 +203,7 @@ mod tests {
     async fn nowhere() -> Client {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/", listener.local_addr().expect("bound"));
-        Client::new(url.parse().expect("a URL"), Key::None { places: Vec::new() }, Lang::En, None)
+        Client::new(url.parse().expect("a URL"), Key::None { files: Vec::new() }, Lang::En, None)
             .expect("a client")
     }
 

@@ -16,6 +16,7 @@ mod enterprise;
 mod failure;
 mod follow;
 mod hangup;
+mod help;
 mod listen;
 mod office;
 mod output;
@@ -32,6 +33,7 @@ mod text_events;
 mod token;
 mod told;
 mod usage;
+mod waiting;
 mod watch;
 mod wire;
 

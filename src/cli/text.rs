@@ -242,6 +242,24 @@ impl Text {
         }
     }
 
+    pub fn waits_for_asterisk(self, seconds: u64, why: &Clean) -> String {
+        match self.0 {
+            Lang::En => format!("{seconds} s, and the call waits for Asterisk: {why}"),
+            Lang::Ru => format!("уже {seconds} с звонок ждёт Asterisk: {why}"),
+        }
+    }
+
+    pub fn waits_for_its_turn(self, seconds: u64) -> String {
+        match self.0 {
+            Lang::En => format!(
+                "{seconds} s, and the call waits for its turn: others go first (dial.max_concurrent, dial.calls_per_second)"
+            ),
+            Lang::Ru => format!(
+                "уже {seconds} с звонок ждёт своей очереди: перед ним другие (dial.max_concurrent, dial.calls_per_second)"
+            ),
+        }
+    }
+
     pub fn connected_again(self) -> &'static str {
         self.pick("connected again", "связь восстановлена")
     }
@@ -309,17 +327,17 @@ impl Text {
                 });
                 self.unreachable(url, why, note.as_deref(), &left.unwrap_or_default())
             }
-            Failure::NoKey { places } => {
-                let places: Vec<_> = places.iter().map(|path| clean(&path.display().to_string())).collect();
-                let places = places.join(", ");
+            Failure::NoKey { files } => {
+                let files: Vec<_> = files.iter().map(|path| clean(&path.display().to_string())).collect();
+                let files = files.join(", ");
                 match self.0 {
                     Lang::En => format!(
-                        "the daemon needs an API key (401 unauthorized), and no token of it can be read here ({places})\n\
+                        "the daemon needs an API key (401 unauthorized), and no token of it can be read here ({files})\n\
                          → on its machine run this as root (sudo) or as the bot's user, who need no key; or give a key: \
                          NOVOFON_BOT_API_KEY or --api-key-file"
                     ),
                     Lang::Ru => format!(
-                        "служба требует ключ API (401 unauthorized), а её токена здесь не прочитать ({places})\n\
+                        "служба требует ключ API (401 unauthorized), а её токена здесь не прочитать ({files})\n\
                          → на её машине запустите от root (sudo) или от пользователя бота, им ключ не нужен; или задайте \
                          ключ: NOVOFON_BOT_API_KEY или --api-key-file"
                     ),

@@ -22,7 +22,7 @@ const RUNTIME: &str = "/run/novofon-bot";
 const NAME: &str = "token";
 
 /// Where the daemon puts it, and the command line looks for it, in this order.
-pub(super) fn places(config: Option<&Config>) -> Vec<PathBuf> {
+pub(super) fn files(config: Option<&Config>) -> Vec<PathBuf> {
     if let Some(path) = config.and_then(|config| config.http.token_file.clone()) {
         return vec![path];
     }
@@ -46,12 +46,12 @@ pub(super) fn make(config: &Config) -> (Secret, Option<Kept>) {
     let bytes: [u8; 32] = rand::random();
     let token = Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
     let runtime = std::env::var_os("RUNTIME_DIRECTORY").is_some_and(|folder| folder == RUNTIME);
-    let mut places = places(Some(config));
+    let mut files = files(Some(config));
     // A bot beside the service must not take its place.
-    if places.len() > 1 && !runtime {
-        places.remove(0);
+    if files.len() > 1 && !runtime {
+        files.remove(0);
     }
-    let path = places.swap_remove(0);
+    let path = files.swap_remove(0);
     let text = format!("{} {} {}\n", reachable(config.http.listen), std::process::id(), token.expose());
     match write_held_secret(&path, &text, 0o600) {
         Ok(lock) => {
@@ -91,8 +91,8 @@ pub(super) struct Found {
 }
 
 /// The token for the daemon at `url`, where there is one that this user may read; a living bot's first.
-pub(super) fn find(places: &[PathBuf], url: &Url) -> Option<Found> {
-    let mut found: Vec<_> = places.iter().filter_map(|path| read(path, url)).collect();
+pub(super) fn find(files: &[PathBuf], url: &Url) -> Option<Found> {
+    let mut found: Vec<_> = files.iter().filter_map(|path| read(path, url)).collect();
     found.sort_by_key(|found| found.is_left_behind);
     found.into_iter().next()
 }
@@ -113,7 +113,7 @@ fn read(path: &Path, url: &Url) -> Option<Found> {
 pub(super) fn of_config(path: Option<&Path>) -> Option<Secret> {
     let config = Config::load(path, environment()).ok()?.config;
     let url = format!("http://{}/", reachable(config.http.listen)).parse().ok()?;
-    let found = find(&places(Some(&config)), &url)?;
+    let found = find(&files(Some(&config)), &url)?;
     (!found.is_left_behind).then_some(found.token)
 }
 
@@ -161,8 +161,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("token");
         let lock = write_held_secret(&path, "127.0.0.1:8080 4000000000 sesame\n", 0o600).expect("written");
-        let places = [folder.path().join("none"), path.clone()];
-        let find = |url: &str| find(&places, &url.parse().expect("a URL"));
+        let files = [folder.path().join("none"), path.clone()];
+        let find = |url: &str| find(&files, &url.parse().expect("a URL"));
         for url in ["http://127.0.0.1:8080", "http://localhost:8080/"] {
             let found = find(url).expect(url);
             assert_eq!(

@@ -1,7 +1,7 @@
 //! The command line as it is read: help and what is wrong with it, in the user's language.
 //!
 //! clap speaks English. Its errors tell their kind and what they are about, which is said anew in Russian here; what it
-//! prints by itself gets Russian headings. Knows no command.
+//! prints by itself gets Russian headings; the commands' own texts are in [`super::help`]. Knows no command.
 
 use std::{error::Error as _, ffi::OsString, io::IsTerminal, process::ExitCode};
 
@@ -11,14 +11,18 @@ use clap::{
     error::{ContextKind, ContextValue, Error, ErrorKind},
 };
 
-use super::{Cli, failure::TROUBLE, output::note, told};
+use super::{Cli, failure::TROUBLE, help, output::note, told};
 use lang::Lang;
 
 /// The command line, or how the program ends without one.
 pub(super) fn parse() -> Result<Cli, ExitCode> {
     let arguments = config_last(std::env::args_os().collect());
     let lang = language(&arguments);
-    let parsed = Cli::command()
+    let command = match lang {
+        Lang::En => Cli::command(),
+        Lang::Ru => help::in_russian(Cli::command()),
+    };
+    let parsed = command
         .try_get_matches_from(arguments)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     parsed.map_err(|error| match lang {
@@ -88,7 +92,7 @@ fn shown(text: &StyledStr, is_terminal: bool) -> String {
 
 /// What clap itself writes into a help.
 fn headings(help: &str) -> String {
-    const WORDS: [(&str, &str); 11] = [
+    const WORDS: [(&str, &str); 12] = [
         ("Usage:", "Использование:"),
         ("Commands:", "Команды:"),
         ("Arguments:", "Аргументы:"),
@@ -103,9 +107,12 @@ fn headings(help: &str) -> String {
         ("Print help", "Показать эту справку"),
         ("Print version", "Показать версию"),
         ("[possible values: ", "[возможные значения: "),
+        (" [OPTIONS]", " [ПАРАМЕТРЫ]"),
     ];
     let help = WORDS.iter().fold(help.to_owned(), |help, (en, ru)| help.replace(en, ru));
-    help.replace("[default: ", "[по умолчанию: ").replace("[env: ", "[переменная: ")
+    let help = help.replace(" <COMMAND>", " <КОМАНДА>").replace(" [COMMAND]", " [КОМАНДА]");
+    // A value may stand in the next line.
+    help.replace("[default:", "[по умолчанию:").replace("[env:", "[переменная:")
 }
 
 /// What is wrong, how it is written, and where more is told.

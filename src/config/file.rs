@@ -94,13 +94,47 @@ fn take_out(table: &mut Table, path: &str) {
 /// secret.
 pub(super) fn parse(text: &str) -> Result<(Table, Lines), (Option<usize>, Text)> {
     let line = |span: Range<usize>| 1 + text.bytes().take(span.start).filter(|&byte| byte == b'\n').count();
-    let error = |error: toml::de::Error| (error.span().map(line), told(error.message()));
+    let error = |error: toml::de::Error| {
+        let line = error.span().map(line);
+        let odd = line.and_then(|line| odd_sign(text.lines().nth(line - 1).unwrap_or_default()));
+        (line, odd.unwrap_or_else(|| told(error.message())))
+    };
     let tree = DeTable::parse(text).map_err(error)?;
     let mut lines = Lines::new();
     walk(tree.get_ref(), "", &mut |path, span| {
         lines.insert(path, line(span));
     });
     Ok((toml::from_str(text).map_err(error)?, lines))
+}
+
+/// What text processors and web pages put in the place of a plain sign, and nobody sees: the parser's words tell of something
+/// else then.
+fn odd_sign(line: &str) -> Option<Text> {
+    let mut quote = None;
+    for (index, sign) in line.chars().enumerate() {
+        match (quote, sign) {
+            (None, '#') => return None,
+            (None, '"' | '\'') => quote = Some(sign),
+            (Some(open), sign) if open == sign => quote = None,
+            (Some(_), _) => {}
+            (None, '“' | '”' | '„' | '«' | '»' | '‘' | '’') => {
+                let at = index + 1;
+                return Some(say!(
+                    "the quotes at column {at} are those of a text processor; write plain ones: \"",
+                    "кавычки на месте {at} — из текстового редактора; нужны простые: \""
+                ));
+            }
+            (None, '\u{a0}' | '\u{2000}'..='\u{200f}' | '\u{202f}' | '\u{2060}' | '\u{feff}') => {
+                let (at, code) = (index + 1, u32::from(sign));
+                return Some(say!(
+                    "there is an invisible sign (U+{code:04X}) at column {at}; write a plain space, or nothing",
+                    "на месте {at} невидимый знак (U+{code:04X}); нужен простой пробел или ничего"
+                ));
+            }
+            (None, _) => {}
+        }
+    }
+    None
 }
 
 /// The parser's words, without what was found. It takes a word without quotes for the beginning of `nan` or of a number.
@@ -120,7 +154,9 @@ fn told(message: &str) -> Text {
 
 /// What people do wrong most often; the parser's other words stay.
 fn in_russian(message: &str) -> String {
-    const WORDS: [(&str, &str); 9] = [
+    const WORDS: [(&str, &str); 11] = [
+        ("unexpected key or value", "лишнее после значения или секции"),
+        ("invalid key", "неверное имя ключа"),
         ("invalid basic string", "у текста нет закрывающей кавычки"),
         ("string values must be quoted", "текст без кавычек"),
         ("duplicate key", "ключ задан дважды"),
@@ -288,6 +324,29 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(problems(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_sign_that_nobody_sees_is_named() {
+        for (text, expected) in [
+            (
+                "[http]\u{a0}\nlisten = ':1'",
+                "bot.toml:1: this is not TOML: there is an invisible sign (U+00A0) at column 7",
+            ),
+            (
+                "[http]\n\u{feff}listen = ':1'",
+                "bot.toml:2: this is not TOML: there is an invisible sign (U+FEFF) at column 1",
+            ),
+            ("[ari]\npassword = “hunter2”", "bot.toml:2: this is not TOML: the quotes at column 12"),
+            ("[ari]\nusername = «bot»", "bot.toml:2: this is not TOML: the quotes at column 12"),
+        ] {
+            let told = problems(text);
+            assert!(told.starts_with(expected) && !told.contains("hunter2"), "{told}");
+        }
+        // Within a text, and in a comment, they are what they are.
+        let told = problems("[ari]\nusername = \"«bot»\" x # «");
+        assert!(!told.contains("quotes at"), "{told}");
+        assert_eq!(problems("# «настройки»\n[ari]\nusername = '«bot»'"), "");
     }
 
     #[test]

@@ -65,7 +65,8 @@ fn read_regular(path: &Path) -> io::Result<String> {
     regular(file.metadata()?)?;
     let mut text = String::new();
     file.take(LONGEST_FILE + 1).read_to_string(&mut text)?;
-    Ok(text)
+    // Windows' editors put it in front; no secret begins with it.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Writes a file in one step, so that a reader sees the old one or the new one whole, and never with more rights than
@@ -140,6 +141,8 @@ mod tests {
         let path = folder.path().join("secret");
         fs::write(&path, "  two words \r\n\n").unwrap();
         assert_eq!(read(&path).unwrap().expose(), "two words");
+        fs::write(&path, "\u{feff}hunter2\r\n").unwrap();
+        assert_eq!(read(&path).unwrap().expose(), "hunter2", "as Windows' Notepad saves it");
     }
 
     #[test]

@@ -43,15 +43,12 @@ impl Runner {
         }
     }
 
-    fn place(&mut self, mut request: CallRequest, idempotency: Option<IdempotencyKey>, reply: PlaceReply) {
+    fn place(&mut self, request: CallRequest, idempotency: Option<IdempotencyKey>, reply: PlaceReply) {
         let now = self.now();
         let scenario = match self.check(&request, now.mono) {
             Ok(scenario) => scenario,
             Err(error) => return drop(reply.send(Err(error))),
         };
-        if request.caller_id.is_none() {
-            request.caller_id.clone_from(&self.settings.trunk.caller_id);
-        }
         let id = CallId(Uuid::now_v7());
         if !self.settings.dial.min_gap.is_zero() {
             self.admission.waits(request.phone.clone());
@@ -151,6 +148,9 @@ impl Runner {
                 continue;
             }
             self.live.insert(call);
+            if let Some(machine) = self.machines.get_mut(&call) {
+                machine.show_as(self.settings.trunk.caller_id.as_deref());
+            }
             let gap = self.settings.dial.min_gap;
             if let Some(machine) = self.machines.get(&call).filter(|_| !gap.is_zero()) {
                 let number = machine.record().request.phone.clone();

@@ -23,6 +23,11 @@ impl Runner {
         if self.settings.dial.allow.permits(record.request.phone.as_str()).is_err() {
             return Some(Reason::NotAllowed);
         }
+        let trunk = &self.settings.trunk;
+        let may_show = |number: &String| trunk.caller_id.as_ref() == Some(number) || trunk.may_show(number);
+        if !record.request.caller_id.as_ref().is_none_or(may_show) {
+            return Some(Reason::CallerIdNotAllowed);
+        }
         // Where there are no keys, the listener is open to all: nobody's is taken away.
         let known = |name: &String| self.settings.clients.as_ref().is_none_or(|names| names.contains(name));
         let is_known = record.request.requested_by.as_ref().is_none_or(known);

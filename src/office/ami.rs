@@ -240,7 +240,8 @@ impl AmiWay {
                 is_desk: is_of(row, &device),
                 is_ringing: row.channel.state == ChannelState::Ringing,
                 is_up: row.channel.state == ChannelState::Up,
-                is_joined: row.bridge_id.is_some(),
+                is_dialed: row.channel.is_local() || Standing::is_of_dialed(&row.application),
+                bridge: row.bridge_id.clone(),
             })
             .collect();
         if standing.is_empty() {
@@ -544,7 +545,8 @@ pub(super) fn heard(event: Event) -> Option<Heard> {
             ChannelState::Up => Heard::Up(of(channel)),
             _ => return None,
         },
-        Event::BridgeEnter(event) => Heard::Joined(of(event.channel)),
+        Event::BridgeEnter(event) => Heard::Joined { channel: of(event.channel), bridge: event.bridge.id },
+        Event::BridgeLeave(event) => Heard::Left { channel: of(event.channel), bridge: event.bridge.id },
         Event::HangupRequest(hangup) => {
             Heard::HungUp { channel: of(hangup.channel), cause: hangup.cause, sip: hangup.tech_cause }
         }

@@ -20,7 +20,6 @@ use super::{
     snoop::{Listeners, Wanted, is_of, seats, snooped_by},
     way::{Busy, Taken},
 };
-use asterisk::loss_in_russian;
 use asterisk::{
     ari::{
         self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate, Subscriptions,
@@ -31,10 +30,11 @@ use call::{CallId, DialString, Technology, WayKind, office::OfficeInput};
 use lang::{Text, Told};
 
 /// The types of events that are of use.
-const EVENTS: [&str; 6] = [
+const EVENTS: [&str; 7] = [
     "StasisStart",
     "ChannelStateChange",
     "ChannelEnteredBridge",
+    "ChannelLeftBridge",
     "ChannelHangupRequest",
     "ChannelDestroyed",
     "Dial",
@@ -194,7 +194,12 @@ impl AriWay {
                 is_desk: is_of(channel, &device),
                 is_ringing: channel.state == "Ringing",
                 is_up: channel.state == "Up",
-                is_joined: bridges.iter().any(|bridge| bridge.channels.contains(&channel.id)),
+                is_dialed: pair(&channel.name).is_some()
+                    || Standing::is_of_dialed(&channel.dialplan.app_name),
+                bridge: bridges
+                    .iter()
+                    .find(|bridge| bridge.channels.contains(&channel.id))
+                    .map(|bridge| bridge.id.clone()),
             })
             .collect();
         if standing.is_empty() {
@@ -314,7 +319,7 @@ impl AriWay {
             way: Some(WayKind::Ari),
             is_certain: true,
             words: if is_denied { "Authentication failed" } else { "Connection failed" }.to_owned(),
-            why: Text { ru: loss_in_russian(&reason), en: reason },
+            why: Text::same(reason),
         })
     }
 
@@ -466,7 +471,12 @@ pub(super) fn heard(event: Event) -> Option<Heard> {
         Event::ChannelHangupRequest(request) if request.soft == Some(true) => {
             Heard::HungUpHere(reference(&request.channel))
         }
-        Event::ChannelEnteredBridge(entered) => Heard::Joined(reference(&entered.channel)),
+        Event::ChannelEnteredBridge(entered) => {
+            Heard::Joined { channel: reference(&entered.channel), bridge: entered.bridge.id }
+        }
+        Event::ChannelLeftBridge(left) => {
+            Heard::Left { channel: reference(&left.channel), bridge: left.bridge.id }
+        }
         Event::ChannelHangupRequest(request) => Heard::HungUp {
             channel: reference(&request.channel),
             cause: code(request.cause),

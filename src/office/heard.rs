@@ -22,7 +22,15 @@ pub enum Heard {
     Ringing(ChannelRef),
     Up(ChannelRef),
     /// It entered a bridge.
-    Joined(ChannelRef),
+    Joined {
+        channel: ChannelRef,
+        bridge: String,
+    },
+    /// It left that bridge.
+    Left {
+        channel: ChannelRef,
+        bridge: String,
+    },
     /// The far side of the channel ended it; with its cause and SIP status, where they are told.
     HungUp {
         channel: ChannelRef,
@@ -57,6 +65,15 @@ pub struct Standing {
     pub is_desk: bool,
     pub is_ringing: bool,
     pub is_up: bool,
-    /// It is in a bridge.
-    pub is_joined: bool,
+    /// It was dialed, or is half of a Local channel; not so whoever runs an application of the dialplan by himself.
+    pub is_dialed: bool,
+    /// The bridge that it is in.
+    pub bridge: Option<String>,
+}
+
+impl Standing {
+    /// What a channel that was dialed runs, by Asterisk's word: `AppDial`, `AppQueue`, or nothing.
+    pub fn is_of_dialed(application: &str) -> bool {
+        application.is_empty() || application.starts_with("App")
+    }
 }

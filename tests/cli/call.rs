@@ -74,6 +74,38 @@ async fn an_answered_call_whose_sound_failed_is_none() {
     }
 }
 
+/// Half a minute of silence looks like a program that hangs.
+#[tokio::test]
+async fn a_call_that_waits_says_for_what() {
+    for (lang, health, expected) in [
+        (
+            "en",
+            json!({"status": "unhealthy", "error": "cannot reach Asterisk"}),
+            "waits for Asterisk: cannot reach Asterisk",
+        ),
+        (
+            "ru",
+            json!({"status": "unhealthy", "error": "не добраться до Asterisk"}),
+            "ждёт Asterisk: не добраться до Asterisk",
+        ),
+        ("ru", json!({"status": "healthy", "version": "22"}), "ждёт своей очереди"),
+    ] {
+        let daemon = Daemon::plays(move |request| match request.path.as_str() {
+            "/api/calls/initiate" => Reply::Json(201, queued()),
+            "/health/asterisk" => Reply::Json(200, health.clone()),
+            path if path == events_path() => {
+                let rest = all_sent(&completed_events());
+                Reply::Events(vec![sent(&accepted(10))], Then::After("/health/asterisk".into(), rest))
+            }
+            _ => Reply::Text(500, "not in the script"),
+        })
+        .await;
+        let said = run(program(&daemon, &["--lang", lang, "call", PHONE])).await;
+        assert!(said.err.contains(expected), "{}", said.err);
+        assert_eq!(said.code, Some(0), "{said:?}");
+    }
+}
+
 #[tokio::test]
 async fn in_russian_by_the_locale() {
     let daemon = Daemon::with_call(all_sent(&refused_events())).await;

@@ -62,15 +62,23 @@ async fn mistakes_at_the_command_line() {
 }
 
 #[tokio::test]
-async fn headings_of_help() {
+async fn help_is_russian_throughout() {
     let help = said(&["api-key", "add", "--help"]).await;
     assert_eq!(help.code, Some(0));
-    for heading in
-        ["Использование: novofon-bot api-key add", "Аргументы:", "Параметры:", "Показать эту справку"]
-    {
+    for heading in [
+        "Использование: novofon-bot api-key add",
+        "Аргументы:",
+        "Параметры:",
+        "Показать эту справку",
+        "Создать ключ",
+        "Что ему можно",
+    ] {
         assert!(help.out.contains(heading), "{heading}: {}", help.out);
     }
     assert!(!help.out.contains("Usage") && !help.out.contains("Options"), "{}", help.out);
+    // A value of clap's own may stand in the line below its word.
+    let long = said(&["enterprise", "add", "--help"]).await;
+    assert!(!long.out.contains("[env:") && !long.out.contains("[default:"), "{}", long.out);
 }
 
 #[tokio::test]

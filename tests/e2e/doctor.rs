@@ -19,7 +19,10 @@ fn failed(output: &Output) -> (Vec<String>, Value) {
 
 /// What doctor says by console and ARI, by ARI alone, and by the files alone.
 fn examine(bot: &Bot, lab: &Lab) -> [(Vec<String>, Value); 3] {
-    let (console, etc) = (lab.console_command(), lab.etc().display().to_string());
+    let folder = lab.etc().ancestors().nth(2).expect("the lab's folder").display().to_string();
+    // As scripts/quickstart tells it.
+    let console = format!("'{}/scripts/lab' cli pbx '{folder}'", env!("CARGO_MANIFEST_DIR"));
+    let etc = lab.etc().display().to_string();
     let closed = ("ari.password", "closed");
     [
         failed(&bot.doctor(&["--cli", &console], &[])),

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{Bot, Call, Lab, until, wrong_words};
@@ -30,7 +31,11 @@ lab-announce    | 0486 0000 | busy busy callee trying 486 Busy Here             
 const STAY: &str = "[{wait=600}]";
 
 async fn bot(context: &str) -> Bot {
-    Bot::start(&Lab::shared(), &[("trunk.context", context), ("scenarios.default.steps", STAY)]).await
+    bot_of(&Lab::shared(), context).await
+}
+
+async fn bot_of(lab: &Lab, context: &str) -> Bot {
+    Bot::start(lab, &[("trunk.context", context), ("scenarios.default.steps", STAY)]).await
 }
 
 /// The channels that the timeline tells of, each once.
@@ -97,6 +102,76 @@ async fn a_call_that_talks_by_the_second_leg_is_left_alone_until_it_is_hung_up()
         let call = bot.until_ended(&call.id(), Duration::from_secs(10)).await;
         if let Some(wrong) = wrong_words(&bot, &call, "completed hung_up api answered 200 OK").await {
             panic!("{context}: {wrong}");
+        }
+    }
+}
+
+/// context of the lab | last digits of the first and of the second number | end
+///
+/// What rings or sends sound behind a Local channel within the first moment is told of by that channel alone, which may as
+/// well speak of an announcement: then a refusal whose meaning depends on it is `unknown`, unless the carrier's last word
+/// tells.
+const BEHIND_LOCAL: &str = "
+lab-lcr         | 0183 0183 | no_answer ring_timeout limit early_media
+lab-lcr-reserve | 0183 0183 | no_answer ring_timeout limit early_media
+lab-lcr-reserve | 0503 0183 | no_answer ring_timeout limit early_media
+lab-lcr         | 0184 0184 | no_answer ring_timeout limit early_media
+lab-lcr         | 0000 0000 | failed carrier_silent limit sent
+lab-lcr-reserve | 0000 0000 | failed carrier_silent limit sent
+lab-lcr         | 0100 0100 | failed ring_timeout limit trying
+lab-lcr         | 0180 0180 | no_answer ring_timeout limit ringing
+lab-lcr         | 2480 2480 | unknown outcome_lost unknown trying 480 Temporarily Unavailable
+lab-lcr-reserve | 0503 2480 | unknown outcome_lost unknown trying 480 Temporarily Unavailable
+lab-lcr-reserve | 0480 0480 | unavailable unavailable carrier trying 480 Temporarily Unavailable
+";
+
+/// The same in a fork: answered, also with an SDP that is of no use, else ringing, else early media, else the last to end.
+/// A 487 that nobody asked for is the carrier's word, whatever is done with the other leg later.
+const FORKS: &str = "
+lab-fork | 0000 1487 | no_answer no_answer carrier ringing 487 Request Terminated
+lab-fork | 1487 0000 | no_answer no_answer carrier ringing 487 Request Terminated
+lab-fork | 0180 1487 | no_answer ring_timeout limit ringing
+lab-fork | 3200 0486 | failed codec_mismatch pbx trying 200 OK
+lab-fork | 0486 3200 | failed codec_mismatch pbx trying 200 OK
+lab-fork | 0180 3200 | failed codec_mismatch pbx ringing 200 OK
+lab-fork | 0183 0180 | no_answer ring_timeout limit early_media
+";
+
+/// The calls of a table, all at once, and their ends; the time to ring is 5 s, or as long as two that take theirs.
+async fn check(table: &str) -> Vec<(String, Call)> {
+    let lab = Lab::shared();
+    let ends = join_all(table.lines().filter(|line| !line.is_empty()).map(async |line| {
+        let columns: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [context, numbers, end] = columns[..] else { panic!("a row has three columns: {line}") };
+        let bot = bot_of(&lab, context).await;
+        let phone = format!("+79{}0", numbers.replace(' ', ""));
+        let ring_timeout = if numbers.ends_with("2480") { 10 } else { 5 };
+        let request = json!({"phone": phone, "ring_timeout": ring_timeout});
+        let call = bot.place_and_wait(request, Duration::from_secs(20)).await;
+        (
+            wrong_words(&bot, &call, end).await.map(|what| format!("{context} {what}")),
+            numbers.to_owned(),
+            call,
+        )
+    }))
+    .await;
+    let wrong: Vec<String> = ends.iter().filter_map(|(wrong, ..)| wrong.clone()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    ends.into_iter().map(|(_, numbers, call)| (numbers, call)).collect()
+}
+
+#[tokio::test]
+async fn behind_a_local_channel_what_can_be_seen_is_said() {
+    check(BEHIND_LOCAL).await;
+}
+
+#[tokio::test]
+async fn in_a_fork_the_furthest_leg_decides() {
+    for (numbers, call) in check(FORKS).await {
+        if numbers.contains("0000") {
+            // The one that rang did so for a second, and the other one never.
+            let rang = call.seconds("ring_seconds");
+            assert!((0.5..2.5).contains(&rang), "{numbers}: {rang}");
         }
     }
 }

@@ -24,6 +24,7 @@ mod stopping_gracefully;
 mod store_away;
 #[allow(dead_code, unused_imports, reason = "tests/faults uses the rest")]
 mod support;
+mod taken_at_the_pbx;
 mod trunk_faults;
 mod waiting;
 

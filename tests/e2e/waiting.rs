@@ -49,6 +49,48 @@ async fn a_narrower_allow_list_ends_what_waits() {
     assert_eq!((bot.reached("+79005550486"), bot.reached("+74955550486")), (0, 0));
 }
 
+/// The number to show is checked as the number to call is; what asked for none shows the trunk's own of its turn.
+#[tokio::test]
+async fn narrower_caller_ids_end_what_waits_and_asked_for_another() {
+    let mut bot = Bot::stopped(&Lab::shared(), &[STAY, ONE]);
+    for key in ["trunk.caller_ids", "trunk.caller_id"] {
+        bot.unset(key);
+    }
+    let file = |own: &str, others: &str| format!("[trunk]\ncaller_id = '{own}'\ncaller_ids = [{others}]");
+    let (own, later) = (bot.caller.clone(), format!("+7953{}", &bot.caller[5..]));
+    bot.launch_with(&file(&own, "'+74951234567', '+74957654321'"));
+    bot.until_ready().await;
+    let live = bot.place_to("+79005550201").await;
+    let live = bot.until_status(&live.id(), "answered").await;
+    assert_eq!(live.text("caller_id"), own);
+    let wish = |caller: &str| json!({"phone": "+79005550486", "caller_id": caller});
+    let gone = bot.place(wish("+74951234567")).await;
+    let kept = bot.place(wish("+74957654321")).await;
+    let plain = bot.place(json!({"phone": "+79005550404"})).await;
+    reload(&bot, &file(&later, "'+74957654321'")).await;
+    let call = bot.until_ended(&gone.id(), SOON).await;
+    assert_end(&bot, &call, "failed caller_id_not_allowed bot none").await;
+    for call in [&kept, &plain] {
+        assert_eq!(bot.call(&call.id()).await.status(), "queued");
+    }
+    bot.hang_up(&live.id()).await;
+    bot.until_all_ended(SOON).await;
+    assert_end(&bot, &bot.call(&kept.id()).await, "busy busy callee trying 486 Busy Here").await;
+    assert_eq!(bot.call(&kept.id()).await.text("caller_id"), "+74957654321");
+    assert_eq!(bot.call(&plain.id()).await.text("caller_id"), later);
+    let shown = |caller: &str| bot.carrier.calls_from(caller).len();
+    assert_eq!((shown(&later), shown("+74951234567")), (1, 0));
+    // And after a restart with a narrower list.
+    let live = bot.place_to("+79005550201").await;
+    bot.until_status(&live.id(), "answered").await;
+    let waits = bot.place(wish("+74957654321")).await;
+    bot.kill();
+    bot.launch_with(&file(&later, ""));
+    bot.until_ready().await;
+    let call = bot.until_ended(&waits.id(), SOON).await;
+    assert_end(&bot, &call, "failed caller_id_not_allowed bot none").await;
+}
+
 /// One request with an API key.
 async fn ask(bot: &Bot, key: &str, path: &str, body: Option<Value>) -> (StatusCode, Value) {
     let method = if body.is_some() { Method::POST } else { Method::GET };
@@ -190,7 +232,12 @@ async fn only_the_trunks_own_caller_id_and_those_of_the_list_are_shown() {
 #[tokio::test]
 async fn the_default_is_russia_and_not_all_of_seven() {
     let bot = Bot::start(&Lab::shared(), &[]).await;
-    for (number, prefix) in [("+77012345678", "+77"), ("+79402345678", "+7940"), ("+78091234567", "+7809")] {
+    for (number, prefix) in [
+        ("+77012345678", "+77"),
+        ("+79402345678", "+7940"),
+        ("+78091234567", "+7809"),
+        ("+78081234567", "+7808"),
+    ] {
         let answer = bot.initiate(json!({"phone": number})).await;
         assert_eq!(
             (answer.status, answer.code()),

@@ -26,6 +26,8 @@ mod stopping_gracefully;
 #[path = "../e2e/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "some of it only the other tests of tests/e2e need")]
 mod support;
+#[path = "../e2e/taken_at_the_pbx.rs"]
+mod taken_at_the_pbx;
 #[path = "../e2e/trunk_faults.rs"]
 mod trunk_faults;
 

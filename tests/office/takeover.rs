@@ -2,7 +2,7 @@
 //! nobody's talk is hung up but theirs.
 
 use crate::support::{
-    Bot, Call, Client, Desk, Lab, Phone, SOON, Way, by_each_way, desk::until_all_hear, end, until,
+    Bot, Call, Client, Desk, Lab, Manager, Phone, Way, by_each_way, desk::until_all_hear, end,
 };
 
 /// A call that both sides have answered, and a third phone of the office.
@@ -20,11 +20,16 @@ pub async fn connected(way: Way) -> (Lab, [Desk; 2], Bot, Client, Phone, Call) {
 /// Somebody at the PBX sends a channel to another extension: the one whose name begins so and that has this number, for
 /// other tests' calls are there too.
 async fn redirect(lab: &Lab, desk: &Desk, begins: &str, number: &str, to: &Desk) {
+    let name = channel(lab, desk, begins, number).await;
+    lab.run("cli", &[desk.office, &format!("channel redirect {name} inoffice,{},1", to.name)]).await;
+}
+
+/// The channel whose name begins so and that has this number, for other tests' calls are there too.
+async fn channel(lab: &Lab, desk: &Desk, begins: &str, number: &str) -> String {
     let list = lab.run("cli", &[desk.office, "core show channels concise"]).await;
     let channel =
         list.lines().find(|line| line.starts_with(begins) && line.contains(number)).expect("a channel of it");
-    let name = channel.split('!').next().expect("a name");
-    lab.run("cli", &[desk.office, &format!("channel redirect {name} inoffice,{},1", to.name)]).await;
+    channel.split('!').next().expect("a name").to_owned()
 }
 
 /// The call is over, whoever asks for its end, and the other two talk on.
@@ -57,7 +62,8 @@ async fn the_extension_is_taken_away(way: Way) {
     other.hang_up().await;
 }
 
-/// The number rings on, or is canceled with that; either way the two who talk are nobody's to hang up.
+/// The number rings on, or is canceled with that. Nobody was connected with it, and the two who talk are nobody's to hang
+/// up.
 async fn the_extension_is_taken_away_while_the_number_rings(way: Way) {
     let lab = Lab::shared().await;
     let [desk, other] = lab.two_desks().await;
@@ -68,25 +74,51 @@ async fn the_extension_is_taken_away_while_the_number_rings(way: Way) {
     client.until_status(&call, "ringing").await;
     redirect(&lab, &desk, &format!("{}-", desk.device()), "", &other).await;
     other.until_connected().await;
-    client.hang_up(&call).await;
-    until("the bot has asked, and told that they are apart", SOON, async || {
-        let story = client.story(&call).await;
-        if story.contains("apart") { Ok(()) } else { Err(story) }
-    })
-    .await;
+    assert_taken(&client, &call, way).await;
     until_all_hear(&[(&*desk, &[other.tone()]), (&*other, &[desk.tone()])]).await;
     other.hang_up().await;
     number.until_free().await;
 }
 
-#[tokio::test]
-async fn the_extension_is_taken_away_while_the_number_rings_by_ami() {
-    the_extension_is_taken_away_while_the_number_rings(Way::Ami).await;
+/// Nobody was connected, and who took the side away is not told.
+async fn assert_taken(client: &Client, call: &str, way: Way) {
+    let ended = client.until_ended(call).await;
+    let story = client.story(call).await;
+    let told = if way.tells_all() {
+        "canceled hung_up pbx ringing"
+    } else {
+        "unknown not_connected unknown ringing"
+    };
+    assert!(end(&ended).starts_with(told), "{}\n{story}", end(&ended));
+    assert!(story.contains("leg_taken_over"), "{story}");
 }
 
-#[tokio::test]
-async fn the_extension_is_taken_away_while_the_number_rings_by_ari() {
-    the_extension_is_taken_away_while_the_number_rings(Way::Ari).await;
+/// A colleague takes the number's leg away while it rings: whoever answers is not the number.
+async fn a_colleague_picks_up_the_number(way: Way) {
+    let lab = Lab::shared().await;
+    let [desk, other] = lab.two_desks().await;
+    let bot = Bot::start(&lab, desk.office, way, &[]).await;
+    let client = bot.client(desk.office);
+    let number = desk.number("0180");
+    let call = client.place(&desk.name, &number).await;
+    client.until_status(&call, "ringing").await;
+    let channel = channel(&lab, &desk, "PJSIP/trunk-", number.name.trim_start_matches('+')).await;
+    let fields = [
+        ("Channel", other.device()),
+        ("Application", "PickupChan".to_owned()),
+        ("Data", channel),
+        ("Async", "true".to_owned()),
+    ];
+    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+    Manager::login(&lab, desk.office).await.does("Originate", &fields).await;
+    other.until_connected().await;
+    if way.tells_all() {
+        client.hang_up(&call).await;
+    }
+    assert_taken(&client, &call, way).await;
+    until_all_hear(&[(&*desk, &[other.tone()]), (&*other, &[desk.tone()])]).await;
+    other.hang_up().await;
+    desk.until_free().await;
 }
 
 /// A colleague picks the call up that rings at the extension: it is the colleague who is connected, and who ends it.
@@ -111,4 +143,10 @@ async fn a_colleague_picks_up(way: Way) {
     desk.does("answer").await;
 }
 
-by_each_way!(the_number_is_taken_away, the_extension_is_taken_away, a_colleague_picks_up);
+by_each_way!(
+    the_number_is_taken_away,
+    the_extension_is_taken_away,
+    the_extension_is_taken_away_while_the_number_rings,
+    a_colleague_picks_up,
+    a_colleague_picks_up_the_number,
+);

@@ -179,4 +179,5 @@ fn quickstart_speaks_the_bots_language() {
         said(&command.output().expect("it can be run"))
     };
     assert!(help("ru").contains("настоящий звонок") && help("en").contains("a real call"));
+    assert!(help("ru").contains("LAB_PBX_IP") && help("en").contains("LAB_PBX_IP"));
 }

@@ -195,7 +195,7 @@ fn it_speaks_russian() {
         command
     };
     service.ends_with(russian("start"), 0, &["✓ запущен"]);
-    service.ends_with(russian("status"), 0, &["✓ работает", "база предприятий: connected"]);
+    service.ends_with(russian("status"), 0, &["✓ работает", "база предприятий: подключена"]);
     service.ends_with(russian("test"), 0, &["чужой clientId — 401", "всё в порядке"]);
     service.ends_with(russian("stop"), 0, &["✓ остановлен"]);
     service.ends_with(russian("status"), 3, &["не работает"]);

@@ -37,6 +37,8 @@ fn a_key_is_made_shown_once_and_revoked() {
     assert_eq!(key.len(), 48);
     assert!(told.contains("/api_keys") && told.contains("api_keys_file = \"api_keys\""), "{told}");
     assert!(!told.contains(&key));
+    // On a terminal the key comes last, under what is still to be done.
+    assert!(told.trim_end().ends_with("the key itself, which is shown only now:"), "{told}");
     let path = daemon.path("api_keys");
     let text = fs::read_to_string(&path).expect("the file of keys");
     assert!(

@@ -16,7 +16,7 @@
 //!
 //! # What it promises
 //!
-//! - **A request knows its fate.** An error of [`ari`] or [`ami`] says one of three things ([`ari::Certainty`]): it was
+//! - **A request knows its fate.** An error of [`ari`] or [`ami`] says one of three things ([`Certainty`]): it was
 //!   not sent, Asterisk refused it, or it may have been carried out. Those of the console and of SSH tell the last from
 //!   the others ([`console::ConsoleError::may_have_acted`], `ssh::SshError::fate`). When in doubt it is the last. What
 //!   was told as not sent is never sent afterwards, and nothing that may have been carried out is sent again.
@@ -42,10 +42,13 @@
 pub mod ami;
 pub mod ari;
 mod backoff;
+mod certainty;
 mod chanspy;
 pub mod console;
 mod driver;
 pub mod files;
+mod link;
+mod order;
 #[cfg(feature = "russian")]
 mod russian;
 pub mod secret;
@@ -53,10 +56,10 @@ pub mod secret;
 pub mod ssh;
 pub mod talk;
 
+pub use certainty::Certainty;
 pub use chanspy::ChanSpy;
 pub use driver::Driver;
-#[cfg(feature = "russian")]
-pub use russian::loss_in_russian;
+pub use link::Received;
 
 /// The example of README.md compiles too.
 #[cfg(doctest)]

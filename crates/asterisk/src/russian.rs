@@ -1,53 +1,17 @@
 //! What the errors of ARI, AMI and the console say, in Russian.
 //!
-//! A lost connection is handed on as a text, so its usual sentences are known here by their words.
+//! A lost connection is handed on as a text; `lang` knows its sentences by their words.
 
 use super::{ami::AmiError, ari::AriError, console::ConsoleError};
 use lang::{Lang, Told, system_in_russian};
 
-/// The parts of a loss's sentence.
-const LOSSES: [(&str, &str); 14] = [
-    ("Asterisk refuses the ARI credentials of user", "Asterisk не принимает имя и пароль ARI пользователя"),
-    ("compare them with ari.conf", "сверьте их с ari.conf"),
-    ("the ARI user", "пользователю ARI"),
-    ("may not write", "писать нельзя"),
-    ("set read_only=no in ari.conf", "задайте read_only=no в ari.conf"),
-    ("there is no ARI at", "нет ARI по адресу"),
-    (
-        "load res_ari and set enabled=yes in ari.conf and http.conf",
-        "загрузите res_ari и задайте enabled=yes в ari.conf и http.conf",
-    ),
-    ("cannot reach Asterisk at", "не добраться до Asterisk по адресу"),
-    (
-        "is it running, and its HTTP server enabled in http.conf?",
-        "работает ли он, включён ли его HTTP-сервер в http.conf?",
-    ),
-    (
-        "is it running, and enabled=yes and bindaddr right in manager.conf?",
-        "работает ли он, верны ли enabled=yes и bindaddr в manager.conf?",
-    ),
-    ("refuses the AMI user", "не принимает пользователя AMI"),
-    (
-        "compare its secret, deny and permit in manager.conf",
-        "сверьте его secret, deny и permit в manager.conf",
-    ),
-    ("the connection is not up yet", "соединения ещё нет"),
-    ("is it Asterisk that listens there?", "Asterisk ли там слушает?"),
-];
-
-/// Why there is no connection.
-pub fn loss_in_russian(text: &str) -> String {
-    let text = LOSSES.iter().fold(text.to_owned(), |text, (en, ru)| text.replace(en, ru));
-    system_in_russian(&text.replace("Asterisk at `", "Asterisk по адресу `"))
-}
-
 fn not_sent(what: &str, why: &str) -> String {
-    let why = loss_in_russian(why);
+    let why = system_in_russian(why);
     format!("`{what}` не отправлено в Asterisk: {why}; повторить можно, ничего не ушло")
 }
 
 fn uncertain(what: &str, why: &str) -> String {
-    let why = loss_in_russian(why);
+    let why = system_in_russian(why);
     format!("неизвестно, выполнил ли Asterisk `{what}`: {why}; прежде чем повторять, посмотрите его каналы")
 }
 
@@ -142,6 +106,37 @@ fn hint_of_console(said: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Words without which no English sentence does; names, commands and settings have none of them.
+    fn has_english(text: &str) -> bool {
+        let words = text.split(|c: char| !c.is_alphanumeric());
+        words.into_iter().any(|word| {
+            matches!(
+                word,
+                "the"
+                    | "is"
+                    | "it"
+                    | "its"
+                    | "and"
+                    | "or"
+                    | "not"
+                    | "to"
+                    | "was"
+                    | "of"
+                    | "no"
+                    | "has"
+                    | "on"
+            )
+        })
+    }
+
+    #[test]
+    fn every_loss_is_told_in_russian() {
+        for text in crate::ari::loss_samples().into_iter().chain(crate::ami::loss_samples()) {
+            let told = system_in_russian(&text);
+            assert!(!has_english(&told.replace("=no", "")), "{text}\n{told}");
+        }
+    }
 
     #[test]
     fn a_refused_login_is_told_in_russian() {

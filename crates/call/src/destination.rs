@@ -13,9 +13,10 @@ pub const RUSSIA: &str = "russia";
 const RUSSIAN_LENGTH: usize = 12;
 
 /// What begins with +7 and is not meant by [`RUSSIA`], and what it is. The numbering plans of Russia and Kazakhstan; that
-/// 803 and 809 are premium rates is what libphonenumber's plan of Russia says, of 801 and 802 tariff lists say it. 810 is
+/// 803 and 809 are premium rates is what libphonenumber's plan of Russia says, of 801 and 802 tariff lists say it. There
+/// 808 are personal numbers, which lead wherever their owner wants, so that their price is not Russia's. 810 is
 /// the way abroad, 850 and 998 are South Ossetia's, 954 is a satellite network's.
-const NOT_RUSSIA: [(&str, Excluded); 12] = [
+const NOT_RUSSIA: [(&str, Excluded); 13] = [
     ("+7810", Excluded::Abroad),
     ("+7850", Excluded::SouthOssetia),
     ("+7998", Excluded::SouthOssetia),
@@ -27,6 +28,7 @@ const NOT_RUSSIA: [(&str, Excluded); 12] = [
     ("+7840", Excluded::Abkhazia),
     ("+7940", Excluded::Abkhazia),
     ("+7803", Excluded::Premium),
+    ("+7808", Excluded::Personal),
     ("+7809", Excluded::Premium),
 ];
 
@@ -38,6 +40,7 @@ pub enum Excluded {
     Satellite,
     Abroad,
     Premium,
+    Personal,
 }
 
 impl fmt::Display for Excluded {
@@ -49,6 +52,7 @@ impl fmt::Display for Excluded {
             Excluded::Satellite => "a satellite network",
             Excluded::Abroad => "Russia's way abroad",
             Excluded::Premium => "a premium rate, which the caller pays for",
+            Excluded::Personal => "a personal number, which may lead anywhere",
         })
     }
 }
@@ -113,6 +117,7 @@ mod tests {
             ("+78092345678", "+7809", Excluded::Premium),
             ("+78032345678", "+7803", Excluded::Premium),
             ("+78022345678", "+7802", Excluded::Premium),
+            ("+78081234567", "+7808", Excluded::Personal),
             ("+79981234567", "+7998", Excluded::SouthOssetia),
             ("+79541012345", "+7954", Excluded::Satellite),
             ("+781085221234567", "+7810", Excluded::Abroad),

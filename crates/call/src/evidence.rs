@@ -36,6 +36,13 @@ pub struct Evidence {
     pub legs: Legs,
     /// The dialplan dialed a Local channel: there may be legs that nobody has told of.
     pub behind_local: bool,
+    /// Something behind a Local channel rang or sent sound: a leg, or the dialplan there itself.
+    pub local_rang: bool,
+    /// The Local channel that the dialplan dialed was given up because our own half went, and nobody here had asked for
+    /// that.
+    pub local_canceled: bool,
+    /// Somebody else's phone at the PBX picked up the ringing leg: the name of its channel. The carrier's leg is gone.
+    pub picked_up_by: Option<String>,
     /// Our half entered Stasis: the dialplan answered, which alone proves nothing.
     pub entered: bool,
     pub report: Option<Report>,
@@ -45,6 +52,10 @@ pub struct Evidence {
     pub hangup: Option<(EndedBy, Reason)>,
     /// When that was asked, events were being lost: it may have been answered already.
     pub asked_blind: bool,
+    /// One of our halves was hung up at the PBX before anybody here asked for the end.
+    pub hung_up_here: bool,
+    /// A request to hang up our near half was seen. Without one it is Asterisk's own time-out of the originate.
+    pub near_leaving: bool,
     pub near_gone: bool,
     pub far_gone: bool,
     /// Q.850 cause of our far half: `Dial` hands it on from the leg that decided, and puts 3 there when Asterisk could
@@ -56,6 +67,8 @@ pub struct Evidence {
     pub uncertain: bool,
     /// Events are lost, or were, and Asterisk was not asked yet what it has: it may have rung unseen.
     pub blind: bool,
+    /// Events were lost at some time: legs may have been dialed unseen.
+    pub gaps: bool,
     /// Asterisk itself said that it did not carry it out.
     pub refused: bool,
     /// Asterisk has nothing of the call any more, and how it ended was not seen.
@@ -80,6 +93,12 @@ struct Decisive<'a> {
 }
 
 impl Evidence {
+    /// Events are being lost.
+    pub fn go_blind(&mut self) {
+        self.blind = true;
+        self.gaps = true;
+    }
+
     /// A trunk leg was up.
     pub fn is_up(&self) -> bool {
         self.legs.iter().any(|leg| leg.up)
@@ -96,9 +115,9 @@ impl Evidence {
         let any = |what: fn(&Leg) -> bool| self.legs.iter().any(what);
         if any(|leg| leg.up) {
             Reached::Answered
-        } else if any(|leg| leg.early_media) {
+        } else if any(|leg| leg.early_media) || self.reported_code(183) {
             Reached::EarlyMedia
-        } else if any(|leg| leg.rang) {
+        } else if any(|leg| leg.rang) || self.reported_code(180) {
             Reached::Ringing
         } else if self.reported_words() || any(|leg| leg.forwarded) || self.is_refused_by_carrier() {
             // The carrier answered something, if only "100 Trying", or where else to go.
@@ -115,8 +134,19 @@ impl Evidence {
     }
 
     fn reported_words(&self) -> bool {
+        self.carriers_words().next().is_some()
+    }
+
+    /// The carrier's last word on one of the legs: a ringing that no event told of.
+    fn reported_code(&self, code: u16) -> bool {
+        self.carriers_words().any(|said| said.code == code)
+    }
+
+    fn carriers_words(&self) -> impl Iterator<Item = &CarrierStatus> {
         let report = self.report.iter().map(|report| &report.words);
-        report.chain(&self.leg_reports).any(|words| words.carrier.is_some())
+        // Whoever picked the call up has words of his own.
+        let is_leg = |words: &&LegReport| words.key.is_none() || words.key != self.picked_up_by;
+        report.chain(&self.leg_reports).filter(is_leg).filter_map(|words| words.carrier.as_ref())
     }
 
     /// Whether several legs, or unseen ones, make it uncertain whose the words and causes are.
@@ -176,6 +206,8 @@ impl Evidence {
     pub fn verdict(&self) -> Outcome {
         let decisive = self.decisive();
         let refusal = decisive.as_ref().and_then(Decisive::refusal).filter(|said| self.fits(said));
+        let refusal =
+            refusal.filter(|said| !decisive.as_ref().is_some_and(|leg| self.confirms_cancel(leg, said)));
         let (status, reason, ended_by) = self.conclude(decisive.as_ref(), refusal.as_ref());
         let answer = decisive.as_ref().and_then(Decisive::answer);
         let is_answer = self.is_up() || reason == Reason::CodecMismatch && refusal.is_none();
@@ -219,7 +251,14 @@ impl Evidence {
         if self.unreachable && !is_gone && self.report.is_none() {
             return (Status::Unknown, Reason::AsteriskUnreachable, EndedBy::Unknown);
         }
+        if self.picked_up_by.is_some() && !self.is_up() {
+            let (ended_by, reason) = self.hangup.unwrap_or((EndedBy::Pbx, Reason::HungUp));
+            return self.end_we_asked_for(decisive, ended_by, reason);
+        }
         let Some(decisive) = decisive else {
+            if self.hung_up_here || self.local_canceled {
+                return (Status::Canceled, Reason::HungUp, EndedBy::Pbx);
+            }
             if self.reports_answer() {
                 // Its answer came by a leg that was never seen: what became of that one is not known.
                 return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
@@ -234,20 +273,27 @@ impl Evidence {
             let (ended_by, reason) = self.end_of_talk(decisive);
             return (Status::Completed, reason, ended_by);
         }
+        let is_taken = self.is_ended_here(leg);
         if self.is_outlived(decisive) {
+            if is_taken {
+                return (Status::Canceled, Reason::HungUp, EndedBy::Pbx);
+            }
             if let Some((ended_by, reason)) = self.hangup {
                 return self.end_we_asked_for(None, ended_by, reason);
             }
             let handed_on = self.far_cause.filter(|cause| ![0, 16].contains(cause));
             return handed_on.map_or((Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown), |cause| {
-                let meaning = cause::of_q850(cause, self.legs.iter().any(Leg::rang));
+                let rang = self.legs.iter().any(Leg::rang);
+                let meaning = cause::of_q850(cause, rang);
+                if self.local_rang && !rang && cause::of_q850(cause, true).status != meaning.status {
+                    return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+                }
                 (meaning.status, meaning.reason, EndedBy::Unknown)
             });
         }
-        // 487 is how a carrier confirms our own CANCEL: then it is not the reason.
-        if let Some(refusal) = refusal.filter(|s| !(s.code == 487 && self.hangup.is_some())) {
+        if let Some(refusal) = refusal {
             let meaning = cause::of_sip(refusal.code, leg.rang());
-            if self.blind && cause::of_sip(refusal.code, true).status != meaning.status {
+            if self.may_have_rung(leg) && cause::of_sip(refusal.code, true).status != meaning.status {
                 // Nobody picked up, or the phone is off: it depends on a ringing that nobody could see.
                 return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
             }
@@ -263,14 +309,19 @@ impl Evidence {
         if self.reports_answer() && self.report.as_ref().is_some_and(|report| report.dialstatus == "ANSWER") {
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
-        if let Some((ended_by, reason)) = self.hangup {
+        if is_taken {
+            return (Status::Canceled, Reason::HungUp, EndedBy::Pbx);
+        }
+        // The dialplan answered us by something that is no leg: what became of the leg before, it has told.
+        let asked = self.hangup.filter(|asked| *asked != (EndedBy::Pbx, Reason::DialplanMissing));
+        if let Some((ended_by, reason)) = asked {
             return self.end_we_asked_for(Some(decisive), ended_by, reason);
         }
         if leg.hung_up_here {
             return (Status::Canceled, Reason::HungUp, EndedBy::Pbx);
         }
         if let Some(report) = &decisive.report {
-            let reason = match (leg.rang(), report.carrier.is_some()) {
+            let reason = match (decisive.rang(), report.carrier.is_some()) {
                 // The PBX itself gave up: Dial's own time-out, or an operator's hang-up.
                 (true, _) => return (Status::NoAnswer, Reason::RingTimeout, EndedBy::Pbx),
                 (false, true) => Reason::RingTimeout,
@@ -280,6 +331,26 @@ impl Evidence {
             return (Status::Failed, reason, EndedBy::Pbx);
         }
         self.end_by_cause(decisive)
+    }
+
+    /// Our side of the call was hung up at the PBX, or taken away from the ringing leg, before anybody here asked for the
+    /// end.
+    fn is_ended_here(&self, leg: &Leg) -> bool {
+        // Where nobody asked to hang up our near half, Asterisk's own time-out of the originate ended it.
+        let is_timed_out = self.near_cause.is_some() && !self.near_leaving && self.hangup.is_none();
+        self.hung_up_here || ((leg.canceled_here || self.local_canceled) && !is_timed_out)
+    }
+
+    /// 487 is how a carrier confirms a CANCEL from here, unless it came before anybody here asked: then it is not the
+    /// reason.
+    fn confirms_cancel(&self, decisive: &Decisive<'_>, said: &CarrierStatus) -> bool {
+        let leg = decisive.leg;
+        said.code == 487 && !leg.far_first && (self.hangup.is_some() || self.is_ended_here(leg))
+    }
+
+    /// Whether it rang could not be seen: events were lost, or what rang was behind a Local channel.
+    fn may_have_rung(&self, leg: &Leg) -> bool {
+        !leg.rang() && (self.blind || self.local_rang)
     }
 
     /// Without the dialplan's words and with a cause alone, the cause is all there is.
@@ -298,7 +369,7 @@ impl Evidence {
         }
         let Some(cause) = self.q850(Some(decisive)) else { return lost };
         let meaning = cause::of_q850(cause, leg.rang());
-        if self.blind && cause::of_q850(cause, true).status != meaning.status {
+        if self.may_have_rung(leg) && cause::of_q850(cause, true).status != meaning.status {
             return lost;
         }
         let ended_by = if leg.far_hangup.is_some() { meaning.ended_by } else { EndedBy::Unknown };
@@ -373,7 +444,7 @@ impl Evidence {
         ended_by: EndedBy,
         reason: Reason,
     ) -> (Status, Reason, EndedBy) {
-        if ended_by == EndedBy::Pbx {
+        if (ended_by, reason) == (EndedBy::Pbx, Reason::DialplanMissing) {
             // Our half was answered by something that is not the trunk.
             return self.end_without_trunk();
         }
@@ -383,11 +454,15 @@ impl Evidence {
         if ended_by != EndedBy::Limit {
             return (Status::Canceled, reason, ended_by);
         }
-        if decisive.is_some_and(|decisive| decisive.leg.rang()) {
+        if decisive.is_some_and(Decisive::rang) {
             return (Status::NoAnswer, reason, ended_by);
         }
         if self.lost || (self.uncertain && decisive.is_none()) {
             // It may never have been dialed, or have ended otherwise while nobody could see it.
+            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+        }
+        if self.local_rang && self.report.is_none() && !decisive.is_some_and(|decisive| decisive.leg.rang()) {
+            // The leg may have rung, or an announcement of the dialplan was all that was to be heard.
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         let silent = decisive.is_some_and(Decisive::is_silent);
@@ -434,6 +509,12 @@ impl Evidence {
 }
 
 impl Decisive<'_> {
+    /// It rang, or had early media: by its events, or by the carrier's last word.
+    fn rang(&self) -> bool {
+        let said = self.report.as_ref().and_then(|report| report.carrier.as_ref());
+        self.leg.rang() || said.is_some_and(|said| [180, 183].contains(&said.code))
+    }
+
     /// The carrier's refusal: its final status of 300 and above, where there is proof that it is the
     /// carrier's and the last.
     fn refusal(&self) -> Option<CarrierStatus> {

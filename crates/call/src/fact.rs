@@ -65,6 +65,12 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         channel: Option<String>,
     },
+    /// Somebody at the PBX hung up our side of the call.
+    HungUpHere,
+    /// Somebody at the PBX picked up the ringing call: `channel` is his, and the trunk leg is gone.
+    PickedUpHere {
+        channel: String,
+    },
     /// The answered trunk leg was taken away at the PBX (a transfer, a redirect, parking), and lives on.
     TrunkTaken,
     TrunkDestroyed {
@@ -190,6 +196,10 @@ pub enum Fact {
     },
     /// The two sides talk with others, and were not hung up.
     Apart,
+    /// Before the two sides were connected, somebody at the PBX took this one over: it is in another conversation.
+    LegTakenOver {
+        leg: Role,
+    },
     /// What happens at the host can't be seen for a time.
     SightLost {
         why: String,
@@ -266,12 +276,15 @@ impl Fact {
             | Fact::LegDialEnded { .. }
             | Fact::LegGone { .. }
             | Fact::Apart
+            | Fact::LegTakenOver { .. }
             | Fact::SightLost { .. } => Source::Host,
             Fact::OriginateNotSent { .. }
             | Fact::OriginateRefused { .. }
             | Fact::OriginateUncertain { .. }
             | Fact::TrunkCreated { .. }
             | Fact::TrunkHungUpHere { .. }
+            | Fact::HungUpHere
+            | Fact::PickedUpHere { .. }
             | Fact::TrunkTaken
             | Fact::TrunkDestroyed { .. }
             | Fact::DialEnded { .. }

@@ -120,12 +120,27 @@ pub enum Input {
         channel: String,
         seen: TrunkSeen,
     },
-    /// The dialplan dialed a Local channel, behind which there are legs that no event ties to this call.
-    LocalDialed(DialStep),
+    /// The dialplan dials a Local channel, behind which there are legs that no event ties to this call; and what is told
+    /// of that channel afterwards.
+    LocalDialed {
+        channel: String,
+        step: Option<DialStep>,
+    },
+    /// `Dial` has put our call through to this channel, which need not be one that it dialed: a ringing leg can be picked
+    /// up by somebody else's phone.
+    PutThrough {
+        channel: String,
+        name: String,
+        sip_call_id: Option<String>,
+    },
     /// Our half entered Stasis.
     Entered,
-    /// One of our halves is being hung up, by whomever.
-    HalfLeaving,
+    /// One of our halves is being hung up. `here`: by somebody at the PBX (an operator, another program, a time limit of
+    /// the dialplan, Asterisk's own stop), or by us.
+    HalfLeaving {
+        half: Half,
+        here: bool,
+    },
     /// One of our halves is gone; the cause tells whether the dialplan found a route.
     HalfDestroyed {
         half: Half,

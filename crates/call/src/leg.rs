@@ -51,10 +51,15 @@ pub struct Leg {
     pub rang: bool,
     pub early_media: bool,
     pub up: bool,
+    /// The carrier answered it (200), with an SDP that is of no use: it never came up.
+    pub in_vain: bool,
     /// It was put together with another channel: who merely picks up may still be asked whether to take the call.
     pub joined: bool,
     /// `Dial` gave it up; the word is Asterisk's and often misleads.
     pub dial_ended: Option<String>,
+    /// That was because its caller's side went, our half: hung up or taken away at the PBX, for nobody here had asked for
+    /// the end.
+    pub canceled_here: bool,
     /// The far side ended it: a final answer, or a BYE.
     pub far_hangup: Option<Causes>,
     /// The far side did before anybody here asked for the end.
@@ -88,11 +93,11 @@ impl Leg {
 
     /// It may live, as far as anybody can tell: `Dial` has given it up, but it was taken out of its `Dial`, or up.
     pub fn may_live(&self) -> bool {
-        self.is_alive() && (self.is_heard || self.up || self.dial_ended.is_none())
+        self.is_alive() && (self.is_heard || self.up || self.canceled_here || self.dial_ended.is_none())
     }
 
     /// Another leg of the fork was picked up: how this one ended says nothing of the call.
-    fn has_lost(&self) -> bool {
+    pub fn has_lost(&self) -> bool {
         !self.up && self.destroyed.and_then(|causes| causes.cause) == Some(ANSWERED_ELSEWHERE)
     }
 
@@ -101,9 +106,14 @@ impl Leg {
         !self.is_alive() || self.dial_ended.is_some()
     }
 
+    /// It rings or sends sound, now.
+    pub fn is_ringing(&self) -> bool {
+        self.rang() && !self.up && self.far_hangup.is_none() && self.may_live()
+    }
+
     /// The order of a fork: a leg that lives is further than one that has ended, where both came equally far.
-    fn progress(&self) -> (bool, bool, u32) {
-        (self.rang, self.early_media, self.ended.unwrap_or(u32::MAX))
+    fn progress(&self) -> (bool, bool, bool, u32) {
+        (self.in_vain, self.rang, self.early_media, self.ended.unwrap_or(u32::MAX))
     }
 }
 
@@ -199,6 +209,20 @@ impl Legs {
         true
     }
 
+    /// The carrier's 200 on the leg of this name, if that is none that is up.
+    pub fn answered_in_vain(&mut self, name: &str) {
+        for leg in self.legs.iter_mut().filter(|leg| leg.name.as_deref() == Some(name)) {
+            leg.in_vain = !leg.up;
+        }
+    }
+
+    /// What lives was not canceled, whatever its `Dial` said: it was taken out of it.
+    pub fn not_canceled(&mut self) {
+        for leg in self.legs.iter_mut().filter(|leg| leg.is_alive()) {
+            leg.canceled_here = false;
+        }
+    }
+
     /// The leg that decides.
     pub fn deciding(&self) -> Option<&Leg> {
         if let Some(answered) = self.legs.iter().rev().find(|leg| leg.up) {
@@ -259,6 +283,18 @@ mod tests {
         legs.entry("b").up = true;
         assert_eq!(decides(&legs), "b");
         assert!(!legs.decides_alone());
+    }
+
+    #[test]
+    fn an_answer_of_no_use_is_further_than_a_refusal() {
+        let mut legs = Legs::default();
+        legs.entry("a").name = Some("A".into());
+        legs.entry("b").rang = true;
+        legs.end("a", gone(58));
+        legs.end("b", gone(17));
+        assert_eq!(decides(&legs), "b");
+        legs.answered_in_vain("A");
+        assert_eq!(decides(&legs), "a");
     }
 
     #[test]

@@ -15,7 +15,10 @@ pub struct PhoneNumber(String);
 pub enum NumberError {
     #[error("the number is empty; give it as +79522675444")]
     Empty,
-    #[error("`{0}` is no phone number; give it in full, as +79522675444")]
+    #[error(
+        "`{0}` is no phone number: digits, spaces, dashes, brackets and a plus may stand in one, and no extension; give it \
+         in full, as +79522675444"
+    )]
     NotANumber(String),
     #[error("`{0}` has the form of a number, but no such number can exist; check its digits")]
     Impossible(String),
@@ -38,7 +41,7 @@ impl PhoneNumber {
             return Err(NumberError::Empty);
         }
         let shown = || text.chars().take(LONGEST).collect::<String>();
-        let digit_like = |c: char| c.is_ascii_digit() || " +-().\u{a0}".contains(c);
+        let digit_like = |c: char| c.is_ascii_digit() || c == '+' || is_filling(c);
         let inner_plus = text.trim_start_matches(|c: char| !c.is_ascii_digit()).contains('+');
         if text.chars().count() > LONGEST || !text.chars().all(digit_like) || inner_plus {
             return Err(NumberError::NotANumber(shown()));
@@ -56,6 +59,19 @@ impl PhoneNumber {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What stands between the digits and says nothing: also the dashes and spaces of typography, and the invisible marks that
+/// come along when a number is copied from a contact or a document. Marks that show digits in another order than they stand
+/// (right to left) are none of them: a person would see another number than the one that is dialed.
+fn is_filling(c: char) -> bool {
+    matches!(c,
+        ' ' | '-' | '.' | '(' | ')' | '\u{a0}' | '\u{2212}' // no-break space, minus
+        | '\u{2000}'..='\u{200a}' | '\u{202f}' // spaces of typography
+        | '\u{2010}'..='\u{2015}' // hyphens and dashes
+        | '\u{ad}' | '\u{200b}'..='\u{200e}' | '\u{2060}' | '\u{feff}' // of no width
+        | '\u{202a}' | '\u{202c}' | '\u{2066}' | '\u{2068}' | '\u{2069}' // left to right, and its ends
+    )
 }
 
 // The plans of the world come from the crate phonenumber; its parser does not serve: it takes the trunk prefix
@@ -172,6 +188,11 @@ mod tests {
             " 8-952-267-54-44 ",
             "9522675444",
             "8\u{a0}952\u{a0}2675444",
+            "+7 952 267–54–44",
+            "8 (952) 267‑54‑44",
+            "+7\u{202f}952\u{2009}267\u{2212}54\u{2014}44",
+            "\u{202a}+79522675444\u{202c}",
+            "\u{feff}+7952\u{ad}267\u{200b}5444\u{2069}",
         ] {
             assert_eq!(parsed(text).as_deref(), Ok("+79522675444"), "{text}");
         }
@@ -236,6 +257,11 @@ mod tests {
             "+79522675444@outgoing",
             "+7952267\n5444",
             "٨٩٥٢٢٦٧٥٤٤٤",
+            "＋７９５２２６７５４４４",
+            "\u{202e}4445762259 7+",
+            "\u{2067}+7 952 267 54 44\u{2069}",
+            "+7 952 267 54 44 доб. 12",
+            "+79522675444 / +79522675445",
             "+",
             "+7",
             "112",

@@ -107,6 +107,8 @@ words! {
         StoreUnavailable = "store_unavailable",
         /// `dial.allow` does not allow the number any more, and the call had not been dialed yet.
         NotAllowed = "not_allowed",
+        /// The number that it asked to show may not be shown any more, and the call had not been dialed yet.
+        CallerIdNotAllowed = "caller_id_not_allowed",
         /// The API key that asked for it was taken away before it was dialed.
         ClientRevoked = "client_revoked",
         OutcomeLost = "outcome_lost",

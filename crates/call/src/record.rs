@@ -40,11 +40,12 @@ impl FromStr for CallId {
     }
 }
 
-/// What was asked for, with every default already filled in.
+/// What was asked for, with the defaults filled in but for the caller id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRequest {
     pub phone: DialString,
-    /// The number to show to the callee; `None` leaves it to the dialplan.
+    /// The number to show to the callee: as it was asked for, while the call waits; then the trunk's own where none was.
+    /// `None` leaves it to the dialplan.
     pub caller_id: Option<String>,
     /// Name of the scenario that runs on answer.
     pub scenario: String,

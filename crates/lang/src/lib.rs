@@ -2,12 +2,14 @@
 //!
 //! Pure: the environment and headers are arguments. The texts themselves stand where they are used.
 
+mod phrases;
 mod text;
 
 use std::fmt;
 use std::str::FromStr;
 
-pub use text::{Text, Told, system_in_russian};
+pub use phrases::system_in_russian;
+pub use text::{Text, Told};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lang {

@@ -1,10 +1,10 @@
-//! A sentence in both languages, what can tell itself in both, and Russian words for what the system says.
+//! A sentence in both languages, and what can tell itself in both.
 //!
 //! Pure. The sentences themselves stand where they are used; the log gets the English one.
 
 use std::{fmt, io};
 
-use super::Lang;
+use super::{Lang, system_in_russian};
 
 /// A sentence in each language. It shows itself in English, as the log has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,54 +60,6 @@ impl Told for io::Error {
             Lang::Ru => system_in_russian(&self.to_string()),
         }
     }
-}
-
-/// What the system, Rust's library and the clients of the network say, and its Russian.
-const SYSTEM: &[(&str, &str)] = &[
-    ("No such file or directory (os error 2)", "нет такого файла или папки"),
-    ("entity not found", "нет такого файла или папки"),
-    ("Permission denied (os error 13)", "нет прав"),
-    ("Operation not permitted (os error 1)", "нет прав"),
-    ("File exists (os error 17)", "такой файл уже есть"),
-    ("Not a directory (os error 20)", "это не папка"),
-    ("Is a directory (os error 21)", "это папка"),
-    ("Too many open files (os error 24)", "открыто слишком много файлов"),
-    ("No space left on device (os error 28)", "на диске нет места"),
-    ("Read-only file system (os error 30)", "файловая система только для чтения"),
-    ("Broken pipe (os error 32)", "соединение закрыто"),
-    ("Too many levels of symbolic links (os error 40)", "ссылки ведут по кругу"),
-    ("Address already in use (os error 98)", "порт уже занят"),
-    ("Cannot assign requested address (os error 99)", "такого адреса у этой машины нет"),
-    ("Network is unreachable (os error 101)", "сеть недоступна"),
-    ("Connection reset by peer (os error 104)", "та сторона разорвала соединение"),
-    ("Connection timed out (os error 110)", "ответа нет, время вышло"),
-    ("Connection refused (os error 111)", "в соединении отказано"),
-    ("No route to host (os error 113)", "до адреса нет пути"),
-    ("failed to lookup address information: Name or service not known", "такого имени нет в DNS"),
-    (
-        "failed to lookup address information: No address associated with hostname",
-        "у этого имени нет адреса в DNS",
-    ),
-    ("failed to lookup address information: Temporary failure in name resolution", "DNS не отвечает"),
-    ("stream did not contain valid UTF-8", "это не текст в UTF-8"),
-    ("connection closed before message completed", "соединение закрыто до конца ответа"),
-    ("error sending request: client error (Connect): tcp connect error: ", ""),
-    ("error sending request: client error (Connect): dns error: ", ""),
-    ("error sending request: ", ""),
-    ("operation timed out", "время ожидания вышло"),
-    ("deadline has elapsed", "время ожидания вышло"),
-    ("connection timed out", "ответа нет, время вышло"),
-    ("timed out", "время ожидания вышло"),
-    ("early eof", "соединение закрыто"),
-    ("unexpected end of file", "соединение закрыто"),
-];
-
-/// The same text, with what the system says in it in Russian.
-pub fn system_in_russian(text: &str) -> String {
-    SYSTEM.iter().fold(text.to_owned(), |text, (en, ru)| match text.contains(en) {
-        true => text.replace(en, ru),
-        false => text,
-    })
 }
 
 /// `say!("English {x}", "русский {x}")`: a [`Text`]. `say!("...{why}", "...{why}", why = error)` takes what is [`Told`] in its

@@ -134,7 +134,7 @@ pub(super) fn push_upsert(query: &mut Query, records: &[&CallRecord], node: Opti
         row
     }));
     query.push(
-        " ON CONFLICT (id) DO UPDATE SET status = excluded.status, reached = excluded.reached, \
+        " ON CONFLICT (id) DO UPDATE SET caller_id = excluded.caller_id, status = excluded.status, reached = excluded.reached, \
          reason = excluded.reason, ended_by = excluded.ended_by, sip_code = excluded.sip_code, \
          sip_text = excluded.sip_text, q850_cause = excluded.q850_cause, dialed_at = excluded.dialed_at, \
          ringing_at = excluded.ringing_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at, \

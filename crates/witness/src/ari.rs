@@ -88,7 +88,11 @@ impl Translator {
                     let causes = Causes { cause: word(request.cause), tech_cause: word(request.tech_cause) };
                     Some((attempt, of_trunk(request.channel.id, TrunkSeen::Hangup(causes))))
                 }
-                Some((attempt, ChannelRole::Half(_))) => Some((attempt, Input::HalfLeaving)),
+                Some((attempt, ChannelRole::Half(half))) => {
+                    let here =
+                        request.soft == Some(true) && is_hung_up_here(request.cause.unwrap_or_default());
+                    Some((attempt, Input::HalfLeaving { half, here }))
+                }
                 None => None,
             }),
             Event::ChannelDestroyed(gone) => one(match registry.role(&gone.channel.id) {
@@ -126,12 +130,23 @@ impl Translator {
             "PROCEEDING" => None,
             ended => Some(DialStep::Ended(ended.to_owned())),
         };
-        if dial.peer.name.starts_with("Local/") {
-            return step.map(|step| (attempt, Input::LocalDialed(step))).into_iter().collect();
-        }
         let channel = dial.peer.id;
-        let mut seen = Vec::with_capacity(2);
         let sip_call_id = dial.peer.protocol_id.filter(|id| !id.is_empty());
+        if step == Some(DialStep::Answer) {
+            let name = dial.peer.name;
+            return vec![(attempt, Input::PutThrough { channel, name, sip_call_id })];
+        }
+        if step.is_none()
+            && channel_state(&dial.peer.state) == Some(ChannelState::Up)
+            && dial.forwarded.is_none()
+        {
+            // What is up before it was dialed was not dialed, but has picked up a leg that did not ring yet (measured).
+            return Vec::new();
+        }
+        if dial.peer.name.starts_with("Local/") {
+            return vec![(attempt, Input::LocalDialed { channel, step })];
+        }
+        let mut seen = Vec::with_capacity(2);
         seen.push(TrunkSeen::Created { name: Some(dial.peer.name), sip_call_id });
         let to = dial.forward.filter(|to| !to.is_empty());
         if dial.forwarded.is_some() || to.is_some() {
@@ -148,6 +163,13 @@ impl Translator {
         let is_ours = [REPORT_EVENT, LEG_REPORT_EVENT].contains(&event.eventname.as_str());
         event.userevent.get("key").map(|key| key.trim()).filter(|key| is_ours && !key.is_empty())
     }
+}
+
+/// What the "cause" of a soft request says: flags, not a cause. The others of them tell of the dialplan's own way.
+fn is_hung_up_here(flags: i32) -> bool {
+    /// `AST_SOFTHANGUP_EXPLICIT`, `_TIMEOUT` and `_SHUTDOWN` (measured on 22.10 and 16.28).
+    const BY_SOMEBODY: i32 = 1 << 5 | 1 << 3 | 1 << 2;
+    flags & BY_SOMEBODY != 0
 }
 
 fn of_trunk(channel: String, seen: TrunkSeen) -> Input {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{
     OfficeState,
-    fastapi::{Faults, OfficeError, Place},
+    fastapi::{Faults, Location, OfficeError},
     guard::{Asking, AskingOn, SECRET_CHECK},
 };
 use crate::{
@@ -157,7 +157,7 @@ async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, OfficeError> {
     let call = own(&state, &asking.0, id).await?;
-    let place = state.places.enter(asking.0.number.as_str()).ok_or(ApiError::TooManyStreams)?;
+    let slot = state.streams.enter(asking.0.number.as_str()).ok_or(ApiError::TooManyStreams)?;
     let after = events::last_event_id(&headers, None)?;
     let stream = events::stream_of(state.app.clone(), lang, call.id, after).await?;
     let revoked = async move {
@@ -165,7 +165,7 @@ async fn stream(
             tokio::time::sleep(SECRET_CHECK).await;
         }
         // It is taken for as long as the stream lives.
-        drop(place);
+        drop(slot);
     };
     Ok(stream.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(revoked)))))
 }
@@ -208,7 +208,7 @@ async fn extension(
     Asking(enterprise): Asking,
     Path(text): Path<String>,
 ) -> Result<Json<ExtensionCalls>, OfficeError> {
-    let mut faults = Faults::of(Place::Path);
+    let mut faults = Faults::of(Location::Path);
     let Some(extension) = faults.extension("extension", Some(&text.into())) else {
         return Err(OfficeError::Faults(faults));
     };

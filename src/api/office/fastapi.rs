@@ -15,18 +15,18 @@ use call::{CallId, DialString, Extension};
 
 /// Where the parameters stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     Query,
     Body,
     Path,
 }
 
-impl Place {
+impl Location {
     fn word(self) -> &'static str {
         match self {
-            Place::Query => "query",
-            Place::Body => "body",
-            Place::Path => "path",
+            Location::Query => "query",
+            Location::Body => "body",
+            Location::Path => "path",
         }
     }
 }
@@ -34,7 +34,7 @@ impl Place {
 /// Everything that is wrong with the parameters, in their order.
 #[derive(Debug)]
 pub struct Faults {
-    place: Place,
+    location: Location,
     list: Vec<Fault>,
 }
 
@@ -51,12 +51,12 @@ struct Fault {
 }
 
 impl Faults {
-    pub fn of(place: Place) -> Self {
-        Faults { place, list: Vec::new() }
+    pub fn of(location: Location) -> Self {
+        Faults { location, list: Vec::new() }
     }
 
     fn add(&mut self, name: &str, kind: &'static str, msg: String, input: Value, ctx: Option<Value>) {
-        let loc = vec![self.place.word().to_owned(), name.to_owned()];
+        let loc = vec![self.location.word().to_owned(), name.to_owned()];
         self.list.push(Fault { kind, loc, msg, input, ctx });
     }
 
@@ -64,17 +64,17 @@ impl Faults {
     pub fn no_object() -> Self {
         let fault = Fault {
             kind: "model_attributes_type",
-            loc: vec![Place::Body.word().to_owned()],
+            loc: vec![Location::Body.word().to_owned()],
             msg: "Input should be a valid dictionary or object to extract fields from".to_owned(),
             input: Value::Null,
             ctx: None,
         };
-        Faults { place: Place::Body, list: vec![fault] }
+        Faults { location: Location::Body, list: vec![fault] }
     }
 
     /// A path's id that is none.
     pub fn no_uuid(name: &str, text: &str) -> Self {
-        let mut faults = Faults::of(Place::Path);
+        let mut faults = Faults::of(Location::Path);
         let msg = "Input should be a valid UUID, as in the `call_id` of an answer".to_owned();
         faults.add(name, "uuid_parsing", msg, shown(text), None);
         faults
@@ -116,7 +116,7 @@ impl Faults {
 
     /// A number; a `+` that was not escaped in a query arrives as a space.
     pub fn number(&mut self, name: &str, value: Option<&Value>) -> Option<DialString> {
-        let is_query = self.place == Place::Query;
+        let is_query = self.location == Location::Query;
         self.matching(name, value, DialString::PATTERN, |text| match text.strip_prefix(' ') {
             Some(rest) if is_query => format!("+{rest}").parse().ok(),
             _ => text.parse().ok(),
@@ -235,7 +235,7 @@ pub enum OfficeError {
 
 impl From<ApiError> for OfficeError {
     fn from(error: ApiError) -> Self {
-        let mut faults = Faults::of(Place::Query);
+        let mut faults = Faults::of(Location::Query);
         match error {
             ApiError::InvalidParameter { name, detail } => {
                 faults.add(&name, "value_error", format!("Value error, {detail}"), Value::Null, None);
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn faults_are_those_of_fastapi() {
-        let mut faults = Faults::of(Place::Query);
+        let mut faults = Faults::of(Location::Query);
         assert_eq!(faults.extension("code", None), None);
         assert_eq!(faults.number("phone", Some(&json!("+375x"))), None);
         faults.word("action", Some(&json!("9")), &["09", "01", "02"], |_| None::<()>);
@@ -337,16 +337,17 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_echoed() {
-        let mut faults = Faults::of(Place::Body);
+        let mut faults = Faults::of(Location::Body);
         assert_eq!(faults.secret("clientId", Some(&json!(["d68409d6"]))), None);
         assert!(!told(faults).contains("d68409d6"));
     }
 
     #[test]
     fn a_plus_that_was_not_escaped_is_one_in_a_query_only() {
-        let read = |place, text| Faults::of(place).number("phone", Some(&json!(text))).map(String::from);
-        assert_eq!(read(Place::Query, " 375296254070").as_deref(), Some("+375296254070"));
-        assert_eq!(read(Place::Body, " 375296254070"), None);
-        assert_eq!(read(Place::Query, "  375296254070"), None);
+        let read =
+            |location, text| Faults::of(location).number("phone", Some(&json!(text))).map(String::from);
+        assert_eq!(read(Location::Query, " 375296254070").as_deref(), Some("+375296254070"));
+        assert_eq!(read(Location::Body, " 375296254070"), None);
+        assert_eq!(read(Location::Query, "  375296254070"), None);
     }
 }

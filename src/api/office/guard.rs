@@ -15,7 +15,7 @@ use axum::{
 
 use super::{
     OfficeState,
-    fastapi::{Faults, OfficeError, Place},
+    fastapi::{Faults, Location, OfficeError},
 };
 use crate::{
     api::server::Peer,
@@ -59,7 +59,7 @@ impl FromRequestParts<OfficeState> for AskingOn {
     async fn from_request_parts(parts: &mut Parts, state: &OfficeState) -> Result<Self, OfficeError> {
         let query = parts.uri.query().map(str::to_owned);
         let address = client_address(parts.extensions.get::<Peer>(), &parts.headers, &office_config(state));
-        let mut faults = Faults::of(Place::Query);
+        let mut faults = Faults::of(Location::Query);
         let in_query = last_of(query.as_deref(), "clientId").map(serde_json::Value::String);
         let secret = match of_headers(&parts.headers) {
             Some(secret) if in_query.is_none() => Some(secret),

@@ -65,7 +65,7 @@ async fn live(
 ) -> Result<Response, OfficeError> {
     let upgrade = upgrade.map_err(|_| OfficeError::Upgrade)?;
     let permit = state.app.streams.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams)?;
-    let own = state.places.enter(asking.0.number.as_str()).ok_or(ApiError::TooManyStreams)?;
+    let own = state.streams.enter(asking.0.number.as_str()).ok_or(ApiError::TooManyStreams)?;
     // A frame is gathered before the message that it is of is measured.
     let upgrade = upgrade.max_message_size(LONGEST_MESSAGE).max_frame_size(LONGEST_MESSAGE);
     Ok(upgrade.on_upgrade(move |socket| async move {

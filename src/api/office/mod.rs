@@ -6,11 +6,12 @@
 
 mod calls;
 mod fastapi;
+mod given;
 mod guard;
 mod limits;
 mod live;
 mod older;
-mod places;
+mod slots;
 mod status;
 
 use std::sync::Arc;
@@ -41,9 +42,9 @@ pub struct OfficeState {
     office: OfficeHandle,
     limits: Arc<limits::Limits>,
     /// Of event streams and live statuses.
-    places: Arc<places::Places>,
+    streams: Arc<slots::Slots>,
     /// Of requests that wait for what becomes of their call.
-    waiting: Arc<places::Places>,
+    waiting: Arc<slots::Slots>,
 }
 
 impl FromRef<OfficeState> for AppState {
@@ -64,8 +65,8 @@ pub async fn serve(
         app: app.clone(),
         office,
         limits: Arc::default(),
-        places: Arc::new(places::Places::new(STREAMS)),
-        waiting: Arc::new(places::Places::new(WAITING)),
+        streams: Arc::new(slots::Slots::new(STREAMS)),
+        waiting: Arc::new(slots::Slots::new(WAITING)),
     };
     server::run(listener, router(state), server::Bounds::of(&app.config()), shutdown).await;
 }

@@ -6,30 +6,25 @@
 use std::time::{Duration, Instant};
 
 use axum::{
-    Extension as Inserted, Json,
-    extract::{RawQuery, State},
+    Json,
+    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
     OfficeState, WAITING,
-    fastapi::{Faults, OfficeError, Place},
+    fastapi::{Faults, Location, OfficeError},
+    given::Given,
     guard,
-    places::Entered,
+    slots::Entered,
 };
 use crate::{
-    api::{
-        ApiError, CallView, Wait,
-        extract::{JsonBody, Language},
-        initiate,
-        server::Peer,
-    },
+    api::{ApiError, CallView, Wait, initiate},
     engine,
     enterprises::Enterprise,
     logging::mask,
@@ -154,15 +149,8 @@ pub fn routes() -> OpenApiRouter<OfficeState> {
     ),
     responses((status = 200, description = "The host took the order", body = CallStarted))
 )]
-async fn make_call(
-    State(state): State<OfficeState>,
-    peer: Option<Inserted<Peer>>,
-    language: Language,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, OfficeError> {
-    let given = Given::of_query(query.as_deref(), &headers);
-    call(state, given, peer, language, headers).await
+async fn make_call(State(state): State<OfficeState>, given: Given) -> Result<Response, OfficeError> {
+    call(state, given).await
 }
 
 /// Call a number from an extension, with the secret out of the URL
@@ -171,15 +159,8 @@ async fn make_call(
     request_body = MakeCall,
     responses((status = 200, description = "The host took the order", body = CallStarted))
 )]
-async fn post_call(
-    State(state): State<OfficeState>,
-    peer: Option<Inserted<Peer>>,
-    language: Language,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, OfficeError> {
-    let given = Given::of_body(body, &headers)?;
-    call(state, given, peer, language, headers).await
+async fn post_call(State(state): State<OfficeState>, given: Given) -> Result<Response, OfficeError> {
+    call(state, given).await
 }
 
 /// Listen to an extension's call
@@ -197,15 +178,8 @@ async fn post_call(
     ),
     responses((status = 200, description = "The host took the order", body = MonitorStarted))
 )]
-async fn monitor(
-    State(state): State<OfficeState>,
-    peer: Option<Inserted<Peer>>,
-    language: Language,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, OfficeError> {
-    let given = Given::of_query(query.as_deref(), &headers);
-    listen(state, given, peer, language, headers).await
+async fn monitor(State(state): State<OfficeState>, given: Given) -> Result<Response, OfficeError> {
+    listen(state, given).await
 }
 
 /// Listen to an extension's call, with the secret out of the URL; 409 when it is in none
@@ -217,68 +191,8 @@ async fn monitor(
         (status = 409, description = "The target is not in a call"),
     )
 )]
-async fn post_monitor(
-    State(state): State<OfficeState>,
-    peer: Option<Inserted<Peer>>,
-    language: Language,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, OfficeError> {
-    let given = Given::of_body(body, &headers)?;
-    listen(state, given, peer, language, headers).await
-}
-
-type Body = Result<JsonBody<Map<String, Value>>, ApiError>;
-
-/// The parameters as they came.
-struct Given {
-    place: Place,
-    values: Map<String, Value>,
-    begun: Instant,
-}
-
-impl Given {
-    fn of_query(query: Option<&str>, headers: &HeaderMap) -> Self {
-        let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-        // Of one that is given twice the last counts, as in FastAPI.
-        let values =
-            pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect();
-        Self::with_header(Place::Query, values, headers)
-    }
-
-    fn of_body(body: Body, headers: &HeaderMap) -> Result<Self, OfficeError> {
-        let mut values = match body {
-            Ok(JsonBody(values)) => values,
-            Err(ApiError::InvalidField { field: None, .. }) => {
-                return Err(OfficeError::Faults(Faults::no_object()));
-            }
-            Err(other) => return Err(other.into()),
-        };
-        // What need not be there may be null.
-        values.retain(|name, value| {
-            !(value.is_null() && ["clientId", "wait", "wait_timeout"].contains(&name.as_str()))
-        });
-        Ok(Self::with_header(Place::Body, values, headers))
-    }
-
-    fn with_header(place: Place, mut values: Map<String, Value>, headers: &HeaderMap) -> Self {
-        if let Some(secret) = guard::of_headers(headers) {
-            values.entry("clientId").or_insert_with(|| Value::String(secret.expose().to_owned()));
-        }
-        Given { place, values, begun: Instant::now() }
-    }
-
-    fn get(&self, name: &str) -> Option<&Value> {
-        self.values.get(name)
-    }
-
-    fn wait(&self, faults: &mut Faults) -> Option<(Wait, Duration)> {
-        let until = self.get("wait").and_then(|value| {
-            faults.word("wait", Some(value), &["answered", "ended"], |word| word.parse().ok())
-        });
-        let seconds = faults.seconds("wait_timeout", self.get("wait_timeout"), initiate::LONGEST_WAIT);
-        until.map(|until| (until, Duration::from_secs(seconds.unwrap_or(initiate::WAIT_SECONDS))))
-    }
+async fn post_monitor(State(state): State<OfficeState>, given: Given) -> Result<Response, OfficeError> {
+    listen(state, given).await
 }
 
 /// What every one of these requests has.
@@ -287,13 +201,7 @@ struct Asked {
     wait: Option<(Wait, Duration)>,
 }
 
-async fn call(
-    state: OfficeState,
-    given: Given,
-    peer: Option<Inserted<Peer>>,
-    Language(lang): Language,
-    headers: HeaderMap,
-) -> Result<Response, OfficeError> {
+async fn call(state: OfficeState, given: Given) -> Result<Response, OfficeError> {
     let mut faults = Faults::of(given.place);
     let code = faults.extension("code", given.get("code"));
     let phone = faults.number("phone", given.get("phone"));
@@ -304,7 +212,7 @@ async fn call(
         return Err(OfficeError::Faults(faults));
     };
     let config = guard::office_config(&state);
-    let address = guard::client_address(peer.as_deref(), &headers, &config);
+    let address = guard::client_address(given.peer.as_ref(), &given.headers, &config);
     let number = mask(phone.as_str(), state.app.config().log.mask_numbers);
     tracing::info!(client = %address, "Запрос на звонок: {code} -> {number}, clientId: {}", guard::short(&secret));
     let asked = Asked { secret, wait };
@@ -320,7 +228,7 @@ async fn call(
         let request =
             request(&config, &enterprise, OfficeKind::Call, code.clone(), phone.clone(), address.to_string());
         let call_id = place(&state, request, "Call initiation failed").await?;
-        let (call, timed_out) = wait_for(&state, call_id, asked.wait, lang).await;
+        let (call, timed_out) = wait_for(&state, call_id, asked.wait, given.lang).await;
         let body = CallStarted {
             success: true,
             message: format!("Call initiated successfully: {code} -> {phone}"),
@@ -339,13 +247,7 @@ async fn call(
     counted(&state, &enterprise, "call", result)
 }
 
-async fn listen(
-    state: OfficeState,
-    given: Given,
-    peer: Option<Inserted<Peer>>,
-    Language(lang): Language,
-    headers: HeaderMap,
-) -> Result<Response, OfficeError> {
+async fn listen(state: OfficeState, given: Given) -> Result<Response, OfficeError> {
     let mut faults = Faults::of(given.place);
     let mode = faults.word("action", given.get("action"), &["09", "01", "02"], MonitorMode::of_action);
     let target = faults.extension("target", given.get("target"));
@@ -359,7 +261,7 @@ async fn listen(
         return Err(OfficeError::Faults(faults));
     };
     let config = guard::office_config(&state);
-    let address = guard::client_address(peer.as_deref(), &headers, &config);
+    let address = guard::client_address(given.peer.as_ref(), &given.headers, &config);
     tracing::info!(
         client = %address,
         "Запрос на мониторинг ({}): {from} -> {target}, clientId: {}", mode.name(), guard::short(&secret)
@@ -371,7 +273,7 @@ async fn listen(
         check_own(&enterprise, [&target, &from])?;
         let _waits = place_to_wait(&state, &enterprise, &asked)?;
         let host = state.office.host(&enterprise);
-        if given.place == Place::Body {
+        if given.place == Location::Body {
             check_talking(&host, &target).await?;
         }
         let kind = OfficeKind::Monitor(mode);
@@ -396,7 +298,7 @@ async fn listen(
         }
         let call_id = placed?;
         let target_channel = host.technology().device(&target);
-        let (call, timed_out) = wait_for(&state, call_id, asked.wait, lang).await;
+        let (call, timed_out) = wait_for(&state, call_id, asked.wait, given.lang).await;
         let body = MonitorStarted {
             success: true,
             message: format!("Monitoring initiated successfully: {} for {target_channel}", mode.name()),

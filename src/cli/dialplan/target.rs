@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{refuse, say};
 use asterisk::files::{
     Conf, conf,
-    place::{Old, is_trusted_link},
+    replace::{Old, is_trusted_link},
     whose::{CUSTOM, Owner, owner},
 };
 use lang::Lang;

@@ -16,7 +16,7 @@ use crate::{
 };
 use asterisk::ssh::KnownHosts;
 use call::{Technology, WayChoice};
-use lang::Lang;
+use lang::{Lang, Told};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -54,7 +54,10 @@ pub(super) async fn run(OneArgs { number, database }: OneArgs, text: Text) -> an
     }
     for probe in &probes {
         let shown = match &probe.result {
-            Ok(words) => format!("✓ {}: {words} ({})", probe.way, milliseconds(probe.took)),
+            Ok(words) => {
+                let words = Told::told(&lang::Text::same(words.as_str()), text.0);
+                format!("✓ {}: {words} ({})", probe.way, milliseconds(probe.took, text.0))
+            }
             Err(error) => format!("✗ {}: {}", probe.way, error.why.of(text.0)),
         };
         line(&shown)?;
@@ -115,6 +118,10 @@ fn told(fit: Fit, technology: Technology, number: &Number, lang: Lang) -> String
     }
 }
 
-fn milliseconds(time: Duration) -> String {
-    format!("{} ms", time.as_millis())
+fn milliseconds(time: Duration, lang: Lang) -> String {
+    let unit = match lang {
+        Lang::En => "ms",
+        Lang::Ru => "мс",
+    };
+    format!("{} {unit}", time.as_millis())
 }

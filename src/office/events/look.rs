@@ -46,10 +46,11 @@ impl Tracker {
             let name = now.map_or(id, |one| &one.channel.name).clone();
             self.know(call, &ChannelRef { id: id.clone(), name }, leg, true);
         }
-        let mut inputs = self.miss(call, standing);
+        let standing = self.without_strangers(call, standing, sides);
+        let mut inputs = self.miss(call, &standing);
         let is_gone = |known: &Known| known.is_gone;
-        let desk = self.desk_among(standing);
-        for one in standing {
+        let desk = self.desk_among(&standing);
+        for one in &standing {
             if self.channels.get(&one.channel.id).is_some_and(is_gone) {
                 continue;
             }
@@ -63,10 +64,16 @@ impl Tracker {
             self.know(call, &one.channel, leg, pair.is_none());
             if let Some(tracked) = self.calls.get_mut(&call) {
                 tracked.alive.insert(one.channel.id.clone());
+                if let Some(bridge) = &one.bridge {
+                    tracked.seats.entry(one.channel.id.clone()).or_insert_with(|| bridge.clone());
+                }
             }
             if pair.is_some() {
                 continue;
             }
+            let is_joined = is_beside_another(one, &standing);
+            let known = self.channels.get_mut(&one.channel.id);
+            let was_joined = known.is_some_and(|known| std::mem::replace(&mut known.is_joined, is_joined));
             let name = self.channels.get(&one.channel.id).map_or(&one.channel.name, |known| &known.name);
             let channel = &one.channel.id;
             let sight =
@@ -74,14 +81,43 @@ impl Tracker {
             inputs.extend((!is_known).then(|| sight(Seen::Created)));
             inputs.extend(one.is_ringing.then(|| sight(Seen::Ringing)));
             inputs.extend(one.is_up.then(|| sight(Seen::Up)));
-            inputs.extend(one.is_joined.then(|| sight(Seen::Joined)));
+            inputs.extend(is_joined.then(|| sight(Seen::Joined)));
+            inputs.extend((was_joined && !is_joined).then(|| sight(Seen::Left)));
         }
         inputs.extend(self.hear_again(call));
         let is_over = self.calls.get(&call).is_some_and(|tracked| tracked.alive.is_empty());
         if is_over && !inputs.contains(&OfficeInput::Over) {
             inputs.push(OfficeInput::Over);
         }
+        if let Some(tracked) = self.calls.get_mut(&call) {
+            tracked.is_blind = false;
+        }
+        inputs.extend(self.alone(call));
         inputs
+    }
+
+    /// Where none of the order's own channels is there any more, somebody may have taken one of the two sides over: whoever a
+    /// side calls or talks with by itself is nobody that was ordered.
+    fn without_strangers(
+        &self,
+        call: CallId,
+        standing: &[Standing],
+        sides: Option<&[String; 2]>,
+    ) -> Vec<Standing> {
+        let halves = [call.near_channel(), call.far_channel()];
+        let are_there = standing.iter().any(|one| halves.contains(&one.channel.id));
+        if are_there || sides.is_some() {
+            return standing.to_vec();
+        }
+        let with_a_caller = |one: &Standing| {
+            let is_beside = |other: &&Standing| one.bridge.is_some() && other.bridge == one.bridge;
+            standing.iter().filter(is_beside).any(|other| !other.is_dialed)
+        };
+        let is_stranger = |one: &&Standing| {
+            let is_unknown = !self.channels.contains_key(&one.channel.id);
+            is_unknown && !one.is_desk && (!one.is_up || !one.is_dialed || with_a_caller(one))
+        };
+        standing.iter().filter(|one| !is_stranger(one)).cloned().collect()
     }
 
     /// Those of its phones and trunks that were there before, and are not in the list, have gone unseen.
@@ -124,4 +160,10 @@ impl Tracker {
         let place = |one: &&Standing| one.channel.id.rsplit_once('.')?.1.parse::<u64>().ok();
         unknown.min_by_key(|one| place(one).unwrap_or(u64::MAX)).map(|one| one.channel.id.clone())
     }
+}
+
+/// It is in a bridge with another channel of the call.
+fn is_beside_another(one: &Standing, standing: &[Standing]) -> bool {
+    let is_beside = |other: &Standing| other.channel.id != one.channel.id && other.bridge == one.bridge;
+    one.bridge.is_some() && standing.iter().any(is_beside)
 }

@@ -42,6 +42,10 @@ struct Tracked {
     is_missed: bool,
     /// Its channels are being asked for: until they are known, nothing is over.
     is_sought: bool,
+    /// Events were lost, and its channels were not asked for since.
+    is_blind: bool,
+    /// Which of its channels are in which bridge.
+    seats: HashMap<String, String>,
     /// What was first heard of since: the answer may be older.
     newcomers: HashSet<String>,
     alive: HashSet<String>,
@@ -60,6 +64,8 @@ struct Known {
     name: String,
     is_heard: bool,
     is_gone: bool,
+    /// It is in a bridge with another channel of its call.
+    is_joined: bool,
     /// Its far side asked for the end.
     hung_up: bool,
     sip: Option<u16>,
@@ -107,6 +113,8 @@ impl Tracker {
     pub fn lose_sight(&mut self) -> Vec<CallId> {
         for tracked in self.calls.values_mut() {
             tracked.is_missed = true;
+            tracked.is_blind = true;
+            tracked.seats.clear();
         }
         self.calls.keys().copied().collect()
     }
@@ -161,6 +169,7 @@ impl Tracker {
                 name: channel.name.clone(),
                 is_heard: false,
                 is_gone: false,
+                is_joined: false,
                 hung_up: false,
                 sip: None,
             },
@@ -231,7 +240,8 @@ impl Tracker {
             Heard::Dial { caller, peer, dial } => self.dial(caller, peer, dial),
             Heard::Ringing(channel) => self.leg(channel, Seen::Ringing),
             Heard::Up(channel) => self.leg(channel, Seen::Up),
-            Heard::Joined(channel) => self.leg(channel, Seen::Joined),
+            Heard::Joined { channel, bridge } => self.sits(channel, Some(bridge)),
+            Heard::Left { channel, .. } => self.sits(channel, None),
             Heard::HungUp { channel, cause, sip } => {
                 if let Some(known) = self.hear_of(&channel.id) {
                     known.hung_up = true;
@@ -267,6 +277,10 @@ impl Tracker {
             }
             // What a Local channel tells of is told by the channel behind it too.
             Some(_) => return Some((call, Vec::new())),
+            // Whoever picks up what rings somewhere else is dialed by nobody. At the extension it may be anybody.
+            None if is_new && *dial == Dial::Answer && leg == Role::Phone && self.has_dialed(call) => {
+                return Some((call, vec![OfficeInput::TakenOver { leg }]));
+            }
             None => self.know(call, peer, leg, true),
         }
         let mut seen = Vec::new();
@@ -323,7 +337,64 @@ impl Tracker {
         if is_over {
             inputs.push(if is_whole { OfficeInput::Over } else { OfficeInput::NotMade });
         }
+        tracked.seats.remove(&channel.id);
+        inputs.extend(self.look_around(call));
+        // With the last of the channels between.
+        inputs.extend(self.alone(call).filter(|_| !known.is_leg));
         Some((call, inputs))
+    }
+
+    /// A phone was dialed for the number, and nothing of it was missed.
+    fn has_dialed(&self, call: CallId) -> bool {
+        let is_phone =
+            |id: &String| self.channels.get(id).is_some_and(|known| known.is_leg && known.leg == Role::Phone);
+        self.calls
+            .get(&call)
+            .is_some_and(|tracked| !tracked.is_missed && tracked.channels.iter().any(is_phone))
+    }
+
+    /// A channel entered a bridge, or left one.
+    fn sits(&mut self, channel: &ChannelRef, bridge: Option<&String>) -> Option<(CallId, Vec<OfficeInput>)> {
+        let (call, _) = self.side(channel)?;
+        let tracked = self.calls.get_mut(&call)?;
+        match bridge {
+            Some(bridge) => tracked.seats.insert(channel.id.clone(), bridge.clone()),
+            None => tracked.seats.remove(&channel.id),
+        };
+        Some((call, self.look_around(call)))
+    }
+
+    /// Which phones and trunks are in a bridge with another channel of the call now, and were not, or are so no more.
+    fn look_around(&mut self, call: CallId) -> Vec<OfficeInput> {
+        let Some(tracked) = self.calls.get(&call) else { return Vec::new() };
+        let mut inputs = Vec::new();
+        for id in &tracked.channels {
+            let Some(known) = self.channels.get_mut(id).filter(|known| known.is_leg && !known.is_gone) else {
+                continue;
+            };
+            let seat = tracked.seats.get(id);
+            let is_beside = |(other, bridge): (&String, &String)| other != id && Some(bridge) == seat;
+            let is_joined = seat.is_some() && tracked.seats.iter().any(is_beside);
+            if std::mem::replace(&mut known.is_joined, is_joined) != is_joined {
+                let seen = if is_joined { Seen::Joined } else { Seen::Left };
+                inputs.push(OfficeInput::Sight(known.sight(id, seen)));
+            }
+        }
+        inputs
+    }
+
+    /// Where nothing is left of the order but phones and trunks, no way leads from one side to the other that they do not
+    /// have already.
+    fn alone(&self, call: CallId) -> Option<OfficeInput> {
+        let tracked = self.calls.get(&call)?;
+        if tracked.is_blind || tracked.is_sought || tracked.alive.is_empty() {
+            return None;
+        }
+        let alive: Option<Vec<&Known>> = tracked.alive.iter().map(|id| self.channels.get(id)).collect();
+        let legs: Vec<&Known> = alive?.into_iter().filter(|known| known.is_leg).collect();
+        let is_desk = |known: &&Known| known.leg == Role::Desk;
+        let leg = if legs.iter().any(is_desk) { Role::Desk } else { Role::Phone };
+        (legs.len() == tracked.alive.len()).then_some(OfficeInput::Alone { leg })
     }
 }
 

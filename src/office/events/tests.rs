@@ -52,9 +52,11 @@ fn a_call_through_two_local_channels() {
     assert_eq!(hear(dial(&two, &trunk, Dial::Progress)), ["Phone PJSIP/trunk-00000002 EarlyMedia"]);
     assert_eq!(hear(Heard::Up(trunk.clone())), ["Phone PJSIP/trunk-00000002 Up"]);
     // They optimize themselves away, and the call goes on.
-    for local in [near(), far(), one, two] {
+    for local in [near(), far(), one] {
         assert!(hear(Heard::Gone { channel: local, cause: Some(16), sip: None }).is_empty());
     }
+    let told = hear(Heard::Gone { channel: two, cause: Some(16), sip: None });
+    assert_eq!(told, ["Alone { leg: Desk }"], "which means nothing where the two are connected");
     assert_eq!(
         hear(Heard::HungUp { channel: trunk.clone(), cause: Some(16), sip: None }),
         ["Phone PJSIP/trunk-00000002 HungUp { cause: Some(16), sip: None }"]
@@ -106,7 +108,8 @@ fn what_happens_while_the_channels_are_asked_for_is_not_lost() {
         is_desk: true,
         is_ringing: false,
         is_up: true,
-        is_joined: false,
+        is_dialed: true,
+        bridge: None,
     };
     let word = |inputs: Vec<OfficeInput>| words(Some((ID, inputs)));
     for mut tracker in [Tracker::default(), Tracker::with_creations()] {
@@ -114,7 +117,8 @@ fn what_happens_while_the_channels_are_asked_for_is_not_lost() {
         // The halves vanish, as they do when both sides talk: that is no end.
         assert!(words(tracker.hear(gone(near()))).is_empty());
         let told = word(tracker.resync(ID, &[standing(near()), standing(desk.clone())], None));
-        assert_eq!(told, ["Desk PJSIP/150-00000001 Created", "Desk PJSIP/150-00000001 Up"]);
+        let alone = "Alone { leg: Desk }";
+        assert_eq!(told, ["Desk PJSIP/150-00000001 Created", "Desk PJSIP/150-00000001 Up", alone]);
 
         // The phone goes after the host has answered, and before the answer is read.
         tracker.forget(ID);
@@ -130,7 +134,8 @@ fn what_happens_while_the_channels_are_asked_for_is_not_lost() {
         tracker.hear(dial(&near(), &trunk, Dial::Begin));
         tracker.resync(ID, &[standing(near()), standing(desk.clone())], None);
         tracker.hear(gone(near()));
-        assert_eq!(words(tracker.hear(gone(desk.clone()))).len(), 1);
+        let told = words(tracker.hear(gone(desk.clone())));
+        assert!(told[0].contains("Gone") && !told.contains(&"Over".to_owned()), "{told:?}");
         assert_eq!(words(tracker.hear(gone(trunk))).last().map(String::as_str), Some("Over"));
         tracker.forget(ID);
     }
@@ -145,7 +150,8 @@ fn whoever_went_unheard_is_gone() {
         is_desk: false,
         is_ringing: false,
         is_up: true,
-        is_joined: true,
+        is_dialed: true,
+        bridge: Some("b".to_owned()),
     };
     let now = [standing(&trunk), standing(&channel("1.5", "PJSIP/151-00000003"))];
     let sides = [desk.id.clone(), trunk.id.clone()];
@@ -177,7 +183,8 @@ fn halves_that_go_around_the_answer_are_the_end() {
         is_desk: false,
         is_ringing: false,
         is_up: false,
-        is_joined: false,
+        is_dialed: true,
+        bridge: None,
     };
     for before in 0..=2 {
         let mut tracker = Tracker::default();
@@ -229,4 +236,46 @@ fn calls_of_others_are_nobodys() {
     assert_eq!(tracker.hear(dial(&other, &phone, Dial::Begin)), None);
     assert_eq!(tracker.hear(Heard::Up(phone.clone())), None);
     assert_eq!(tracker.hear(Heard::Gone { channel: phone, cause: None, sip: None }), None);
+}
+
+/// What is told of a phone is told only when it comes to be with another channel of the call, or is so no more.
+#[test]
+fn a_phone_that_talks_with_strangers_is_not_joined() {
+    let mut tracker = Tracker::default();
+    tracker.follow(ID);
+    let (desk, stranger) = (channel("1.3", "PJSIP/150-00000001"), channel("9.1", "PJSIP/152-00000009"));
+    tracker.hear(dial(&far(), &desk, Dial::Begin));
+    let enters = |channel: &ChannelRef, bridge: &str| Heard::Joined {
+        channel: channel.clone(),
+        bridge: bridge.to_owned(),
+    };
+    let leaves = |channel: &ChannelRef, bridge: &str| Heard::Left {
+        channel: channel.clone(),
+        bridge: bridge.to_owned(),
+    };
+    let mut hear = |heard| words(tracker.hear(heard));
+    assert!(hear(enters(&desk, "a")).is_empty(), "alone");
+    assert_eq!(hear(enters(&far(), "a")), ["Desk PJSIP/150-00000001 Joined"]);
+    assert_eq!(hear(leaves(&desk, "a")), ["Desk PJSIP/150-00000001 Left"]);
+    assert!(hear(enters(&desk, "b")).is_empty());
+    assert!(hear(enters(&stranger, "b")).is_empty());
+    assert!(hear(leaves(&desk, "b")).is_empty());
+    assert_eq!(hear(enters(&desk, "a")), ["Desk PJSIP/150-00000001 Joined"]);
+    let gone = Heard::Gone { channel: far(), cause: Some(16), sip: None };
+    assert_eq!(hear(gone), ["Desk PJSIP/150-00000001 Left"]);
+}
+
+/// Whom nobody dialed is not the number; at the extension, whoever picks up is as good as it.
+#[test]
+fn who_picks_up_what_rings_somewhere_else_is_dialed_by_nobody() {
+    let mut tracker = Tracker::with_creations();
+    tracker.follow(ID);
+    let (desk, other) = (channel("1.3", "PJSIP/150-00000001"), channel("1.4", "PJSIP/151-00000002"));
+    let (trunk, third) = (channel("1.5", "PJSIP/trunk-00000003"), channel("1.6", "PJSIP/152-00000004"));
+    let mut hear = |heard| words(tracker.hear(heard));
+    hear(dial(&far(), &desk, Dial::Begin));
+    assert_eq!(hear(dial(&far(), &other, Dial::Answer))[1], "Desk PJSIP/151-00000002 Up");
+    hear(dial(&near(), &trunk, Dial::Begin));
+    assert_eq!(hear(dial(&near(), &third, Dial::Answer)), ["TakenOver { leg: Phone }"]);
+    assert!(hear(Heard::Up(third)).is_empty());
 }

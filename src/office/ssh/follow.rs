@@ -26,6 +26,8 @@ use call::{
 const BLIND: Duration = Duration::from_secs(3);
 /// An order must have led to a channel by then.
 const FIND: Duration = Duration::from_secs(3);
+/// After so many looks at sides that nothing connects, somebody has taken them over.
+const APART: u8 = 2;
 /// So many channels are asked for their linkedid at a time.
 const ASKED_AT_ONCE: usize = 20;
 
@@ -138,6 +140,8 @@ pub(super) struct Followed {
     /// The channels of each side as they were last seen.
     seen: BTreeMap<UniqueId, Known>,
     was_there: bool,
+    /// So many looks in a row found nothing that leads from one side to the other.
+    apart: u8,
     /// It was told that nobody sees it.
     blind: bool,
 }
@@ -158,6 +162,7 @@ impl Followed {
             since: Instant::now(),
             alone,
             was_there: false,
+            apart: 0,
             blind: false,
         }
     }
@@ -170,7 +175,7 @@ impl Followed {
     pub fn to_hang_up(&self, channels: &Channels, sides: Option<&[String; 2]>) -> Option<Vec<ChannelName>> {
         let Some([desk, phone]) = sides else {
             let Root::Known(family) = &self.root else { return Some(Vec::new()) };
-            return Some(family.to_hang_up(channels).into_iter().cloned().collect());
+            return family.to_hang_up(channels).map(|names| names.into_iter().cloned().collect());
         };
         let there = |id: &String| channels.list.iter().find(|channel| channel.unique_id.as_str() == id);
         let (desk, phone) = (there(desk)?, there(phone)?);
@@ -204,10 +209,10 @@ impl Followed {
     /// What has changed since the last look.
     fn compare(&mut self, channels: &Channels) -> Vec<OfficeInput> {
         let device = self.order.device();
+        let mut inputs = self.tell_strangers(channels);
         let Root::Known(family) = &mut self.root else { return Vec::new() };
         family.forget_gone(channels);
         let look = family.look(channels);
-        let mut inputs = Vec::new();
         let mut now = BTreeMap::new();
         for (leg, channel) in sides(&look) {
             let before = self.seen.get(&channel.unique_id);
@@ -218,7 +223,7 @@ impl Followed {
                 // A pick-up gives it another one.
                 name: before.map_or_else(|| channel.name.to_string(), |before| before.name.clone()),
                 state: channel.state.clone(),
-                is_joined: channel.bridge.is_some(),
+                is_joined: family.is_beside_another(channel, channels),
             };
             let id = &channel.unique_id;
             inputs.extend(steps(before, &known).into_iter().map(|seen| sight(id, &known, seen)));
@@ -238,7 +243,48 @@ impl Followed {
         } else {
             self.was_there = true;
         }
+        // They may be on their way from one bridge to another.
+        let is_apart =
+            look.near.is_none() && !look.joined && !(look.desk.is_empty() && look.phone.is_empty());
+        self.apart = if is_apart { self.apart.saturating_add(1) } else { 0 };
+        if self.apart >= APART {
+            let leg = if look.desk.is_empty() { Role::Phone } else { Role::Desk };
+            inputs.push(OfficeInput::Alone { leg });
+        }
         inputs
+    }
+
+    /// Leaves out who is not the number, though it has the call's linkedid: who picked up what rang there, and, once the
+    /// order's own channels are gone, who is dialed or talked with by a phone that somebody took over.
+    fn tell_strangers(&mut self, channels: &Channels) -> Vec<OfficeInput> {
+        let Root::Known(family) = &mut self.root else { return Vec::new() };
+        let look = family.look(channels);
+        let device = self.order.device();
+        let is_new =
+            |channel: &&&Channel| !self.seen.contains_key(&channel.unique_id) && !channel.name.is_of(&device);
+        let is_up = |channel: &Channel| channel.state == ChannelState::Up;
+        let with_a_caller =
+            |channel: &Channel| channels.heard_by(&channel.name).into_iter().any(Channel::runs_by_itself);
+        // What rang there is gone in the moment in which somebody else is up.
+        let has_stopped = self.seen.iter().any(|(id, known)| {
+            known.leg == Role::Phone && known.state != ChannelState::Up && !channels.has(id, &known.name)
+        });
+        let (mut strangers, mut is_picked_up) = (Vec::new(), false);
+        for channel in look.phone.iter().filter(is_new) {
+            let was_dialed = family.was_dialed(channel);
+            if is_up(channel) && (was_dialed == Some(false) || has_stopped && was_dialed.is_none()) {
+                is_picked_up = true;
+                strangers.push(channel.unique_id.clone());
+            } else if look.near.is_none()
+                && (!is_up(channel) || channel.runs_by_itself() || with_a_caller(channel))
+            {
+                strangers.push(channel.unique_id.clone());
+            }
+        }
+        for stranger in &strangers {
+            family.disown(stranger);
+        }
+        is_picked_up.then_some(OfficeInput::TakenOver { leg: Role::Phone }).into_iter().collect()
     }
 }
 
@@ -270,8 +316,10 @@ fn steps(before: Option<&Known>, now: &Known) -> Vec<Seen> {
             _ => {}
         }
     }
-    if now.is_joined && !before.is_some_and(|before| before.is_joined) {
-        steps.push(Seen::Joined);
+    match (before.is_some_and(|before| before.is_joined), now.is_joined) {
+        (false, true) => steps.push(Seen::Joined),
+        (true, false) => steps.push(Seen::Left),
+        _ => {}
     }
     steps
 }

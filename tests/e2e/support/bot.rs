@@ -95,12 +95,23 @@ impl Bot {
         self.settings.push((name, value.to_owned()));
     }
 
+    /// The next start goes without this setting.
+    pub fn unset(&mut self, key: &str) {
+        let name = variable(key);
+        self.settings.retain(|(known, _)| *known != name);
+    }
+
     /// Starts the program; the store is the one it had.
     pub fn launch(&mut self) {
+        self.launch_with("");
+    }
+
+    /// The same with this as its file.
+    pub fn launch_with(&mut self, file: &str) {
         assert!(self.process.is_none(), "it runs already");
         // No file of this machine has a say.
         let empty = self.folder.path().join("empty.toml");
-        fs::write(&empty, "").expect("an empty configuration");
+        fs::write(&empty, file).expect("the configuration");
         let log = OpenOptions::new().create(true).append(true).open(self.log()).expect("the log");
         let child = self
             .program()

@@ -78,6 +78,7 @@ impl Lab {
         }
         lab.up(LABS.spoiled.1);
         lab.console("pbx", CALL_OFF);
+        lab.spoil("outgoing");
         lab.spoil("right-password");
         for asterisk in [lab.carriers_asterisk(), lab.asterisk()] {
             asterisk.hang_up_all().await;

@@ -9,9 +9,10 @@ pub mod end;
 pub mod lab;
 pub mod line;
 
-use std::{fmt::Display, time::Duration};
+#[path = "../../support/until.rs"]
+mod until;
 
-use tokio::time::Instant;
+use std::time::Duration;
 
 pub use self::{
     api::Call,
@@ -19,31 +20,8 @@ pub use self::{
     end::{End, assert_arrived, assert_end, assert_words, wrong_story, wrong_words},
     lab::Lab,
     line::BreakableLine,
+    until::until,
 };
-
-/// How often a condition is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Long enough for anything that has no time of its own, on a busy machine.
 pub const SOON: Duration = Duration::from_secs(10);
-
-/// Looks until `look` finds what it looks for.
-///
-/// # Panics
-/// When `time` is over, with `what` and the last thing seen.
-pub async fn until<T, E: Display>(
-    what: &str,
-    time: Duration,
-    mut look: impl AsyncFnMut() -> Result<T, E>,
-) -> T {
-    let deadline = Instant::now() + time;
-    loop {
-        match look().await {
-            Ok(found) => return found,
-            Err(seen) if Instant::now() >= deadline => {
-                panic!("{what}: not within {time:?}; seen last: {seen}")
-            }
-            Err(_) => tokio::time::sleep(LOOK_EVERY).await,
-        }
-    }
-}

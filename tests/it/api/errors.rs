@@ -43,6 +43,18 @@ async fn problems_are_told_in_the_clients_language() {
     assert_eq!(told["detail"], "`112` похож на номер, но такого быть не может; проверьте цифры");
 }
 
+/// What FastAPI, with which the older bot was made, leads to the right place.
+#[tokio::test]
+async fn a_slash_at_the_end_is_as_good_as_none() {
+    let bot = Bot::start().await;
+    let body = r#"{"phone": "+79522675444"}"#;
+    let request = bot.post("/api/calls/initiate/").header("content-type", "application/json").body(body);
+    let call = Answer::of(request).await.expect(201);
+    let listed = Answer::of(bot.get("/api/calls/?limit=1")).await.expect(200);
+    assert_eq!(listed["calls"][0]["id"], call["id"]);
+    assert_eq!(Answer::of(bot.get("/api/nothing/")).await.problem(404), "not_found");
+}
+
 #[tokio::test]
 async fn bodies_that_are_wrong() {
     let bot = Bot::start().await;

@@ -21,6 +21,14 @@ async fn healthy_and_degraded() {
     let since = chrono::DateTime::from_timestamp(1_790_000_000, 0).expect("in range");
     let down = |reason: &str| AriState::Down { reason: reason.into(), since };
     bot.engine.state.send_modify(|state| state.ari = down("connection refused by 10.0.0.5"));
+    let in_russian = bot.get("/health/asterisk").header("Accept-Language", "ru");
+    bot.engine.state.send_modify(|state| {
+        state.ari = down("there is no TLS at `https://10.0.0.5:8088`; write http:// in ari.url, or the port of tlsbindaddr in http.conf");
+    });
+    assert_eq!(
+        Answer::of(in_russian).await.expect(200)["error"],
+        "нет TLS по адресу `https://10.0.0.5:8088`; напишите в ari.url http:// или порт из tlsbindaddr в http.conf"
+    );
     let degraded = Answer::of(bot.get("/health")).await.expect(200);
     assert_eq!(
         (&degraded["status"], &degraded["checks"]["asterisk"]),

@@ -72,7 +72,8 @@ async fn what_is_not_asked_for_comes_from_the_configuration() {
     let call = bot.placed().await;
     assert_eq!(call["ring_timeout"], 45);
     assert_eq!(call["max_duration"], 90);
-    assert_eq!(call["caller_id"], "+74951234568");
+    // The trunk's own, of the moment when it is dialed: while it waits, it may change.
+    assert_eq!(call["caller_id"], json!(null));
     assert_eq!(call["scenario"], "default");
     let nulls =
         json!({"phone": "79522675444", "caller_id": null, "ring_timeout": null, "custom_metadata": null});

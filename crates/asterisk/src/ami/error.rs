@@ -1,7 +1,7 @@
 //! What an action that did not succeed means. A call must never be placed twice and never be lost, so the three
 //! kinds are told apart strictly; when in doubt it is [`AmiError::MaybeTaken`].
 
-use crate::ari::Certainty;
+use crate::Certainty;
 
 /// An action did not succeed. Its text says which, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,8 +17,7 @@ pub enum AmiError {
         why: String,
     },
 
-    /// `message` is Asterisk's own text.
-    /// Asterisk read it and said no.
+    /// Asterisk read it and said no; `message` is its own text.
     #[error("Asterisk refused the action `{what}`: {message}; {}", refusal_hint(message))]
     Refused {
         /// As in [`AmiError::NotSent`].

@@ -1,8 +1,8 @@
-//! Actions on their way over one connection, and answers on their way back. It owns the one question that matters
-//! when the connection dies: was the action written or not. It must not know sockets.
+//! Actions on their way over one connection, and answers on their way back: which answer is whose, and when it is whole. It
+//! must not know sockets.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::action::Action;
 use super::error::AmiError;
 use super::wire::Block;
+use crate::order::{self, Orders, Unanswered};
 
 /// Actions that wait for the writer; more of them wait their turn in `send`.
 const QUEUE: usize = 256;
@@ -30,10 +31,13 @@ pub struct Response {
     pub rows: Vec<Block>,
 }
 
-/// The asker's end: cheap to clone, dead when its connection is.
+/// An action on its way to the writer of the connection.
+pub(super) type Order = order::Order<String, Answer>;
+
+/// The askers' end: cheap to clone, dead when its connection is.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
-    orders: mpsc::Sender<Order>,
+    orders: Orders<String, Answer>,
     ids: Arc<Ids>,
 }
 
@@ -63,39 +67,16 @@ impl Ids {
     }
 }
 
-/// An action on its way to the writer of the connection.
+/// What came of an action that was written.
 #[derive(Debug)]
-pub(super) struct Order {
-    id: String,
-    text: String,
-    claim: Arc<Claim>,
-    reply: oneshot::Sender<Answer>,
-}
-
-#[derive(Debug)]
-enum Answer {
+pub(super) enum Answer {
     Whole(Response),
     TooLong,
 }
 
-/// Who was first: the writer that takes the action, or the asker that gives it up. One of them wins, so that an
-/// action that was reported as not sent is never sent afterwards.
-#[derive(Debug, Default)]
-struct Claim(AtomicU8);
-
-const QUEUED: u8 = 0;
-const TAKEN: u8 = 1;
-const GIVEN_UP: u8 = 2;
-
-impl Claim {
-    fn settle(&self, state: u8) -> bool {
-        self.0.compare_exchange(QUEUED, state, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-}
-
 impl Line {
     pub(super) fn new(ids: Arc<Ids>) -> (Self, mpsc::Receiver<Order>) {
-        let (orders, inbox) = mpsc::channel(QUEUE);
+        let (orders, inbox) = Orders::new(QUEUE);
         (Self { orders, ids }, inbox)
     }
 
@@ -111,23 +92,16 @@ impl Line {
     /// Only for an action that was checked.
     pub(super) async fn send(&self, action: &Action, patience: Duration) -> Result<Response, AmiError> {
         let id = self.ids.next();
-        let claim = Arc::new(Claim::default());
-        let (reply, answer) = oneshot::channel();
-        let order = Order { text: action.text(&id), id, claim: claim.clone(), reply };
-        let exchange = async {
-            self.orders.send(order).await.ok()?;
-            answer.await.ok()
-        };
+        let answer =
+            self.orders.send(id.clone(), action.text(&id), patience, "the connection was lost").await;
         let what = action.what().to_owned();
-        let why = match tokio::time::timeout(patience, exchange).await {
-            Ok(Some(Answer::Whole(response))) => return judge(what, response),
-            Ok(Some(Answer::TooLong)) => format!("its answer has over {MAX_ROWS} rows"),
-            Ok(None) => "the connection was lost".to_owned(),
-            Err(_) => format!("no answer within {patience:?}"),
-        };
-        match claim.settle(GIVEN_UP) {
-            true => Err(AmiError::NotSent { what, why }),
-            false => Err(AmiError::MaybeTaken { what, why }),
+        match answer {
+            Ok(Answer::Whole(response)) => judge(what, response),
+            Ok(Answer::TooLong) => {
+                Err(AmiError::MaybeTaken { what, why: format!("its answer has over {MAX_ROWS} rows") })
+            }
+            Err(Unanswered::NotSent(why)) => Err(AmiError::NotSent { what, why }),
+            Err(Unanswered::MaybeSent(why)) => Err(AmiError::MaybeTaken { what, why }),
         }
     }
 }
@@ -169,11 +143,9 @@ struct Waiting {
 impl Pending {
     /// The text to write, or nothing when the asker has gone.
     pub(super) fn take(&self, order: Order) -> Option<String> {
-        if order.reply.is_closed() || !order.claim.settle(TAKEN) {
-            return None;
-        }
-        self.map().insert(order.id, Waiting { reply: order.reply, list: None, bytes: 0 });
-        Some(order.text)
+        let (id, text, reply) = order.take()?;
+        self.map().insert(id, Waiting { reply, list: None, bytes: 0 });
+        Some(text)
     }
 
     /// Takes what belongs to an action. An event that belongs to none comes back.
@@ -239,37 +211,10 @@ fn deliver(map: &mut HashMap<String, Waiting>, id: &str, answer: Answer) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ari::Certainty;
-
-    const PATIENCE: Duration = Duration::from_secs(10);
+    use crate::Certainty;
 
     fn line() -> (Line, mpsc::Receiver<Order>) {
         Line::new(Arc::new(Ids::new()))
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_dies_leaves_written_actions_uncertain_and_queued_ones_not_sent() {
-        let (line, mut inbox) = line();
-        let pending = Pending::default();
-        let die = async {
-            pending.take(inbox.recv().await.unwrap()).unwrap();
-            drop((inbox, pending));
-        };
-        let action = Action::new("Ping");
-        let (written, queued, ()) =
-            tokio::join!(line.send(&action, PATIENCE), line.send(&action, PATIENCE), die);
-        assert_eq!(written.unwrap_err().certainty(), Certainty::MaybeSent);
-        assert_eq!(queued.unwrap_err().certainty(), Certainty::NotSent);
-        assert!(line.is_dead());
-        assert_eq!(line.send(&action, PATIENCE).await.unwrap_err().certainty(), Certainty::NotSent);
-    }
-
-    #[tokio::test]
-    async fn an_action_reported_as_not_sent_is_never_sent_afterwards() {
-        let (line, mut inbox) = line();
-        let error = line.send(&Action::new("Ping"), Duration::from_millis(10)).await.unwrap_err();
-        assert_eq!(error.certainty(), Certainty::NotSent);
-        assert_eq!(Pending::default().take(inbox.try_recv().unwrap()), None);
     }
 
     #[tokio::test]

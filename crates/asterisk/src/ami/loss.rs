@@ -69,3 +69,31 @@ impl Loss {
         }
     }
 }
+
+/// One of each, for whoever checks what they say.
+#[cfg(all(test, feature = "russian"))]
+pub(crate) fn samples() -> Vec<String> {
+    let (address, username) = ("10.0.0.1:5038".to_owned(), "bot".to_owned());
+    let message = "Authentication failed".to_owned();
+    let second = Duration::from_secs(1);
+    [
+        Loss::Credentials { address: address.clone(), username, message: message.clone() },
+        Loss::NoChallenge { address: address.clone(), message },
+        Loss::Unreachable { address: address.clone(), why: "Connection refused (os error 111)".into() },
+        Loss::Slow { address, patience: second },
+        Loss::Shutdown { restart: true },
+        Loss::Shutdown { restart: false },
+        Loss::Closed,
+        Loss::Broken("Connection reset by peer (os error 104)".into()),
+        Loss::TooLarge(Overflow::Line),
+        Loss::TooLarge(Overflow::Block),
+        Loss::Silent(second),
+        Loss::Overrun(second),
+        Loss::Idle,
+        Loss::Stopped,
+        Loss::Unwatched,
+    ]
+    .iter()
+    .map(ToString::to_string)
+    .collect()
+}

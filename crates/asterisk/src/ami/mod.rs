@@ -73,10 +73,10 @@ pub use client::{Ami, AmiState, Hold};
 pub use error::AmiError;
 pub use event::*;
 pub use line::Response;
+#[cfg(all(test, feature = "russian"))]
+pub(crate) use loss::samples as loss_samples;
 pub use model::{Bridge, Channel, ChannelRow, ChannelState, CoreSettings, CoreStatus, Unreadable};
 pub use request::{CallerId, Originate, OriginateTarget};
 pub use supervisor::{AmiLink, connect};
 pub use target::{AmiTarget, DEFAULT_PORT, EventMask, Login, TargetError};
 pub use wire::Block;
-
-pub use crate::ari::{Certainty, Received};

@@ -2,7 +2,6 @@
 //! one connection; it must not reconnect, and it must not know what the events mean.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,7 +19,7 @@ use super::loss::Loss;
 use super::supervisor::AmiLink;
 use super::target::AmiTarget;
 use super::wire::{Block, Framer, MAX_BLOCK, Overflow};
-use crate::ari::Received;
+use crate::Received;
 
 /// A block of this size is no event of a call. Some are kept for a while, and thousands may wait.
 pub(super) const MAX_EVENT: usize = 16 << 10;
@@ -80,7 +79,7 @@ impl Reader {
         match self.stream.read_buf(buffer).await {
             Ok(0) => Err(Loss::Closed),
             Ok(_) => {
-                self.received = now();
+                self.received = Received::now();
                 Ok(())
             }
             Err(error) => Err(Loss::of_io(&error)),
@@ -100,7 +99,7 @@ impl Session {
     pub(super) fn new(stream: TcpStream, ids: Arc<Ids>) -> Self {
         let (stream, writer) = stream.into_split();
         let (line, orders) = Line::new(ids);
-        let reader = Reader { stream, framer: Framer::default(), received: now() };
+        let reader = Reader { stream, framer: Framer::default(), received: Received::now() };
         Self { reader, writer, line, orders, asterisk_version: None, early: Vec::new(), early_bytes: 0 }
     }
 
@@ -309,10 +308,6 @@ impl Listener<'_> {
             Err(_) => Err(Loss::Overrun(patience)),
         }
     }
-}
-
-fn now() -> Received {
-    Received { at: Instant::now(), wall: SystemTime::now() }
 }
 
 fn too_long(block: &Block) -> AmiLink {

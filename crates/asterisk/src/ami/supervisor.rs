@@ -2,7 +2,7 @@
 //! tries again. It owns the order of these steps; it must not know what the events mean.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
@@ -14,14 +14,11 @@ use super::line::Ids;
 use super::loss::Loss;
 use super::session::Session;
 use super::target::{AmiTarget, TargetError};
-use crate::ari::Received;
 use crate::backoff::Backoff;
+use crate::link::{News, Received, Told};
 
 /// Events that wait for the listener. When it is full, the connection is not read until there is room.
 const LINK_CAPACITY: usize = 4096;
-
-/// A connection that lasted so long was a good one: the next loss starts with short waits again.
-const STABLE: Duration = Duration::from_secs(30);
 
 /// What the listener hears, in this order: `Up`, then events, then one `Down` or `Asleep`, and so on.
 #[derive(Debug)]
@@ -96,7 +93,7 @@ pub fn connect(
         ids: Arc::new(Ids::new()),
         generation: 0,
         boots_silently: false,
-        told: Told::Asleep,
+        told: Told::default(),
     };
     tokio::spawn(supervisor.run());
     Ok((ami, listener))
@@ -113,13 +110,6 @@ struct Supervisor {
     /// This Asterisk does not tell this user that it has booted.
     boots_silently: bool,
     told: Told,
-}
-
-/// What the listener believes.
-enum Told {
-    Asleep,
-    Up { since: Instant },
-    Down { reason: String },
 }
 
 impl Supervisor {
@@ -149,7 +139,7 @@ impl Supervisor {
                 continue;
             }
             self.show(AmiState::Down { reason: loss.to_string(), denied: loss.is_refusal() });
-            if matches!(&self.told, Told::Up { since } if since.elapsed() >= STABLE) {
+            if self.told.was_stable() {
                 backoff.reset();
             }
             if self.tell_loss(&loss).await.is_err() {
@@ -172,9 +162,9 @@ impl Supervisor {
     async fn sleep_until_wanted(&mut self) -> bool {
         if *self.wanted.borrow_and_update() == 0 {
             self.show(AmiState::Asleep);
-            if !matches!(self.told, Told::Asleep) {
+            if !matches!(self.told, Told::Nothing) {
                 tracing::debug!(address = %self.target.address(), "the AMI connection sleeps");
-                self.told = Told::Asleep;
+                self.told = Told::Nothing;
                 if self.links.send(AmiLink::Asleep).await.is_err() {
                     return false;
                 }
@@ -191,7 +181,7 @@ impl Supervisor {
 
     /// One connection from beginning to end.
     async fn session(&mut self) -> Loss {
-        if !matches!(self.told, Told::Down { .. }) {
+        if !self.told.is_down() {
             // Who asks now may wait for it; in a row of failed tries nobody shall.
             self.show(AmiState::Connecting);
         }
@@ -206,7 +196,7 @@ impl Supervisor {
         self.generation += 1;
         let (generation, version) = (self.generation, session.asterisk_version.clone());
         tracing::debug!(address = %self.target.address(), asterisk = ?version, generation, "the AMI connection is up");
-        self.told = Told::Up { since: Instant::now() };
+        self.told = Told::up();
         let link = AmiLink::Up { asterisk_version: version.clone(), generation };
         if self.links.send(link).await.is_err() {
             return Loss::Unwatched;
@@ -242,21 +232,20 @@ impl Supervisor {
     async fn tell_loss(&mut self, loss: &Loss) -> Result<(), mpsc::error::SendError<AmiLink>> {
         let reason = loss.to_string();
         let address = self.target.address();
-        let link = match &self.told {
-            Told::Down { reason: told } if *told == reason => {
+        let link = match self.told.lose(&reason) {
+            News::Nothing => {
                 tracing::debug!(%address, %reason, "still no AMI connection");
                 return Ok(());
             }
-            Told::Down { .. } => {
+            News::StillDown => {
                 tracing::debug!(%address, %reason, "still no AMI connection, for another reason");
-                AmiLink::StillDown { reason: reason.clone() }
+                AmiLink::StillDown { reason }
             }
-            Told::Asleep | Told::Up { .. } => {
+            News::Down => {
                 tracing::debug!(%address, %reason, "no AMI connection; trying again while it is needed");
-                AmiLink::Down { reason: reason.clone() }
+                AmiLink::Down { reason }
             }
         };
-        self.told = Told::Down { reason };
         self.links.send(link).await
     }
 }

@@ -1,16 +1,7 @@
 //! What a request that did not succeed means. A call must never be dialed twice and never be lost, so the three
 //! kinds are told apart strictly; when in doubt it is [`AriError::Uncertain`].
 
-/// What is known about a request that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Certainty {
-    /// Not a byte of it left: it had no effect, and may be tried again.
-    NotSent,
-    /// Asterisk itself read it and said no: it had no effect.
-    Refused,
-    /// It may have been carried out. Ask Asterisk what it has before anything is repeated.
-    MaybeSent,
-}
+use crate::Certainty;
 
 /// A request did not succeed. Its text says what was asked, why it failed, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,8 +15,7 @@ pub enum AriError {
         why: String,
     },
 
-    /// `message` is Asterisk's own text.
-    /// Asterisk read it and said no.
+    /// Asterisk read it and said no; `message` is its own text.
     #[error("Asterisk refused `{what}` with status {status}: {message}; {}", refusal_hint(*status))]
     Refused {
         /// As in [`AriError::NotSent`].

@@ -8,7 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::model::{Channel, Endpoint, Playback, non_empty, texts};
+use super::model::{Bridge, Channel, Endpoint, Playback, non_empty, texts};
 
 /// What Asterisk tells of channels, playbacks and endpoints. Which types come is chosen by
 /// [`Subscriptions`](super::Subscriptions).
@@ -21,8 +21,10 @@ pub enum Event {
     StasisEnd(ChannelEvent),
     /// A channel has another state. `Ringing` and `Up` of a trunk's own channel are what the carrier said.
     ChannelStateChange(ChannelEvent),
-    /// A channel is in a bridge now. Which one is not told here: [`Ari::bridges`](super::Ari::bridges) has it.
-    ChannelEnteredBridge(ChannelEvent),
+    /// A channel is in a bridge now.
+    ChannelEnteredBridge(ChannelBridgeEvent),
+    /// A channel is in that bridge no longer.
+    ChannelLeftBridge(ChannelBridgeEvent),
     /// The end of a channel was asked for, by its own side or by a program.
     ChannelHangupRequest(ChannelHangupRequest),
     /// A channel is gone, and this is the last word about it. The order among the channels of one call is not fixed
@@ -71,7 +73,7 @@ pub struct StasisStart {
     pub channel: Channel,
 }
 
-/// StasisEnd, ChannelStateChange, ChannelEnteredBridge: a channel as it is now.
+/// StasisEnd, ChannelStateChange: a channel as it is now.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ChannelEvent {
     /// As [`StasisStart::timestamp`].
@@ -79,6 +81,18 @@ pub struct ChannelEvent {
     pub timestamp: String,
     /// As it is now; of a StasisEnd, as it left.
     pub channel: Channel,
+}
+
+/// See [`Event::ChannelEnteredBridge`] and [`Event::ChannelLeftBridge`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ChannelBridgeEvent {
+    /// As [`StasisStart::timestamp`].
+    #[serde(default)]
+    pub timestamp: String,
+    /// Who entered or left.
+    pub channel: Channel,
+    /// As it is with the channel that entered, or without the one that left.
+    pub bridge: Bridge,
 }
 
 /// See [`Event::ChannelHangupRequest`].
@@ -279,6 +293,7 @@ impl Event {
             Self::StasisEnd(_) => "StasisEnd",
             Self::ChannelStateChange(_) => "ChannelStateChange",
             Self::ChannelEnteredBridge(_) => "ChannelEnteredBridge",
+            Self::ChannelLeftBridge(_) => "ChannelLeftBridge",
             Self::ChannelHangupRequest(_) => "ChannelHangupRequest",
             Self::ChannelDestroyed(_) => "ChannelDestroyed",
             Self::ChannelDtmfReceived(_) => "ChannelDtmfReceived",
@@ -370,6 +385,7 @@ fn typed<'de, D: Deserializer<'de>>(kind: &str, json: D) -> Result<Frame, D::Err
         "StasisEnd" => Event::StasisEnd(Deserialize::deserialize(json)?),
         "ChannelStateChange" => Event::ChannelStateChange(Deserialize::deserialize(json)?),
         "ChannelEnteredBridge" => Event::ChannelEnteredBridge(Deserialize::deserialize(json)?),
+        "ChannelLeftBridge" => Event::ChannelLeftBridge(Deserialize::deserialize(json)?),
         "ChannelHangupRequest" => Event::ChannelHangupRequest(Deserialize::deserialize(json)?),
         "ChannelDestroyed" => Event::ChannelDestroyed(Deserialize::deserialize(json)?),
         "ChannelDtmfReceived" => Event::ChannelDtmfReceived(Deserialize::deserialize(json)?),

@@ -6,7 +6,8 @@
 //! reader waits when they are not, and an answer that travels over the same socket waits behind the events.
 //!
 //! ```no_run
-//! use asterisk::ari::{self, AriTarget, Certainty, Event, Link, Originate, Subscriptions};
+//! use asterisk::Certainty;
+//! use asterisk::ari::{self, AriTarget, Event, Link, Originate, Subscriptions};
 //! use asterisk::secret::Secret;
 //! use tokio_util::sync::CancellationToken;
 //!
@@ -65,8 +66,10 @@ mod target;
 mod tests;
 
 pub use client::{Ari, Create, HangupReason, Originate, PHONE_FORMATS, Whisper};
-pub use error::{AriError, Certainty};
+pub use error::AriError;
 pub use event::*;
+#[cfg(all(test, feature = "russian"))]
+pub(crate) use loss::samples as loss_samples;
 pub use model::{Bridge, Channel, DialplanPosition, Endpoint, Party, Playback};
-pub use supervisor::{Link, Received, Subscriptions, connect};
+pub use supervisor::{Link, Subscriptions, connect};
 pub use target::{AriTarget, RestOverSocket, TargetError};

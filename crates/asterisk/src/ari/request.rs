@@ -137,7 +137,7 @@ fn refusal_message(body: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ari::Certainty;
+    use crate::Certainty;
 
     fn answer(status: u16, body: &str) -> Answer {
         Answer { status, body: body.as_bytes().to_vec() }

@@ -1,8 +1,8 @@
-//! Requests over the events socket (RESTRequest, RESTResponse). It owns the one question that matters when the
-//! socket dies: was the request written or not. It must not know sockets: it hands out frames and takes answers.
+//! Requests over the events socket (RESTRequest, RESTResponse): their frames, and which answer is whose. It must not know
+//! sockets: it hands out frames and takes answers.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,68 +12,37 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::AriError;
 use super::event::RestResponse;
 use super::request::{Answer, Request};
+use crate::order::{self, Orders, Unanswered};
 
 /// Requests that wait for the writer; more of them wait their turn in `send`.
 const QUEUE: usize = 1024;
 
-/// The asker's end: cheap to clone, dead when its connection is.
+/// A request on its way to the writer of the connection.
+pub(super) type Order = order::Order<u64, Answer>;
+
+/// The askers' end: cheap to clone, dead when its connection is.
 #[derive(Debug, Clone)]
 pub(super) struct RestLine {
-    orders: mpsc::Sender<Order>,
+    orders: Orders<u64, Answer>,
     last_id: Arc<AtomicU64>,
-}
-
-/// A request on its way to the writer of the connection.
-#[derive(Debug)]
-pub(super) struct Order {
-    id: u64,
-    frame: String,
-    claim: Arc<Claim>,
-    reply: oneshot::Sender<Answer>,
-}
-
-/// Who was first: the writer that takes the request, or the asker that gives it up. One of them wins, so that a
-/// request that was reported as not sent is never sent afterwards.
-#[derive(Debug, Default)]
-struct Claim(AtomicU8);
-
-const QUEUED: u8 = 0;
-const TAKEN: u8 = 1;
-const GIVEN_UP: u8 = 2;
-
-impl Claim {
-    fn settle(&self, state: u8) -> bool {
-        self.0.compare_exchange(QUEUED, state, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
 }
 
 impl RestLine {
     /// A line for one connection. Ids go on from `last_id` over all connections, so that a late answer never
     /// finds another request.
     pub(super) fn new(last_id: Arc<AtomicU64>) -> (Self, mpsc::Receiver<Order>) {
-        let (orders, inbox) = mpsc::channel(QUEUE);
+        let (orders, inbox) = Orders::new(QUEUE);
         (Self { orders, last_id }, inbox)
     }
 
     pub(super) async fn send(&self, request: &Request, patience: Duration) -> Result<Answer, AriError> {
         request.check()?;
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let claim = Arc::new(Claim::default());
-        let (reply, answer) = oneshot::channel();
-        let order = Order { id, frame: frame(id, request), claim: claim.clone(), reply };
-        let exchange = async {
-            self.orders.send(order).await.ok()?;
-            answer.await.ok()
-        };
-        let why = match tokio::time::timeout(patience, exchange).await {
-            Ok(Some(answer)) => return Ok(answer),
-            Ok(None) => "the events socket went down".to_owned(),
-            Err(_) => format!("no answer within {patience:?}"),
-        };
-        match claim.settle(GIVEN_UP) {
-            true => Err(request.not_sent(why)),
-            false => Err(request.uncertain(why)),
-        }
+        let answer = self.orders.send(id, frame(id, request), patience, "the events socket went down").await;
+        answer.map_err(|unanswered| match unanswered {
+            Unanswered::NotSent(why) => request.not_sent(why),
+            Unanswered::MaybeSent(why) => request.uncertain(why),
+        })
     }
 }
 
@@ -108,11 +77,9 @@ pub(super) struct Pending(Mutex<HashMap<u64, oneshot::Sender<Answer>>>);
 impl Pending {
     /// The frame to write, or nothing when the asker has gone.
     pub(super) fn take(&self, order: Order) -> Option<String> {
-        if order.reply.is_closed() || !order.claim.settle(TAKEN) {
-            return None;
-        }
-        self.map().insert(order.id, order.reply);
-        Some(order.frame)
+        let (id, frame, reply) = order.take()?;
+        self.map().insert(id, reply);
+        Some(frame)
     }
 
     /// Whether somebody waited for it.
@@ -153,7 +120,7 @@ mod tests {
     use reqwest::Method;
 
     use super::*;
-    use crate::ari::Certainty;
+    use crate::Certainty;
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -219,31 +186,6 @@ mod tests {
         let (first, second, ()) =
             tokio::join!(line.send(&first, PATIENCE), line.send(&second, PATIENCE), serve);
         assert_eq!((first.unwrap().status, second.unwrap().status), (200, 200));
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_dies_leaves_written_requests_uncertain_and_queued_ones_not_sent() {
-        let (line, mut inbox) = line();
-        let pending = Pending::default();
-        let die = async {
-            pending.take(inbox.recv().await.unwrap()).unwrap();
-            drop((inbox, pending));
-        };
-        let (written, queued) = (request(), request());
-        let (written, queued, ()) =
-            tokio::join!(line.send(&written, PATIENCE), line.send(&queued, PATIENCE), die);
-        assert_eq!(written.unwrap_err().certainty(), Certainty::MaybeSent);
-        assert_eq!(queued.unwrap_err().certainty(), Certainty::NotSent);
-        assert_eq!(line.send(&request(), PATIENCE).await.unwrap_err().certainty(), Certainty::NotSent);
-    }
-
-    #[tokio::test]
-    async fn a_request_reported_as_not_sent_is_never_sent_afterwards() {
-        let (line, mut inbox) = line();
-        let error = line.send(&request(), Duration::from_millis(10)).await.unwrap_err();
-        assert_eq!(error.certainty(), Certainty::NotSent);
-        let order = inbox.try_recv().unwrap();
-        assert_eq!(Pending::default().take(order), None);
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -21,8 +21,9 @@ use tokio_util::sync::CancellationToken;
 use super::event::{Event, Frame, parse};
 use super::loss::Loss;
 use super::rest::{Order, Pending, RestLine};
-use super::supervisor::{Link, Received};
+use super::supervisor::Link;
 use super::target::AriTarget;
+use crate::Received;
 
 /// The answer to a request may list some thousand channels; anything near this is not Asterisk, or not well.
 pub(super) const MAX_MESSAGE: usize = 1 << 20;
@@ -114,7 +115,7 @@ async fn read(
             Ok(Some(Err(error))) => return Loss::of_socket(error),
             Ok(Some(Ok(message))) => message,
         };
-        let received = Received { at: Instant::now(), wall: SystemTime::now() };
+        let received = Received::now();
         let link = match message {
             Message::Text(text) => match parse(&text) {
                 Ok(Frame::Response(response)) => {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
@@ -17,12 +17,10 @@ use super::loss::Loss;
 use super::target::{AriTarget, RestOverSocket, TargetError};
 use super::{rest, socket};
 use crate::backoff::Backoff;
+use crate::link::{News, Received, Told};
 
 /// Events that wait for the listener. When it is full, the socket is not read until there is room.
 const LINK_CAPACITY: usize = 8192;
-
-/// A connection that lasted so long was a good one: the next loss starts with short waits again.
-const STABLE: Duration = Duration::from_secs(30);
 
 /// When the application is first looked after; then less and less often, down to once a ping.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
@@ -34,15 +32,6 @@ pub struct Subscriptions {
     pub endpoint: Option<String>,
     /// Types of events; empty means all. What the client itself needs is added.
     pub allowed_events: Vec<String>,
-}
-
-/// When the client read an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Received {
-    /// For how long something took: this clock never jumps.
-    pub at: Instant,
-    /// For people: the time of the day, which may jump.
-    pub wall: SystemTime,
 }
 
 /// What the listener hears, in this order: `Up`, then events, then one `Down`, and so on; a `Down` comes first when
@@ -111,7 +100,7 @@ pub fn connect(
         state,
         generation: 0,
         last_id: Arc::default(),
-        told: Told::Nothing,
+        told: Told::default(),
     };
     tokio::spawn(supervisor.run());
     Ok((ari, listener))
@@ -127,13 +116,6 @@ struct Supervisor {
     generation: u64,
     last_id: Arc<AtomicU64>,
     told: Told,
-}
-
-/// What the listener believes.
-enum Told {
-    Nothing,
-    Up { since: Instant },
-    Down { reason: String },
 }
 
 impl Supervisor {
@@ -156,7 +138,7 @@ impl Supervisor {
             if loss.is_final() {
                 return;
             }
-            if matches!(&self.told, Told::Up { since } if since.elapsed() >= STABLE) {
+            if self.told.was_stable() {
                 backoff.reset();
             }
             if self.tell_loss(&loss).await.is_err() {
@@ -191,7 +173,7 @@ impl Supervisor {
         let generation = self.generation;
         self.state.send_replace(LinkState { up: true, line: over_socket.then(|| socket.line()) });
         tracing::debug!(asterisk = %version, generation, over_socket, "the ARI connection is up");
-        self.told = Told::Up { since: Instant::now() };
+        self.told = Told::up();
         if self.links.send(Link::Up { asterisk_version: version, generation }).await.is_err() {
             return Loss::Unwatched;
         }
@@ -358,21 +340,20 @@ impl Supervisor {
 
     async fn tell_loss(&mut self, loss: &Loss) -> Result<(), mpsc::error::SendError<Link>> {
         let reason = loss.to_string();
-        let link = match &self.told {
-            Told::Down { reason: told } if *told == reason => {
+        let link = match self.told.lose(&reason) {
+            News::Nothing => {
                 tracing::debug!(%reason, "still no ARI connection");
                 return Ok(());
             }
-            Told::Down { .. } => {
+            News::StillDown => {
                 tracing::debug!(%reason, "still no ARI connection, for another reason");
-                Link::StillDown { reason: reason.clone() }
+                Link::StillDown { reason }
             }
-            Told::Nothing | Told::Up { .. } => {
+            News::Down => {
                 tracing::debug!(%reason, "no ARI connection; trying again until there is one");
-                Link::Down { reason: reason.clone() }
+                Link::Down { reason }
             }
         };
-        self.told = Told::Down { reason };
         self.links.send(link).await
     }
 }

@@ -208,6 +208,12 @@ impl Channels {
 }
 
 impl Channel {
+    /// It runs an application of the dialplan by itself, and was not dialed, or is no more only that: a channel that a Dial or a
+    /// queue made runs `AppDial`, `AppQueue`.
+    pub fn runs_by_itself(&self) -> bool {
+        self.name.local().is_none() && self.application.as_deref().is_some_and(|it| !it.starts_with("App"))
+    }
+
     fn parse(line: &str) -> Option<Self> {
         // The data may contain the separator, so it is what the fields from both sides leave.
         let mut left = line.splitn(7, '!');

@@ -21,6 +21,8 @@ pub struct ChannelDetails {
     pub application: Option<String>,
     /// What that was given; empty where it was given nothing.
     pub data: String,
+    /// What the `Dial` dialed that this channel was picked up for, by the variable that Dial sets: `+375296254070@trunk`.
+    pub dialed_as: Option<String>,
     /// How the last `Dial` of this channel ended (`ANSWER`, `BUSY` ...), by the variable that Dial sets; a dialplan
     /// can set it too.
     pub dial_status: Option<String>,
@@ -59,7 +61,19 @@ impl ChannelDetails {
             bridge: given("Bridge ID").map(str::to_owned),
             application: given("Application").map(str::to_owned),
             data: field("Data").filter(|data| *data != "(None)").unwrap_or_default().to_owned(),
+            dialed_as: variable("DIALEDPEERNUMBER"),
             dial_status: variable("DIALSTATUS"),
         }))
+    }
+
+    /// Whether `Dial` had this very channel made: whoever picks up what rings somewhere else has another name than was dialed.
+    /// `None` where nothing tells; of other drivers than PJSIP and chan_sip the two need not be alike.
+    pub fn was_dialed(&self, name: &ChannelName) -> Option<bool> {
+        let (technology, device) = name.as_str().rsplit_once('-')?.0.split_once('/')?;
+        if !matches!(technology, "PJSIP" | "SIP") {
+            return None;
+        }
+        let mut parts = self.dialed_as.as_deref()?.split(['@', '/', ':']);
+        Some(parts.any(|part| part.eq_ignore_ascii_case(device)))
     }
 }

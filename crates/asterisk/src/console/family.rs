@@ -24,7 +24,20 @@ pub struct Family {
     /// The Local channel that leads to the number, by its place among all channels: what is younger is on that side.
     border: Option<u64>,
     /// By their ids: an Asterisk that was started anew gives the same names again.
-    asked: HashMap<UniqueId, bool>,
+    asked: HashMap<UniqueId, Answer>,
+}
+
+/// What was answered about a channel.
+#[derive(Debug, Clone)]
+struct Answer {
+    /// It is the call's.
+    ours: bool,
+    /// It has the call's linkedid, and is somebody else's all the same.
+    disowned: bool,
+    /// The bridge that it was in then.
+    bridge: Option<String>,
+    /// [`ChannelDetails::was_dialed`]
+    was_dialed: Option<bool>,
 }
 
 /// What a list of channels shows of the call.
@@ -80,14 +93,19 @@ impl Family {
         self.root.as_str()
     }
 
-    /// Channels that may be the call's and have not been asked for yet: the younger ones.
+    /// Channels that may be the call's and have not been asked for yet: the younger ones. And those that have come to be with
+    /// one of the call's: whoever picks up gets its linkedid only then.
     pub fn unasked<'a>(&self, now: &'a Channels) -> Vec<&'a Channel> {
         let younger = |channel: &&Channel| match (channel.unique_id.sequence(), self.root.sequence()) {
             (Some(sequence), Some(root)) => sequence > root,
             _ => true,
         };
-        let is_unknown =
-            |channel: &&Channel| !self.is_own_half(channel) && !self.asked.contains_key(&channel.unique_id);
+        let is_unknown = |channel: &&Channel| match self.asked.get(&channel.unique_id) {
+            _ if self.is_own_half(channel) => false,
+            None => true,
+            Some(answer) if answer.ours || answer.disowned => false,
+            Some(answer) => answer.bridge != channel.bridge && self.is_beside_another(channel, now),
+        };
         now.list.iter().filter(younger).filter(is_unknown).collect()
     }
 
@@ -97,7 +115,9 @@ impl Family {
         let ours = details.is_some_and(|details| {
             details.linked_id == self.linked_id() && details.unique_id == channel.unique_id
         });
-        self.asked.insert(channel.unique_id.clone(), ours);
+        let was_dialed = details.and_then(|details| details.was_dialed(&channel.name));
+        let answer = Answer { ours, disowned: false, bridge: channel.bridge.clone(), was_dialed };
+        self.asked.insert(channel.unique_id.clone(), answer);
         let half = channel.name.local().filter(|half| ours && half.near);
         if half.is_some_and(|half| self.number.as_deref() == Some(half.extension)) && self.border.is_none() {
             self.border = details.and_then(|details| details.unique_id.sequence());
@@ -108,7 +128,7 @@ impl Family {
     pub fn forget_gone(&mut self, now: &Channels) {
         if self.asked.len() > now.list.len() + KEPT {
             let there: HashSet<&UniqueId> = now.list.iter().map(|channel| &channel.unique_id).collect();
-            self.asked.retain(|id, ours| *ours || there.contains(id));
+            self.asked.retain(|id, answer| answer.ours || there.contains(id));
         }
     }
 
@@ -121,10 +141,7 @@ impl Family {
         let running = near.is_some_and(|near| {
             near.state == ChannelState::Up && near.application.as_deref().is_some_and(|it| it != "AppDial2")
         });
-        let ours = |channel: &&Channel| {
-            self.is_own_half(channel) || self.asked.get(&channel.unique_id).copied().unwrap_or(false)
-        };
-        let members: Vec<&Channel> = now.list.iter().filter(ours).collect();
+        let members: Vec<&Channel> = now.list.iter().filter(|channel| self.is_ours(channel)).collect();
         let phones = || members.iter().copied().filter(|channel| channel.name.local().is_none());
         // Seen so late that the way to the number had vanished: the oldest channel is the first phone's.
         let oldest = phones().filter_map(|channel| channel.unique_id.sequence()).min();
@@ -150,13 +167,41 @@ impl Family {
     }
 
     /// What to hang up to end the call: the near half, which takes the rest with it, or, when it has optimized
-    /// itself away, one channel of each side.
-    pub fn to_hang_up<'a>(&self, now: &'a Channels) -> Vec<&'a ChannelName> {
+    /// itself away, the channels of both sides, save those that talk with somebody else. `None`: all of them do.
+    pub fn to_hang_up<'a>(&self, now: &'a Channels) -> Option<Vec<&'a ChannelName>> {
         let look = self.look(now);
-        match look.near {
-            Some(near) => vec![&near.name],
-            None => look.desk.iter().chain(&look.phone).map(|channel| &channel.name).collect(),
+        if let Some(near) = look.near {
+            return Some(vec![&near.name]);
         }
+        let own: Vec<&Channel> = look.desk.iter().chain(&look.phone).copied().collect();
+        let is_with_others =
+            |channel: &&Channel| now.heard_by(&channel.name).iter().any(|heard| !own.contains(heard));
+        let (others, ours): (Vec<&Channel>, Vec<&Channel>) = own.iter().copied().partition(is_with_others);
+        let names = ours.into_iter().map(|channel| &channel.name).collect::<Vec<_>>();
+        (others.is_empty() || !names.is_empty()).then_some(names)
+    }
+
+    /// Whether this channel is in a bridge with another one of the call.
+    pub fn is_beside_another(&self, channel: &Channel, now: &Channels) -> bool {
+        let is_beside =
+            |other: &&Channel| other.unique_id != channel.unique_id && other.bridge == channel.bridge;
+        channel.bridge.is_some() && now.list.iter().filter(is_beside).any(|other| self.is_ours(other))
+    }
+
+    /// This channel is somebody else's, though it has the call's linkedid: whoever talks with one of the call's gets that.
+    pub fn disown(&mut self, id: &UniqueId) {
+        if let Some(answer) = self.asked.get_mut(id) {
+            (answer.ours, answer.disowned) = (false, true);
+        }
+    }
+
+    /// What was told of this channel: see [`ChannelDetails::was_dialed`].
+    pub fn was_dialed(&self, channel: &Channel) -> Option<bool> {
+        self.asked.get(&channel.unique_id)?.was_dialed
+    }
+
+    fn is_ours(&self, channel: &Channel) -> bool {
+        self.is_own_half(channel) || self.asked.get(&channel.unique_id).is_some_and(|answer| answer.ours)
     }
 
     fn is_own_half(&self, channel: &Channel) -> bool {

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use super::line::{Comments, Header, Line, is_key};
+use super::line::{Comments, Header, Line, is_key, without_mark};
 
 const LONGEST_FILE: u64 = 32 << 20;
 const MOST_FILES: usize = 500;
@@ -164,7 +164,7 @@ impl Conf {
         for (index, line) in text.lines().enumerate() {
             lines = index + 1;
             let at = Place { file: file.clone(), line: lines, told: counted + lines };
-            let stripped = comments.strip(line);
+            let stripped = comments.strip(without_mark(line, at.told));
             if let End::GivenUp = self.take_line(&stripped, at, &mut open, folder, depth) {
                 return counted + lines;
             }
@@ -349,6 +349,27 @@ mod tests {
         );
         let place = conf.locate("30-c.conf:12").expect("it is there");
         assert_eq!(place.line, 4);
+    }
+
+    /// Windows' editors write one. As 22.10 reads these files.
+    #[test]
+    fn a_byte_order_mark_counts_on_the_first_counted_line_alone() {
+        let folder = folder(&[
+            (
+                "extensions.conf",
+                "\u{feff}[a]\r\nexten => 1,1,NoOp()\r\n#include \"dp.d/*.conf\"\n#include dp.d/2.conf\n",
+            ),
+            ("dp.d/1.conf", "\u{feff}[b]\nexten => 1,1,NoOp()\n"),
+            ("dp.d/2.conf", "\u{feff}[c]\nexten => 1,1,NoOp()\n"),
+        ]);
+        let conf = Conf::read(folder.path(), "extensions.conf").expect("read");
+        let places: Vec<String> =
+            conf.sections.iter().map(|s| format!("{} {}", s.name, s.at.told())).collect();
+        assert_eq!(
+            places,
+            ["a extensions.conf:1", "b 1.conf:1", "c 2.conf:1"],
+            "2.conf is read twice, and once in vain"
+        );
     }
 
     #[test]

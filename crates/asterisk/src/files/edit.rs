@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::line::{Comments, Line};
+use super::line::{Comments, Line, without_mark};
 
 /// Why a file can't be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -155,9 +155,9 @@ fn text_of(bytes: &[u8]) -> Cow<'_, str> {
 fn read<'a>(file: &'a [u8], context: &str) -> (Vec<Read<'a>>, Comments) {
     let mut comments = Comments::default();
     let (mut inside, mut exten) = (false, String::new());
-    let lines = file.split_inclusive(|byte| *byte == b'\n').map(|bytes| {
+    let lines = file.split_inclusive(|byte| *byte == b'\n').enumerate().map(|(index, bytes)| {
         let was_open = comments.are_open();
-        let text = comments.strip(&text_of(bytes));
+        let text = comments.strip(without_mark(&text_of(bytes), index + 1));
         let in_comment = was_open || comments.are_open();
         let line = Line::of(&text);
         let (mut opens, mut step_of) = (None, None);
@@ -218,5 +218,7 @@ mod tests {
         let file = b"; \xcf\xf0\xe8\xe2\xe5\xf2\n[out]\nexten => 1,1,NoOp(\xff)\n";
         let new = replace(file, "out", OURS, |exten| exten == "_X.").expect("edited");
         assert!(new.starts_with(file) && new.ends_with(OURS.as_bytes()));
+        let file = "\u{feff}[out]\nexten => _X.,1,NoOp()\n";
+        assert_eq!(edited(file), format!("\u{feff}[out]\n{OURS}"), "a byte order mark hides no context");
     }
 }

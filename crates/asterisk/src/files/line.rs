@@ -142,6 +142,12 @@ pub(super) fn is_key(key: &str, name: &str) -> bool {
     key.eq_ignore_ascii_case(name)
 }
 
+/// The line as Asterisk takes it: a byte order mark before the first line that it counts is passed over, one before any other
+/// spoils that line (22.10).
+pub(super) fn without_mark(line: &str, counted: usize) -> &str {
+    if counted == 1 { line.strip_prefix('\u{feff}').unwrap_or(line) } else { line }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

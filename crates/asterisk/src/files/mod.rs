@@ -9,7 +9,7 @@ pub mod edit;
 mod line;
 mod pattern;
 pub mod pjsip;
-pub mod place;
+pub mod replace;
 pub mod whose;
 
 pub use conf::{Conf, Fault, Place, Section};

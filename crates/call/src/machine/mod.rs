@@ -4,6 +4,7 @@
 //! [`Effect`], and its failure comes back as an [`Input`]. Evidence about the trunk is handled in
 //! `trunk`, what is asked of Asterisk in `request`, the scenario in `talk`.
 
+mod pbx;
 mod request;
 mod talk;
 mod trunk;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use self::pbx::Putting;
 use super::{
     AttemptId, CallId, CallRecord, Effect, Entry, Evidence, Fact, Input, Moment, Outcome, Reason, Status,
     Timer, Timers, outcome::EndedBy,
@@ -54,11 +56,18 @@ pub struct Machine {
     /// The playback in progress and when it began.
     playing: Option<talk::Playing>,
     dialed_since: Option<Duration>,
+    /// A leg rings since then.
     ringing_since: Option<Duration>,
+    /// The legs that have rung before, together.
+    rang_for: Option<Duration>,
     answered_since: Option<Duration>,
     /// Looks at Asterisk that found nothing of this call, in a row.
     misses: u8,
     missed_at: Option<Duration>,
+    /// The Local channels that the dialplan dialed.
+    locals: Vec<String>,
+    /// `Dial` says that it put our call through to this channel, which it did not dial.
+    putting: Option<Putting>,
     /// Asterisk was asked for a trunk leg that nobody has told of.
     trunk_looked_for: bool,
     /// The answered trunk leg lives on without our half.
@@ -127,6 +136,7 @@ impl Machine {
             // The originate of the former run may or may not have left.
             uncertain: record.trunk_channel.is_none(),
             blind: true,
+            gaps: true,
             ..Evidence::default()
         };
         if let Some(channel) = &record.trunk_channel {
@@ -139,7 +149,12 @@ impl Machine {
         // The monotonic clock of the former run is gone; the wall clock tells what has passed.
         let passed_since = |at: DateTime<Utc>| (now.wall - at).to_std().unwrap_or_default();
         let passed = passed_since(record.answered_at.or(record.dialed_at).unwrap_or(record.created_at));
-        machine.ringing_since = record.ringing_at.map(|at| now.mono.saturating_sub(passed_since(at)));
+        machine.rang_for = record
+            .ringing_at
+            .zip(record.answered_at)
+            .map(|(rang, up)| (up - rang).to_std().unwrap_or_default());
+        let rings = record.ringing_at.filter(|_| !up);
+        machine.ringing_since = rings.map(|at| now.mono.saturating_sub(passed_since(at)));
         let (timer, whole) = if up {
             (Timer::MaxDuration, Duration::from_secs(record.request.max_duration.into()))
         } else {
@@ -172,9 +187,12 @@ impl Machine {
             playing: None,
             dialed_since: None,
             ringing_since: None,
+            rang_for: None,
             answered_since: None,
             misses: 0,
             missed_at: None,
+            locals: Vec::new(),
+            putting: None,
             trunk_looked_for: false,
             taken: false,
             leaving: false,
@@ -200,6 +218,14 @@ impl Machine {
 
     pub fn record(&self) -> &CallRecord {
         &self.record
+    }
+
+    /// The number to show to the callee where the request names none, before the call's turn comes: the trunk's own is
+    /// the one of that moment.
+    pub fn show_as(&mut self, own: Option<&str>) {
+        if self.phase == Phase::Waiting && self.record.request.caller_id.is_none() {
+            self.record.request.caller_id = own.map(str::to_owned);
+        }
     }
 
     /// The id of the sound that is being played.
@@ -245,11 +271,14 @@ impl Machine {
             Input::RequestFailed { what, why } => self.request_failed(now, what, why),
             Input::Found(found) => self.found(now, found),
             Input::Trunk { channel, seen } => self.trunk(now, channel, seen),
-            Input::LocalDialed(step) => self.local_dialed(now, &step),
+            Input::LocalDialed { channel, step } => self.local_dialed(now, channel, step.as_ref()),
+            Input::PutThrough { channel, name, sip_call_id } => {
+                self.put_through(now, Putting { channel, name, sip_call_id });
+            }
             Input::LegReported(words) => self.leg_reported(now, words),
             Input::Reported { dialstatus, words } => self.reported(now, dialstatus, words),
             Input::Entered => self.entered(now),
-            Input::HalfLeaving => self.leave_talk(),
+            Input::HalfLeaving { half, here } => self.half_leaving(now, half, here),
             Input::HalfDestroyed { half, cause } => self.half_destroyed(now, half, cause),
             Input::PlaybackStarted { playback } => self.playback_started(now, &playback),
             Input::PlaybackFinished { playback, ok } => self.playback_finished(now, &playback, ok),
@@ -314,7 +343,12 @@ impl Machine {
         let span = |since: Option<Duration>, until: Option<Duration>| {
             since.zip(until).map(|(since, until)| seconds(until.saturating_sub(since)))
         };
-        self.record.ring_seconds = span(self.ringing_since, self.answered_since.or(ended));
+        self.record.ring_seconds = match self.ringing_since {
+            // Nobody saw the end of it.
+            Some(_) if ended.is_none() => None,
+            Some(since) => span(Some(since.saturating_sub(self.rang_for.unwrap_or_default())), ended),
+            None => self.rang_for.map(seconds),
+        };
         self.record.talk_seconds = span(self.answered_since, ended);
         if self.scenario.has_begun() && self.record.scenario_result.is_none() {
             self.record.scenario_result = Some("interrupted".to_owned());

@@ -42,7 +42,7 @@ impl Machine {
             Phase::Waiting => {
                 self.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
             }
-            Phase::Originating | Phase::Placed => self.evidence.blind = true,
+            Phase::Originating | Phase::Placed => self.evidence.go_blind(),
             Phase::Unsent if self.timers.is_armed(Timer::Queue) => {
                 self.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
             }
@@ -69,7 +69,7 @@ impl Machine {
     /// Events may be missing that nobody knows of.
     pub(super) fn deaf(&mut self) {
         if matches!(self.phase, Phase::Originating | Phase::Placed) {
-            self.evidence.blind = true;
+            self.evidence.go_blind();
             self.evidence.uncertain |= self.evidence.legs.is_empty();
         }
     }
@@ -133,7 +133,7 @@ impl Machine {
         self.timers.disarm(Timer::Unreachable);
         match self.phase {
             Phase::Unsent => self.send_again(now),
-            Phase::Originating | Phase::Placed => self.evidence.blind = true,
+            Phase::Originating | Phase::Placed => self.evidence.go_blind(),
             Phase::Waiting | Phase::Storing | Phase::Ended => {}
         }
     }

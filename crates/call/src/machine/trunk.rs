@@ -16,7 +16,7 @@ pub(super) const SETTLE: Duration = Duration::from_secs(1);
 const DIALPLAN: Duration = Duration::from_secs(10);
 
 /// Our half may enter Stasis about a millisecond before the trunk leg's answer is told.
-const PROOF: Duration = Duration::from_secs(2);
+pub(super) const PROOF: Duration = Duration::from_secs(2);
 
 /// RFC 3261, section 17.1.1.2: 64 times T1 of 500 ms, less what the clocks may differ by.
 const TIMER_B: Duration = Duration::from_millis(31_500);
@@ -43,6 +43,7 @@ impl Machine {
             TrunkSeen::Destroyed(causes) => self.destroyed(now, &channel, causes),
             TrunkSeen::Redirected { to, followed } => self.redirected(now, &channel, to, followed),
         }
+        self.count_ringing(now);
         self.point_at_deciding();
     }
 
@@ -64,7 +65,13 @@ impl Machine {
         Some(leg.name.clone().unwrap_or_else(|| leg.channel.clone()))
     }
 
-    fn created(&mut self, now: Moment, channel: &str, name: Option<String>, sip_call_id: Option<String>) {
+    pub(super) fn created(
+        &mut self,
+        now: Moment,
+        channel: &str,
+        name: Option<String>,
+        sip_call_id: Option<String>,
+    ) {
         let is_new = self.evidence.legs.get(channel).is_none();
         let leg = self.evidence.legs.entry(channel);
         if name.is_some() {
@@ -87,18 +94,10 @@ impl Machine {
         self.effects.push(Effect::Watch { trunk_channel: channel.to_owned(), name });
     }
 
-    /// A Local channel in front of the trunk rings, sends sound or is up: whose legs those are, Asterisk tells when
-    /// it is asked.
-    pub(super) fn local_dialed(&mut self, now: Moment, step: &DialStep) {
-        self.evidence.behind_local = true;
-        let is_seen = self.evidence.legs.alive().next().is_some();
-        if !is_seen && !matches!(step, DialStep::Ended(_)) {
-            self.look(now);
-        }
-    }
-
     fn dial_ended(&mut self, now: Moment, channel: &str, dialstatus: String) {
         if self.evidence.legs.give_up(channel, &dialstatus) {
+            self.evidence.legs.entry(channel).canceled_here =
+                dialstatus == "CANCEL" && self.evidence.hangup.is_none();
             let channel = self.which(channel);
             self.note(now, Fact::DialEnded { dialstatus, channel });
         }
@@ -110,7 +109,6 @@ impl Machine {
             return;
         }
         leg.rang = true;
-        self.ringing_since.get_or_insert(now.mono);
         self.record.ringing_at.get_or_insert(now.wall);
         let channel = self.which(channel);
         self.note(now, Fact::TrunkRinging { channel });
@@ -122,12 +120,11 @@ impl Machine {
             return;
         }
         leg.early_media = true;
-        self.ringing_since.get_or_insert(now.mono);
         let channel = self.which(channel);
         self.note(now, Fact::TrunkEarlyMedia { channel });
     }
 
-    fn up(&mut self, now: Moment, channel: &str) {
+    pub(super) fn up(&mut self, now: Moment, channel: &str) {
         let is_first = !self.evidence.is_up();
         let leg = self.evidence.legs.entry(channel);
         if leg.up {
@@ -164,8 +161,12 @@ impl Machine {
     /// The dialplan answered our half, and no trunk leg is up: a voice mail, an announcement or a
     /// redirect into the PBX itself. That is no answer of the callee.
     pub(super) fn unproven(&mut self, now: Moment) {
+        self.adopt(now);
         if self.evidence.is_up() || self.has_live_trunk() {
             // A dialplan that answers us first and then dials: the trunk leg tells, or the ring time-out.
+            return;
+        }
+        if self.evidence.hangup.is_some() {
             return;
         }
         if !self.trunk_looked_for {
@@ -181,6 +182,19 @@ impl Machine {
 
     pub(super) fn has_live_trunk(&self) -> bool {
         self.evidence.legs.alive().next().is_some()
+    }
+
+    /// The time in which any leg rang: of several, one may ring after the other, with a silence between.
+    pub(super) fn count_ringing(&mut self, now: Moment) {
+        let rings = self.evidence.legs.iter().any(Leg::is_ringing) && !self.evidence.is_up();
+        match self.ringing_since {
+            None if rings => self.ringing_since = Some(now.mono),
+            Some(since) if !rings => {
+                self.rang_for = Some(self.rang_for.unwrap_or_default() + now.mono.saturating_sub(since));
+                self.ringing_since = None;
+            }
+            _ => {}
+        }
     }
 
     fn far_hangup(&mut self, now: Moment, channel: &str, causes: Causes) {
@@ -215,6 +229,7 @@ impl Machine {
         let Causes { cause, tech_cause } = causes;
         let channel = self.which(channel);
         self.note(now, Fact::TrunkDestroyed { cause, tech_cause, channel });
+        self.picked_up_elsewhere(now);
         let wait = if self.dialplan_runs() { DIALPLAN } else { SETTLE };
         self.timers.arm_once(Timer::Settle, now.mono + wait);
     }
@@ -232,7 +247,17 @@ impl Machine {
             return;
         }
         self.note(now, fact(&words, None));
+        self.answered_in_vain(&words);
         self.evidence.leg_reports.push(words);
+    }
+
+    /// Of a leg that was not up the carrier's 200 is an answer all the same.
+    fn answered_in_vain(&mut self, words: &LegReport) {
+        let is_answer = words.carrier.as_ref().is_some_and(|said| (200..300).contains(&said.code));
+        if let Some(name) = words.key.as_deref().filter(|_| is_answer) {
+            self.evidence.legs.answered_in_vain(name);
+            self.point_at_deciding();
+        }
     }
 
     pub(super) fn reported(&mut self, now: Moment, dialstatus: String, words: LegReport) {
@@ -248,10 +273,13 @@ impl Machine {
             *channel = None;
         }
         self.note(now, told);
+        self.answered_in_vain(&words);
         let evidence = &mut self.evidence;
         evidence.report = Some(Report { dialstatus, words });
         let words = evidence.leg_reports.iter().chain(evidence.report.iter().map(|report| &report.words));
-        let keys: Vec<&str> = words.filter_map(|words| words.key.as_deref()).collect();
+        let picker = evidence.picked_up_by.as_deref();
+        let keys: Vec<&str> =
+            words.filter_map(|words| words.key.as_deref()).filter(|key| Some(*key) != picker).collect();
         // A former run of the bot, or a Local channel, has left us with legs that we do not know by name.
         let is_known = |key: &&str| evidence.legs.named(key).is_some();
         let is_nameless = evidence.legs.iter().any(|leg| leg.name.is_none());
@@ -318,6 +346,7 @@ impl Machine {
     pub(super) fn trunk_lives_on(&mut self, now: Moment) {
         if !self.taken && self.evidence.near_gone && self.has_live_trunk() {
             self.taken = true;
+            self.evidence.legs.not_canceled();
             self.note(now, Fact::TrunkTaken);
         }
     }
@@ -327,6 +356,10 @@ impl Machine {
     pub(super) fn is_proven(&self) -> bool {
         let evidence = &self.evidence;
         let Some(leg) = evidence.legs.deciding().filter(|leg| !leg.is_alive()) else { return false };
+        if leg.canceled_here && !evidence.near_gone && evidence.hangup.is_none() {
+            // How our near half ends tells whether somebody ended it, or Asterisk's own time-out.
+            return false;
+        }
         if !leg.up && evidence.is_forked() {
             // The cause of our far half is one of the witnesses.
             let is_over = |leg: &Leg| !leg.is_alive() || leg.dial_ended.is_some();

@@ -1,7 +1,9 @@
 //! The machine of one office's call: inputs and `now` in, wishes and one next deadline out.
 //!
 //! The order to the host leaves once, after the intent is on disk; nothing that happens afterwards, a restart
-//! least of all, sends it again.
+//! least of all, sends it again. How it is ended by somebody stands in `hangup`.
+
+mod hangup;
 
 use std::time::Duration;
 
@@ -16,14 +18,8 @@ const CHECK_AFTER: Duration = Duration::from_millis(500);
 const CHECK_AGAIN: Duration = Duration::from_secs(2);
 /// So long the host has to be asked for the calls that a former run left.
 const FIRST_LOOK: Duration = Duration::from_secs(15);
-/// So long a hang-up may have no effect, because the host can't be asked.
-const GIVE_UP: Duration = Duration::from_secs(30);
-/// What came of an order is told sooner: its connection, its turn and its answer have limits of their own.
-const ORDERED: Duration = Duration::from_secs(180);
 /// One of the two that talked is gone; so long the other one may take to go too.
 const SETTLE: Duration = Duration::from_secs(1);
-/// A hang-up that the host refuses is asked for again, after twice the time before, at most.
-const SLOWEST_HANGUP: Duration = Duration::from_secs(60);
 /// So long a call may live that nobody can see.
 const BLIND: Duration = Duration::from_secs(600);
 /// Looks in a row that found nothing: one can be earlier than the channels.
@@ -54,6 +50,15 @@ pub enum OfficeInput {
     /// The extension's dialplan is through, with this Q.850 cause.
     DialplanEnded {
         cause: u16,
+    },
+    /// Nothing leads from this side to the other any more, though it lives. At the end of every call that is so for a
+    /// moment; where it lasts, and they were not connected before, somebody took it over.
+    Alone {
+        leg: Role,
+    },
+    /// Somebody at the PBX certainly did.
+    TakenOver {
+        leg: Role,
     },
     /// Nothing of the call is left at the host, and its end was seen.
     Over,
@@ -120,6 +125,8 @@ pub struct OfficeMachine {
     ringing_since: Option<Duration>,
     answered_since: Option<Duration>,
     misses: u8,
+    /// This side lives, and nothing leads from it to the other.
+    alone: Option<Role>,
     /// How often the host was asked for the end.
     hangups: u32,
     failure_noted: bool,
@@ -198,6 +205,7 @@ impl OfficeMachine {
             ringing_since: None,
             answered_since: None,
             misses: 0,
+            alone: None,
             hangups: 0,
             failure_noted: false,
             over: false,
@@ -274,6 +282,8 @@ impl OfficeMachine {
                 self.apart(now);
                 self.hangup_answered(now);
             }
+            OfficeInput::Alone { leg } => self.alone(now, leg),
+            OfficeInput::TakenOver { leg } => self.taken_over(now, leg),
             OfficeInput::DialplanEnded { cause } => self.evidence.dialplan = Some(cause),
         }
         self.flush()
@@ -292,6 +302,8 @@ impl OfficeMachine {
                     });
                     self.conclude(now);
                 }
+                // It is over for this call, and who has taken it over is not hung up.
+                Timer::Ring if self.evidence.taken_over.is_some() => {}
                 Timer::Ring => {
                     self.note(now, Fact::RingTimeout { seconds: self.record.request.ring_timeout });
                     self.ask_for_end(now, EndedBy::Limit, Reason::RingTimeout);
@@ -303,8 +315,10 @@ impl OfficeMachine {
                     self.note(now, Fact::GaveUp);
                     self.conclude(now);
                 }
+                // What the host said to the order is still due.
+                Timer::Settle if self.phase == Phase::Ordering => self.over = true,
                 // Who is left, or both, talk with somebody else.
-                Timer::Settle => self.conclude(now),
+                Timer::Settle => self.settled(now),
                 // The others are those of the bot's own calls.
                 _ => {}
             }
@@ -420,7 +434,7 @@ impl OfficeMachine {
             Seen::Up => Fact::LegUp { leg, channel },
             // What both sides do before is in no conversation yet.
             Seen::Joined if is_answer => Fact::LegJoined { leg, channel },
-            Seen::Joined => return,
+            Seen::Joined | Seen::Left => return,
             Seen::HungUp { .. } => Fact::LegHungUp { leg, channel },
             Seen::HungUpHere => Fact::LegHungUpHere { leg, channel },
             Seen::DialEnded(dialstatus) => Fact::LegDialEnded { leg, dialstatus, channel },
@@ -444,6 +458,9 @@ impl OfficeMachine {
             self.answered_since = Some(now.mono);
             self.record.answered_at = Some(now.wall);
             self.timers.disarm(Timer::Ring);
+            // They were on their way to each other.
+            self.timers.disarm(Timer::Settle);
+            self.alone = None;
             self.timers.arm(Timer::MaxDuration, now.mono + self.max_duration());
         }
     }
@@ -491,65 +508,6 @@ impl OfficeMachine {
             _ => self.timers.arm(Timer::Check, now.mono + CHECK_AGAIN),
         }
         self.timers.arm_once(Timer::GiveUp, now.mono + BLIND);
-    }
-
-    /// The call was not hung up, because that would end somebody else's. It is tried again, for they may come together.
-    fn apart(&mut self, now: Moment) {
-        if !std::mem::replace(&mut self.evidence.parted, true) {
-            self.note(now, Fact::Apart);
-            self.timers.arm_once(Timer::Settle, now.mono + GIVE_UP);
-        }
-    }
-
-    /// The channels were asked to end: together as they are, they are this call.
-    fn hangup_sent(&mut self) {
-        if std::mem::take(&mut self.evidence.parted) && !self.evidence.has_lost_a_side() {
-            self.timers.disarm(Timer::Settle);
-        }
-    }
-
-    /// Somebody asks for the end. The first to ask is the one who ended the call.
-    fn hangup(&mut self, now: Moment, by: EndedBy, reason: Reason, client: Option<String>) {
-        // Where the two sides are apart already, that is no end that anybody can bring about.
-        if self.evidence.hangup.is_some() || self.evidence.has_lost_a_side() {
-            return;
-        }
-        let seconds = (reason == Reason::MaxDuration).then_some(self.record.request.max_duration);
-        self.note(now, Fact::HangupAsked { by, reason, seconds, client });
-        self.ask_for_end(now, by, reason);
-    }
-
-    fn ask_for_end(&mut self, now: Moment, by: EndedBy, reason: Reason) {
-        if self.evidence.hangup.is_none() {
-            self.evidence.hangup = Some((by, reason));
-            self.record.hangup_by = Some(by);
-            self.record.hangup_reason = Some(reason);
-            self.dirty = true;
-        }
-        match self.phase {
-            Phase::Placed => self.send_hangup(now),
-            // Nothing was sent, and nothing will be.
-            Phase::Storing => self.conclude(now),
-            // What came of the order will be told; then it is hung up. Given up before, it might still be carried out.
-            _ => self.timers.arm_once(Timer::GiveUp, now.mono + ORDERED),
-        }
-    }
-
-    /// A call that was seen to be over meanwhile ends now.
-    fn hangup_answered(&mut self, now: Moment) {
-        self.hanging_up = false;
-        if self.over {
-            self.conclude(now);
-        }
-    }
-
-    fn send_hangup(&mut self, now: Moment) {
-        self.hanging_up = true;
-        self.effects.push(OfficeEffect::Hangup);
-        let again = CHECK_AGAIN.saturating_mul(1 << self.hangups.min(8)).min(SLOWEST_HANGUP);
-        self.hangups = self.hangups.saturating_add(1);
-        self.timers.arm(Timer::Check, now.mono + again);
-        self.timers.arm(Timer::GiveUp, now.mono + again - CHECK_AGAIN + GIVE_UP);
     }
 
     fn look(&mut self, now: Moment) {

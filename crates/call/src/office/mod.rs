@@ -10,6 +10,7 @@
 mod evidence;
 mod machine;
 mod sight;
+mod verdict;
 
 use std::{fmt, str::FromStr};
 

@@ -10,8 +10,10 @@ pub enum Seen {
     /// Audio before an answer.
     EarlyMedia,
     Up,
-    /// It is in a bridge with another channel.
+    /// It is in a bridge with another channel of the call.
     Joined,
+    /// It is so no more.
+    Left,
     /// This side asked for the end, or Asterisk did in its name. Q.850 cause and the SIP status that came with it, where the
     /// host tells them: those that Asterisk puts on the channel later may be its own.
     HungUp {

@@ -46,6 +46,12 @@ pub(super) fn fact(fact: &Fact) -> String {
             "the trunk leg{} was hung up at the PBX: by an operator, or by Asterisk's own stop",
             of(channel)
         ),
+        Fact::HungUpHere => {
+            "our side of the call was hung up at the PBX: by an operator, another program, or Asterisk's own stop".into()
+        }
+        Fact::PickedUpHere { channel } => {
+            format!("somebody at the PBX picked up the ringing call with {channel}, and the carrier's leg is gone")
+        }
         Fact::TrunkTaken => {
             "the trunk leg was taken from the bot at the PBX (a transfer, a redirect, parking), and lives on"
                 .into()
@@ -120,6 +126,9 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::Apart => {
             "the two sides are not connected with each other now; who else they talk with is not hung up"
                 .into()
+        }
+        Fact::LegTakenOver { leg } => {
+            format!("{} was taken over at the PBX: another conversation has begun", side(*leg))
         }
         Fact::SightLost { why } => format!("what happens at the host can't be seen: {why}"),
         Fact::Ended { status, reason, ended_by, sip_code, sip_text } => {

@@ -108,6 +108,10 @@ fn english(reason: Reason) -> &'static str {
             "`dial.allow` was narrowed while the call waited, so nothing was dialed: allow the number's prefix again and \
              place the call anew, if it is meant to be made."
         }
+        Reason::CallerIdNotAllowed => {
+            "`trunk.caller_ids` was narrowed while the call waited, so nothing was dialed: allow the number that it asked to \
+             show again, or place the call anew without it."
+        }
         Reason::ClientRevoked => {
             "The API key that asked for this call was taken away while it waited, so nothing was dialed: place it anew \
              with a key that is known."
@@ -222,6 +226,10 @@ fn russian(reason: Reason) -> &'static str {
         Reason::NotAllowed => {
             "Пока звонок ждал, `dial.allow` сузили, поэтому ничего не набрано: если звонить всё же нужно, разрешите \
              начало номера и сделайте звонок заново."
+        }
+        Reason::CallerIdNotAllowed => {
+            "Пока звонок ждал, `trunk.caller_ids` сузили, поэтому ничего не набрано: снова разрешите номер, который он \
+             просил показать, или сделайте звонок заново без него."
         }
         Reason::ClientRevoked => {
             "Пока звонок ждал, ключ API, которым его заказали, отозвали, поэтому ничего не набрано: закажите звонок \

@@ -46,3 +46,27 @@ pub fn status_line(code: Option<u16>, text: Option<&str>) -> Option<String> {
         (None, _) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_something_failed_is_told_in_the_same_language() {
+        let why = "cannot reach Asterisk at `http://127.0.0.1:8088`: IO error: Connection refused (os error 111); is it \
+                   running, and its HTTP server enabled in http.conf?";
+        let fact = Fact::OriginateNotSent { why: why.to_owned() };
+        assert_eq!(
+            fact.text(Lang::Ru),
+            "запрос на звонок не удалось отправить, он ждёт Asterisk: не добраться до Asterisk по адресу \
+             `http://127.0.0.1:8088`: в соединении отказано; работает ли он, включён ли его HTTP-сервер в http.conf?"
+        );
+        assert!(fact.text(Lang::En).ends_with(why));
+        let why = "could not reach root@10.0.0.1:5059: No route to host (os error 113); check the address and the network";
+        let told = Fact::OrderRefused { why: why.to_owned() }.text(Lang::Ru);
+        assert!(
+            told.ends_with("не добраться до root@10.0.0.1:5059: до адреса нет пути; проверьте адрес и сеть"),
+            "{told}"
+        );
+    }
+}

@@ -1,7 +1,7 @@
 //! A timeline in Russian.
 
 use super::status_line;
-use lang::Lang;
+use lang::{Lang, system_in_russian as told};
 
 use crate::{Asked, EndedBy, Fact, Reason, Role};
 
@@ -25,6 +25,12 @@ pub(super) fn fact(fact: &Fact) -> String {
             "плечо к оператору{} завершили на самой АТС: администратор или остановка Asterisk",
             of(channel)
         ),
+        Fact::HungUpHere => {
+            "нашу сторону вызова завершили на самой АТС: администратор, другая программа или остановка Asterisk".into()
+        }
+        Fact::PickedUpHere { channel } => {
+            format!("звонящий вызов перехватили на АТС с {channel}, плеча к оператору больше нет")
+        }
         Fact::TrunkTaken => {
             "плечо к оператору забрали у бота на АТС (перевод, перенаправление, парковка), разговор продолжается".into()
         }
@@ -58,7 +64,7 @@ pub(super) fn fact(fact: &Fact) -> String {
         }
         Fact::HangupAsked { .. } => "сценарий окончен, бот кладёт трубку".into(),
         Fact::SoundPlayed { media, seconds } => format!("проиграно: {media} ({seconds:.1} с)"),
-        Fact::SoundFailed { media, why } => format!("не проиграно: {media}: {why}"),
+        Fact::SoundFailed { media, why } => format!("не проиграно: {media}: {}", told(why)),
         Fact::SoundEnded { media } => format!("{media} закончилось; когда, не видели"),
         Fact::Redirected { to, followed: false } => {
             format!("оператор переадресовал звонок на {to}, это запрещено")
@@ -70,7 +76,7 @@ pub(super) fn fact(fact: &Fact) -> String {
             "dialplan ответил сам: плечо к оператору не поднято, так что никто не ответил".into()
         }
         Fact::OriginateNotSent { why } => {
-            format!("запрос на звонок не удалось отправить, он ждёт Asterisk: {why}")
+            format!("запрос на звонок не удалось отправить, он ждёт Asterisk: {}", told(why))
         }
         Fact::OriginateAgain => "Asterisk снова на связи; запрос на звонок отправлен".into(),
         Fact::AttemptOver { number, reason } => {
@@ -86,14 +92,14 @@ pub(super) fn fact(fact: &Fact) -> String {
             format!("Asterisk отклонил запрос на звонок: {http_status} {message}")
         }
         Fact::OriginateUncertain { why } => {
-            format!("неизвестно, принял ли Asterisk запрос на звонок: {why}")
+            format!("неизвестно, принял ли Asterisk запрос на звонок: {}", told(why))
         }
         Fact::NotFound => "у Asterisk этого звонка больше нет, а конца его не видели".into(),
         Fact::RequestFailed { what: Asked::Hangup, why } => {
-            format!("не удалось попросить Asterisk завершить звонок: {why}")
+            format!("не удалось попросить Asterisk завершить звонок: {}", told(why))
         }
         Fact::RequestFailed { what: Asked::Channels, why } => {
-            format!("не удалось спросить у Asterisk о каналах звонка: {why}")
+            format!("не удалось спросить у Asterisk о каналах звонка: {}", told(why))
         }
         Fact::Restarted { dialed: false } => "бот перезапущен; звонок ждёт дальше".into(),
         Fact::Restarted { dialed: true } => {
@@ -101,8 +107,8 @@ pub(super) fn fact(fact: &Fact) -> String {
         }
         Fact::GaveUp => "у Asterisk не узнать, что стало с этим звонком".into(),
         Fact::OrderTaken { way } => format!("хост принял команду ({way})"),
-        Fact::OrderRefused { why } => format!("хост не принял команду: {why}"),
-        Fact::OrderUncertain { why } => format!("неизвестно, принял ли хост команду: {why}"),
+        Fact::OrderRefused { why } => format!("хост не принял команду: {}", told(why)),
+        Fact::OrderUncertain { why } => format!("неизвестно, принял ли хост команду: {}", told(why)),
         Fact::LegCreated { leg, channel } => format!("{}: вызов, канал {channel}", side(*leg)),
         Fact::LegRinging { leg, channel } => format!("{}{}: гудки", side(*leg), of(channel)),
         Fact::LegEarlyMedia { leg, channel } => format!("{}{}: звук до ответа", side(*leg), of(channel)),
@@ -123,7 +129,10 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::Apart => {
             "стороны сейчас не соединены друг с другом; разговоры с другими не завершаются".into()
         }
-        Fact::SightLost { why } => format!("не видно, что происходит на хосте: {why}"),
+        Fact::LegTakenOver { leg } => {
+            format!("{}: вызов забрали на самой АТС, это уже другой разговор", side(*leg))
+        }
+        Fact::SightLost { why } => format!("не видно, что происходит на хосте: {}", told(why)),
         Fact::Ended { status, reason, ended_by, sip_code, sip_text } => {
             let said = status_line(*sip_code, sip_text.as_deref());
             let said = said.map(|words| format!("; оператор ответил «{words}»")).unwrap_or_default();

@@ -164,7 +164,7 @@ fn of_a_fork_the_leg_that_is_answered_decides() {
 #[test]
 fn a_leg_that_was_taken_at_the_pbx_lives_on_as_ours() {
     let mut call = Ladder::answered();
-    call.give(Input::HalfLeaving);
+    call.give(Input::HalfLeaving { half: Half::Far, here: false });
     call.give(Input::Reported { dialstatus: "ANSWER".into(), words: says(TRUNK, "SIP 200 OK") });
     call.give(far_gone(16));
     call.give(Input::HalfDestroyed { half: Half::Near, cause: Some(16) });
@@ -184,7 +184,8 @@ fn a_leg_that_was_taken_at_the_pbx_lives_on_as_ours() {
 #[test]
 fn a_leg_behind_a_local_channel_is_looked_for_when_it_rings() {
     let mut call = Ladder::dialed();
-    call.give(Input::LocalDialed(DialStep::Ringing)).expect(&["look"]);
+    call.give(Input::LocalDialed { channel: "1790000000.9".into(), step: Some(DialStep::Ringing) })
+        .expect(&["look"]);
     let near = Some(ChannelState::Ringing);
     let found = Found { near, ..found(ChannelState::Ringing, ChannelState::Ringing) };
     call.give(Input::Found(found)).expect(&["store(ringing)", "watch"]);
@@ -197,7 +198,8 @@ fn words_from_behind_a_local_channel_must_fit_the_cause_of_our_half() {
         [("SIP 486 Busy Here", "busy busy callee"), ("SIP 503 Service Unavailable", "busy busy unknown")]
     {
         let mut call = Ladder::dialed();
-        call.give(Input::LocalDialed(DialStep::Ended("BUSY".into())));
+        let step = Some(DialStep::Ended("BUSY".into()));
+        call.give(Input::LocalDialed { channel: "1790000000.9".into(), step });
         call.give(Input::Reported { dialstatus: "BUSY".into(), words: says(TRUNK, line) });
         call.give(far_gone(17));
         call.at(1.1).ends(end);
@@ -229,7 +231,7 @@ fn a_leg_that_is_taken_while_it_rings_stays_ours() {
 fn behind_a_local_channel_the_refusal_before_a_silent_leg_is_not_the_end() {
     for (by_api, end) in [(false, "failed ring_timeout limit"), (true, "canceled hung_up api")] {
         let mut call = Ladder::dialed();
-        call.give(Input::LocalDialed(DialStep::Progress));
+        call.give(Input::LocalDialed { channel: "1790000000.9".into(), step: Some(DialStep::Progress) });
         if by_api {
             call.at(4.0).give(crate::support::hangup_by_api());
         } else {

@@ -5,10 +5,12 @@
 
 mod admission;
 mod dialplan;
+mod forks;
 mod hangup;
 mod limits;
 mod office;
 mod originate;
+mod pbx;
 mod restart;
 mod scenario;
 mod support;

@@ -75,6 +75,11 @@ legs_behind_local_503_then_486 | busy busy callee trying 486
 legs_behind_local_reserve_503_then_486 | busy busy callee trying 486
 announcement_after_486         | busy busy callee trying 486
 taken_at_the_pbx               | completed hung_up pbx answered 200
+half_hung_up_at_the_pbx        | canceled hung_up pbx ringing -
+dialplan_hung_up_at_the_pbx    | canceled hung_up pbx ringing -
+dialplan_sent_elsewhere        | canceled hung_up pbx ringing -
+picked_up_by_a_colleague       | canceled hung_up pbx ringing -
+picked_up_before_it_rang       | canceled hung_up pbx sent -
 ";
 
 /// The same with the older document's plain `[outgoing]`: what no witness told is not claimed.
@@ -138,6 +143,11 @@ unusable_answer_at_once        | failed codec_mismatch pbx sent -
 answer_without_sdp             | completed codec_mismatch pbx answered -
 ring_487                       | no_answer no_answer carrier ringing 487
 session_timer_runs_out         | completed hung_up pbx answered -
+half_hung_up_at_the_pbx        | canceled hung_up pbx ringing -
+dialplan_hung_up_at_the_pbx    | canceled hung_up pbx ringing -
+dialplan_sent_elsewhere        | canceled hung_up pbx ringing -
+picked_up_by_a_colleague       | canceled hung_up pbx ringing -
+picked_up_before_it_rang       | canceled hung_up pbx sent -
 ";
 
 /// Where 16.28 tells less than 22: a redirect has no SIP status there. A BYE that Asterisk sent by itself looks like the

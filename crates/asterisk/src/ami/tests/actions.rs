@@ -2,8 +2,9 @@
 
 use super::peer::{Conversation, Peer, channel_event};
 use super::*;
+use crate::Certainty;
 use crate::ami::line::MAX_ROWS;
-use crate::ami::{Action, AmiError, Certainty, ChannelState, Originate, OriginateTarget};
+use crate::ami::{Action, AmiError, ChannelState, Originate, OriginateTarget};
 
 /// A client that is up, with its Asterisk.
 async fn up(change: impl FnOnce(&mut AmiTarget)) -> (Client, Conversation, Peer) {

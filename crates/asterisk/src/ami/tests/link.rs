@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::peer::{Peer, channel_event};
 use super::*;
-use crate::ami::Certainty;
+use crate::Certainty;
 use crate::ami::wire::MAX_LINE;
 
 async fn booted(client: &mut Client) -> u64 {

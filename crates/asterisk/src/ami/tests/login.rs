@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::peer::{BANNER, CHALLENGE, Conversation, FULLY_BOOTED, KEY, Peer};
 use super::*;
-use crate::ami::{Certainty, Login};
+use crate::Certainty;
+use crate::ami::Login;
 
 #[tokio::test]
 async fn the_secret_is_not_on_the_wire() {

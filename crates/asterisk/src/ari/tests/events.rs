@@ -86,6 +86,7 @@ fn every_type_keeps_its_name() {
         ("StasisEnd", channel.into()),
         ("ChannelStateChange", channel.into()),
         ("ChannelEnteredBridge", format!(r#""bridge":{{"id":"b","channels":["c"]}},{channel}"#)),
+        ("ChannelLeftBridge", format!(r#""bridge":{{"id":"b","channels":[]}},{channel}"#)),
         ("ChannelHangupRequest", channel.into()),
         ("ChannelDestroyed", channel.into()),
         ("ChannelDtmfReceived", format!(r#""digit":"5","duration_ms":120,{channel}"#)),

@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::asterisk::{Act, Asterisk, ok};
 use super::*;
-use crate::ari::{Certainty, Event, Originate};
+use crate::Certainty;
+use crate::ari::{Event, Originate};
 
 #[tokio::test]
 async fn it_is_up_only_after_the_filter_the_subscription_and_the_version() {
@@ -93,6 +95,42 @@ async fn an_asterisk_that_is_away_is_told_once_and_found_when_it_comes() {
         other => panic!("{other:?}"),
     }
     busybody.abort();
+}
+
+/// https:// to a port without TLS, and http:// to one with it: neither is a matter of certificates, nor of an Asterisk that
+/// is not there.
+#[tokio::test]
+async fn a_scheme_that_does_not_fit_the_port_is_named() {
+    // What Asterisk's HTTP says to a TLS hello, and what its TLS says to a GET: nothing.
+    let plain = port_that_says(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    let mut https = target(plain);
+    https.url.set_scheme("https").unwrap();
+    let reason = Client::start(https).down().await;
+    assert!(reason.starts_with("there is no TLS at `https://"), "{reason}");
+    assert!(reason.contains("write http:// in ari.url"), "{reason}");
+
+    let reason = Client::start(target(port_that_says(b"").await)).down().await;
+    assert!(reason.contains("no answer in HTTP") && reason.contains("write https://"), "{reason}");
+}
+
+async fn port_that_says(answer: &'static [u8]) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(answer).await;
+        }
+    });
+    addr
+}
+
+#[tokio::test]
+async fn a_prefix_that_is_missing_in_the_address_is_thought_of() {
+    let asterisk = Asterisk::start().await;
+    asterisk.refuse_handshakes(Some(404));
+    let reason = Client::start(target(asterisk.addr)).down().await;
+    assert!(reason.contains("no ARI") && reason.contains("`prefix`"), "{reason}");
 }
 
 #[tokio::test]

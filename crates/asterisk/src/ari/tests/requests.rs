@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 
 use super::asterisk::{Act, Asterisk, EventsSocket, no_content, ok};
 use super::*;
-use crate::ari::{AriError, Certainty, HangupReason, Originate};
+use crate::Certainty;
+use crate::ari::{AriError, HangupReason, Originate};
 
 fn call() -> Originate {
     Originate {

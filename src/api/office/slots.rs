@@ -4,16 +4,16 @@ use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-/// Places of one kind, each enterprise with as many.
+/// Of one kind, each enterprise with as many.
 #[derive(Debug)]
-pub struct Places {
+pub struct Slots {
     most: usize,
     taken: Arc<Mutex<HashMap<String, usize>>>,
 }
 
-impl Places {
+impl Slots {
     pub fn new(most: usize) -> Self {
-        Places { most, taken: Arc::default() }
+        Slots { most, taken: Arc::default() }
     }
 
     /// One more, until it is dropped; `None` when there are too many.
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn one_enterprise_does_not_take_all() {
-        let places = Places::new(3);
+        let places = Slots::new(3);
         let mut own: Vec<_> = (0..3).map(|_| places.enter("0367").expect("there is room")).collect();
         assert!(places.enter("0367").is_none());
         assert!(places.enter("0368").is_some(), "another's are its own");
