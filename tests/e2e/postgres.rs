@@ -37,12 +37,15 @@ async fn until_away(bot: &Bot, why: &str) {
 
 /// A crash, then a server that is killed: live calls go on and are found again, nothing is dialed twice, nothing without its
 /// intent on disk.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_outlive_a_crash_of_the_bot_and_of_the_server() {
     let (lab, mut server) = (Lab::shared(), server().await);
     let settings = [("scenarios.default.steps", "[{wait=600}]"), ("dial.max_concurrent", "2")];
     let mut bot = bot_on(&server, &lab, &settings).await;
     assert_eq!(bot.get("/health/database").await.body["database"], "postgresql");
+    let report = bot.doctor(&[], &[]);
+    let report = String::from_utf8_lossy(&report.stdout);
+    assert!(report.contains("is written by a running daemon, node `касса-1`"), "{report}");
     let talk = bot.place_to("+79005550201").await;
     let sip_call_id = bot.until_status(&talk.id(), "answered").await.text("novofon_call_id");
     let rings = bot.place_to("+79005550180").await;

@@ -38,6 +38,14 @@ impl Store {
         all_open(&self.inner.readers, self.inner.node.as_deref()).await
     }
 
+    /// Whether it is this bot that dials the call, and not another one that shares the store.
+    pub async fn is_own(&self, id: CallId) -> Result<bool, StoreError> {
+        let Some(node) = &self.inner.node else { return Ok(true) };
+        let mut query = self.inner.readers.query("SELECT 1 FROM calls WHERE id = ");
+        query.bind(id.0).push(" AND node <> ").bind(node.as_str());
+        Ok(self.inner.readers.all(query, "whose call it is").await?.is_empty())
+    }
+
     /// The numbers dialed since then, each with its last time.
     pub async fn recent_numbers(
         &self,

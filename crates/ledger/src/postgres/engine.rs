@@ -10,7 +10,14 @@ use super::{
     session::{Backend, Last, Me, NoNode, Session},
     target::Target,
 };
-use crate::{Commit, Deleted, batch, calls, engine::Engine, retention};
+use crate::{
+    Commit, Deleted, IdempotencyRow,
+    batch::{self, Step},
+    calls,
+    engine::Engine,
+    retention,
+    sql::Connection,
+};
 use call::CallId;
 
 /// Our own session of before ends within this, or the next try finds it gone.
@@ -104,7 +111,11 @@ impl Postgres {
         for step in batch::steps(commits, first_seq) {
             let mut query = db.query("");
             step.push(&mut query, now, Some(&me.node));
-            step.done(db.execute(query).await?);
+            let rows = db.execute(query).await?;
+            if let (Step::Key(key), 0) = (&step, rows) {
+                not_of_another_node(db, key, &me.node).await?;
+            }
+            step.done(rows);
         }
         db.commit().await?;
         Ok(first_seq)
@@ -116,6 +127,25 @@ impl Postgres {
         let deleted = calls::delete(db, id).await?;
         db.commit().await?;
         Ok(deleted)
+    }
+}
+
+/// A key that stands for a call of another bot, which took the same request at the same moment: this one's call must not be
+/// dialed too. Its client comes again, and is told of the other's.
+async fn not_of_another_node(
+    db: &mut Connection,
+    key: &IdempotencyRow,
+    node: &str,
+) -> Result<(), sqlx::Error> {
+    let mut query = db.query("SELECT node FROM calls JOIN idempotency ON id = call_id WHERE scope = ");
+    query.bind(key.scope.as_str()).push(" AND key = ").bind(key.key.as_str());
+    let of: Option<String> = db.optional(query).await?.map(|row| row.get("node")).transpose()?;
+    match of.filter(|of| of != node) {
+        Some(of) => Err(sqlx::Error::Encode(
+            format!("the idempotency key stands for a call of the node `{of}`; ask again with the same key")
+                .into(),
+        )),
+        None => Ok(()),
     }
 }
 

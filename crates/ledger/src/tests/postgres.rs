@@ -50,6 +50,34 @@ async fn an_open_call_is_its_nodes_and_seen_by_all() {
     );
 }
 
+/// Two bots take one request in the same moment, each without knowing of the other: one call is dialed.
+#[tokio::test]
+async fn a_key_that_two_bots_take_at_once_stands_for_one_call() {
+    let server = server().await;
+    let (one, _notices) = as_node(&server, "one").await;
+    let (two, mut told) = as_node(&server, "two").await;
+    let (first, second, third) = (call(1, phone(1)), call(2, phone(1)), call(3, phone(2)));
+    let with_key = |record: &CallRecord| {
+        let created_at = DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).expect("a time");
+        let (scope, key) = ("crm".to_owned(), "order-7".to_owned());
+        let row = IdempotencyRow { scope, key, fingerprint: [7; 32], call_id: record.id, created_at };
+        Commit { idempotency: Some(row), ..commit(record, &["queued"]) }
+    };
+    assert!(submit(&one, with_key(&first)).await);
+    let (refused, taken) = (submit(&two, with_key(&second)), submit(&two, commit(&third, &["queued"])));
+    assert_eq!((refused.await, taken.await), (false, true));
+    assert_eq!(two.call(second.id).await.expect("read"), None);
+    assert_eq!(two.idempotency("crm", "order-7").await.expect("read").map(|row| row.call_id), Some(first.id));
+    let mut reasons = Vec::new();
+    while let Ok(notice) = told.try_recv() {
+        if let Notice::Refused(refused) = notice {
+            reasons.push((refused.call_id, refused.reason));
+        }
+    }
+    assert!(reasons[0].0 == second.id && reasons[0].1.contains("a call of the node `one`"), "{reasons:?}");
+    assert!(!two.is_own(first.id).await.expect("read") && two.is_own(third.id).await.expect("read"));
+}
+
 /// Whoever has read up to a number has seen everything before it, also what another bot was just about to write.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_order_of_numbers_is_that_of_commits() {
