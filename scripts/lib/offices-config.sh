@@ -131,6 +131,19 @@ write_ami() { # OFFICE
   printf '[general]\nenabled = yes\nbindaddr = %s\nport = %s\nwebenabled = no\n' \
     "$(setting "$1" IP)" "$(setting "$1" AMI_PORT)"
   printf '[%s]\nsecret = %s\nread = all\nwrite = all\n' "$(setting "$1" AMI_USER)" "$(setting "$1" AMI_PASSWORD)"
+  # Users with the rights that docs/office.md names, from whom some events are kept.
+  local event
+  for event in Newchannel Newstate DialBegin DialEnd Dial BridgeEnter Bridge HangupRequest SoftHangupRequest Hangup; do
+    printf '[without-%s]\nsecret = %s\nread = call,system\nwrite = originate,call,reporting\n' \
+      "$event" "$(setting "$1" AMI_PASSWORD)"
+    case $event in
+      Dial | Bridge) printf 'eventfilter = !Event: %s\n' "$event" ;;
+      *) printf 'eventfilter = !Event: %s[^A-Za-z]\n' "$event" ;;
+    esac
+  done
+  printf '[without-trunk]\nsecret = %s\nread = call,system\nwrite = originate,call,reporting\n' \
+    "$(setting "$1" AMI_PASSWORD)"
+  printf 'eventfilter = !Channel: PJSIP/trunk\n'
 }
 
 write_ari() { # OFFICE

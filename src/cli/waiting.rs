@@ -30,7 +30,7 @@ impl Waiting {
     /// A call waits in the queue, and once more with its intent stored, where Asterisk went away in that moment.
     pub fn see(&mut self, entry: &Entry) {
         let waits = matches!(
-            entry.status.as_ref().and_then(|status| status.known()),
+            entry.status.as_ref().and_then(super::wire::Word::known),
             Some(Status::Queued | Status::Dialing)
         );
         self.next = waits.then(|| Instant::now() + PATIENCE);

@@ -1,8 +1,10 @@
 //! The way over AMI: an Originate, and every event of the call's channels.
 
+mod guard;
+
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -15,9 +17,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     error::{HostError, HostErrorKind},
-    events::Tracker,
+    events::{State, Tracker},
     fit::Endpoints,
-    heard::{ChannelRef, Dial, Heard, Standing},
+    heard::{ChannelRef, Dial, Heard},
     inbox::Inboxes,
     order::{Order, What, chanspy, driver},
     settings::{COMMAND, CONNECT, HostSettings, Login},
@@ -32,6 +34,7 @@ use asterisk::{
     talk::{Seat, are_connected, heard_by, is_with_others},
 };
 use call::{CallId, Technology, WayKind, office::OfficeInput};
+use guard::Asked;
 use lang::{Text, say};
 
 /// An OriginateResponse that overtakes the answer to its Originate waits for it so long.
@@ -63,6 +66,8 @@ pub(super) struct AmiWay {
 }
 
 struct Shared {
+    /// `None` where the settings can't be used.
+    ami: OnceLock<Ami>,
     tracker: Mutex<Tracker>,
     /// Originates are queued by Asterisk without a bound; of so many nothing was heard yet.
     waiting: Arc<Semaphore>,
@@ -75,6 +80,10 @@ struct Shared {
     orphans: Mutex<Vec<(String, Instant)>>,
     /// Calls of which events were dropped that may have been forged.
     doubts: Mutex<HashMap<CallId, Doubt>>,
+    /// Calls that are followed.
+    followed: Mutex<HashMap<CallId, Asked>>,
+    /// Why Asterisk does not tell this connection everything.
+    filtered: Mutex<Option<String>>,
     /// When the log was last told of forged messages, and how many there were since.
     tainted: Mutex<(Option<Instant>, u64)>,
     host: String,
@@ -103,6 +112,7 @@ impl AmiWay {
         target.connect_timeout = CONNECT;
         target.action_timeout = COMMAND;
         let shared = Arc::new(Shared {
+            ami: OnceLock::new(),
             tracker: Mutex::new(Tracker::with_creations()),
             waiting: Arc::new(Semaphore::new(UNHEARD)),
             unheard: Mutex::default(),
@@ -110,6 +120,8 @@ impl AmiWay {
             orders: Mutex::default(),
             orphans: Mutex::default(),
             doubts: Mutex::default(),
+            followed: Mutex::default(),
+            filtered: Mutex::default(),
             tainted: Mutex::default(),
             host: settings.address.clone(),
             metrics,
@@ -118,7 +130,10 @@ impl AmiWay {
         let closed = stop.child_token();
         let ami = match ami::connect(target, closed.clone()) {
             Ok((ami, links)) => {
+                // Nobody else has it yet.
+                let _ = shared.ami.set(ami.clone());
                 tokio::spawn(shared.clone().listen(links));
+                tokio::spawn(guard::watch(Arc::downgrade(&shared), ami.clone(), closed.clone()));
                 Ok(ami)
             }
             Err(error) => Err(error.to_string()),
@@ -158,6 +173,11 @@ impl AmiWay {
         // Before it leaves: its events may be faster than its answer.
         self.shared.tracker.lock().follow(order.call);
         self.shared.holds.lock().insert(order.call, hold);
+        let asked = Asked { device: order.device(), sides: None };
+        self.shared.followed.lock().insert(order.call, asked);
+        if let Some(why) = self.shared.filtered.lock().clone() {
+            self.shared.inboxes.put(order.call, OfficeInput::Blind { why });
+        }
         match ami.originate(&originate).await {
             Ok(action) => {
                 self.shared.ordered(order.call, action);
@@ -225,25 +245,8 @@ impl AmiWay {
         let ami = self.ami()?;
         let hold = ami.hold();
         let rows = self.rows_for(ami, order.call).await.map_err(|error| self.error(ami, &error))?;
-        let id = order.call.near_channel();
-        let device = order.device();
-        // A monitoring by ARI has a channel that snoops on the target's: it is nobody's phone.
-        let is_leg = |row: &&ChannelRow| !row.channel.name.starts_with("Snoop/");
-        // Asterisk may count one that lives on among another call's.
-        let mut known = self.shared.tracker.lock().known(order.call);
-        known.extend(order.sides.iter().flatten().cloned());
-        let of_call = (rows.iter().filter(is_leg))
-            .filter(|row| row.channel.linkedid == id || known.contains(&row.channel.uniqueid));
-        let standing: Vec<Standing> = of_call
-            .map(|row| Standing {
-                channel: ChannelRef { id: row.channel.uniqueid.clone(), name: row.channel.name.clone() },
-                is_desk: is_of(row, &device),
-                is_ringing: row.channel.state == ChannelState::Ringing,
-                is_up: row.channel.state == ChannelState::Up,
-                is_dialed: row.channel.is_local() || Standing::is_of_dialed(&row.application),
-                bridge: row.bridge_id.clone(),
-            })
-            .collect();
+        let asked = Asked { device: order.device(), sides: order.sides.clone() };
+        let standing = self.shared.of_call(&rows, order.call, &asked);
         if standing.is_empty() {
             let is_over = self.shared.tracker.lock().found_none(order.call);
             if is_over {
@@ -252,10 +255,8 @@ impl AmiWay {
             return Ok(is_over);
         }
         self.shared.holds.lock().entry(order.call).or_insert(hold);
-        let inputs = self.shared.tracker.lock().resync(order.call, &standing, order.sides.as_ref());
-        for input in inputs {
-            self.shared.inboxes.put(order.call, input);
-        }
+        self.shared.resync(order.call, &asked, &standing);
+        self.shared.followed.lock().insert(order.call, asked);
         Ok(true)
     }
 
@@ -313,6 +314,7 @@ impl AmiWay {
         self.shared.unheard.lock().remove(&call);
         self.shared.holds.lock().remove(&call);
         self.shared.doubts.lock().remove(&call);
+        self.shared.followed.lock().remove(&call);
         self.shared.orders.lock().retain(|_, of| *of != call);
     }
 
@@ -371,7 +373,8 @@ impl Shared {
         while let Some(link) = links.recv().await {
             match link {
                 AmiLink::Event(event, _) => self.event(*event),
-                AmiLink::Up { .. } => {}
+                // Filters are taken over at the login.
+                AmiLink::Up { .. } => *self.filtered.lock() = None,
                 AmiLink::Undecodable { why } => tracing::debug!(why, "an AMI event could not be read"),
                 AmiLink::Tainted { why } => self.tainted(&why),
                 AmiLink::Doubtful { ids } => self.doubt(&ids),
@@ -475,7 +478,15 @@ impl Shared {
         let Some((call, inputs)) = told else { return };
         self.unheard.lock().remove(&call);
         for input in inputs {
-            self.inboxes.put(call, input);
+            if matches!(input, OfficeInput::Alone { .. }) {
+                tokio::spawn(self.clone().alone(call, input));
+                continue;
+            }
+            // At the first time all calls are told, and this one is among them.
+            let is_told = matches!(&input, OfficeInput::Blind { why } if self.filtered(why));
+            if !is_told {
+                self.inboxes.put(call, input);
+            }
         }
     }
 
@@ -522,23 +533,21 @@ pub(super) fn heard(event: Event) -> Option<Heard> {
     let of = |channel: ami::Channel| ChannelRef { id: channel.uniqueid, name: channel.name };
     Some(match event {
         Event::Newchannel(channel) => Heard::Created(of(channel)),
-        Event::DialBegin(dial) => {
-            Heard::Dial { caller: of(dial.caller?), peer: of(dial.peer), dial: Dial::Begin }
-        }
+        Event::DialBegin(dial) => dialed(dial, Dial::Begin),
         Event::DialState(dial) => {
-            let state = match dial.status? {
+            let state = match dial.status.as_ref()? {
                 DialStatus::Ringing => Dial::Ringing,
                 DialStatus::Progress => Dial::Progress,
                 _ => return None,
             };
-            Heard::Dial { caller: of(dial.caller?), peer: of(dial.peer), dial: state }
+            dialed(dial, state)
         }
         Event::DialEnd(dial) => {
-            let end = match dial.status? {
+            let end = match dial.status.as_ref()? {
                 DialStatus::Answer => Dial::Answer,
-                other => Dial::Ended(word(&other)),
+                other => Dial::Ended(word(other)),
             };
-            Heard::Dial { caller: of(dial.caller?), peer: of(dial.peer), dial: end }
+            dialed(dial, end)
         }
         Event::Newstate(channel) => match channel.state {
             ChannelState::Ringing => Heard::Ringing(of(channel)),
@@ -552,10 +561,25 @@ pub(super) fn heard(event: Event) -> Option<Heard> {
         }
         Event::SoftHangupRequest(hangup) => Heard::HungUpHere(of(hangup.channel)),
         Event::Hangup(hangup) => {
-            Heard::Gone { channel: of(hangup.channel), cause: hangup.cause, sip: hangup.tech_cause }
+            let state = Some(match hangup.channel.state {
+                ChannelState::Up => State::Up,
+                ChannelState::Ringing => State::Ringing,
+                _ => State::Other,
+            });
+            let (cause, sip) = (hangup.cause, hangup.tech_cause);
+            Heard::Gone { channel: of(hangup.channel), cause, sip, state }
         }
         _ => return None,
     })
+}
+
+fn dialed(event: ami::Dial, dial: Dial) -> Heard {
+    let of = |channel: ami::Channel| ChannelRef { id: channel.uniqueid, name: channel.name };
+    let peer = of(event.peer);
+    match event.caller.map(of) {
+        Some(caller) => Heard::Dial { caller, peer, dial },
+        None => Heard::Originated { channel: peer, dial },
+    }
 }
 
 fn word(status: &DialStatus) -> String {

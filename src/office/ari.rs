@@ -22,7 +22,8 @@ use super::{
 };
 use asterisk::{
     ari::{
-        self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate, Subscriptions,
+        self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate,
+        RestOverSocket, Subscriptions,
     },
     talk::{are_connected, heard_by, is_with_others},
 };
@@ -57,6 +58,9 @@ struct Shared {
     listeners: Listeners,
     /// Why the connection is down.
     down: watch::Sender<Option<String>>,
+    /// What Asterisk does not tell, though it was asked to.
+    deaf: Mutex<Option<String>>,
+    host: String,
     inboxes: Inboxes,
 }
 
@@ -72,6 +76,10 @@ impl AriWay {
             let mut target = AriTarget::new(url, login.user.clone(), login.password.clone(), app);
             target.request_timeout = COMMAND;
             target.all_channels = true;
+            target.app_setting = "office.ari_app";
+            // An answer over the socket is an event, and another program's filter can keep it away: the client would be told
+            // that its call failed.
+            target.rest_over_socket = RestOverSocket::Never;
             target
         });
         let closed = stop.child_token().drop_guard();
@@ -79,6 +87,8 @@ impl AriWay {
             tracker: Mutex::default(),
             listeners: Listeners::new(closed.token().clone()),
             down: watch::Sender::new(None),
+            deaf: Mutex::default(),
+            host: settings.address.clone(),
             inboxes,
         };
         AriWay { target, ari: Mutex::new(None), shared: Arc::new(shared), closed }
@@ -96,6 +106,9 @@ impl AriWay {
                 self.shared.listeners.call(&ari, order.call, wanted, phone, ring_timeout(order)).await
             }
         };
+        if let Some(why) = self.shared.deaf.lock().clone() {
+            self.shared.inboxes.put(order.call, OfficeInput::Blind { why });
+        }
         match ordered {
             Ok(()) => Ok(Taken { linked_id: None, detailed: true }),
             Err(error) => {
@@ -365,23 +378,40 @@ impl Shared {
             match link {
                 Link::Up { .. } => {
                     self.down.send_replace(None);
+                    *self.deaf.lock() = None;
                     self.listeners.look_again(&ari);
                 }
                 Link::Down { reason } | Link::StillDown { reason } => {
-                    for call in self.tracker.lock().lose_sight() {
-                        self.inboxes.put(call, OfficeInput::Blind { why: reason.clone() });
-                    }
+                    self.blind(&reason);
                     self.down.send_replace(Some(reason));
                 }
                 Link::Event(event, _) => self.event(&ari, *event),
-                Link::Degraded { what } => tracing::debug!(what, "an ARI connection is not whole"),
+                Link::Degraded { what } => {
+                    let host = &self.host;
+                    tracing::warn!(host, "{what}; what becomes of calls is not seen until it is taken back");
+                    self.blind(&what);
+                    *self.deaf.lock() = Some(what);
+                }
+                Link::Restored => {
+                    tracing::info!(host = self.host, "what was missing in Asterisk is there again");
+                    // What was missed until now, a look tells.
+                    if let Some(what) = self.deaf.lock().take() {
+                        self.blind(&what);
+                    }
+                    self.listeners.look_again(&ari);
+                }
                 Link::Undecodable { why } => tracing::debug!(why, "an ARI event could not be read"),
-                Link::Restored => {}
             }
         }
     }
 
-    fn event(&self, ari: &Ari, event: Event) {
+    fn blind(&self, why: &str) {
+        for call in self.tracker.lock().lose_sight() {
+            self.inboxes.put(call, OfficeInput::Blind { why: why.to_owned() });
+        }
+    }
+
+    fn event(self: &Arc<Self>, ari: &Ari, event: Event) {
         if self.listeners.hear(ari, &event) {
             return;
         }
@@ -389,8 +419,20 @@ impl Shared {
         let told = self.tracker.lock().hear(heard);
         let Some((call, inputs)) = told else { return };
         for input in inputs {
-            self.inboxes.put(call, input);
+            match input {
+                OfficeInput::Over => drop(tokio::spawn(self.clone().over(ari.clone(), call))),
+                input => drop(self.inboxes.put(call, input)),
+            }
         }
+    }
+
+    /// Of an end, what it was is concluded from what was not told, too: so whether all was told is asked before. The
+    /// supervisor would find it out a little later.
+    async fn over(self: Arc<Self>, ari: Ari, call: CallId) {
+        if let Ok(Some(why)) = ari.missing_events().await {
+            self.inboxes.put(call, OfficeInput::Blind { why });
+        }
+        self.inboxes.put(call, OfficeInput::Over);
     }
 }
 
@@ -486,6 +528,8 @@ pub(super) fn heard(event: Event) -> Option<Heard> {
             channel: reference(&gone.channel),
             cause: code(Some(gone.cause)),
             sip: code(gone.tech_cause),
+            // Whether all is told, the application itself says.
+            state: None,
         },
         _ => return None,
     })

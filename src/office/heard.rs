@@ -1,6 +1,8 @@
 //! What a host tells by itself, in words that are the same for AMI and ARI: the two wires turn their events and lists into
 //! these, and `events` finds out whose they are.
 
+use super::events::State;
+
 /// A channel as an event names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelRef {
@@ -17,6 +19,11 @@ pub enum Heard {
     Dial {
         caller: ChannelRef,
         peer: ChannelRef,
+        dial: Dial,
+    },
+    /// An originate dials it.
+    Originated {
+        channel: ChannelRef,
         dial: Dial,
     },
     Ringing(ChannelRef),
@@ -44,6 +51,8 @@ pub enum Heard {
         channel: ChannelRef,
         cause: Option<u16>,
         sip: Option<u16>,
+        /// As it was then, where that is told.
+        state: Option<State>,
     },
 }
 

@@ -6,6 +6,7 @@
 
 mod connect;
 mod cut;
+mod deaf;
 mod doctor;
 mod legs;
 mod limits;

@@ -143,7 +143,137 @@ async fn a_colleague_picks_up(way: Way) {
     desk.does("answer").await;
 }
 
+/// A call whose number rings, two colleagues, and a switchboard's program.
+struct Ringing {
+    lab: Lab,
+    desk: Desk,
+    other: Desk,
+    number: Phone,
+    manager: Manager,
+    client: Client,
+    call: String,
+    _bot: Bot,
+}
+
+impl Ringing {
+    async fn begin(way: Way, extension: &str) -> Self {
+        let lab = Lab::shared().await;
+        let [desk, other] = lab.two_desks().await;
+        let bot = Bot::start(&lab, desk.office, way, &[]).await;
+        let client = bot.client(desk.office);
+        let number = desk.number("0180");
+        let call = client.place(&format!("{extension}{}", desk.name), &number).await;
+        client.until_status(&call, "ringing").await;
+        let manager = Manager::login(&lab, desk.office).await;
+        Ringing { lab, desk, other, number, manager, client, call, _bot: bot }
+    }
+
+    async fn desk_channel(&self) -> String {
+        channel(&self.lab, &self.desk, &format!("{}-", self.desk.device()), "").await
+    }
+
+    async fn other_channel(&self) -> String {
+        channel(&self.lab, &self.desk, &format!("{}-", self.other.device()), "").await
+    }
+
+    async fn trunk_channel(&self) -> String {
+        channel(&self.lab, &self.desk, "PJSIP/trunk-", self.number.name.trim_start_matches('+')).await
+    }
+
+    async fn assert_taken(&self, way: Way) {
+        assert_taken(&self.client, &self.call, way).await;
+        assert_eq!(self.desk.states().await, ["Up"], "it talks on");
+        self.desk.hang_up().await;
+        self.other.hang_up().await;
+        self.number.until_free().await;
+    }
+}
+
+/// AMI's Bridge puts the extension together with a colleague, who talked with a menu.
+async fn a_bridge_takes_the_extension(way: Way) {
+    let mut ringing = Ringing::begin(way, "").await;
+    ringing.other.dials(&ringing.desk.at("22150")).await;
+    ringing.other.until_connected().await;
+    let (one, other) = (ringing.desk_channel().await, ringing.other_channel().await);
+    ringing.manager.does("Bridge", &[("Channel1", one.as_str()), ("Channel2", other.as_str())]).await;
+    ringing.assert_taken(way).await;
+}
+
+/// It is sent to the parking lot.
+async fn the_extension_is_parked(way: Way) {
+    let mut ringing = Ringing::begin(way, "").await;
+    let channel = ringing.desk_channel().await;
+    let fields =
+        [("Channel", channel.as_str()), ("Context", "inoffice"), ("Exten", "700"), ("Priority", "1")];
+    ringing.manager.does("Redirect", &fields).await;
+    ringing.assert_taken(way).await;
+}
+
+/// The number's leg is sent to a colleague before it was answered.
+async fn the_ringing_number_is_sent_away(way: Way) {
+    let ringing = Ringing::begin(way, "").await;
+    let channel = ringing.trunk_channel().await;
+    let to = format!("channel redirect {channel} inoffice,{},1", ringing.other.name);
+    ringing.lab.run("cli", &[ringing.desk.office, &to]).await;
+    ringing.client.hang_up(&ringing.call).await;
+    let ended = ringing.client.until_ended(&ringing.call).await;
+    let story = ringing.client.story(&ringing.call).await;
+    assert!(!story.contains("answered") && !end(&ended).contains("completed"), "{}\n{story}", end(&ended));
+    for phone in [&*ringing.desk, &*ringing.other, &ringing.number] {
+        phone.hang_up().await;
+    }
+}
+
+/// Somebody barges in on a call: that changes nothing about it.
+async fn somebody_barges_in(way: Way) {
+    let (lab, [desk, other], _bot, client, number, call) = connected(way).await;
+    let device = format!("{}-,Bbq", desk.device());
+    let listener = other.device();
+    let fields = [
+        ("Channel", listener.as_str()),
+        ("Application", "ChanSpy"),
+        ("Data", device.as_str()),
+        ("Async", "true"),
+    ];
+    Manager::login(&lab, desk.office).await.does("Originate", &fields).await;
+    other.until_connected().await;
+    other.hang_up().await;
+    other.until_free().await;
+    assert_eq!(client.call(&call.id()).await.status(), "answered");
+    client.hang_up(&call.id()).await;
+    let ended = client.until_ended(&call.id()).await;
+    assert!(end(&ended).starts_with("completed hung_up api answered"), "{}", end(&ended));
+    number.until_free().await;
+}
+
+/// A listener is sent to a colleague: the listening is over, and nobody hangs the two up.
+async fn a_listener_is_taken_away(way: Way) {
+    let lab = Lab::shared().await;
+    let [desk, listener, other] = lab.three_desks().await;
+    let bot = Bot::start(&lab, desk.office, way, &[]).await;
+    let client = bot.client(desk.office);
+    let number = desk.number("0200");
+    client.place_answered(&desk.name, &number).await;
+    let call = client.monitor("09", &desk.name, &listener.name, &[]).await.call_id();
+    client.until_status(&call, "answered").await;
+    redirect(&lab, &desk, &format!("{}-", listener.device()), "", &other).await;
+    other.until_connected().await;
+    let ended = client.until_ended(&call).await;
+    let story = client.story(&call).await;
+    assert!(end(&ended).starts_with("completed hung_up unknown answered"), "{}\n{story}", end(&ended));
+    until_all_hear(&[(&*listener, &[other.tone()]), (&*other, &[listener.tone()])]).await;
+    for phone in [&*desk, &*other] {
+        phone.hang_up().await;
+    }
+    number.until_free().await;
+}
+
 by_each_way!(
+    a_bridge_takes_the_extension,
+    a_listener_is_taken_away,
+    somebody_barges_in,
+    the_extension_is_parked,
+    the_ringing_number_is_sent_away,
     the_number_is_taken_away,
     the_extension_is_taken_away,
     the_extension_is_taken_away_while_the_number_rings,

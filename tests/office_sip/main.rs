@@ -5,6 +5,8 @@
 
 #[path = "../office/connect.rs"]
 mod connect;
+#[path = "../office/deaf.rs"]
+mod deaf;
 #[path = "../office/legs.rs"]
 mod legs;
 #[path = "../office/monitor.rs"]

@@ -98,7 +98,7 @@ impl Tracker {
 
     /// Where none of the order's own channels is there any more, somebody may have taken one of the two sides over: whoever a
     /// side calls or talks with by itself is nobody that was ordered.
-    fn without_strangers(
+    pub(super) fn without_strangers(
         &self,
         call: CallId,
         standing: &[Standing],
@@ -115,7 +115,11 @@ impl Tracker {
         };
         let is_stranger = |one: &&Standing| {
             let is_unknown = !self.channels.contains_key(&one.channel.id);
-            is_unknown && !one.is_desk && (!one.is_up || !one.is_dialed || with_a_caller(one))
+            // Of the call's own it would be known whose they are.
+            let is_of_others = || self.is_heard_of(&one.channel.id);
+            is_unknown
+                && !one.is_desk
+                && (!one.is_up || !one.is_dialed || with_a_caller(one) || is_of_others())
         };
         standing.iter().filter(|one| !is_stranger(one)).cloned().collect()
     }

@@ -8,6 +8,7 @@
 mod look;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -16,6 +17,9 @@ use call::{
     CallId, Role,
     office::{OfficeInput, Seen, Sight},
 };
+
+pub use whole::State;
+use whole::{Gap, Told};
 
 /// So much of it is kept; most is of calls of others.
 const EARLY: usize = 256;
@@ -44,6 +48,10 @@ struct Tracked {
     is_sought: bool,
     /// Events were lost, and its channels were not asked for since.
     is_blind: bool,
+    /// Somebody picked up what rang at the number.
+    is_taken: bool,
+    /// What the last list of channels showed, and nobody had told.
+    suspects: HashSet<Gap>,
     /// Which of its channels are in which bridge.
     seats: HashMap<String, String>,
     /// What was first heard of since: the answer may be older.
@@ -66,6 +74,7 @@ struct Known {
     is_gone: bool,
     /// It is in a bridge with another channel of its call.
     is_joined: bool,
+    told: Told,
     /// Its far side asked for the end.
     hung_up: bool,
     sip: Option<u16>,
@@ -170,6 +179,7 @@ impl Tracker {
                 is_heard: false,
                 is_gone: false,
                 is_joined: false,
+                told: Told::default(),
                 hung_up: false,
                 sip: None,
             },
@@ -235,9 +245,24 @@ impl Tracker {
 
     /// `None` when it is of no channel that is known to be a call's.
     fn belongs(&mut self, heard: &Heard) -> Option<(CallId, Vec<OfficeInput>)> {
+        let was_known = self.knows(heard);
+        if was_known {
+            self.note(heard);
+        }
+        let meant = self.means(heard);
+        if !was_known {
+            self.note(heard);
+        }
+        meant
+    }
+
+    fn means(&mut self, heard: &Heard) -> Option<(CallId, Vec<OfficeInput>)> {
         match heard {
             Heard::Created(channel) => self.side(channel).map(|(call, _)| (call, Vec::new())),
             Heard::Dial { caller, peer, dial } => self.dial(caller, peer, dial),
+            Heard::Originated { channel, .. } => {
+                self.hear_of(&channel.id).map(|known| (known.call, Vec::new()))
+            }
             Heard::Ringing(channel) => self.leg(channel, Seen::Ringing),
             Heard::Up(channel) => self.leg(channel, Seen::Up),
             Heard::Joined { channel, bridge } => self.sits(channel, Some(bridge)),
@@ -250,7 +275,7 @@ impl Tracker {
                 self.leg(channel, Seen::HungUp { cause: *cause, sip: *sip })
             }
             Heard::HungUpHere(channel) => self.leg(channel, Seen::HungUpHere),
-            Heard::Gone { channel, cause, sip } => self.gone(channel, *cause, *sip),
+            Heard::Gone { channel, cause, sip, .. } => self.gone(channel, *cause, *sip),
         }
     }
 
@@ -279,6 +304,9 @@ impl Tracker {
             Some(_) => return Some((call, Vec::new())),
             // Whoever picks up what rings somewhere else is dialed by nobody. At the extension it may be anybody.
             None if is_new && *dial == Dial::Answer && leg == Role::Phone && self.has_dialed(call) => {
+                if let Some(tracked) = self.calls.get_mut(&call) {
+                    tracked.is_taken = true;
+                }
                 return Some((call, vec![OfficeInput::TakenOver { leg }]));
             }
             None => self.know(call, peer, leg, true),
@@ -334,6 +362,10 @@ impl Tracker {
         if let Some(cause) = cause.filter(|cause| *cause != 0 && is_silent) {
             inputs.push(OfficeInput::DialplanEnded { cause });
         }
+        if let Some(event) = self.missing(call).filter(|_| is_over && is_whole) {
+            inputs.push(OfficeInput::Blind { why: filtered(event) });
+        }
+        let tracked = self.calls.get_mut(&call)?;
         if is_over {
             inputs.push(if is_whole { OfficeInput::Over } else { OfficeInput::NotMade });
         }
@@ -396,6 +428,14 @@ impl Tracker {
         let leg = if legs.iter().any(is_desk) { Role::Desk } else { Role::Phone };
         (legs.len() == tracked.alive.len()).then_some(OfficeInput::Alone { leg })
     }
+}
+
+/// Why something was not told.
+pub(super) fn filtered(event: &str) -> String {
+    format!(
+        "Asterisk keeps events from this AMI user ({event} is missing): an `eventfilter` of the user in manager.conf, or rights \
+         that are less than `read = call`; put that right, then `manager reload`"
+    )
 }
 
 /// What both halves of a Local channel are called by.

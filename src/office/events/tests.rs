@@ -53,17 +53,17 @@ fn a_call_through_two_local_channels() {
     assert_eq!(hear(Heard::Up(trunk.clone())), ["Phone PJSIP/trunk-00000002 Up"]);
     // They optimize themselves away, and the call goes on.
     for local in [near(), far(), one] {
-        assert!(hear(Heard::Gone { channel: local, cause: Some(16), sip: None }).is_empty());
+        assert!(hear(Heard::Gone { channel: local, cause: Some(16), sip: None, state: None }).is_empty());
     }
-    let told = hear(Heard::Gone { channel: two, cause: Some(16), sip: None });
+    let told = hear(Heard::Gone { channel: two, cause: Some(16), sip: None, state: None });
     assert_eq!(told, ["Alone { leg: Desk }"], "which means nothing where the two are connected");
     assert_eq!(
         hear(Heard::HungUp { channel: trunk.clone(), cause: Some(16), sip: None }),
         ["Phone PJSIP/trunk-00000002 HungUp { cause: Some(16), sip: None }"]
     );
-    let gone = hear(Heard::Gone { channel: trunk, cause: Some(16), sip: None });
+    let gone = hear(Heard::Gone { channel: trunk, cause: Some(16), sip: None, state: None });
     assert_eq!(gone, ["Phone PJSIP/trunk-00000002 Gone { cause: Some(16), sip: None }"]);
-    let gone = hear(Heard::Gone { channel: desk, cause: Some(16), sip: None });
+    let gone = hear(Heard::Gone { channel: desk, cause: Some(16), sip: None, state: None });
     assert_eq!(gone, ["Desk PJSIP/150-00000001 Gone { cause: Some(16), sip: None }", "Over"]);
     tracker.forget(ID);
     assert!(tracker.channels.is_empty() && tracker.pairs.is_empty() && tracker.calls.is_empty());
@@ -71,7 +71,7 @@ fn a_call_through_two_local_channels() {
 
 #[test]
 fn a_half_that_was_never_made_is_not_waited_for() {
-    let gone = |channel: ChannelRef| Heard::Gone { channel, cause: Some(0), sip: None };
+    let gone = |channel: ChannelRef| Heard::Gone { channel, cause: Some(0), sip: None, state: None };
     let mut tracker = Tracker::with_creations();
     tracker.follow(ID);
     assert!(tracker.is_silent(ID));
@@ -102,7 +102,7 @@ fn a_half_that_was_never_made_is_not_waited_for() {
 #[test]
 fn what_happens_while_the_channels_are_asked_for_is_not_lost() {
     let desk = channel("1.3", "PJSIP/150-00000001");
-    let gone = |channel: ChannelRef| Heard::Gone { channel, cause: Some(16), sip: None };
+    let gone = |channel: ChannelRef| Heard::Gone { channel, cause: Some(16), sip: None, state: None };
     let standing = |channel: ChannelRef| Standing {
         channel,
         is_desk: true,
@@ -177,7 +177,7 @@ fn whoever_went_unheard_is_gone() {
 /// A listener's channel that was made and never dialed is hung up while it is looked for.
 #[test]
 fn halves_that_go_around_the_answer_are_the_end() {
-    let gone = |channel: ChannelRef| Heard::Gone { channel, cause: None, sip: None };
+    let gone = |channel: ChannelRef| Heard::Gone { channel, cause: None, sip: None, state: None };
     let standing = |channel: ChannelRef| Standing {
         channel,
         is_desk: false,
@@ -213,7 +213,8 @@ fn what_is_told_too_early_is_not_lost() {
     let told = words(tracker.hear(dial(&near(), &one, Dial::Begin)));
     let hung_up = "Phone PJSIP/trunk-00000002 HungUp { cause: Some(1), sip: Some(404) }";
     assert_eq!(told, ["Phone PJSIP/trunk-00000002 Created", hung_up]);
-    let gone = words(tracker.hear(Heard::Gone { channel: trunk, cause: Some(1), sip: Some(404) }));
+    let gone =
+        words(tracker.hear(Heard::Gone { channel: trunk, cause: Some(1), sip: Some(404), state: None }));
     assert_eq!(gone, ["Phone PJSIP/trunk-00000002 Gone { cause: Some(1), sip: Some(404) }"]);
 }
 
@@ -224,7 +225,7 @@ fn the_far_sides_status_is_kept_and_ours_is_not_taken_for_it() {
     let desk = channel("1.3", "PJSIP/150-00000001");
     tracker.hear(dial(&far(), &desk, Dial::Begin));
     tracker.hear(Heard::HungUp { channel: desk.clone(), cause: Some(17), sip: Some(486) });
-    let gone = words(tracker.hear(Heard::Gone { channel: desk, cause: Some(17), sip: None }));
+    let gone = words(tracker.hear(Heard::Gone { channel: desk, cause: Some(17), sip: None, state: None }));
     assert_eq!(gone, ["Desk PJSIP/150-00000001 Gone { cause: Some(17), sip: Some(486) }"]);
 }
 
@@ -235,7 +236,7 @@ fn calls_of_others_are_nobodys() {
     let (other, phone) = (channel("9.1", "PJSIP/152-00000009"), channel("9.2", "PJSIP/150-00000008"));
     assert_eq!(tracker.hear(dial(&other, &phone, Dial::Begin)), None);
     assert_eq!(tracker.hear(Heard::Up(phone.clone())), None);
-    assert_eq!(tracker.hear(Heard::Gone { channel: phone, cause: None, sip: None }), None);
+    assert_eq!(tracker.hear(Heard::Gone { channel: phone, cause: None, sip: None, state: None }), None);
 }
 
 /// What is told of a phone is told only when it comes to be with another channel of the call, or is so no more.
@@ -261,7 +262,7 @@ fn a_phone_that_talks_with_strangers_is_not_joined() {
     assert!(hear(enters(&stranger, "b")).is_empty());
     assert!(hear(leaves(&desk, "b")).is_empty());
     assert_eq!(hear(enters(&desk, "a")), ["Desk PJSIP/150-00000001 Joined"]);
-    let gone = Heard::Gone { channel: far(), cause: Some(16), sip: None };
+    let gone = Heard::Gone { channel: far(), cause: Some(16), sip: None, state: None };
     assert_eq!(hear(gone), ["Desk PJSIP/150-00000001 Left"]);
 }
 

@@ -80,6 +80,13 @@ impl Bot {
         Bot { lab: lab.clone(), url, main, settings, folder, process: None }
     }
 
+    /// The value of a setting: `office.ari_app`.
+    pub fn setting(&self, key: &str) -> &str {
+        let name = variable(key);
+        let found = self.settings.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_str()).unwrap_or_else(|| panic!("{key} is not set"))
+    }
+
     /// A setting for the next start.
     pub fn set(&mut self, key: &str, value: &str) {
         let name = variable(key);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -16,6 +17,7 @@ use super::http::Http;
 use super::model::{Bridge, Channel, Endpoint, Playback};
 use super::request::{Answer, Request};
 use super::rest::RestLine;
+use super::supervisor::Subscriptions;
 use super::target::{AriTarget, TargetError};
 use crate::{Driver, secret::Secret};
 
@@ -34,6 +36,10 @@ pub struct Ari {
     target: Arc<AriTarget>,
     http: Arc<Http>,
     link: watch::Receiver<LinkState>,
+    /// What the application shall be told of; nothing where there is no events connection.
+    subscriptions: Arc<Subscriptions>,
+    /// This Asterisk shows that the application is told of all channels.
+    shows_all: Arc<AtomicBool>,
 }
 
 /// What the supervisor tells the handles.
@@ -131,8 +137,13 @@ impl Whisper {
 }
 
 impl Ari {
-    pub(super) fn new(target: Arc<AriTarget>, http: Http, link: watch::Receiver<LinkState>) -> Self {
-        Self { target, http: Arc::new(http), link }
+    pub(super) fn new(
+        target: Arc<AriTarget>,
+        http: Http,
+        link: watch::Receiver<LinkState>,
+        subscriptions: Arc<Subscriptions>,
+    ) -> Self {
+        Self { target, http: Arc::new(http), link, subscriptions, shows_all: Arc::default() }
     }
 
     /// Places a call. It is not sent while the events connection is down: nobody would hear what became of it.
@@ -327,7 +338,7 @@ impl Ari {
     pub fn without_events(target: AriTarget) -> Result<Self, TargetError> {
         let (_, link) = watch::channel(LinkState::default());
         let http = Http::new(&target)?;
-        Ok(Self::new(Arc::new(target), http, link))
+        Ok(Self::new(Arc::new(target), http, link, Arc::default()))
     }
 
     /// Where there is no Asterisk: whatever is asked can't be sent.
@@ -478,6 +489,31 @@ impl Ari {
     pub(super) async fn application(&self) -> Result<Option<Application>, AriError> {
         let path = ["applications", &self.target.app];
         self.look(Request::new(Method::GET, &path).large_answer()).await
+    }
+
+    /// What Asterisk does not tell at this moment, though it was asked to, because another program has changed that: since
+    /// when, nobody knows. The supervisor finds it too, a little later, and gets it back.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn missing_events(&self) -> Result<Option<String>, AriError> {
+        let allowed = self.subscriptions.allowed_events();
+        let (endpoint, wants_all) = (self.subscriptions.endpoint.as_deref(), self.target.all_channels);
+        if allowed.is_empty() && endpoint.is_none() && !wants_all {
+            return Ok(None);
+        }
+        let Some(application) = self.application().await? else { return Ok(None) };
+        if wants_all && application.is_told_of_all() {
+            self.shows_all.store(true, Ordering::Relaxed);
+        }
+        let wants_all = wants_all && self.shows_all.load(Ordering::Relaxed);
+        Ok(application.lacks(&allowed, endpoint, wants_all).map(|what| {
+            format!(
+                "Asterisk does not tell all of the application `{}`: {what}; another program has changed that, and must \
+                 not use this name (`{}`)",
+                self.target.app, self.target.app_setting
+            )
+        }))
     }
 
     /// Whether the configuration has this endpoint. One that is gone from it is an endpoint still, `offline`, for as

@@ -133,24 +133,6 @@ impl Loss {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_certificate_that_no_trust_can_mend_is_named() {
-        // Debian's OpenSSL makes such a one, and so do most instructions (rustls 0.23).
-        let why = "invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))";
-        let error = WsError::Io(std::io::Error::new(InvalidData, why));
-        let told = Loss::of_handshake(error, "https://pbx:8089", "bot").to_string();
-        assert!(told.contains("CA:FALSE") && !told.contains("SSL_CERT_FILE"), "{told}");
-        let why = "invalid peer certificate: UnknownIssuer";
-        let told =
-            Loss::of_handshake(WsError::Io(std::io::Error::new(InvalidData, why)), "https://pbx", "bot");
-        assert!(told.to_string().contains("SSL_CERT_FILE"), "{told}");
-    }
-}
-
 /// One of each, for whoever checks what they say.
 #[cfg(all(test, feature = "russian"))]
 pub(crate) fn samples() -> Vec<String> {
@@ -183,4 +165,22 @@ pub(crate) fn samples() -> Vec<String> {
     .iter()
     .map(ToString::to_string)
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_no_trust_can_mend_is_named() {
+        // Debian's OpenSSL makes such a one, and so do most instructions (rustls 0.23).
+        let why = "invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))";
+        let error = WsError::Io(std::io::Error::new(InvalidData, why));
+        let told = Loss::of_handshake(error, "https://pbx:8089", "bot").to_string();
+        assert!(told.contains("CA:FALSE") && !told.contains("SSL_CERT_FILE"), "{told}");
+        let why = "invalid peer certificate: UnknownIssuer";
+        let told =
+            Loss::of_handshake(WsError::Io(std::io::Error::new(InvalidData, why)), "https://pbx", "bot");
+        assert!(told.to_string().contains("SSL_CERT_FILE"), "{told}");
+    }
 }

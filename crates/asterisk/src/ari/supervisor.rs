@@ -34,6 +34,20 @@ pub struct Subscriptions {
     pub allowed_events: Vec<String>,
 }
 
+impl Subscriptions {
+    /// With those that the client itself needs; empty for all.
+    pub(super) fn allowed_events(&self) -> Vec<String> {
+        let mut allowed = self.allowed_events.clone();
+        if !allowed.is_empty() {
+            // Without the first the answers over the socket vanish; the second says who took the application.
+            allowed.extend(["RESTResponse".to_owned(), "ApplicationReplaced".to_owned()]);
+            allowed.sort();
+            allowed.dedup();
+        }
+        allowed
+    }
+}
+
 /// What the listener hears, in this order: `Up`, then events, then one `Down`, and so on; a `Down` comes first when
 /// Asterisk is away at the start.
 #[derive(Debug)]
@@ -89,7 +103,8 @@ pub fn connect(
 ) -> Result<(Ari, mpsc::Receiver<Link>), TargetError> {
     target.events_url()?;
     let (state, seen) = watch::channel(LinkState::default());
-    let ari = Ari::new(Arc::new(target.clone()), Http::new(&target)?, seen);
+    let subscriptions = Arc::new(subscriptions);
+    let ari = Ari::new(Arc::new(target.clone()), Http::new(&target)?, seen, subscriptions.clone());
     let (links, listener) = mpsc::channel(LINK_CAPACITY);
     let supervisor = Supervisor {
         ari: ari.clone(),
@@ -109,7 +124,7 @@ pub fn connect(
 struct Supervisor {
     ari: Ari,
     target: AriTarget,
-    subscriptions: Subscriptions,
+    subscriptions: Arc<Subscriptions>,
     stop: CancellationToken,
     links: mpsc::Sender<Link>,
     state: watch::Sender<LinkState>,
@@ -199,7 +214,7 @@ impl Supervisor {
     /// Sets the filter and subscribes; what Asterisk refuses for now comes back as the value, because a connection
     /// without it is still better than none.
     async fn subscribe(&self) -> Result<Option<String>, Loss> {
-        let filtered = self.ari.allow_events(&self.allowed_events()).await;
+        let filtered = self.ari.allow_events(&self.subscriptions.allowed_events()).await;
         let subscribed = match &self.subscriptions.endpoint {
             Some(endpoint) => self.ari.subscribe(&format!("endpoint:{endpoint}")).await,
             None => Ok(()),
@@ -215,17 +230,6 @@ impl Supervisor {
             }
         }
         Ok((!missing.is_empty()).then(|| missing.join("; ")))
-    }
-
-    fn allowed_events(&self) -> Vec<String> {
-        let mut allowed = self.subscriptions.allowed_events.clone();
-        if !allowed.is_empty() {
-            // Without the first the answers over the socket vanish; the second says who took the application.
-            allowed.extend(["RESTResponse".to_owned(), "ApplicationReplaced".to_owned()]);
-            allowed.sort();
-            allowed.dedup();
-        }
-        allowed
     }
 
     /// Looks whether Asterisk still knows the application; it returns when it does not.
@@ -260,6 +264,10 @@ impl Supervisor {
     async fn stay_whole(&self, missing: Option<String>) -> Loss {
         let mut told = None;
         let mut wrong = missing;
+        if wrong.is_none() && self.target.all_channels {
+            // Before anybody changes it.
+            wrong = self.whats_wrong().await;
+        }
         loop {
             if let Some(what) = &wrong
                 && told.as_ref() != Some(what)
@@ -294,7 +302,10 @@ impl Supervisor {
     /// Asks for all of it again; what is missing after that. Where nothing can be learned, it stays as it was.
     async fn mend(&self, wrong: Option<String>) -> Option<String> {
         match self.subscribe().await {
-            Ok(None) => self.whats_wrong().await,
+            Ok(None) => {
+                self.subscribe_to_all().await;
+                self.whats_wrong().await
+            }
             Ok(refused) => refused,
             // The socket itself knows best whether it lives.
             Err(loss) => {
@@ -304,26 +315,27 @@ impl Supervisor {
         }
     }
 
+    /// Where the application is told of all channels, this changes nothing. What is refused is found missing again. Answers
+    /// come over the socket, so the filter must be right.
+    async fn subscribe_to_all(&self) {
+        let sources: &[&str] = if self.target.all_channels { &["channel:", "bridge:"] } else { &[] };
+        for source in sources {
+            if let Err(error) = self.ari.subscribe(source).await {
+                tracing::debug!(%error, source, "could not subscribe again");
+            }
+        }
+    }
+
     /// What Asterisk does not tell, though it was asked to. Where it can't be asked, nothing is known to be wrong.
     async fn whats_wrong(&self) -> Option<String> {
-        let allowed = self.allowed_events();
         let endpoint = self.subscriptions.endpoint.as_deref();
-        if allowed.is_empty() && endpoint.is_none() {
-            return None;
-        }
-        let application = match self.ari.application().await {
-            Ok(application) => application?,
+        match self.ari.missing_events().await {
+            Ok(None) => {}
+            Ok(missing) => return missing,
             Err(error) => {
                 tracing::debug!(%error, "could not look at the application");
                 return None;
             }
-        };
-        if let Some(what) = application.lacks(&allowed, endpoint) {
-            return Some(format!(
-                "Asterisk does not tell all of the application `{}`: {what}; another program has changed that, and must \
-                 not use this name (`ari.app`)",
-                self.target.app
-            ));
         }
         let gone = match endpoint {
             Some(name) => matches!(self.ari.is_configured(name).await, Ok(false)),

@@ -33,6 +33,8 @@ pub struct AriTarget {
     pub password: Secret,
     /// The Stasis application; one program at a time can hold it.
     pub app: String,
+    /// The setting that names it, for people: `ari.app`.
+    pub app_setting: &'static str,
     /// From the start of a request to the last byte of its answer: 10 s.
     pub request_timeout: Duration,
     /// For the TCP connection of a request, and for the events socket as a whole: 5 s.
@@ -67,6 +69,7 @@ impl AriTarget {
             username: username.into(),
             password,
             app: app.into(),
+            app_setting: "ari.app",
             request_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
             ping_interval: Duration::from_secs(5),

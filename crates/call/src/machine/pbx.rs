@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Machine, trunk::PROOF};
-use crate::{DialStep, EndedBy, Fact, Half, Moment, Reason, Timer};
+use crate::{DialStep, EndedBy, Fact, Half, Moment, Reason, Timer, leg::Leg};
 
 /// A dialplan may dial as often as it likes; so many of its Local channels are kept.
 const MOST_LOCALS: usize = 32;
@@ -77,7 +77,7 @@ impl Machine {
     /// All legs that were dialed are gone because the call was answered elsewhere, and not by one of them.
     pub(super) fn picked_up_elsewhere(&mut self, now: Moment) {
         let legs = &self.evidence.legs;
-        if self.evidence.is_up() || legs.alive().next().is_some() || !legs.iter().any(|leg| leg.has_lost()) {
+        if self.evidence.is_up() || legs.alive().next().is_some() || !legs.iter().any(Leg::has_lost) {
             return;
         }
         let Some(picker) = self.putting.take() else { return };

@@ -116,7 +116,11 @@ impl OfficeEvidence {
     }
 
     fn end_we_asked_for(&self, ended_by: EndedBy, reason: Reason) -> (Status, Reason, EndedBy) {
-        let in_the_dark = self.lost || (self.uncertain && self.desk.is_empty());
+        let is_up = |leg: Option<&Leg>| leg.is_some_and(|leg| leg.up);
+        // Both were picked up, or nobody knows, and whether they were connected may have been missed.
+        let were_up = is_up(self.desk.deciding()) && is_up(self.phone.deciding());
+        let in_the_dark =
+            self.lost || self.missed && were_up || (self.uncertain || self.missed) && self.desk.is_empty();
         let desk_rang = self.desk.deciding().is_some_and(|desk| desk.rang() && !desk.up);
         match ended_by {
             _ if in_the_dark => (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown),
