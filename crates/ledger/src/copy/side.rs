@@ -28,7 +28,7 @@ pub(super) struct Side {
 enum Kind {
     /// All but its connection.
     File(Box<Held>),
-    Database(Target),
+    Database(Box<Target>),
 }
 
 impl Side {
@@ -60,10 +60,7 @@ impl Side {
             && !folder.as_os_str().is_empty()
             && !folder.exists()
         {
-            return Err(file_error(
-                &options(url)?.get_filename().to_owned(),
-                &std::io::ErrorKind::NotFound.into(),
-            ));
+            return Err(file_error(options(url)?.get_filename(), &std::io::ErrorKind::NotFound.into()));
         }
         Self::open(url).await
     }
@@ -75,7 +72,7 @@ impl Side {
             let db = session::connect(&target, SETTINGS).await;
             let mut db = db.map_err(|e| postgres::codes::opening(&name, e))?;
             db.set_limit(LONG);
-            return Ok(Side { db, name, kind: Kind::Database(target) });
+            return Ok(Side { db, name, kind: Kind::Database(Box::new(target)) });
         }
         let held = Held::open(url).await?;
         let db = held.connection().await?;
