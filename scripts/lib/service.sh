@@ -96,6 +96,8 @@ need_office() {
 choose_folder() {
   local url
   url=$(in_force store url sqlite:///var/lib/novofon-bot/bot.db)
+  # With PostgreSQL there is no file: the folder is the usual one.
+  [[ $url != postgres* ]] || url=/var/lib/novofon-bot/bot.db
   url=${url#sqlite:}
   FOLDER=$(dirname "${url#//}")
   PID_FILE=$FOLDER/novofon-bot.pid

@@ -97,7 +97,7 @@ async fn delete(
     responses(
         (status = 200, description = "The end was asked for", body = Done),
         (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`call_ended`: it has ended already", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`call_ended`: it has ended already; `call_of_another_bot`: another bot that shares the store dials it", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The id is no UUID", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -113,10 +113,15 @@ async fn hangup(
     }
     match state.engine.hangup(id, client).await {
         HangupAnswer::Asked(_) => Ok(Done::hanging_up(id)),
+        // The engine knows its own calls only.
+        HangupAnswer::Ended(call) if !call.status.is_terminal() && !state.store.is_own(id).await? => {
+            Err(ApiError::CallOfAnotherBot(id))
+        }
         HangupAnswer::Ended(call) => Err(ApiError::CallEnded { id, status: call.status }),
         // The engine knows the live calls only.
         HangupAnswer::NotFound => match state.store.call(id).await? {
             Some(call) if call.status.is_terminal() => Err(ApiError::CallEnded { id, status: call.status }),
+            Some(_) if !state.store.is_own(id).await? => Err(ApiError::CallOfAnotherBot(id)),
             Some(_) if state.engine.state().ari == AriState::NotUsed => Err(PlaceError::NoAsterisk.into()),
             Some(_) => Err(PlaceError::Stopping.into()),
             None => Err(ApiError::CallNotFound(id)),

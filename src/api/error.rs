@@ -105,6 +105,8 @@ pub enum ApiError {
     MethodNotAllowed,
     #[error("Call {id} has ended already: {status}")]
     CallEnded { id: CallId, status: Status },
+    #[error("Call {0} is dialed by another bot that shares this store")]
+    CallOfAnotherBot(CallId),
     #[error("Call {0} has not ended; only ended calls can be deleted")]
     CallNotEnded(CallId),
     #[error("this Idempotency-Key was used for call {0}, which was deleted")]
@@ -173,6 +175,9 @@ impl ApiError {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "The method is not allowed")
             }
             E::CallEnded { .. } => (StatusCode::CONFLICT, "call_ended", "The call has ended"),
+            E::CallOfAnotherBot(_) => {
+                (StatusCode::CONFLICT, "call_of_another_bot", "The call is another bot's")
+            }
             E::CallNotEnded(_) => (StatusCode::CONFLICT, "call_not_ended", "The call has not ended"),
             E::CallDeleted(_) => (StatusCode::GONE, "call_deleted", "The call was deleted"),
             E::IdempotencyReused => {
@@ -246,6 +251,7 @@ impl ApiError {
             E::CallNotFound(_) => "Check the id; a deleted call is not found any more.",
             E::MethodNotAllowed => "The header `Allow` lists the methods that are.",
             E::CallEnded { .. } => "Nothing is left to hang up.",
+            E::CallOfAnotherBot(_) => "Ask that bot: each hangs up its own calls.",
             E::CallNotEnded(_) => "Hang up first: POST /api/calls/{id}/hangup, and wait for its end.",
             E::CallDeleted(_) => "It is not placed again; use a new key for a new call.",
             E::IdempotencyReused => "Use a new key for a new request.",

@@ -123,7 +123,7 @@ async fn health(State(state): State<AppState>) -> Json<Health> {
 ))]
 async fn database(State(state): State<AppState>, Language(lang): Language) -> Json<DatabaseHealth> {
     let error = store_error(&state).map(|error| Text::same(error).of(lang).to_owned());
-    Json(DatabaseHealth { status: check(error.is_none()), database: "sqlite".to_owned(), error })
+    Json(DatabaseHealth { status: check(error.is_none()), database: state.store.engine().to_owned(), error })
 }
 
 /// The carrier's HTTP API, which this bot does not use

@@ -72,6 +72,7 @@ fn detail(error: &ApiError) -> String {
         E::CallNotFound(id) => format!("звонка {id} нет"),
         E::MethodNotAllowed => "по этому адресу такой метод не принимается".to_owned(),
         E::CallEnded { id, status } => format!("звонок {id} уже завершён: {status}"),
+        E::CallOfAnotherBot(id) => format!("звонок {id} ведёт другой бот, у которого то же хранилище"),
         E::CallNotEnded(id) => format!("звонок {id} не завершён, а удалить можно только завершённый"),
         E::CallDeleted(id) => format!("с этим Idempotency-Key был звонок {id}, и он удалён"),
         E::IdempotencyReused => "этот Idempotency-Key уже был у другого запроса".to_owned(),

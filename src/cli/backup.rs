@@ -31,7 +31,7 @@ pub struct BackupArgs {
 pub(super) fn run(args: &BackupArgs, text: Text) -> anyhow::Result<ExitCode> {
     let loaded = Config::load(args.config.config.as_deref(), environment())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let made = runtime.block_on(ledger::backup(&loaded.config.store.url, &args.file))?;
+    let made = runtime.block_on(ledger::backup(loaded.config.store.url.expose(), &args.file))?;
     let (file, calls, bytes) = (args.file.display(), made.calls, made.bytes);
     let told = match text.0 {
         Lang::Ru => format!("{file}: звонков {calls}, байт {bytes}, копия проверена"),

@@ -26,6 +26,7 @@ mod serve;
 mod settings;
 mod show;
 mod sse;
+mod store;
 mod systemd;
 mod text;
 mod text_events;
@@ -75,6 +76,8 @@ pub enum Command {
     /// Copy the store into a new file, also while the daemon runs
     #[command(after_help = backup::EXAMPLES)]
     Backup(backup::BackupArgs),
+    /// Move the store to another database
+    Store(store::StoreArgs),
     /// Place a call and show what happens to it, to its end
     #[command(after_help = call::EXAMPLES)]
     Call(call::CallArgs),
@@ -132,6 +135,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Serve(args) => report(serve::run(&args, text.0), text),
         Command::CheckConfig(args) => report(check_config::run(&args, text.0), text),
         Command::Backup(args) => report(backup::run(&args, text), text),
+        Command::Store(args) => report(store::run(args, text), text),
         Command::Call(args) => ask(text, call::run(args, text)),
         Command::Calls(args) => ask(text, calls::run(args, text)),
         Command::Show(args) => ask(text, show::run(args, text)),

@@ -29,7 +29,7 @@ use crate::{
     metrics::Metrics,
 };
 use lang::Lang;
-use ledger::Store;
+use ledger::{Address, Store};
 
 /// How long a disk that refuses to write may hold up the stop.
 const STORE_GRACE: Duration = Duration::from_secs(10);
@@ -69,7 +69,11 @@ async fn serve(config: Config, path: Option<&Path>, lang: Lang) -> anyhow::Resul
     let mut signals = Signals::new()?;
     let mut hangups = signal(SignalKind::hangup())?;
     let (notices, durable) = mpsc::unbounded_channel();
-    let (store, writer) = systemd::not_ready_yet(Store::open(&config.store.url, notices)).await?;
+    let (store, writer) = systemd::not_ready_yet(Store::open(
+        Address { url: config.store.url.expose(), node: config.store.node.as_deref() },
+        notices,
+    ))
+    .await?;
     store.keep_days(config.store.keep_days);
     let metrics = Arc::new(Metrics::new());
     let listener = listen(config.http.listen, "http.listen", lang).await?;

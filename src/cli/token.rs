@@ -26,7 +26,7 @@ pub(super) fn files(config: Option<&Config>) -> Vec<PathBuf> {
     if let Some(path) = config.and_then(|config| config.http.token_file.clone()) {
         return vec![path];
     }
-    let beside = config.and_then(|config| ledger::file_of(&config.store.url).ok()).map(|store| {
+    let beside = config.and_then(|config| ledger::file_of(config.store.url.expose()).ok()).map(|store| {
         let mut name = store.into_os_string();
         name.push(".token");
         PathBuf::from(name)

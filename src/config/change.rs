@@ -94,8 +94,9 @@ impl Config {
         c.now("dial.unreachable_timeout", &mut dial.unreachable_timeout, unreachable_timeout);
         c.now("dial.default_region", &mut dial.default_region, default_region);
 
-        let Store { url, keep_days } = store;
+        let Store { url, node, keep_days } = store;
         c.later("store.url", &config.store.url, &url);
+        c.later("store.node", &config.store.node, &node);
         c.now("store.keep_days", &mut config.store.keep_days, keep_days);
 
         let Log { level, format, mask_numbers } = log;

@@ -18,6 +18,7 @@ use super::{
 use asterisk::secret::Secret;
 use call::RUSSIA;
 use lang::{Lang, Text, say};
+use ledger::StoreError;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -300,12 +301,13 @@ fn allow(r: &mut Reader<'_>) -> Vec<String> {
 
 fn store(r: &mut Reader<'_>) -> Store {
     let expected = say!(
-        "an SQLite database, as in \"sqlite:///var/lib/novofon-bot/bot.db\"",
-        "база SQLite, например \"sqlite:///var/lib/novofon-bot/bot.db\""
+        "an SQLite database, as in \"sqlite:///var/lib/novofon-bot/bot.db\", or \"postgres://user:password@host/database\"",
+        "база SQLite, например \"sqlite:///var/lib/novofon-bot/bot.db\", или \"postgres://имя:пароль@хост/база\""
     );
     let url = r.text_as("store.url", expected, |text| {
-        let file = text.strip_prefix("sqlite:")?.trim_start_matches('/');
-        (!file.is_empty()).then(|| text.to_owned())
+        let file = text.strip_prefix("sqlite:").map(|file| file.trim_start_matches('/'));
+        let is_named = file.map_or_else(|| ledger::is_postgres(text), |file| !file.is_empty());
+        is_named.then(|| text.to_owned())
     });
     if [":memory:", "mode=memory", "mode=ro"].iter().any(|word| url.contains(word)) {
         let text = say!(
@@ -313,8 +315,24 @@ fn store(r: &mut Reader<'_>) -> Store {
             "хранилище в памяти или только для чтения потеряло бы звонки; дайте ему файл"
         );
         r.problem("store.url", text);
+    } else if ledger::is_postgres(&url)
+        && let Err(StoreError::Url { problem }) = ledger::check_url(&url)
+    {
+        r.problem("store.url", problem);
     }
-    Store { url, keep_days: r.whole("store.keep_days", 0..=36_500, "days") }
+    let name = say!(
+        "a name of up to 64 letters, digits, `.`, `_` and `-`",
+        "имя до 64 знаков: буквы, цифры, `.`, `_` и `-`"
+    );
+    let node = r.text_as("store.node", name, |text| {
+        let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+        (text.chars().count() <= 64 && text.chars().all(is_of_name)).then(|| text.to_owned())
+    });
+    Store {
+        url: Secret::new(url),
+        node: (!node.is_empty()).then_some(node),
+        keep_days: r.whole("store.keep_days", 0..=36_500, "days"),
+    }
 }
 
 fn log(r: &mut Reader<'_>) -> Log {

@@ -104,16 +104,12 @@ fn bad_values_are_told_with_their_line_and_what_is_expected() {
             "'ZZ'",
             r#"expected a country's two capital letters, as in "RU", found "ZZ""#,
         ),
-        (
-            "store.url",
-            "'postgres://x'",
-            r#"expected an SQLite database, as in "sqlite:///var/lib/novofon-bot/bot.db", found "postgres://x""#,
-        ),
+        ("store.url", "'postgres://x'", r#"it names no database"#),
         ("store.url", "'sqlite::memory:'", "a store in memory or read-only would lose calls; give it a file"),
         (
             "store.url",
             "'sqlite://'",
-            r#"expected an SQLite database, as in "sqlite:///var/lib/novofon-bot/bot.db", found "sqlite://""#,
+            r#"expected an SQLite database, as in "sqlite:///var/lib/novofon-bot/bot.db", or "postgres://user:password@host/database", found "sqlite://""#,
         ),
         (
             "log.level",

@@ -135,7 +135,10 @@ pub struct Dial {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Store {
-    pub url: String,
+    /// May hold a password.
+    pub url: Secret,
+    /// Whose calls are this bot's, in a database that several share; `None`: the machine's name.
+    pub node: Option<String>,
     /// 0: for ever.
     pub keep_days: u32,
 }

@@ -138,12 +138,28 @@ pub(super) fn shown(path: &str, value: &Value) -> Text {
     if is_secret(key) {
         return say!("a secret of type {}", "секрет типа {}", value.type_str());
     }
+    if let Some(text) = value.as_str().filter(|_| key == "store.url") {
+        return shown_store(text);
+    }
     if let Some(text) = value.as_str().filter(|_| matches!(key, "ari.url" | "ari.username")) {
         return shown_ari(key, text);
     }
     // TOML would spread a text with line ends over several lines.
     let text = value.as_str().map_or_else(|| value.to_string(), |text| format!("{text:?}"));
     Text::same(cut(&text))
+}
+
+/// What stands where the store's URL belongs, without a password that may be in it.
+fn shown_store(text: &str) -> Text {
+    let is_plain = text.starts_with("sqlite:") || !text.contains('@');
+    match text.split_once("://") {
+        None if !is_plain => say!("text that is no address", "текст, который не адрес"),
+        Some((scheme, _)) if !is_plain => {
+            let scheme = cut(scheme);
+            say!("one that begins with \"{scheme}:\"", "адрес, который начинается с \"{scheme}:\"")
+        }
+        _ => Text::same(cut(&format!("{text:?}"))),
+    }
 }
 
 /// What stands where Asterisk's address or user belongs, without a password that may be in it.

@@ -23,7 +23,11 @@ pub(super) fn effective(layers: &Layers) -> String {
             text.push_str(&format!("{gap}[{section}]\n"));
             current = section;
         }
-        let value = if is_secret(key) { hidden(value) } else { value };
+        let value = match value {
+            Value::String(url) if key == "store.url" => Value::String(ledger::shown_url(&url)),
+            value if is_secret(key) => hidden(value),
+            value => value,
+        };
         text.push_str(&format!("{name} = {value}  # {}\n", layers.origin(key)));
     }
     text

@@ -51,7 +51,7 @@ fn the_environment_alone_is_enough() {
     assert_eq!(config.dial.ring_timeout, Duration::from_secs(60));
     assert_eq!((config.dial.max_concurrent, config.dial.calls_per_second), (30, 5.0));
     assert_eq!((config.dial.allow, config.dial.min_gap), (vec!["russia".to_owned()], Duration::ZERO));
-    assert_eq!(config.store.url, "sqlite:///var/lib/novofon-bot/bot.db");
+    assert_eq!(config.store.url.expose(), "sqlite:///var/lib/novofon-bot/bot.db");
     assert_eq!(config.log.level, LevelFilter::INFO);
     let steps = [
         StepConfig::Play(vec!["sound:hello-world".into()]),

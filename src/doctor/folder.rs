@@ -25,7 +25,7 @@ pub struct Fault {
 
 /// What keeps the daemon of this configuration from opening its store.
 pub fn fault_of_store(config: &Config) -> Option<Fault> {
-    fault(&file_of(&config.store.url).ok()?)
+    fault(&file_of(config.store.url.expose()).ok()?)
 }
 
 pub(super) fn fault(path: &Path) -> Option<Fault> {

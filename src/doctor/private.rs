@@ -32,7 +32,7 @@ pub fn open_files(config: &Config) -> Vec<Open> {
             files.extend(with_its_copies(&path).into_iter().map(|file| (file, READ | WRITE)));
         }
     };
-    database(&config.store.url);
+    database(config.store.url.expose());
     if let Some(office) = &config.office {
         database(office.database.expose());
         files.extend(office.ssh_key_file.iter().map(|file| (file.clone(), READ | WRITE)));

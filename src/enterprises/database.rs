@@ -37,23 +37,6 @@ pub(super) enum Mode {
     Make,
 }
 
-/// The options of a PostgreSQL URL. The client would ignore others, and log them with their values.
-const URL_OPTIONS: [&str; 13] = [
-    "sslmode",
-    "ssl-mode",
-    "sslrootcert",
-    "ssl-root-cert",
-    "ssl-ca",
-    "sslcert",
-    "ssl-cert",
-    "sslkey",
-    "ssl-key",
-    "host",
-    "port",
-    "user",
-    "application_name",
-];
-
 impl Target {
     /// Reads the URL; `password` goes before one in it.
     pub fn parse(url: &Secret, password: Option<&Secret>) -> Result<Self, DirectoryError> {
@@ -68,30 +51,10 @@ impl Target {
             }
             _ => return refuse(say!("it has no scheme", "в нём нет схемы")),
         }
-        let parsed = match url::Url::parse(text) {
-            Ok(parsed) => parsed,
-            Err(error) => return refuse(Text::same(error.to_string())),
-        };
-        if let Some((name, _)) = parsed.query_pairs().find(|(name, _)| !URL_OPTIONS.contains(&&**name)) {
-            return refuse(say!(
-                "it has the unknown option `{}`",
-                "в нём неизвестный параметр `{}`",
-                super::value::shown(&name)
-            ));
+        match ledger::postgres_options(text, password.map(Secret::expose)) {
+            Ok(options) => Ok(Target::Postgres(Box::new(options))),
+            Err(problem) => refuse(problem),
         }
-        let Ok(mut options) = PgConnectOptions::from_str(text) else {
-            return refuse(say!(
-                "one of its options has a value that is none",
-                "у одного из его параметров негодное значение"
-            ));
-        };
-        if let Some(password) = password {
-            options = options.password(password.expose());
-        }
-        if options.get_application_name().is_none() {
-            options = options.application_name("novofon-bot");
-        }
-        Ok(Target::Postgres(Box::new(options.disable_statement_logging())))
     }
 
     pub async fn connect(&self, mode: Mode, limit: Duration) -> Result<Connection, Failure> {

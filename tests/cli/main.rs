@@ -3,6 +3,9 @@
 //! What the daemon itself does is proven elsewhere; here it is whatever the test says.
 
 mod call;
+#[allow(dead_code, reason = "the tests of enterprises use the rest")]
+#[path = "../support/postgres.rs"]
+mod cluster;
 mod connect;
 mod daemon;
 mod interrupt;
@@ -11,4 +14,5 @@ mod program;
 mod reconnect;
 mod russian;
 mod show;
+mod store;
 mod watch;

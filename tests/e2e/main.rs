@@ -4,6 +4,9 @@
 //! One file a behaviour. `scripts/lab` brings up the two Asterisks; where that fails, so do the tests.
 
 mod admission;
+#[allow(dead_code, reason = "the tests of enterprises use the rest")]
+#[path = "../support/postgres.rs"]
+mod cluster;
 mod crash;
 mod crowd;
 mod deaf;
@@ -13,6 +16,7 @@ mod legs;
 mod limits;
 mod outcomes;
 mod plain_outgoing;
+mod postgres;
 mod scenario;
 mod shutdown;
 mod socket_loss;

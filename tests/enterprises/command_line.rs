@@ -300,7 +300,7 @@ async fn a_table_of_others_is_listed_and_added_to() {
     let url = cluster.url("owner");
     let owner = |args: &[&str]| {
         let args: Vec<&str> = args.iter().copied().chain(["--database-password-file", &password]).collect();
-        run(url.expose(), "", &args)
+        run(&url, "", &args)
     };
 
     let list = owner(&["list"]);
@@ -331,7 +331,7 @@ async fn a_table_of_others_is_listed_and_added_to() {
     assert_eq!(said.code, 0, "{}", said.err);
     let list = owner(&["list"]);
     assert!(list.out.contains("127.88.10.23") && list.out.contains("ssh_port=5059"), "{}", list.out);
-    let said = run(url.expose(), "", &["list"]);
+    let said = run(&url, "", &["list"]);
     assert!(said.code == 1 && said.err.contains("is away since"), "without its password: {}", said.err);
 }
 
@@ -348,12 +348,12 @@ async fn the_configurations_database_is_taken() {
         )
     };
     let list = ["list", "--config", config.to_str().expect("UTF-8")];
-    std::fs::write(&config, text(url.expose())).expect("a file");
+    std::fs::write(&config, text(&url)).expect("a file");
     let said = run("", "", &list);
     assert!(said.code == 0 && said.out.contains("0367"), "{}", said.err);
     // The daemon's variable names the place, and its file the password.
     std::fs::write(&config, text("")).expect("a file");
-    let said = run(url.expose(), "", &list);
+    let said = run(&url, "", &list);
     assert!(said.code == 0 && said.out.contains("0367"), "{}", said.err);
     let said = run("", "", &list);
     assert!(said.code == 1 && said.err.contains("no database is named"), "{}", said.err);

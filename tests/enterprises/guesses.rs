@@ -62,7 +62,7 @@ async fn a_secret_that_the_database_cannot_hold_is_nobodys() {
     cluster
         .run("CREATE DATABASE latin WITH TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
         .await;
-    let url = cluster.url("owner").expose().replace("/office", "/latin");
+    let url = cluster.url("owner").replace("/office", "/latin");
     let config = novofon_bot::enterprises::DirectoryConfig {
         url: asterisk::secret::Secret::new(url),
         ..crate::config(&cluster)

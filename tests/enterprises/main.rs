@@ -1,6 +1,8 @@
 //! Who may use the office API, on a real PostgreSQL: the table as others made it, changes, and a database that is
 //! stopped, killed or frozen. Each test has a server of its own; without PostgreSQL's programs they fail.
 
+#[allow(dead_code, reason = "the store's tests use the rest")]
+#[path = "../support/postgres.rs"]
 mod cluster;
 mod command_line;
 mod foreign;
@@ -43,7 +45,7 @@ fn config(cluster: &Cluster) -> DirectoryConfig {
 fn usual(cluster: &Cluster) -> DirectoryConfig {
     DirectoryConfig {
         password: Some(Secret::new(cluster::PASSWORD)),
-        ..DirectoryConfig::new(cluster.url("bot"))
+        ..DirectoryConfig::new(Secret::new(cluster.url("bot")))
     }
 }
 

@@ -39,7 +39,7 @@ fn settings() -> Overrides {
 }
 
 async fn of_owner(cluster: &Cluster) -> Directory {
-    let config = DirectoryConfig { url: cluster.url("owner"), ..config(cluster) };
+    let config = DirectoryConfig { url: Secret::new(cluster.url("owner")), ..config(cluster) };
     Directory::open(config).await.expect("a URL")
 }
 

@@ -1,5 +1,6 @@
 //! How soon a change is felt, and what a busy client costs.
 
+use asterisk::secret::Secret;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -83,7 +84,7 @@ async fn a_change_of_our_own_table_is_felt_at_once() {
         // Only what is heard can end it so soon.
         life: Duration::from_secs(600),
         unknown_life: Duration::from_secs(600),
-        ..DirectoryConfig::new(cluster.url("owner"))
+        ..DirectoryConfig::new(Secret::new(cluster.url("owner")))
     };
     let owner = DirectoryConfig { password: crate::config(&cluster).password, ..owner };
     let directory = novofon_bot::enterprises::Directory::open(owner).await.expect("a URL");

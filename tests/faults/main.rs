@@ -11,6 +11,9 @@ mod support;
 
 mod ari;
 mod clock;
+#[allow(dead_code, reason = "the tests of enterprises use the rest")]
+#[path = "../support/postgres.rs"]
+mod cluster;
 mod cuts;
 mod disk;
 mod forgotten;
@@ -21,6 +24,7 @@ mod kills;
 mod leaks;
 mod load;
 mod name_taken;
+mod postgres;
 mod proxy;
 mod restart;
 mod trunk;

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
-
-use super::{BadValue, Filter, Store, StoreError};
+use super::{
+    BadValue, Filter, Store, StoreError,
+    sql::{Connection, Query},
+};
 use call::{CallRecord, Status};
 
 /// A bucket of level `n` holds the calls with the same `created_at >> SHIFTS[n]`.
@@ -29,19 +30,20 @@ pub(super) enum Kinds {
 impl Store {
     /// How many calls are in each state; a state without any is left out.
     pub async fn counts_by_status(&self) -> Result<BTreeMap<Status, i64>, StoreError> {
-        let rows: Result<Vec<(String, i64)>, _> =
-            sqlx::query_as("SELECT kind, calls FROM call_counts WHERE level = ?")
-                .bind(ALL_TIME)
-                .fetch_all(&self.inner.readers)
-                .await;
-        let rows = rows.map_err(StoreError::read("the counts of calls"))?;
+        const WHAT: &str = "the counts of calls";
+        let readers = &self.inner.readers;
+        let mut query = readers.query("SELECT kind, calls FROM call_counts WHERE level = ");
+        query.bind(ALL_TIME);
+        let rows = readers.all(query, WHAT).await?;
         let mut counts = BTreeMap::new();
-        for (kind, calls) in rows {
+        for row in rows {
+            let kind: String = row.get("kind").map_err(StoreError::read(WHAT))?;
+            let calls: i64 = row.get("calls").map_err(StoreError::read(WHAT))?;
             let status = kind.split('/').next().unwrap_or_default();
             let status: Status = status
                 .parse()
                 .map_err(|_| BadValue { column: "kind", value: kind.clone() }.into())
-                .map_err(StoreError::read("the counts of calls"))?;
+                .map_err(StoreError::read(WHAT))?;
             *counts.entry(status).or_insert(0) += calls;
         }
         Ok(counts)
@@ -55,7 +57,7 @@ pub(super) fn kind_of(call: &CallRecord) -> String {
     format!("{}/{ended_by}/{reason}", call.status)
 }
 
-pub(super) async fn matching(db: &mut SqliteConnection, filter: &Filter) -> Result<Kinds, sqlx::Error> {
+pub(super) async fn matching(db: &mut Connection, filter: &Filter) -> Result<Kinds, sqlx::Error> {
     let any_kind = filter.statuses.is_empty() && filter.ended_by.is_none() && filter.reason.is_none();
     if any_kind && filter.phone.is_none() && filter.client.is_none() {
         return Ok(Kinds::Any);
@@ -64,11 +66,11 @@ pub(super) async fn matching(db: &mut SqliteConnection, filter: &Filter) -> Resu
 }
 
 /// The kinds of which there is a call and which the filter lets through.
-pub(super) async fn existing(db: &mut SqliteConnection, filter: &Filter) -> Result<Vec<String>, sqlx::Error> {
-    let mut kinds: Vec<String> = sqlx::query_scalar("SELECT kind FROM call_counts WHERE level = ?")
-        .bind(ALL_TIME)
-        .fetch_all(db)
-        .await?;
+pub(super) async fn existing(db: &mut Connection, filter: &Filter) -> Result<Vec<String>, sqlx::Error> {
+    let mut query = db.query("SELECT kind FROM call_counts WHERE level = ");
+    query.bind(ALL_TIME);
+    let rows = db.all(query).await?;
+    let mut kinds: Vec<String> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
     kinds.retain(|kind| {
         let mut words = kind.split('/');
         let mut next = || words.next().unwrap_or_default();
@@ -82,7 +84,7 @@ pub(super) async fn existing(db: &mut SqliteConnection, filter: &Filter) -> Resu
 
 /// How many calls of these kinds were created at `from` or later and before `to`.
 pub(super) async fn total(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     kinds: &Kinds,
     from: i64,
     to: i64,
@@ -90,65 +92,66 @@ pub(super) async fn total(
     if from >= to {
         return Ok(0);
     }
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT coalesce(sum(calls), 0) FROM (");
+    let mut query = db.query("SELECT CAST(coalesce(sum(calls), 0) AS BIGINT) FROM (");
     if (from, to) == (EVER, NEVER) {
-        query.push("SELECT calls FROM call_counts WHERE level = ").push_bind(ALL_TIME);
+        query.push("SELECT calls FROM call_counts WHERE level = ").bind(ALL_TIME);
         push_condition(&mut query, "kind", kinds);
     } else {
         let (spans, edges) = decompose(from, to);
         let mut parts = 0;
         for (level, low, high) in spans {
             query.push(if parts > 0 { " UNION ALL " } else { "" });
-            query.push("SELECT calls FROM call_counts WHERE level = ").push_bind(level);
-            query.push(" AND bucket >= ").push_bind(low).push(" AND bucket < ").push_bind(high);
+            query.push("SELECT calls FROM call_counts WHERE level = ").bind(level);
+            query.push(" AND bucket >= ").bind(low).push(" AND bucket < ").bind(high);
             push_condition(&mut query, "kind", kinds);
             parts += 1;
         }
         for (low, high) in edges {
             query.push(if parts > 0 { " UNION ALL " } else { "" });
-            query.push("SELECT count(*) AS calls FROM calls WHERE created_at >= ").push_bind(low);
-            query.push(" AND created_at < ").push_bind(high);
+            query.push("SELECT count(*) AS calls FROM calls WHERE created_at >= ").bind(low);
+            query.push(" AND created_at < ").bind(high);
             push_condition(&mut query, "kind", kinds);
             parts += 1;
         }
     }
-    query.push(")");
-    query.build_query_scalar().fetch_one(db).await
+    query.push(") AS counted");
+    db.one(query).await?.get(0)
 }
 
 /// How many calls to one number, of one enterprise or of one client there are; counted one by one, in an index that holds all
 /// it needs, because they have few calls (50,000 take about 5 ms).
 pub(super) async fn total_of_some(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     filter: &Filter,
     kinds: &Kinds,
     from: i64,
     to: i64,
 ) -> Result<i64, sqlx::Error> {
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT count(*) FROM calls WHERE created_at >= ");
-    query.push_bind(from);
+    let mut query = db.query("SELECT count(*) FROM calls WHERE created_at >= ");
+    query.bind(from);
     push_some(&mut query, filter);
-    query.push(" AND created_at < ").push_bind(to);
+    query.push(" AND created_at < ").bind(to);
     push_condition(&mut query, "kind", kinds);
-    query.build_query_scalar().fetch_one(db).await
+    db.one(query).await?.get(0)
 }
 
 /// Where the newest `skip` calls of these kinds end: the time before which to go on and how many are
 /// still to be skipped there, fewer than a bucket holds. `None` when there are no more than `skip`.
 pub(super) async fn leap(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     kinds: &Kinds,
     mut skip: i64,
 ) -> Result<Option<(i64, i64)>, sqlx::Error> {
     let (mut low, mut high) = (EVER >> SHIFTS[2], NEVER >> SHIFTS[2]);
     for (level, shift) in SHIFTS.into_iter().enumerate().rev() {
-        let mut query =
-            QueryBuilder::<Sqlite>::new("SELECT bucket, sum(calls) FROM call_counts WHERE level = ");
-        query.push_bind(level as i64).push(" AND bucket >= ").push_bind(low);
-        query.push(" AND bucket < ").push_bind(high);
+        let mut query = db.query("SELECT bucket, CAST(sum(calls) AS BIGINT) FROM call_counts WHERE level = ");
+        query.bind(level as i64).push(" AND bucket >= ").bind(low);
+        query.push(" AND bucket < ").bind(high);
         push_condition(&mut query, "kind", kinds);
         query.push(" GROUP BY bucket ORDER BY bucket DESC");
-        let buckets: Vec<(i64, i64)> = query.build_query_as().fetch_all(&mut *db).await?;
+        let rows = db.all(query).await?;
+        let buckets: Vec<(i64, i64)> =
+            rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, sqlx::Error>>()?;
         let found = buckets.into_iter().find(|(_, calls)| {
             let here = skip < *calls;
             skip -= if here { 0 } else { *calls };
@@ -169,25 +172,25 @@ pub(super) fn is_of_some(filter: &Filter) -> bool {
 }
 
 /// ` AND phone = ...`, ` AND enterprise = ...`, ` AND requested_by = ...`
-pub(super) fn push_some(query: &mut QueryBuilder<Sqlite>, filter: &Filter) {
+pub(super) fn push_some(query: &mut Query, filter: &Filter) {
     if let Some(phone) = &filter.phone {
-        query.push(" AND phone = ").push_bind(phone.as_str());
+        query.push(" AND phone = ").bind(phone.as_str());
     }
     if let Some(enterprise) = &filter.enterprise {
         // A number has fewer calls than an enterprise: then its index is the better one.
         let column = if filter.phone.is_some() { "(enterprise || '')" } else { "enterprise" };
-        query.push(" AND ").push(column).push(" = ").push_bind(enterprise.as_str());
+        query.push(" AND ").push(column).push(" = ").bind(enterprise.as_str());
     }
     if let Some(client) = &filter.client {
         let column = if filter.phone.is_some() { "(requested_by || '')" } else { "requested_by" };
-        query.push(" AND enterprise IS NULL AND ").push(column).push(" = ").push_bind(client.as_str());
+        query.push(" AND enterprise IS NULL AND ").push(column).push(" = ").bind(client.as_str());
     }
 }
 
 /// Keeps SQLite from choosing the index by kind where another one is right.
 pub(super) const UNINDEXED_KIND: &str = "(kind || '')";
 
-pub(super) fn push_condition(query: &mut QueryBuilder<Sqlite>, column: &str, kinds: &Kinds) {
+pub(super) fn push_condition(query: &mut Query, column: &str, kinds: &Kinds) {
     if let Kinds::Of(kinds) = kinds {
         query.push(" AND ");
         push_kinds(query, column, kinds);
@@ -195,13 +198,8 @@ pub(super) fn push_condition(query: &mut QueryBuilder<Sqlite>, column: &str, kin
 }
 
 /// `column IN (...)`; the list may not be empty.
-pub(super) fn push_kinds(query: &mut QueryBuilder<Sqlite>, column: &str, kinds: &[String]) {
-    query.push(column).push(" IN (");
-    let mut list = query.separated(", ");
-    for kind in kinds {
-        list.push_bind(&**kind);
-    }
-    query.push(")");
+pub(super) fn push_kinds(query: &mut Query, column: &str, kinds: &[String]) {
+    query.push(column).push(" IN ").list(kinds.iter().map(String::as_str));
 }
 
 /// Buckets `low..high` of a level.

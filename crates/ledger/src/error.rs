@@ -1,7 +1,7 @@
-//! What can go wrong with the store, said so that an operator knows what to do, and which errors of
-//! SQLite pass by themselves and which never will.
+//! What can go wrong with the store, said so that an operator knows what to do. What the codes of a database mean is its
+//! engine's matter.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sqlx::migrate::MigrateError;
 
@@ -9,11 +9,13 @@ use lang::{Lang, Text, Told, say, system_in_russian};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("store.url can't be used: {problem}; give it as sqlite:///var/lib/novofon-bot/bot.db")]
+    #[error(
+        "store.url can't be used: {problem}; give it as sqlite:///var/lib/novofon-bot/bot.db or postgres://user:password@host/database"
+    )]
     Url { problem: Text },
-    #[error("cannot open the store `{}`: {problem}; {hint}", path.display())]
+    #[error("cannot open the store `{store}`: {problem}; {hint}")]
     Open {
-        path: PathBuf,
+        store: String,
         // Boxed: a result carries the size of its largest error.
         problem: Box<Text>,
         hint: Box<Text>,
@@ -21,15 +23,40 @@ pub enum StoreError {
         source: Option<sqlx::Error>,
     },
     #[error(
-        "the store `{}` is in use by another novofon-bot; stop that one first, or give this one its own store.url",
-        path.display()
+        "the store `{store}` is in use by another novofon-bot; stop that one first, or give this one its own store.url"
     )]
-    InUse { path: PathBuf },
+    InUse { store: String },
     #[error(
-        "the store `{}` was written by a newer novofon-bot (schema {version}); start that version, or restore a backup",
-        path.display()
+        "the store `{store}` is in use by another novofon-bot as the node `{node}`; stop that one first, or give this one its own store.node (the node of a machine that died is free within half a minute)"
     )]
-    NewerSchema { path: PathBuf, version: i64 },
+    NodeInUse { store: String, node: String },
+    #[error(
+        "the store `{store}` was moved to `{to}` and is not written any more; name that one in store.url"
+    )]
+    Retired { store: String, to: String },
+    #[error(
+        "the store `{store}` is not wholly filled from `{from}` yet; run that `novofon-bot store copy` again, to its end"
+    )]
+    Unfinished { store: String, from: String },
+    #[error("there is no store `{store}`; see that FROM is written rightly")]
+    Missing { store: String },
+    #[error("the store `{store}` is not empty, and nothing of it would be overwritten; name an empty one")]
+    NotEmpty { store: String },
+    #[error("both are the store `{store}`; name another one to copy to")]
+    SameStore { store: String },
+    #[error(
+        "the store `{store}` has calls of several nodes that have not ended ({}), and a file has one bot; let those bots end their calls first",
+        nodes.join(", ")
+    )]
+    SeveralNodes { store: String, nodes: Vec<String> },
+    #[error(
+        "the copy differs: {from} {what} in `{store}`, {to} in the copy; nothing was changed, please report it"
+    )]
+    Differs { store: String, what: &'static str, from: String, to: String },
+    #[error(
+        "the store `{store}` was written by a newer novofon-bot (schema {version}); start that version, or restore a backup"
+    )]
+    NewerSchema { store: String, version: i64 },
     #[error("cannot read {what} from the store: {source}; see the health of the store and its disk")]
     Read {
         what: &'static str,
@@ -55,18 +82,46 @@ impl Told for StoreError {
         }
         match self {
             Self::Url { problem } => {
-                format!("store.url не годится: {}; пишите sqlite:///var/lib/novofon-bot/bot.db", problem.ru)
+                format!(
+                    "store.url не годится: {}; пишите sqlite:///var/lib/novofon-bot/bot.db или postgres://имя:пароль@хост/база",
+                    problem.ru
+                )
             }
-            Self::Open { path, problem, hint, .. } => {
-                format!("хранилище `{}` не открыть: {}; {}", path.display(), problem.ru, hint.ru)
+            Self::Open { store, problem, hint, .. } => {
+                format!("хранилище `{store}` не открыть: {}; {}", problem.ru, hint.ru)
             }
-            Self::InUse { path } => format!(
-                "хранилище `{}` занято другим novofon-bot; сначала остановите его или дайте этому свой store.url",
-                path.display()
+            Self::InUse { store } => format!(
+                "хранилище `{store}` занято другим novofon-bot; сначала остановите его или дайте этому свой store.url"
             ),
-            Self::NewerSchema { path, version } => format!(
-                "хранилище `{}` записал более новый novofon-bot (схема {version}); запустите его или восстановите копию",
-                path.display()
+            Self::NodeInUse { store, node } => format!(
+                "хранилище `{store}` занято другим novofon-bot под именем узла `{node}`; сначала остановите его или дайте этому свой \
+                 store.node (если его машина погибла, узел освободится за полминуты)"
+            ),
+            Self::Retired { store, to } => format!(
+                "хранилище `{store}` перенесено в `{to}`, и в него больше не пишут; укажите в store.url то"
+            ),
+            Self::Unfinished { store, from } => format!(
+                "хранилище `{store}` ещё не заполнено из `{from}`; повторите `novofon-bot store copy` и дайте ему закончить"
+            ),
+            Self::Missing { store } => {
+                format!("хранилища `{store}` нет; проверьте, верно ли записано ОТКУДА")
+            }
+            Self::NotEmpty { store } => {
+                format!("хранилище `{store}` не пустое, а затирать его нельзя; назовите пустое")
+            }
+            Self::SameStore { store } => {
+                format!("и то, и другое — хранилище `{store}`; назовите, куда копировать")
+            }
+            Self::SeveralNodes { store, nodes } => format!(
+                "в хранилище `{store}` не кончились звонки нескольких узлов ({}), а у файла один бот; сначала дайте этим ботам \
+                 закончить",
+                nodes.join(", ")
+            ),
+            Self::Differs { store, what, from, to } => format!(
+                "копия отличается: {what} в `{store}` — {from}, в копии — {to}; ничего не изменено, сообщите об этом"
+            ),
+            Self::NewerSchema { store, version } => format!(
+                "хранилище `{store}` записал более новый novofon-bot (схема {version}); запустите его или восстановите копию"
             ),
             Self::Read { source, .. } => format!(
                 "хранилище не читается: {}; проверьте его состояние и диск",
@@ -84,13 +139,6 @@ impl Told for StoreError {
     }
 }
 
-fn right_to_write() -> Text {
-    say!(
-        "give the daemon's user the right to write to the folder and the file",
-        "дайте пользователю бота право писать в эту папку и файл"
-    )
-}
-
 /// A stored value that no version of ours has written.
 #[derive(Debug, thiserror::Error)]
 #[error("column `{column}` holds `{value}`, which is no value of its kind; was the file edited by hand?")]
@@ -100,67 +148,15 @@ pub(super) struct BadValue {
 }
 
 impl StoreError {
-    /// Why a file could not be opened, in words, with what to do about it.
-    pub(super) fn open(path: &Path, source: sqlx::Error) -> Self {
-        let (problem, hint) = match primary_code(&source) {
-            Some(code::NOTADB) => (
-                say!("the file is not an SQLite database", "файл — не база SQLite"),
-                say!(
-                    "move it away (a new store is then created) or correct store.url",
-                    "уберите его (тогда создастся новое хранилище) или исправьте store.url"
-                ),
-            ),
-            Some(code::CORRUPT) => (
-                say!("the database is damaged", "база повреждена"),
-                say!("restore it from a backup", "восстановите её из копии"),
-            ),
-            Some(code::CANTOPEN) => (
-                say!(
-                    "SQLite could not open or create one of its files",
-                    "SQLite не открыл или не создал один из своих файлов"
-                ),
-                right_to_write(),
-            ),
-            Some(code::READONLY | code::PERM) => {
-                (say!("it may not be written", "писать в него нельзя"), right_to_write())
-            }
-            Some(code::FULL) => (
-                say!("the disk is full", "диск заполнен"),
-                say!("free some space and start again", "освободите место и запустите снова"),
-            ),
-            Some(code::IOERR) => (
-                say!("the disk failed to read or write it", "диск не смог прочитать или записать"),
-                say!("see the kernel's log for the disk's errors", "посмотрите ошибки диска в журнале ядра"),
-            ),
-            Some(code::BUSY | code::LOCKED) => (
-                say!("another program holds it locked", "его заблокировала другая программа"),
-                say!(
-                    "close that program (an sqlite3 shell, a backup) and start again",
-                    "закройте её (sqlite3, копирование) и запустите снова"
-                ),
-            ),
-            _ => {
-                (say!("SQLite refused it", "SQLite отказался"), say!("see the cause below", "причина — ниже"))
-            }
-        };
-        StoreError::Open {
-            path: path.to_owned(),
-            problem: problem.into(),
-            hint: hint.into(),
-            source: Some(source),
-        }
-    }
-
-    pub(super) fn migrate(path: &Path, error: MigrateError) -> Self {
+    /// `open`: what the engine makes of an error of its database.
+    pub(super) fn migrate(store: &str, error: MigrateError, open: impl FnOnce(sqlx::Error) -> Self) -> Self {
         match error {
             MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => {
-                StoreError::NewerSchema { path: path.to_owned(), version }
+                StoreError::NewerSchema { store: store.to_owned(), version }
             }
-            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
-                StoreError::open(path, source)
-            }
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => open(source),
             other => StoreError::Open {
-                path: path.to_owned(),
+                store: store.to_owned(),
                 problem: Box::new(Text::same(other.to_string())),
                 hint: Box::new(say!(
                     "its schema is not one that novofon-bot made; restore a backup or use another file",
@@ -174,39 +170,6 @@ impl StoreError {
     pub(super) fn read(what: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| StoreError::Read { what, source }
     }
-}
-
-/// Primary result codes of SQLite (sqlite.org/rescode.html).
-mod code {
-    pub const PERM: i32 = 3;
-    pub const BUSY: i32 = 5;
-    pub const LOCKED: i32 = 6;
-    pub const READONLY: i32 = 8;
-    pub const IOERR: i32 = 10;
-    pub const CORRUPT: i32 = 11;
-    pub const FULL: i32 = 13;
-    pub const CANTOPEN: i32 = 14;
-    pub const TOOBIG: i32 = 18;
-    pub const CONSTRAINT: i32 = 19;
-    pub const MISMATCH: i32 = 20;
-    pub const NOTADB: i32 = 26;
-}
-
-/// Whether the fault is in the data itself, so that the same write fails for ever. Everything else
-/// (a lock, a full or failing disk, a lost file) can pass without us, and the write is repeated.
-pub(super) fn is_permanent(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Encode(_))
-        || matches!(primary_code(error), Some(code::TOOBIG | code::CONSTRAINT | code::MISMATCH))
-}
-
-/// Whether somebody else holds the database: the connection itself is sound.
-pub(super) fn is_locked(error: &sqlx::Error) -> bool {
-    matches!(primary_code(error), Some(code::BUSY | code::LOCKED))
-}
-
-fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(extended & 0xff)
 }
 
 impl From<BadValue> for sqlx::Error {

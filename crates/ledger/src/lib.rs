@@ -5,29 +5,29 @@
 //! and never wait for the writer. What a call means is not known here: a record is kept as it comes.
 //! Times are stored as microseconds, UTC.
 
-mod backup;
+mod batch;
 mod calls;
 mod clock;
-mod connection;
+mod copy;
 mod counts;
+mod engine;
 mod error;
-mod file;
 mod follow;
 mod idempotency;
 mod inspect;
-mod open;
+mod moved;
 mod page;
+mod postgres;
 mod retention;
+mod sql;
+mod sqlite;
 #[cfg(test)]
 mod tests;
 mod timeline;
-mod transaction;
-mod upgrade;
 mod writer;
 
 use std::{
     path::PathBuf,
-    str::FromStr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -37,7 +37,6 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
@@ -46,22 +45,57 @@ use tokio::{
 
 use call::{CallId, CallRecord, Entry};
 use clock::SteadyClock;
+use engine::Engine;
 use error::BadValue;
 use follow::Followers;
+use sql::{Connection, Dialect, Readers};
+use sqlite::connection::beside;
 use writer::{Job, Writer};
 
-pub use backup::{Backup, backup};
 pub use calls::Deleted;
+pub use copy::{Copied, Part, copy};
 pub use error::StoreError;
 pub use follow::{Change, MAY_LAG};
 pub use idempotency::{IdempotencyRow, LIFE as IDEMPOTENCY_LIFE};
-pub use inspect::{Ended, Inspection, Overdue, file_of};
+pub use inspect::{Ended, Inspection, Node, Overdue, check_url, file_of};
 pub use page::{BadCursor, Cursor, Filter, Listing, Page};
+pub use postgres::target::{is_postgres, postgres_options, shown_url};
+pub use sqlite::backup::{Backup, backup};
 
 /// The store. Cheap to clone; every clone is the same store.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+}
+
+/// Where a store is.
+#[derive(Clone, Copy)]
+pub struct Address<'a> {
+    /// `sqlite:///path` or `postgres://user@host/database`, which may hold a password.
+    pub url: &'a str,
+    /// Whose the calls are, in a database that several bots share; `None`: the machine's name.
+    pub node: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Address<'a> {
+    fn from(url: &'a str) -> Self {
+        Address { url, node: None }
+    }
+}
+
+impl<'a> From<&'a String> for Address<'a> {
+    fn from(url: &'a String) -> Self {
+        url.as_str().into()
+    }
+}
+
+/// The node of a bot that was given no name.
+pub fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "localhost".to_owned(),
+        name => name.to_owned(),
+    }
 }
 
 /// The writer task. It ends once the store is closed, or all its clones are dropped, and all that
@@ -120,12 +154,25 @@ pub struct Stats {
 }
 
 struct Inner {
-    path: PathBuf,
-    readers: SqlitePool,
+    /// The file, where it is one.
+    path: Option<PathBuf>,
+    readers: Readers,
+    /// Whose calls are this bot's, where several share a store.
+    node: Option<String>,
     jobs: mpsc::UnboundedSender<Job>,
     health: watch::Receiver<Health>,
     shared: Arc<Shared>,
     followers: Arc<Followers>,
+}
+
+impl Inner {
+    /// What keeps the calls, for people.
+    fn disk(&self) -> &'static str {
+        match self.readers.dialect() {
+            Dialect::Sqlite => "disk",
+            Dialect::Postgres => "database",
+        }
+    }
 }
 
 /// What the writer shows.
@@ -160,28 +207,50 @@ impl Drop for AtWork {
 /// A disk that has not answered for so long is away, though it says nothing: a network's that hangs, a dying one.
 const SILENT: Duration = Duration::from_secs(5);
 
+/// Reading all there is may take so long.
+const LONG_LOOK: Duration = Duration::from_secs(600);
+
 /// So many commits may wait for the disk before no new call is taken.
 const MAX_BACKLOG: u64 = 20_000;
 
 impl Store {
-    /// Opens the file that `url` (`sqlite:///path`) names, creates it when it is missing, brings its
-    /// schema up to date and starts the writer, which tells `notices` what became durable.
+    /// Opens the store, makes it when it is missing, brings its schema up to date and starts the writer, which tells
+    /// `notices` what became durable.
     pub async fn open(
-        url: &str,
+        address: impl Into<Address<'_>>,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Result<(Store, WriterHandle), StoreError> {
-        Self::open_lagging(url, notices, MAY_LAG).await
+        Self::open_lagging(address, notices, MAY_LAG).await
     }
 
     /// The same, where so many changes may wait for one who follows.
     pub async fn open_lagging(
-        url: &str,
+        address: impl Into<Address<'_>>,
         notices: mpsc::UnboundedSender<Notice>,
         may_lag: usize,
     ) -> Result<(Store, WriterHandle), StoreError> {
-        let opened = open::open(url).await?;
-        let open = calls::all_open(&opened.readers).await?;
-        let followers = Arc::new(Followers::new(open, may_lag));
+        let Address { url, node } = address.into();
+        if is_postgres(url) {
+            let node = node.map_or_else(host_name, str::to_owned);
+            let (engine, readers) = postgres::open::open(url, &node).await?;
+            let open = calls::all_open(&readers, Some(&node)).await?;
+            let followers = Arc::new(Followers::new(open, may_lag));
+            return Ok(Self::start(engine, readers, None, Some(node), followers, notices));
+        }
+        let path = file_of(url)?;
+        let (engine, readers) = sqlite::open::open(url).await?;
+        let followers = Arc::new(Followers::new(calls::all_open(&readers, None).await?, may_lag));
+        Ok(Self::start(engine, readers, Some(path), None, followers, notices))
+    }
+
+    fn start<E: Engine>(
+        engine: E,
+        readers: Readers,
+        path: Option<PathBuf>,
+        node: Option<String>,
+        followers: Arc<Followers>,
+        notices: mpsc::UnboundedSender<Notice>,
+    ) -> (Store, WriterHandle) {
         let (jobs, waiting) = mpsc::unbounded_channel();
         let (health_sender, health) = watch::channel(Health::Ok);
         let shared = Arc::new(Shared::default());
@@ -191,16 +260,14 @@ impl Store {
             followers: followers.clone(),
             health: health_sender,
             shared: shared.clone(),
-            options: opened.writer_options,
-            connection: Some(opened.writer),
-            next_seq: None,
-            file: opened.file,
+            engine,
             purge_at: Instant::now(),
+            look_at: E::LOOK_EVERY.map(|often| Instant::now() + often),
             keep_days: 0,
         };
         let handle = WriterHandle(tokio::spawn(writer.run()));
-        let inner = Inner { path: opened.path, readers: opened.readers, jobs, health, shared, followers };
-        Ok((Store { inner: Arc::new(inner) }, handle))
+        let inner = Inner { path, readers, node, jobs, health, shared, followers };
+        (Store { inner: Arc::new(inner) }, handle)
     }
 
     /// Hands a step of a call to the writer and returns at once. After `close` the step is not
@@ -224,7 +291,9 @@ impl Store {
     pub fn refuses(&self) -> Option<String> {
         match self.health() {
             Health::Away { reason, .. } => Some(reason),
-            Health::Ok if self.backlog() > MAX_BACKLOG => Some("the disk does not keep up".to_owned()),
+            Health::Ok if self.backlog() > MAX_BACKLOG => {
+                Some(format!("the {} does not keep up", self.inner.disk()))
+            }
             Health::Ok => None,
         }
     }
@@ -236,7 +305,8 @@ impl Store {
         let health = self.inner.health.borrow().clone();
         match (health, *self.inner.shared.working_since.lock()) {
             (Health::Ok, Some((begun, since))) if begun.elapsed() > SILENT => {
-                let reason = format!("the disk has not answered for {} s", begun.elapsed().as_secs());
+                let reason =
+                    format!("the {} has not answered for {} s", self.inner.disk(), begun.elapsed().as_secs());
                 Health::Away { reason, since }
             }
             (health, _) => health,
@@ -265,6 +335,14 @@ impl Store {
         let _ = self.inner.jobs.send(Job::KeepDays(days));
     }
 
+    /// The database that keeps it, in a word.
+    pub fn engine(&self) -> &'static str {
+        match self.inner.readers.dialect() {
+            Dialect::Sqlite => "sqlite",
+            Dialect::Postgres => "postgresql",
+        }
+    }
+
     /// Removes an ended call with all that belongs to it, after everything submitted so far.
     pub async fn delete(&self, id: CallId) -> Result<Deleted, StoreError> {
         let (reply, answer) = oneshot::channel();
@@ -284,37 +362,29 @@ impl Store {
         while health.changed().await.is_ok() {}
     }
 
-    /// What SQLite finds wrong with the file, and what the counters get wrong; empty when all is
-    /// well. It reads the whole file.
+    /// What the database finds wrong with itself, and what the counters get wrong; empty when all is
+    /// well. It reads all there is.
     pub async fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
-        const WHAT: &str = "the integrity of the file";
-        let mut found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check")
-            .fetch_all(&self.inner.readers)
-            .await
-            .map_err(StoreError::read(WHAT))?;
-        found.retain(|line| line != "ok");
-        let wrong: Vec<(String, i64, i64)> = sqlx::query_as(
-            "SELECT kind, sum(counted), sum(present) FROM \
-             (SELECT kind, calls AS counted, 0 AS present FROM call_counts WHERE level = 3 \
-             UNION ALL SELECT kind, 0, count(*) FROM calls GROUP BY kind) AS both_sides \
-             GROUP BY kind HAVING sum(counted) <> sum(present)",
-        )
-        .fetch_all(&self.inner.readers)
-        .await
-        .map_err(StoreError::read(WHAT))?;
-        found.extend(
-            wrong
-                .iter()
-                .map(|(kind, counted, present)| format!("{counted} calls `{kind}` counted, {present} there")),
-        );
-        Ok(found)
+        let mut db = self.inner.readers.connection().await.map_err(StoreError::read(INTEGRITY))?;
+        db.set_limit(LONG_LOOK);
+        integrity(&mut db).await.map_err(StoreError::read(INTEGRITY))
     }
 
-    /// Bytes on disk, the write-ahead log included.
+    /// Bytes on disk, what a write-ahead log of ours holds included.
     pub async fn size(&self) -> Result<u64, StoreError> {
+        if self.inner.readers.dialect() == Dialect::Postgres {
+            const WHAT: &str = "the size of the database";
+            let query = self.inner.readers.query(
+                "SELECT CAST(coalesce(sum(pg_total_relation_size(oid)), 0) AS BIGINT) FROM pg_class \
+                 WHERE relnamespace = to_regnamespace(current_schema()) AND relkind = 'r'",
+            );
+            let rows = self.inner.readers.all(query, WHAT).await?;
+            let bytes: i64 = rows[0].get(0).map_err(StoreError::read(WHAT))?;
+            return Ok(bytes.unsigned_abs());
+        }
         let mut bytes = 0;
-        for suffix in ["", "-wal"] {
-            match tokio::fs::metadata(connection::beside(&self.inner.path, suffix)).await {
+        for file in self.inner.path.iter().flat_map(|path| ["", "-wal"].map(|suffix| beside(path, suffix))) {
+            match tokio::fs::metadata(file).await {
                 Ok(file) => bytes += file.len(),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => return Err(StoreError::read("the size of the file")(e.into())),
@@ -322,6 +392,30 @@ impl Store {
         }
         Ok(bytes)
     }
+}
+
+const INTEGRITY: &str = "the integrity of the store";
+
+async fn integrity(db: &mut Connection) -> Result<Vec<String>, sqlx::Error> {
+    let mut found = Vec::new();
+    if db.dialect() == Dialect::Sqlite {
+        let query = db.query("PRAGMA integrity_check");
+        for row in db.all(query).await? {
+            found.extend(row.text("integrity_check")?.filter(|line| *line != "ok").map(str::to_owned));
+        }
+    }
+    let query = db.query(
+        "SELECT kind, CAST(sum(counted) AS BIGINT) AS counted, CAST(sum(present) AS BIGINT) AS present FROM \
+         (SELECT kind, calls AS counted, 0 AS present FROM call_counts WHERE level = 3 \
+         UNION ALL SELECT kind, 0, count(*) FROM calls GROUP BY kind) AS both_sides \
+         GROUP BY kind HAVING sum(counted) <> sum(present)",
+    );
+    for row in db.all(query).await? {
+        let (kind, counted, present): (String, i64, i64) =
+            (row.get("kind")?, row.get("counted")?, row.get("present")?);
+        found.push(format!("{counted} calls `{kind}` counted, {present} there"));
+    }
+    Ok(found)
 }
 
 impl WriterHandle {
@@ -350,20 +444,4 @@ impl Counter {
 
 fn micros(at: DateTime<Utc>) -> i64 {
     at.timestamp_micros()
-}
-
-fn moment(micros: i64, column: &'static str) -> Result<DateTime<Utc>, sqlx::Error> {
-    DateTime::from_timestamp_micros(micros)
-        .ok_or_else(|| BadValue { column, value: micros.to_string() }.into())
-}
-
-/// Reads a column that holds one of an enum's words.
-fn word<T: FromStr>(row: &SqliteRow, column: &'static str) -> Result<Option<T>, sqlx::Error> {
-    let Some(text) = row.try_get::<Option<&str>, _>(column)? else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| BadValue { column, value: text.to_owned() }.into())
-}
-
-fn json_column(row: &SqliteRow, column: &'static str) -> Result<Option<serde_json::Value>, sqlx::Error> {
-    let Some(text) = row.try_get::<Option<&str>, _>(column)? else { return Ok(None) };
-    serde_json::from_str(text).map(Some).map_err(|_| BadValue { column, value: text.to_owned() }.into())
 }

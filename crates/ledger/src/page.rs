@@ -4,18 +4,17 @@
 //! looked at, so a step of the machine's clock can't make a list contradict what it shows. A cursor
 //! names the last call shown: new calls change nothing in the pages after it.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::ControlFlow, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
-use futures_util::TryStreamExt;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use uuid::Uuid;
 
 use super::{
     Store, StoreError, calls,
     counts::{self, EVER, Kinds, NEVER},
     micros,
+    sql::{Connection, Query},
 };
 use call::{CallRecord, DialString, EndedBy, Reason, Status};
 
@@ -78,12 +77,18 @@ const LONG_OFFSET: i64 = 500;
 impl Store {
     /// One page of the calls that the filter lets through, the total and the page as of one moment.
     pub async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, StoreError> {
-        let mut snapshot = self.inner.readers.begin().await.map_err(StoreError::read("the list of calls"))?;
-        list(&mut snapshot, filter, page).await.map_err(StoreError::read("the list of calls"))
+        let look = async {
+            let mut snapshot = self.inner.readers.connection().await?;
+            snapshot.begin_to_read().await?;
+            let listing = list(&mut snapshot, filter, page).await;
+            snapshot.roll_back().await;
+            listing
+        };
+        look.await.map_err(StoreError::read("the list of calls"))
     }
 }
 
-async fn list(db: &mut SqliteConnection, filter: &Filter, page: &Page) -> Result<Listing, sqlx::Error> {
+async fn list(db: &mut Connection, filter: &Filter, page: &Page) -> Result<Listing, sqlx::Error> {
     let kinds = counts::matching(db, filter).await?;
     let from = filter.from.map_or(EVER, |at| micros(at).clamp(EVER, NEVER));
     let to = filter.to.map_or(NEVER, |at| micros(at).clamp(EVER, NEVER));
@@ -116,36 +121,37 @@ async fn list(db: &mut SqliteConnection, filter: &Filter, page: &Page) -> Result
     }
 
     let limit = page.limit as usize;
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
+    let mut query = db.query("SELECT ");
     query.push(calls::COLUMNS).push(" FROM (");
     push_keys(&mut query, filter, &kinds, from, before);
-    query.push(" ORDER BY key_time DESC, key_id DESC LIMIT ").push_bind(limit as i64 + 1);
-    query.push(" OFFSET ").push_bind(skip);
+    query.push(" ORDER BY key_time DESC, key_id DESC LIMIT ").bind(limit as i64 + 1);
+    query.push(" OFFSET ").bind(skip);
     query.push(") AS keys JOIN calls ON calls.id = key_id ORDER BY key_time DESC, key_id DESC");
-    let mut rows = query.build().fetch(db);
     let (mut calls, mut bytes, mut has_more) = (Vec::new(), 0, false);
-    while let Some(row) = rows.try_next().await? {
+    db.each(query, |row| {
         if calls.len() == limit || bytes > MOST_METADATA {
             has_more = true;
-            break;
+            return Ok(ControlFlow::Break(()));
         }
         let call = calls::record_of(&row)?;
         bytes += call.request.custom_metadata.as_ref().map_or(0, |metadata| metadata.as_str().len());
         calls.push(call);
-    }
+        Ok(ControlFlow::Continue(()))
+    })
+    .await?;
     let next = calls.last().filter(|_| has_more).map(Cursor::of);
     Ok(Listing { total, calls, next })
 }
 
 /// Selects the keys of all calls that match and stand after `before`, in an order that an index has:
 /// with several kinds, one list of each, which SQLite merges as far as the page needs them.
-fn push_keys(query: &mut QueryBuilder<Sqlite>, filter: &Filter, kinds: &Kinds, from: i64, before: Cursor) {
+fn push_keys(query: &mut Query, filter: &Filter, kinds: &Kinds, from: i64, before: Cursor) {
     match kinds {
         Kinds::Of(list) if list.len() <= MERGED_KINDS => {
             for (index, kind) in list.iter().enumerate() {
                 push_range(query, index == 0, from, before);
                 counts::push_some(query, filter);
-                query.push(" AND kind = ").push_bind(&**kind);
+                query.push(" AND kind = ").bind(&**kind);
             }
         }
         kinds => {
@@ -156,11 +162,11 @@ fn push_keys(query: &mut QueryBuilder<Sqlite>, filter: &Filter, kinds: &Kinds, f
     }
 }
 
-fn push_range(query: &mut QueryBuilder<Sqlite>, first: bool, from: i64, before: Cursor) {
+fn push_range(query: &mut Query, first: bool, from: i64, before: Cursor) {
     query.push(if first { "" } else { " UNION ALL " });
-    query.push("SELECT created_at AS key_time, id AS key_id FROM calls WHERE created_at >= ").push_bind(from);
-    query.push(" AND (created_at, id) < (").push_bind(before.created_at);
-    query.push(", ").push_bind(before.id).push(")");
+    query.push("SELECT created_at AS key_time, id AS key_id FROM calls WHERE created_at >= ").bind(from);
+    query.push(" AND (created_at, id) < (").bind(before.created_at);
+    query.push(", ").bind(before.id).push(")");
 }
 
 impl Cursor {

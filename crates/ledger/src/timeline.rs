@@ -1,9 +1,10 @@
 //! The timeline's table. `seq` is the order in which entries became durable, over all calls: a
 //! reader that has seen a `seq` has seen everything before it, so it serves as the SSE event id.
 
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
-
-use super::{BadValue, Store, StoreError, json_column, micros, moment, word};
+use super::{
+    BadValue, Store, StoreError, micros,
+    sql::{Connection, Dialect, Query, Row, json, moment, whole, word},
+};
 use call::{CallId, Entry, Source};
 
 const COLUMNS: &str = "seq, call_id, at, source, event, text, status, data, attempt";
@@ -42,10 +43,12 @@ impl Store {
         seq: i64,
         limit: u32,
     ) -> Result<Vec<(i64, CallId, Entry)>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
-        query.push(COLUMNS).push(" FROM timeline WHERE seq > ").push_bind(seq);
+        const WHAT: &str = "the timeline";
+        let readers = &self.inner.readers;
+        let mut query = readers.query("SELECT ");
+        query.push(COLUMNS).push(" FROM timeline WHERE seq > ").bind(seq);
         if let Some(id) = call {
-            query.push(" AND call_id = ").push_bind(id.0);
+            query.push(" AND call_id = ").bind(id.0);
         }
         if let Some(client) = client {
             // Entry by entry, so that it goes on in the order of seq: a client has many calls.
@@ -53,58 +56,88 @@ impl Store {
                 " AND EXISTS (SELECT 1 FROM calls WHERE id = timeline.call_id AND enterprise IS NULL \
                  AND requested_by = ",
             );
-            query.push_bind(client).push(")");
+            query.bind(client).push(")");
         }
-        query.push(" ORDER BY seq LIMIT ").push_bind(i64::from(limit));
-        let rows = query.build().fetch_all(&self.inner.readers).await;
-        rows.and_then(|rows| rows.iter().map(entry_of).collect()).map_err(StoreError::read("the timeline"))
+        query.push(" ORDER BY seq LIMIT ").bind(i64::from(limit));
+        let rows = readers.all(query, WHAT).await?;
+        rows.iter().map(entry_of).collect::<Result<_, _>>().map_err(StoreError::read(WHAT))
     }
 
     /// The highest `seq` ever given; 0 before the first.
     pub async fn last_seq(&self) -> Result<i64, StoreError> {
-        let mut db = self.inner.readers.acquire().await.map_err(StoreError::read("the timeline"))?;
+        let mut db = self.inner.readers.connection().await.map_err(StoreError::read("the timeline"))?;
         last_seq(&mut db).await.map_err(StoreError::read("the timeline"))
     }
 }
 
 /// The highest `seq` ever given, that of deleted entries included.
-pub(super) async fn last_seq(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    let seq = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'timeline'")
-        .fetch_optional(db)
-        .await?;
-    Ok(seq.unwrap_or(0))
+pub(super) async fn last_seq(db: &mut Connection) -> Result<i64, sqlx::Error> {
+    let query = match db.dialect() {
+        Dialect::Sqlite => db.query("SELECT seq FROM sqlite_sequence WHERE name = 'timeline'"),
+        Dialect::Postgres => db.query("SELECT last_seq AS seq FROM ledger"),
+    };
+    let row = db.optional(query).await?;
+    row.map_or(Ok(0), |row| row.get("seq"))
+}
+
+/// So that the next entry gets the number after it.
+pub(super) async fn set_last_seq(db: &mut Connection, seq: i64) -> Result<(), sqlx::Error> {
+    let mut query = match db.dialect() {
+        Dialect::Sqlite => {
+            db.run("DELETE FROM sqlite_sequence WHERE name = 'timeline'").await?;
+            db.query("INSERT INTO sqlite_sequence (name, seq) SELECT 'timeline', ")
+        }
+        Dialect::Postgres => db.query("UPDATE ledger SET last_seq = "),
+    };
+    query.bind(seq);
+    db.execute(query).await.map(drop)
+}
+
+/// All entries after `seq`, so many of them.
+pub(super) fn push_page(query: &mut Query, seq: i64, limit: i64) {
+    query.push("SELECT ").push(COLUMNS).push(" FROM timeline WHERE seq > ").bind(seq);
+    query.push(" ORDER BY seq LIMIT ").bind(limit);
 }
 
 /// Appends the entries; the first gets `first`, the others the numbers after it.
-pub(super) fn push_append(query: &mut QueryBuilder<Sqlite>, first: i64, entries: &[(CallId, &Entry)]) {
-    let mut seq = first..;
-    query.push("INSERT INTO timeline (").push(COLUMNS).push(") ");
-    query.push_values(entries, |mut row, (id, entry)| {
-        row.push_bind(seq.next().expect("seq has 63 bits"))
-            .push_bind(id.0)
-            .push_bind(micros(entry.at))
-            .push_bind(entry.source.as_str())
-            .push_bind(&*entry.event)
-            .push_bind(&*entry.text)
-            .push_bind(entry.status.map(call::Status::as_str))
-            .push_bind(entry.data.as_ref().map(std::string::ToString::to_string))
-            .push_bind(entry.attempt);
-    });
+pub(super) fn push_append(query: &mut Query, first: i64, entries: &[(CallId, &Entry)]) {
+    push_numbered(query, (first..).zip(entries).map(|(seq, (id, entry))| (seq, *id, *entry)));
 }
 
-fn entry_of(row: &SqliteRow) -> Result<(i64, CallId, Entry), sqlx::Error> {
-    let source: &str = row.try_get("source")?;
+/// Appends entries with their numbers.
+pub(super) fn push_numbered<'a>(
+    query: &mut Query,
+    entries: impl IntoIterator<Item = (i64, CallId, &'a Entry)>,
+) {
+    query.push("INSERT INTO timeline (").push(COLUMNS).push(") ");
+    query.rows(entries.into_iter().map(|(seq, id, entry)| {
+        vec![
+            seq.into(),
+            id.0.into(),
+            micros(entry.at).into(),
+            entry.source.as_str().into(),
+            (&*entry.event).into(),
+            (&*entry.text).into(),
+            entry.status.map(call::Status::as_str).into(),
+            entry.data.as_ref().map(std::string::ToString::to_string).into(),
+            entry.attempt.into(),
+        ]
+    }));
+}
+
+pub(super) fn entry_of(row: &Row) -> Result<(i64, CallId, Entry), sqlx::Error> {
+    let source = row.text("source")?.unwrap_or_default();
     let entry = Entry {
-        at: moment(row.try_get("at")?, "at")?,
+        at: moment(row.get("at")?, "at")?,
         source: Source::ALL
             .into_iter()
             .find(|known| known.as_str() == source)
             .ok_or_else(|| BadValue { column: "source", value: source.to_owned() })?,
-        event: row.try_get("event")?,
-        text: row.try_get("text")?,
+        event: row.get("event")?,
+        text: row.get("text")?,
         status: word(row, "status")?,
-        data: json_column(row, "data")?,
-        attempt: row.try_get("attempt")?,
+        data: json(row, "data")?,
+        attempt: whole(row, "attempt")?,
     };
-    Ok((row.try_get("seq")?, CallId(row.try_get("call_id")?), entry))
+    Ok((row.get("seq")?, CallId(row.get("call_id")?), entry))
 }

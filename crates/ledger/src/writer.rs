@@ -5,7 +5,6 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{TimeDelta, Utc};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
@@ -13,11 +12,7 @@ use tokio::{
 use tracing::{debug, error, info, warn};
 
 use super::{
-    Change, Commit, Deleted, Health, Notice, Refused, Shared, StoreError, calls,
-    error::{is_locked, is_permanent},
-    file::StoreFile,
-    follow::Followers,
-    retention, transaction,
+    Change, Commit, Deleted, Health, Notice, Refused, Shared, StoreError, engine::Engine, follow::Followers,
 };
 use call::CallId;
 
@@ -51,29 +46,27 @@ impl Job {
     }
 }
 
-pub(super) struct Writer {
+pub(super) struct Writer<E> {
     pub jobs: mpsc::UnboundedReceiver<Job>,
     pub notices: mpsc::UnboundedSender<Notice>,
     pub followers: Arc<Followers>,
     pub health: watch::Sender<Health>,
     pub shared: Arc<Shared>,
-    pub options: SqliteConnectOptions,
-    pub connection: Option<SqliteConnection>,
-    /// The number that the next entry gets, once it is known: nobody else writes.
-    pub next_seq: Option<i64>,
-    /// Held until everything is written: only then may another daemon open the store.
-    pub file: StoreFile,
+    pub engine: E,
     pub purge_at: Instant,
+    /// When an idle store is looked at next, where that is done.
+    pub look_at: Option<Instant>,
     /// 0: for ever.
     pub keep_days: u32,
 }
 
-impl Writer {
+impl<E: Engine> Writer<E> {
     /// Writes until the store is closed or all its handles are gone, and all that waited is written.
     pub async fn run(mut self) {
         let mut jobs = Vec::new();
         loop {
-            match tokio::time::timeout_at(self.purge_at, self.jobs.recv_many(&mut jobs, BATCH)).await {
+            let wake = self.look_at.map_or(self.purge_at, |look| look.min(self.purge_at));
+            match tokio::time::timeout_at(wake, self.jobs.recv_many(&mut jobs, BATCH)).await {
                 Ok(0) => break,
                 Ok(_) => {
                     self.gather(&mut jobs).await;
@@ -83,16 +76,11 @@ impl Writer {
             }
             if self.purge_at <= Instant::now() {
                 self.purge().await;
+            } else if self.look_at.is_some_and(|at| at <= Instant::now()) {
+                self.look().await;
             }
         }
-        if let Some(mut db) = self.connection.take() {
-            let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut db).await;
-            if let Err(e) = checkpoint.and(db.close().await) {
-                // The write-ahead log keeps what was committed; the next start takes it over.
-                warn!(error = %e, "the store could not be tidied up on closing; nothing is lost");
-            }
-        }
-        drop(self.file);
+        self.engine.close().await;
     }
 
     /// Takes what comes within a moment too, unless somebody waits for what is there.
@@ -156,23 +144,16 @@ impl Writer {
     async fn write_until_done(&mut self, commits: &[Commit]) -> Result<i64, sqlx::Error> {
         let mut pause = FIRST_PAUSE;
         loop {
-            let first_seq = self.next_seq.take();
-            let now = self.shared.clock.now();
             let at_work = self.shared.at_work();
-            let result = match self.connection().await {
-                Ok(db) => transaction::write(db, commits, first_seq, now).await,
-                Err(e) => Err(e),
-            };
+            let result = self.engine.write(commits, self.shared.clock.now()).await;
             drop(at_work);
             let error = match result {
                 Ok(first_seq) => {
-                    let entries: usize = commits.iter().map(|commit| commit.entries.len()).sum();
-                    self.next_seq = Some(first_seq + i64::try_from(entries).expect("a batch is small"));
                     self.shared.transactions.add(1);
                     self.found();
                     return Ok(first_seq);
                 }
-                Err(e) if is_permanent(&e) => {
+                Err(e) if E::is_permanent(&e) => {
                     // The data is at fault; the database answered.
                     self.found();
                     return Err(e);
@@ -181,21 +162,9 @@ impl Writer {
             };
             self.shared.retries.add(1);
             self.lost(&error);
-            if !is_locked(&error) {
-                // What is wrong may be this connection: the next try gets a new one.
-                self.connection = None;
-            }
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
-    }
-
-    async fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
-        self.file.is_in_place()?;
-        if self.connection.is_none() {
-            self.connection = Some(self.options.connect().await?);
-        }
-        Ok(self.connection.as_mut().expect("it was just made"))
     }
 
     fn publish(&self, commits: Vec<Commit>, first_seq: i64) {
@@ -241,55 +210,59 @@ impl Writer {
     }
 
     async fn delete(&mut self, id: CallId) -> Result<Deleted, sqlx::Error> {
+        let _at_work = self.shared.at_work();
+        self.engine.delete(id).await
+    }
+
+    /// Nobody may call for hours, and the operator should know now. Nothing waits to be written, or this would not run.
+    async fn look(&mut self) -> bool {
         let at_work = self.shared.at_work();
-        let deleted = match self.connection().await {
-            Ok(db) => delete(db, id).await,
-            Err(e) => Err(e),
-        };
+        let looked = self.engine.look().await;
         drop(at_work);
-        if deleted.as_ref().is_err_and(|e| !is_locked(e)) {
-            self.connection = None;
+        let pause = match &looked {
+            Ok(()) => E::LOOK_EVERY,
+            Err(_) => E::LOOK_EVERY.map(|often| often.min(LONGEST_PAUSE)),
+        };
+        self.look_at = pause.map(|pause| Instant::now() + pause);
+        match looked {
+            Ok(()) => {
+                self.found();
+                true
+            }
+            Err(e) => {
+                self.lost(&e);
+                false
+            }
         }
-        deleted
     }
 
     async fn purge(&mut self) {
+        if !self.look().await {
+            self.purge_at = Instant::now() + LONGEST_PAUSE;
+            return;
+        }
         let keep = (self.keep_days > 0).then(|| TimeDelta::days(self.keep_days.into()));
-        let mut next = PURGE_EVERY;
-        let now = self.shared.clock.now();
         let at_work = self.shared.at_work();
-        let purged = match self.connection().await {
-            Ok(db) => {
-                let purged = retention::purge(db, now, keep).await;
-                // Nothing waits to be written, or this would not run: what was away was the file alone.
-                self.found();
-                purged
-            }
-            Err(e) => {
-                // Nobody may call for hours, and the operator should know now.
-                self.lost(&e);
-                next = LONGEST_PAUSE;
-                Err(e)
-            }
-        };
+        let purged = self.engine.purge(self.shared.clock.now(), keep).await;
         drop(at_work);
-        match purged {
-            Ok(true) => next = PURGE_AGAIN,
-            Ok(false) => {}
+        let next = match purged {
+            Ok(true) => PURGE_AGAIN,
+            Ok(false) => PURGE_EVERY,
             Err(e) => {
                 debug!(error = %e, "what has outlived its time was not removed; the next purge does it");
+                PURGE_EVERY
             }
-        }
+        };
         self.purge_at = Instant::now() + next;
     }
 
     fn lost(&self, cause: &sqlx::Error) {
-        let reason = cause.to_string();
+        let reason = E::told(cause);
         self.health.send_if_modified(|health| {
             let Health::Away { reason: known, .. } = health else {
                 error!(
-                    path = %self.file.path().display(), error = %reason,
-                    "the store can't be written; calls wait and nothing is lost; free the disk or end the program that locks it"
+                    store = %self.engine.name(), error = %reason,
+                    "the store can't be written; calls wait and nothing is lost; {}", E::REMEDY
                 );
                 *health = Health::Away { reason, since: Utc::now() };
                 return true;
@@ -303,7 +276,7 @@ impl Writer {
     fn found(&self) {
         self.health.send_if_modified(|health| {
             let Health::Away { since, .. } = health else { return false };
-            info!(path = %self.file.path().display(), %since, "the store can be written again");
+            info!(store = %self.engine.name(), %since, "the store can be written again");
             *health = Health::Ok;
             true
         });
@@ -321,11 +294,4 @@ fn by_call(mut commits: Vec<Commit>) -> Vec<Commit> {
     }
     commits.sort_by_key(|commit| places[&commit.record.id]);
     commits
-}
-
-async fn delete(db: &mut SqliteConnection, id: CallId) -> Result<Deleted, sqlx::Error> {
-    let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
-    let deleted = calls::delete(&mut transaction, id).await?;
-    transaction.commit().await?;
-    Ok(deleted)
 }

@@ -32,7 +32,7 @@ pub fn daemon(patient: &Patient) -> Finding {
             ),
         ),
         State::Away(why) => {
-            let holds_store = file_of(&patient.config.store.url).is_ok_and(|path| is_locked(&path));
+            let holds_store = file_of(patient.config.store.url.expose()).is_ok_and(|path| is_locked(&path));
             match holds_store {
                 true => Finding::fail(
                     DAEMON,

@@ -11,7 +11,7 @@ use crate::doctor::{
 };
 use call::{Reason, hint};
 use lang::Lang;
-use ledger::{Ended, Inspection, Overdue, file_of};
+use ledger::{Ended, Inspection, Overdue};
 
 const ENDS: &str = "last_calls";
 const LIVE: &str = "live_calls";
@@ -23,21 +23,19 @@ const SLACK: Duration = Duration::from_secs(120);
 const PATTERN: u64 = 3;
 
 pub async fn check(patient: &Patient, trunk: &Facts) -> Vec<Finding> {
-    let url = &patient.config.store.url;
-    if !file_of(url).is_ok_and(|path| path.exists()) {
-        return vec![Finding::ok(ENDS, say!("none yet", "ещё не было"))];
-    }
+    let url = patient.config.store.url.expose();
     let now = Utc::now();
     let slack = SLACK + patient.config.dial.queue_timeout + patient.config.dial.unreachable_timeout;
     let look = async {
-        let mut inspection = Inspection::open(url).await?;
+        let Some(mut inspection) = Inspection::open(url).await? else { return Ok(None) };
         let ends = inspection.ended_since(now - TimeDelta::hours(24)).await;
         let overdue = inspection.overdue(now, slack).await;
         inspection.close().await;
-        Ok::<_, ledger::StoreError>((ends?, overdue?))
+        Ok::<_, ledger::StoreError>(Some((ends?, overdue?)))
     };
     match look.await {
-        Ok((ends, overdue)) => {
+        Ok(None) => vec![Finding::ok(ENDS, say!("none yet", "ещё не было"))],
+        Ok(Some((ends, overdue))) => {
             let mut findings = judge_ends(&ends, trunk);
             findings.push(judge_live(&overdue));
             findings

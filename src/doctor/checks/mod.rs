@@ -16,6 +16,7 @@ pub mod private;
 pub mod proxies;
 pub mod registration;
 pub mod rights;
+pub mod shared_store;
 pub mod store;
 pub mod test_call;
 pub mod transfer;

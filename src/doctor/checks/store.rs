@@ -13,9 +13,11 @@ use crate::doctor::{
 use lang::Told;
 use ledger::{Inspection, file_of};
 
-const ID: &str = "store";
+use super::shared_store as shared;
+
+pub(super) const ID: &str = "store";
 const SPACE: &str = "store_space";
-const INTEGRITY: &str = "store_integrity";
+pub(super) const INTEGRITY: &str = "store_integrity";
 
 /// Less is a day or two of calls and their log.
 const LOW_SPACE: u64 = 1 << 30;
@@ -23,10 +25,13 @@ const LOW_SPACE: u64 = 1 << 30;
 const NO_SPACE: u64 = 100 << 20;
 
 /// A file of some gigabytes takes longer than anybody waits for a doctor.
-const QUICK: Duration = Duration::from_secs(20);
+pub(super) const QUICK: Duration = Duration::from_secs(20);
 
 pub async fn check(patient: &Patient) -> Vec<Finding> {
-    let url = &patient.config.store.url;
+    let url = patient.config.store.url.expose();
+    if ledger::is_postgres(url) {
+        return shared::check(patient).await;
+    }
     let path = match file_of(url) {
         Ok(path) => path,
         Err(error) => return vec![broken(ID, &error.text())],
@@ -127,7 +132,7 @@ fn judge_space(folder: &Path, free: u64, inodes: Option<u64>) -> Finding {
 
 async fn integrity(url: &str) -> Finding {
     let look = async {
-        let mut inspection = Inspection::open(url).await?;
+        let Some(mut inspection) = Inspection::open(url).await? else { return Ok(Vec::new()) };
         let wrong = inspection.quick_check().await;
         inspection.close().await;
         wrong

@@ -5,26 +5,67 @@ use std::{
     process::{Command, Stdio},
 };
 
-use sqlx::Connection;
 use tokio::task::JoinSet;
 
 use super::*;
 
+on_both!(
+    kill_9_loses_nothing_that_was_acknowledged,
+    a_lock_delays_and_loses_nothing,
+    a_failure_in_the_middle_of_a_transaction_leaves_no_half,
+    what_can_never_be_written_holds_up_nobody,
+);
+
+impl On {
+    /// Keeps everybody from writing, and lets them read.
+    fn lock(self) -> &'static str {
+        match self {
+            On::Sqlite => "BEGIN EXCLUSIVE",
+            On::Postgres => "BEGIN; LOCK TABLE timeline IN EXCLUSIVE MODE",
+        }
+    }
+
+    /// What the database says of such a lock.
+    fn is_locked(self) -> &'static str {
+        match self {
+            On::Sqlite => "locked",
+            On::Postgres => "lock timeout",
+        }
+    }
+
+    /// Refuses one kind of entry for ever.
+    fn poison(self) -> &'static str {
+        match self {
+            On::Sqlite => {
+                "CREATE TRIGGER poison BEFORE INSERT ON timeline WHEN new.event = 'poison' \
+                 BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+            }
+            On::Postgres => {
+                "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS \
+                 $$ BEGIN RAISE EXCEPTION 'not this one'; END $$; \
+                 CREATE TRIGGER poison BEFORE INSERT ON timeline FOR EACH ROW WHEN (new.event = 'poison') \
+                 EXECUTE FUNCTION poison()"
+            }
+        }
+    }
+}
+
 /// Set in the child: the store it writes to.
 const CHILD: &str = "NOVOFON_BOT_TEST_STORE";
 
-#[tokio::test]
-async fn kill_9_loses_nothing_that_was_acknowledged() {
+async fn kill_9_loses_nothing_that_was_acknowledged(on: On) {
     // The test starts itself as the process that is killed.
     if let Ok(url) = std::env::var(CHILD) {
         return write_until_killed(&url).await;
     }
-    let folder = tempfile::tempdir().expect("a folder");
+    let place = Place::new(on).await;
+    let engine = if on == On::Sqlite { "sqlite" } else { "postgres" };
+    let name = format!("tests::durability::{engine}::kill_9_loses_nothing_that_was_acknowledged");
     let mut last = 0;
     for round in 0..3 {
         let mut child = Command::new(std::env::current_exe().expect("the test's own binary"))
-            .args(["--exact", "tests::durability::kill_9_loses_nothing_that_was_acknowledged", "--nocapture"])
-            .env(CHILD, url(&folder))
+            .args(["--exact", &name, "--nocapture"])
+            .env(CHILD, place.url())
             .stdout(Stdio::piped())
             .spawn()
             .expect("the child starts");
@@ -38,7 +79,7 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
 
         assert!(ids.len() >= 200, "the child wrote {} calls", ids.len());
 
-        let (store, _notices) = open(&url(&folder)).await;
+        let (store, _notices) = open(&place.url()).await;
         for id in &ids {
             let id: CallId = id.parse().expect("an id");
             let call = store.call(id).await.expect("read").expect("acknowledged, so it is there");
@@ -76,20 +117,20 @@ async fn stored_with(store: &Store, record: &CallRecord, event: &str) {
     assert!(submit(store, commit(record, &[event])).await);
 }
 
-#[tokio::test]
-async fn a_lock_delays_and_loses_nothing() {
-    let fixture = Fixture::new().await;
+async fn a_lock_delays_and_loses_nothing(on: On) {
+    let fixture = Fixture::new(on).await;
     let store = &fixture.store;
     let mut stranger = fixture.stranger().await;
-    sqlx::query("BEGIN EXCLUSIVE").execute(&mut stranger).await.expect("locked");
+    stranger.run(on.lock()).await.expect("locked");
 
     let calls: Vec<_> = (0..20).map(|n| call(n, phone(n))).collect();
     let waiting: Vec<_> = calls.iter().map(|record| submit(store, commit(record, &["queued"]))).collect();
-    until(store, |health| matches!(health, Health::Away { reason, .. } if reason.contains("locked"))).await;
+    until(store, |health| matches!(health, Health::Away { reason, .. } if reason.contains(on.is_locked())))
+        .await;
     assert_eq!(store.backlog(), 20);
     assert_eq!(store.call(calls[0].id).await.expect("reads go on"), None);
 
-    sqlx::query("COMMIT").execute(&mut stranger).await.expect("unlocked");
+    stranger.run("COMMIT").await.expect("unlocked");
     for done in waiting {
         assert!(done.await);
     }
@@ -101,36 +142,28 @@ async fn a_lock_delays_and_loses_nothing() {
     }
 }
 
-#[tokio::test]
-async fn a_failure_in_the_middle_of_a_transaction_leaves_no_half() {
-    let fixture = Fixture::new().await;
+async fn a_failure_in_the_middle_of_a_transaction_leaves_no_half(on: On) {
+    let fixture = Fixture::new(on).await;
     let store = &fixture.store;
     // The record can be written, its timeline can't: neither may be seen before both are there.
     let mut stranger = fixture.stranger().await;
-    sqlx::query("ALTER TABLE timeline RENAME TO hidden").execute(&mut stranger).await.expect("renamed");
+    stranger.run("ALTER TABLE timeline RENAME TO hidden").await.expect("renamed");
     let record = call(1, phone(1));
     let waiting = submit(store, commit(&record, &["queued"]));
     until(store, |health| matches!(health, Health::Away { .. })).await;
     assert_eq!(store.call(record.id).await.expect("read"), None, "nothing is written by halves");
-    sqlx::query("ALTER TABLE hidden RENAME TO timeline").execute(&mut stranger).await.expect("renamed back");
+    stranger.run("ALTER TABLE hidden RENAME TO timeline").await.expect("renamed back");
     assert!(waiting.await);
     assert_eq!(store.timeline(record.id).await.expect("read").len(), 1);
     stranger.close().await.expect("closed");
 }
 
-#[tokio::test]
-async fn what_can_never_be_written_holds_up_nobody() {
-    let mut fixture = Fixture::new().await;
+async fn what_can_never_be_written_holds_up_nobody(on: On) {
+    let mut fixture = Fixture::new(on).await;
     let mut stranger = fixture.stranger().await;
-    sqlx::query(
-        "CREATE TRIGGER poison BEFORE INSERT ON timeline WHEN new.event = 'poison' \
-         BEGIN SELECT RAISE(ABORT, 'not this one'); END",
-    )
-    .execute(&mut stranger)
-    .await
-    .expect("a trigger");
+    stranger.run(on.poison()).await.expect("a trigger");
     // The lock puts all three in one batch.
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut stranger).await.expect("locked");
+    stranger.run(on.lock()).await.expect("locked");
     let calls: Vec<_> = (0..3).map(|n| call(n, phone(n))).collect();
     let waiting: Vec<_> = calls
         .iter()
@@ -138,7 +171,7 @@ async fn what_can_never_be_written_holds_up_nobody() {
         .map(|(record, event)| submit(&fixture.store, commit(record, &[event])))
         .collect();
     until(&fixture.store, |health| *health != Health::Ok).await;
-    sqlx::query("COMMIT").execute(&mut stranger).await.expect("unlocked");
+    stranger.run("COMMIT").await.expect("unlocked");
 
     let mut results = Vec::new();
     for done in waiting {
@@ -165,7 +198,7 @@ async fn what_can_never_be_written_holds_up_nobody() {
 /// A network's disk that hangs says nothing, and gives no error either.
 #[tokio::test]
 async fn a_disk_that_does_not_answer_is_away() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::new(On::Sqlite).await;
     let store = &fixture.store;
     tokio::time::pause();
     let at_work = store.inner.shared.at_work();
@@ -182,8 +215,8 @@ async fn a_disk_that_does_not_answer_is_away() {
 
 #[tokio::test]
 async fn a_removed_or_replaced_file_takes_no_call_until_it_is_back() {
-    let fixture = Fixture::new().await;
-    let (file, aside) = (fixture.folder.path().join("bot.db"), fixture.folder.path().join("aside.db"));
+    let fixture = Fixture::new(On::Sqlite).await;
+    let (file, aside) = (fixture.folder().join("bot.db"), fixture.folder().join("aside.db"));
     std::fs::rename(&file, &aside).expect("renamed");
     let record = call(1, phone(1));
     let on_disk = submit(&fixture.store, commit(&record, &["queued"]));
@@ -200,8 +233,8 @@ async fn a_removed_or_replaced_file_takes_no_call_until_it_is_back() {
 /// Nobody calls, so nothing is written; the operator is told all the same.
 #[tokio::test]
 async fn an_idle_store_notices_that_its_file_is_gone() {
-    let fixture = Fixture::new().await;
-    let (file, aside) = (fixture.folder.path().join("bot.db"), fixture.folder.path().join("aside.db"));
+    let fixture = Fixture::new(On::Sqlite).await;
+    let (file, aside) = (fixture.folder().join("bot.db"), fixture.folder().join("aside.db"));
     std::fs::rename(&file, &aside).expect("renamed");
     // Sets the next purge to now.
     fixture.store.keep_days(1);

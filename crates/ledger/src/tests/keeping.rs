@@ -5,6 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 use call::Metadata;
 
+on_both!(
+    ended_calls_past_their_age_leave_with_all_that_is_theirs,
+    nothing_leaves_by_default_and_calls_go_on_while_it_does,
+);
+
 const ALL: Page = Page { limit: 10, cursor: None, offset: 0 };
 
 /// An ended call of so many days ago, with a timeline.
@@ -17,8 +22,9 @@ async fn of_days_ago(store: &Store, n: u32, days: i64, status: Status) -> CallRe
     record
 }
 
-async fn count(db: &mut sqlx::SqliteConnection, sql: &'static str) -> i64 {
-    sqlx::query_scalar(sql).fetch_one(db).await.expect("a count")
+async fn count(db: &mut Connection, sql: &str) -> i64 {
+    let query = db.query(sql);
+    db.one(query).await.and_then(|row| row.get(0)).expect("a count")
 }
 
 /// Waits for what another task does to the store.
@@ -32,9 +38,8 @@ async fn eventually<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F)
     tokio::time::timeout(patience, waiting).await.unwrap_or_else(|_| panic!("{what}"));
 }
 
-#[tokio::test]
-async fn ended_calls_past_their_age_leave_with_all_that_is_theirs() {
-    let f = Fixture::new().await;
+async fn ended_calls_past_their_age_leave_with_all_that_is_theirs(on: On) {
+    let f = Fixture::new(on).await;
     let store = &f.store;
     for n in 0..250 {
         of_days_ago(store, n, 40, Status::Completed).await;
@@ -56,9 +61,8 @@ async fn ended_calls_past_their_age_leave_with_all_that_is_theirs() {
     assert_eq!(store.integrity_check().await.expect("it is checked"), [""; 0]);
 }
 
-#[tokio::test]
-async fn nothing_leaves_by_default_and_calls_go_on_while_it_does() {
-    let mut f = Fixture::new().await;
+async fn nothing_leaves_by_default_and_calls_go_on_while_it_does(on: On) {
+    let mut f = Fixture::new(on).await;
     for n in 0..1000 {
         let mut record = call(n, phone(n));
         record.created_at = Utc::now() - TimeDelta::days(4000);
@@ -86,7 +90,7 @@ async fn nothing_leaves_by_default_and_calls_go_on_while_it_does() {
 
 #[tokio::test]
 async fn the_file_gives_its_room_back() {
-    let f = Fixture::new().await;
+    let f = Fixture::new(On::Sqlite).await;
     for n in 0..3000 {
         let mut record = call(n, phone(n));
         record.created_at = Utc::now() - TimeDelta::days(40);
@@ -103,12 +107,12 @@ async fn the_file_gives_its_room_back() {
 
 #[tokio::test]
 async fn a_backup_of_a_running_store_is_a_working_store() {
-    let f = Fixture::new().await;
+    let f = Fixture::new(On::Sqlite).await;
     let first = ended(call(1, phone(1)), Status::Completed, Reason::HungUp, EndedBy::Callee);
     assert!(submit(&f.store, commit(&first, &["ringing", "answered"])).await);
     let copies = tempfile::tempdir().expect("a folder");
     let copy = copies.path().join("copy.db");
-    let made = backup(&url(&f.folder), &copy).await.expect("a backup");
+    let made = backup(&f.url(), &copy).await.expect("a backup");
     assert_eq!(made.calls, 1);
     let file = std::fs::metadata(&copy).expect("it is there");
     assert_eq!((file.permissions().mode() & 0o777, file.len()), (0o600, made.bytes));
@@ -128,12 +132,12 @@ async fn a_backup_of_a_running_store_is_a_working_store() {
 /// What waited when the copy was made has been dialed since: a bot that starts with the copy must not do so again.
 #[tokio::test]
 async fn a_backup_has_no_call_that_waits_to_be_dialed() {
-    let f = Fixture::new().await;
+    let f = Fixture::new(On::Sqlite).await;
     let queued = call(1, phone(1));
     stored(&f.store, &queued).await;
     let copies = tempfile::tempdir().expect("a folder");
     let copy = copies.path().join("copy.db");
-    backup(&url(&f.folder), &copy).await.expect("a backup");
+    backup(&f.url(), &copy).await.expect("a backup");
     let (restored, _notices) = open(&format!("sqlite://{}", copy.display())).await;
     let open = restored.open_calls().await.expect("a list");
     let [left] = open.as_slice() else { panic!("one call: {open:?}") };
@@ -145,19 +149,18 @@ async fn a_backup_has_no_call_that_waits_to_be_dialed() {
 
 #[tokio::test]
 async fn a_backup_never_replaces_a_file_and_leaves_no_part() {
-    let f = Fixture::new().await;
-    let target = f.folder.path().join("copy.db");
+    let f = Fixture::new(On::Sqlite).await;
+    let target = f.folder().join("copy.db");
     std::fs::write(&target, "precious").expect("it can be written");
-    let error = backup(&url(&f.folder), &target).await.expect_err("it is there").to_string();
+    let error = backup(&f.url(), &target).await.expect_err("it is there").to_string();
     assert!(error.contains("exists already; choose another name"), "{error}");
     assert_eq!(std::fs::read(&target).expect("it is there"), b"precious");
 
-    let error = backup(&url(&f.folder), &f.folder.path().join("no/such.db")).await.expect_err("no folder");
+    let error = backup(&f.url(), &f.folder().join("no/such.db")).await.expect_err("no folder");
     assert!(error.to_string().contains("create its folder first"), "{error}");
-    let error =
-        backup("sqlite:///nonexistent/bot.db", &f.folder.path().join("b.db")).await.expect_err("no store");
+    let error = backup("sqlite:///nonexistent/bot.db", &f.folder().join("b.db")).await.expect_err("no store");
     assert!(error.to_string().contains("/nonexistent/bot.db"), "{error}");
     let names =
-        std::fs::read_dir(f.folder.path()).expect("the folder").map(|file| file.expect("a file").file_name());
+        std::fs::read_dir(f.folder()).expect("the folder").map(|file| file.expect("a file").file_name());
     assert!(!names.into_iter().any(|name| name.to_string_lossy().ends_with(".part")));
 }

@@ -1,9 +1,17 @@
 //! Lists, totals and cursors, against what a plain look at all calls gives.
 
 use proptest::prelude::*;
-use proptest::{collection::vec, option, sample::select};
+use proptest::{collection::vec, option, sample::select, test_runner::TestRunner};
 
 use super::*;
+
+on_both!(
+    pages_stay_where_they_are_while_calls_arrive,
+    a_step_of_the_clock_neither_hides_nor_repeats_a_call,
+    open_calls_come_in_the_order_of_creation,
+    an_empty_store_lists_nothing,
+    a_page_of_large_metadata_ends_early_and_loses_nothing,
+);
 
 const WHOLE: Page = Page { limit: 1000, cursor: None, offset: 0 };
 
@@ -11,9 +19,8 @@ fn ids(listing: &Listing) -> Vec<CallId> {
     listing.calls.iter().map(|call| call.id).collect()
 }
 
-#[tokio::test]
-async fn pages_stay_where_they_are_while_calls_arrive() {
-    let fixture = Fixture::new().await;
+async fn pages_stay_where_they_are_while_calls_arrive(on: On) {
+    let fixture = Fixture::new(on).await;
     let store = &fixture.store;
     let mut calls: Vec<_> = (0..25).map(|n| call(n, phone(n % 3))).collect();
     for record in &calls {
@@ -36,9 +43,8 @@ async fn pages_stay_where_they_are_while_calls_arrive() {
     assert_eq!(seen, calls.iter().map(|call| call.id).collect::<Vec<_>>());
 }
 
-#[tokio::test]
-async fn a_step_of_the_clock_neither_hides_nor_repeats_a_call() {
-    let fixture = Fixture::new().await;
+async fn a_step_of_the_clock_neither_hides_nor_repeats_a_call(on: On) {
+    let fixture = Fixture::new(on).await;
     // Ids are made in the order of the loop; the clock goes back twice.
     let times = [100, 101, 50, 51, 102, 10];
     let calls: Vec<_> = times.into_iter().map(|n| call(n, phone(1))).collect();
@@ -54,9 +60,8 @@ async fn a_step_of_the_clock_neither_hides_nor_repeats_a_call() {
     assert_eq!(ids(&listing), [calls[0].id, calls[3].id, calls[2].id], "from is in, to is out");
 }
 
-#[tokio::test]
-async fn open_calls_come_in_the_order_of_creation() {
-    let fixture = Fixture::new().await;
+async fn open_calls_come_in_the_order_of_creation(on: On) {
+    let fixture = Fixture::new(on).await;
     let mut expected = Vec::new();
     for n in 0..30 {
         let mut record = call(n, phone(n));
@@ -72,9 +77,8 @@ async fn open_calls_come_in_the_order_of_creation() {
     assert_eq!(counts[&Status::Dialing], 3);
 }
 
-#[tokio::test]
-async fn an_empty_store_lists_nothing() {
-    let fixture = Fixture::new().await;
+async fn an_empty_store_lists_nothing(on: On) {
+    let fixture = Fixture::new(on).await;
     let filters = [
         Filter::default(),
         Filter { statuses: vec![Status::Busy], ..Filter::default() },
@@ -172,61 +176,101 @@ fn plain<'a>(calls: &'a [CallRecord], filter: &Filter) -> Vec<&'a CallRecord> {
     found
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
-
-    #[test]
-    fn lists_and_totals_are_those_of_a_plain_count(
-        mut calls in vec(any_call(), 700..900),
-        changes in vec((any::<prop::sample::Index>(), any_call()), 0..60),
-        deletions in vec(any::<prop::sample::Index>(), 0..30),
-        filters in vec((any_filter(), 1..40u32, prop_oneof![0..60u32, 450..900u32]), 40),
-    ) {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        runtime.block_on(async move {
-            let fixture = Fixture::new().await;
-            let store = &fixture.store;
-            for record in &calls {
-                store.submit(commit(record, &[]));
-            }
-            for (index, other) in changes {
-                let record = index.get(&calls).id;
-                let record = calls.iter_mut().find(|call| call.id == record).expect("it is one of them");
-                (record.status, record.reason, record.ended_by) = (other.status, other.reason, other.ended_by);
-                store.submit(commit(record, &[]));
-            }
-            for index in deletions {
-                let index = index.index(calls.len());
-                if store.delete(calls[index].id).await.expect("deleted") == Deleted::Yes {
-                    calls.remove(index);
-                }
-            }
-            stored(store, &calls[0]).await;
-            assert_eq!(store.integrity_check().await.expect("checked"), [""; 0]);
-
-            for (filter, limit, offset) in filters {
-                let expected = plain(&calls, &filter);
-                let mut page = Page { limit, cursor: None, offset };
-                let listing = store.list(&filter, &page).await.expect("listed");
-                assert_eq!(listing.total, expected.len() as i64, "{filter:?}");
-                let shown: Vec<_> = expected.iter().skip(offset as usize).take(limit as usize).copied().collect();
-                assert_eq!(listing.calls.iter().collect::<Vec<_>>(), shown, "{filter:?} {page:?}");
-                assert_eq!(listing.next.is_some(), (offset + limit) < expected.len() as u32);
-                if let Some(next) = listing.next {
-                    page = Page { limit, cursor: Some(next), offset: 0 };
-                    let listing = store.list(&filter, &page).await.expect("listed");
-                    let shown: Vec<_> = expected.iter().skip((offset + limit) as usize).take(limit as usize).copied().collect();
-                    assert_eq!(listing.calls.iter().collect::<Vec<_>>(), shown, "{filter:?} {page:?}");
-                }
-            }
-            store.close().await;
-        });
-    }
+/// What was done to a store, and what is asked of it.
+#[derive(Debug, Clone)]
+struct Case {
+    calls: Vec<CallRecord>,
+    changes: Vec<(prop::sample::Index, CallRecord)>,
+    deletions: Vec<prop::sample::Index>,
+    filters: Vec<(Filter, u32, u32)>,
 }
 
-#[tokio::test]
-async fn a_page_of_large_metadata_ends_early_and_loses_nothing() {
-    let fixture = Fixture::new().await;
+fn any_case() -> impl Strategy<Value = Case> {
+    let filters = vec((any_filter(), 1..40u32, prop_oneof![0..60u32, 450..900u32]), 40);
+    let deletions = vec(any::<prop::sample::Index>(), 0..30);
+    let changes = vec((any::<prop::sample::Index>(), any_call()), 0..60);
+    (vec(any_call(), 700..900), changes, deletions, filters)
+        .prop_map(|(calls, changes, deletions, filters)| Case { calls, changes, deletions, filters })
+}
+
+async fn are_those_of_a_plain_count(case: Case, place: Place) {
+    let Case { mut calls, changes, deletions, filters } = case;
+    let fixture = Fixture::at(place).await;
+    let store = &fixture.store;
+    for record in &calls {
+        store.submit(commit(record, &[]));
+    }
+    for (index, other) in changes {
+        let record = index.get(&calls).id;
+        let record = calls.iter_mut().find(|call| call.id == record).expect("it is one of them");
+        (record.status, record.reason, record.ended_by) = (other.status, other.reason, other.ended_by);
+        store.submit(commit(record, &[]));
+    }
+    for index in deletions {
+        let index = index.index(calls.len());
+        if store.delete(calls[index].id).await.expect("deleted") == Deleted::Yes {
+            calls.remove(index);
+        }
+    }
+    stored(store, &calls[0]).await;
+    assert_eq!(store.integrity_check().await.expect("checked"), [""; 0]);
+
+    for (filter, limit, offset) in filters {
+        let expected = plain(&calls, &filter);
+        let mut page = Page { limit, cursor: None, offset };
+        let listing = store.list(&filter, &page).await.expect("listed");
+        assert_eq!(listing.total, expected.len() as i64, "{filter:?}");
+        let shown: Vec<_> = expected.iter().skip(offset as usize).take(limit as usize).copied().collect();
+        assert_eq!(listing.calls.iter().collect::<Vec<_>>(), shown, "{filter:?} {page:?}");
+        assert_eq!(listing.next.is_some(), (offset + limit) < expected.len() as u32);
+        if let Some(next) = listing.next {
+            page = Page { limit, cursor: Some(next), offset: 0 };
+            let listing = store.list(&filter, &page).await.expect("listed");
+            let shown: Vec<_> =
+                expected.iter().skip((offset + limit) as usize).take(limit as usize).copied().collect();
+            assert_eq!(listing.calls.iter().collect::<Vec<_>>(), shown, "{filter:?} {page:?}");
+        }
+    }
+    store.close().await;
+}
+
+fn lists_and_totals_are_those_of_a_plain_count(
+    place: impl Fn(u32) -> Place,
+    runtime: &tokio::runtime::Runtime,
+) {
+    let cases = std::cell::Cell::new(0);
+    let mut runner = TestRunner::new(ProptestConfig { cases: 12, ..ProptestConfig::default() });
+    let checked = runner.run(&any_case(), |case| {
+        let place = place(cases.replace(cases.get() + 1));
+        runtime.block_on(are_those_of_a_plain_count(case, place));
+        Ok(())
+    });
+    checked.unwrap_or_else(|e| panic!("{e}"));
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Runtime::new().expect("a runtime")
+}
+
+#[test]
+fn lists_and_totals_on_sqlite() {
+    let place = |_| Place::Folder(tempfile::tempdir().expect("a folder"));
+    lists_and_totals_are_those_of_a_plain_count(place, &runtime());
+}
+
+/// One server has a schema for each case.
+#[test]
+fn lists_and_totals_on_postgres() {
+    let runtime = runtime();
+    let server = Arc::new(runtime.block_on(server()));
+    lists_and_totals_are_those_of_a_plain_count(
+        |n| Place::of(server.clone(), &format!("case_{n}")),
+        &runtime,
+    );
+}
+
+async fn a_page_of_large_metadata_ends_early_and_loses_nothing(on: On) {
+    let fixture = Fixture::new(on).await;
     let store = &fixture.store;
     let filling = serde_json::json!({ "filling": "x".repeat(1 << 20) }).to_string();
     let mut expected = Vec::new();

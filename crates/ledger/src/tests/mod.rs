@@ -1,12 +1,19 @@
-//! The store as its users see it, on real files.
+//! The store as its users see it, on real files and on a real PostgreSQL: what stands in an `on_both!` holds for both.
 
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../../../../tests/support/postgres.rs"]
+mod cluster;
+mod copying;
 mod durability;
 mod keeping;
 mod listing;
 mod opening;
+mod postgres;
+mod proxy;
 mod writing;
 
 use chrono::{TimeDelta, Utc};
+use std::path::Path;
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 use uuid::Uuid;
@@ -16,25 +23,99 @@ use call::{
     CallRequest, DialString, EndedBy, MonitorMode, OfficeCall, OfficeKind, Reason, Source, Status,
     Technology, WayKind,
 };
+use cluster::Cluster;
+use lang::Told;
 
-/// A store in a folder of its own.
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum On {
+    Sqlite,
+    Postgres,
+}
+
+/// Makes two tests of each of these functions, one on each database: what a store promises, it promises on both.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::On::Sqlite).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::On::Postgres).await;
+            })*
+        }
+    };
+}
+use on_both;
+
+/// A store of a test's own.
 struct Fixture {
     store: Store,
     notices: UnboundedReceiver<Notice>,
-    folder: TempDir,
+    place: Place,
+}
+
+/// Where it is kept.
+enum Place {
+    Folder(TempDir),
+    /// A schema of a server.
+    Server(Arc<Cluster>, String),
+}
+
+impl Place {
+    async fn new(on: On) -> Self {
+        match on {
+            On::Sqlite => Place::Folder(tempfile::tempdir().expect("a folder for the test")),
+            On::Postgres => Place::of(Arc::new(server().await), "novofon_bot"),
+        }
+    }
+
+    fn of(server: Arc<Cluster>, schema: &str) -> Self {
+        Place::Server(server, schema.to_owned())
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Place::Folder(folder) => url(folder),
+            Place::Server(server, schema) => format!("{}?schema={schema}", server.url_with_password("bot")),
+        }
+    }
+}
+
+/// A server whose user `bot` may make schemas.
+async fn server() -> Cluster {
+    Cluster::with("GRANT CREATE ON DATABASE office TO bot").await
 }
 
 impl Fixture {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the test");
-        let (store, notices) = open(&url(&folder)).await;
-        Fixture { store, notices, folder }
+    async fn new(on: On) -> Self {
+        Self::at(Place::new(on).await).await
+    }
+
+    async fn at(place: Place) -> Self {
+        let (store, notices) = open(&place.url()).await;
+        Fixture { store, notices, place }
     }
 
     async fn reopened(self) -> Self {
         self.store.close().await;
-        let (store, notices) = open(&url(&self.folder)).await;
-        Fixture { store, notices, folder: self.folder }
+        Self::at(self.place).await
+    }
+
+    fn url(&self) -> String {
+        self.place.url()
+    }
+
+    /// The folder of its file.
+    fn folder(&self) -> &Path {
+        match &self.place {
+            Place::Folder(folder) => folder.path(),
+            Place::Server(..) => panic!("there is no file"),
+        }
     }
 
     async fn committed(&mut self) -> Vec<Arc<Change>> {
@@ -44,11 +125,19 @@ impl Fixture {
         }
     }
 
-    /// Another program's connection to the same file.
-    async fn stranger(&self) -> sqlx::SqliteConnection {
-        use sqlx::Connection;
-        sqlx::SqliteConnection::connect(&url(&self.folder)).await.expect("a second connection")
+    /// Another program's connection to the same store.
+    async fn stranger(&self) -> Connection {
+        stranger(&self.url()).await
     }
+}
+
+async fn stranger(url: &str) -> Connection {
+    use sqlx::Connection as _;
+    if is_postgres(url) {
+        let target = crate::postgres::target::Target::parse(url).expect("a URL");
+        return crate::postgres::session::connect(&target, "").await.expect("a second connection");
+    }
+    sqlx::SqliteConnection::connect(url).await.expect("a second connection").into()
 }
 
 fn url(folder: &TempDir) -> String {

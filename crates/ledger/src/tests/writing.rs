@@ -3,9 +3,20 @@
 use super::*;
 use call::Metadata;
 
-#[tokio::test]
-async fn every_value_of_a_record_and_an_entry_is_read_back() {
-    let fixture = Fixture::new().await;
+on_both!(
+    every_value_of_a_record_and_an_entry_is_read_back,
+    many_submitters_share_transactions,
+    steps_of_one_call_keep_their_order_and_the_last_record_stands,
+    seq_grows_over_deletion_and_restart,
+    only_an_ended_call_is_deleted_and_all_of_it,
+    a_key_lives_for_a_day_and_survives_a_restart,
+    the_key_of_a_withdrawn_call_is_its_repetitions,
+    expired_keys_are_removed_in_steps,
+    numbers_dialed_lately,
+);
+
+async fn every_value_of_a_record_and_an_entry_is_read_back(on: On) {
+    let fixture = Fixture::new(on).await;
     let mut record = call(1, phone(1));
     record.request.caller_id = Some("+74951234567".to_owned());
     record.request.custom_metadata =
@@ -50,9 +61,8 @@ async fn every_value_of_a_record_and_an_entry_is_read_back() {
     assert_eq!(fixture.store.timeline(record.id).await.expect("read"), [(1, entry("declined")), (2, silent)]);
 }
 
-#[tokio::test]
-async fn many_submitters_share_transactions() {
-    let fixture = Fixture::new().await;
+async fn many_submitters_share_transactions(on: On) {
+    let fixture = Fixture::new(on).await;
     let waiting: Vec<_> = (0..300)
         .map(|n| submit(&fixture.store, commit(&call(n, phone(n)), &["queued", "dialing"])))
         .collect();
@@ -67,9 +77,8 @@ async fn many_submitters_share_transactions() {
     assert!(all.iter().map(|(seq, ..)| *seq).eq(1..=600));
 }
 
-#[tokio::test]
-async fn steps_of_one_call_keep_their_order_and_the_last_record_stands() {
-    let mut fixture = Fixture::new().await;
+async fn steps_of_one_call_keep_their_order_and_the_last_record_stands(on: On) {
+    let mut fixture = Fixture::new(on).await;
     let (mut a, b) = (call(1, phone(1)), call(2, phone(2)));
     let store = fixture.store.clone();
     store.submit(commit(&a, &["queued"]));
@@ -99,9 +108,8 @@ async fn steps_of_one_call_keep_their_order_and_the_last_record_stands() {
     );
 }
 
-#[tokio::test]
-async fn seq_grows_over_deletion_and_restart() {
-    let fixture = Fixture::new().await;
+async fn seq_grows_over_deletion_and_restart(on: On) {
+    let fixture = Fixture::new(on).await;
     assert_eq!(fixture.store.last_seq().await.expect("read"), 0);
     let first = ended(call(1, phone(1)), Status::Busy, Reason::Busy, EndedBy::Callee);
     assert!(submit(&fixture.store, commit(&first, &["queued", "busy"])).await);
@@ -113,9 +121,8 @@ async fn seq_grows_over_deletion_and_restart() {
     assert_eq!(fixture.store.timeline(second.id).await.expect("read")[0].0, 3);
 }
 
-#[tokio::test]
-async fn only_an_ended_call_is_deleted_and_all_of_it() {
-    let fixture = Fixture::new().await;
+async fn only_an_ended_call_is_deleted_and_all_of_it(on: On) {
+    let fixture = Fixture::new(on).await;
     let store = &fixture.store;
     let live = call(1, phone(1));
     let mut first = commit(&live, &["queued"]);
@@ -148,9 +155,8 @@ async fn with_key(store: &Store, row: &IdempotencyRow) {
     assert!(submit(store, commit).await);
 }
 
-#[tokio::test]
-async fn a_key_lives_for_a_day_and_survives_a_restart() {
-    let fixture = Fixture::new().await;
+async fn a_key_lives_for_a_day_and_survives_a_restart(on: On) {
+    let fixture = Fixture::new(on).await;
     let id = || CallId(Uuid::now_v7());
     let young = key("young", id(), Utc::now() - TimeDelta::hours(23));
     let old = key("old", id(), Utc::now() - TimeDelta::hours(25));
@@ -172,10 +178,9 @@ async fn a_key_lives_for_a_day_and_survives_a_restart() {
 
 /// The client of the first was told that the store did not take it, and came again with the same key; the disk writes
 /// both at once when it comes back. The key must stand for the one that is dialed.
-#[tokio::test]
-async fn the_key_of_a_withdrawn_call_is_its_repetitions() {
+async fn the_key_of_a_withdrawn_call_is_its_repetitions(on: On) {
     for together in [true, false] {
-        let fixture = Fixture::new().await;
+        let fixture = Fixture::new(on).await;
         let store = &fixture.store;
         let [withdrawn, repeated] = [call(1, phone(1)), call(2, phone(1))];
         let rows = [&withdrawn, &repeated].map(|call| key("order", call.id, Utc::now()));
@@ -197,30 +202,27 @@ async fn the_key_of_a_withdrawn_call_is_its_repetitions() {
     }
 }
 
-#[tokio::test]
-async fn expired_keys_are_removed_in_steps() {
-    let fixture = Fixture::new().await;
+async fn expired_keys_are_removed_in_steps(on: On) {
+    let fixture = Fixture::new(on).await;
     fixture.store.close().await;
     let mut db = fixture.stranger().await;
     for n in 0..300 {
         let row = key(&n.to_string(), CallId(Uuid::now_v7()), start() + TimeDelta::seconds(n));
-        let mut query = sqlx::QueryBuilder::new("");
+        let mut query = db.query("");
         idempotency::push_insert(&mut query, &row, row.created_at);
-        query.build().execute(&mut db).await.expect("inserted");
+        db.execute(query).await.expect("inserted");
     }
     let now = start() + idempotency::LIFE + TimeDelta::seconds(289);
     assert!(idempotency::purge(&mut db, now).await.expect("purged"), "one step does not remove them all");
     assert!(!idempotency::purge(&mut db, now).await.expect("purged"));
-    let left: Vec<String> = sqlx::query_scalar("SELECT key FROM idempotency ORDER BY created_at")
-        .fetch_all(&mut db)
-        .await
-        .expect("read");
+    let query = db.query("SELECT key FROM idempotency ORDER BY created_at");
+    let left = db.all(query).await.expect("read");
+    let left: Vec<String> = left.iter().map(|row| row.get("key").expect("a key")).collect();
     assert_eq!(left, ["290", "291", "292", "293", "294", "295", "296", "297", "298", "299"]);
 }
 
-#[tokio::test]
-async fn numbers_dialed_lately() {
-    let fixture = Fixture::new().await;
+async fn numbers_dialed_lately(on: On) {
+    let fixture = Fixture::new(on).await;
     for (number, dialed) in [(1, Some(10)), (1, Some(20)), (2, Some(5)), (3, None), (4, Some(12))] {
         let mut record = call(0, phone(number));
         record.dialed_at = dialed.map(|seconds| start() + TimeDelta::seconds(seconds));

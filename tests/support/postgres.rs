@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use asterisk::secret::Secret;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 
@@ -31,7 +30,7 @@ pub struct Cluster {
 impl Cluster {
     /// A new server with an empty database `office`, its owner `owner` and the user `bot`, who may log in.
     pub async fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("enterprises-").tempdir_in("/tmp").expect("a folder");
+        let folder = tempfile::Builder::new().prefix("postgres-").tempdir_in("/tmp").expect("a folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("ours");
         fs::write(folder.path().join("password"), PASSWORD).expect("a file");
         for name in ["data", "log"] {
@@ -63,8 +62,13 @@ impl Cluster {
     }
 
     /// The URL of the database, without a password.
-    pub fn url(&self, user: &str) -> Secret {
-        Secret::new(format!("postgres://{user}@{ADDRESS}:{}/office", self.port))
+    pub fn url(&self, user: &str) -> String {
+        format!("postgres://{user}@{ADDRESS}:{}/office", self.port)
+    }
+
+    /// The same with the password in it.
+    pub fn url_with_password(&self, user: &str) -> String {
+        format!("postgres://{user}:{PASSWORD}@{ADDRESS}:{}/office", self.port)
     }
 
     /// A server with this done by its owner.
@@ -214,8 +218,11 @@ fn programs() -> PathBuf {
     let of_path =
         std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
     let mut folders: Vec<PathBuf> = of_path;
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for place in [Path::new("/usr/lib/postgresql"), &root.join(".lab/tools/usr/lib/postgresql")] {
+    // Of this crate or one of `crates/`.
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|root| root.join(".lab/tools/usr/lib/postgresql"));
+    for place in std::iter::once(PathBuf::from("/usr/lib/postgresql")).chain(unpacked) {
         let versions = fs::read_dir(place).into_iter().flatten().flatten();
         folders.extend(versions.map(|version| version.path().join("bin")));
     }

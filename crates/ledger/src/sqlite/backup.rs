@@ -10,7 +10,8 @@ use std::{
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{StoreError, connection};
+use super::{codes::opening, connection};
+use crate::{StoreError, is_postgres};
 use call::Status;
 use lang::{Text, Told, say};
 
@@ -24,6 +25,16 @@ pub struct Backup {
 /// Copies the store that `url` names into a new file, readable by its owner alone. Calls are written
 /// meanwhile as ever; what is committed after the start of the copy is not in it.
 pub async fn backup(url: &str, target: &Path) -> Result<Backup, StoreError> {
+    if is_postgres(url) {
+        return Err(failed(
+            target,
+            say!(
+                "the store is in PostgreSQL, which has its own tools",
+                "хранилище в PostgreSQL, у которой свои средства"
+            ),
+            say!("pg_dump --schema=novofon_bot DATABASE", "pg_dump --schema=novofon_bot БАЗА"),
+        ));
+    }
     let source = connection::options(url)?;
     let path = source.get_filename().to_owned();
     if !path.exists() {
@@ -56,7 +67,7 @@ async fn copy(source: SqliteConnectOptions, path: &Path, target: &Path) -> Resul
         ));
     }
     let part = Part::create(target)?;
-    let mut db = connection::reader(source).connect().await.map_err(|e| StoreError::open(path, e))?;
+    let mut db = connection::reader(source).connect().await.map_err(|e| opening(path, e))?;
     // On an empty file SQLite keeps the rights that it has.
     sqlx::query("VACUUM INTO ?")
         .bind(part.path.to_string_lossy().into_owned())

@@ -10,16 +10,16 @@ use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 
 use lang::{Text, say};
 
-use super::StoreError;
+use crate::StoreError;
 
 const READER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A connection that only reads.
-pub(super) fn reader(base: SqliteConnectOptions) -> SqliteConnectOptions {
+pub(crate) fn reader(base: SqliteConnectOptions) -> SqliteConnectOptions {
     common(base).read_only(true).busy_timeout(READER_PATIENCE).pragma("cache_size", "-32768")
 }
 
-pub(super) fn common(base: SqliteConnectOptions) -> SqliteConnectOptions {
+pub(crate) fn common(base: SqliteConnectOptions) -> SqliteConnectOptions {
     base.create_if_missing(false)
         // Rows are removed together by hand; a look-up for each timeline entry would be wasted.
         .foreign_keys(false)
@@ -30,13 +30,13 @@ pub(super) fn common(base: SqliteConnectOptions) -> SqliteConnectOptions {
 }
 
 /// The file beside the database that SQLite names so.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
-pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+pub(crate) fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
     let refuse = |problem: Text| Err(StoreError::Url { problem });
     let Some(rest) = url.strip_prefix("sqlite:") else {
         // Only the scheme is shown: another database's URL may hold a password.

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use sqlx::{SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
 
-use super::{StoreError, backup, connection::beside};
+use super::{backup, codes::opening, connection::beside};
+use crate::StoreError;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("src/migrations");
+static MIGRATIONS: Migrator = sqlx::migrate!("src/migrations/sqlite");
 
 /// Brings the file that `writer` has open to this program's schema.
 ///
@@ -18,7 +19,7 @@ pub(super) async fn bring_up_to_date(
     writer: &mut SqliteConnection,
 ) -> Result<(), StoreError> {
     let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-    if let Some(schema) = schema(writer).await.map_err(|e| StoreError::open(path, e))?
+    if let Some(schema) = schema(writer).await.map_err(|e| opening(path, e))?
         && schema < newest
     {
         // It is there already when the way from there was broken off; but who went back has another store since.
@@ -28,7 +29,10 @@ pub(super) async fn bring_up_to_date(
             tracing::info!(bytes, "the copy is kept; the store is changed now");
         }
     }
-    MIGRATIONS.run(writer).await.map_err(|e| StoreError::migrate(path, e))
+    MIGRATIONS
+        .run(writer)
+        .await
+        .map_err(|e| StoreError::migrate(&path.display().to_string(), e, |e| opening(path, e)))
 }
 
 /// `bot.db.schema-2`, or `bot.db.schema-2.2` where that is taken. `None`: the last one was made after the store was written last.

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::StoreError;
+use crate::StoreError;
 use lang::{Told, say};
 
 /// The file, held against every other daemon until this is dropped.
@@ -16,7 +16,7 @@ use lang::{Told, say};
 /// The lock is flock(2) on the file itself, so no other name of it (a symbolic or a hard link) leads to
 /// another lock. SQLite's own locks are fcntl(2)'s, which don't see it; but closing a handle of the file
 /// drops *those* of the whole process, so this is opened before SQLite and dropped after it.
-pub(super) struct StoreFile {
+pub(crate) struct StoreFile {
     path: PathBuf,
     /// Device and inode.
     identity: (u64, u64),
@@ -49,7 +49,7 @@ impl StoreFile {
                 let identity = identity(&metadata);
                 Ok(StoreFile { path: path.to_owned(), identity, _handle: handle })
             }
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { store: path.display().to_string() }),
             Err(TryLockError::Error(e)) => Err(fail(&e)),
         }
     }
@@ -91,7 +91,7 @@ fn give_to_owner_of_folder(made: &File, path: &Path) -> io::Result<()> {
 /// SQLite finds its log by the name of the file: what a crash left in it is lost under another name.
 fn second_name(path: &Path) -> StoreError {
     StoreError::Open {
-        path: path.to_owned(),
+        store: path.display().to_string(),
         problem: Box::new(say!(
             "the file has a second name (a hard link), under which its write-ahead log is not found",
             "у файла есть второе имя (жёсткая ссылка), а под ним не найти его журнала"
@@ -108,7 +108,7 @@ fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
-pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {
+pub(crate) fn file_error(path: &Path, error: &io::Error) -> StoreError {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => say!(
             "create the folder first, and make the daemon's user its owner",
@@ -130,5 +130,10 @@ pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {
             "исправьте store.url или папку, которую он называет"
         ),
     };
-    StoreError::Open { path: path.to_owned(), problem: error.text().into(), hint: hint.into(), source: None }
+    StoreError::Open {
+        store: path.display().to_string(),
+        problem: error.text().into(),
+        hint: hint.into(),
+        source: None,
+    }
 }
