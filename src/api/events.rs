@@ -58,7 +58,7 @@ impl EventView {
     pub(super) fn of_change(change: &Change, lang: Lang) -> Vec<Self> {
         let event_of = |(seq, entry): &(i64, Entry)| EventView {
             call_id: change.record.id.0,
-            entry: EntryView::new(*seq, entry.clone()),
+            entry: EntryView::new(*seq, entry.clone(), lang),
             call: entry.status.is_some().then(|| CallView::new(&change.record, lang)),
         };
         change.entries.iter().map(event_of).collect()
@@ -312,7 +312,7 @@ impl Feed {
                 calls.insert(id, store.call(id).await?);
             }
             let call = calls.get(&id).and_then(Option::as_ref).filter(|_| entry.status.is_some());
-            events.push(event(id, EntryView::new(seq, entry), call, self.lang));
+            events.push(event(id, EntryView::new(seq, entry, self.lang), call, self.lang));
             self.last = seq;
         }
         if !is_full {
@@ -362,7 +362,7 @@ impl Feed {
 fn told(change: &Change, lang: Lang) -> Vec<Bytes> {
     let event_of = |(seq, entry): &(i64, Entry)| {
         let call = entry.status.is_some().then_some(&*change.record);
-        event(change.record.id, EntryView::new(*seq, entry.clone()), call, lang)
+        event(change.record.id, EntryView::new(*seq, entry.clone(), lang), call, lang)
     };
     change.entries.iter().map(event_of).collect()
 }

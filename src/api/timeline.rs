@@ -12,10 +12,11 @@ use super::{
     AppState,
     client::{Client, readable},
     error::{ApiError, Problem},
-    extract::CallPath,
+    extract::{CallPath, Language},
     view,
 };
 use call::{CallRecord, Entry, Source, Status};
+use lang::Lang;
 
 /// One piece of evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -28,7 +29,7 @@ pub struct EntryView {
     /// A stable word for programs.
     #[schema(example = "trunk_ringing")]
     pub event: String,
-    /// What was seen, for people; English.
+    /// What was seen, for people, in the language of `Accept-Language` (ru, en).
     pub text: String,
     /// The state this led to; null when it led to none.
     #[schema(required)]
@@ -42,8 +43,9 @@ pub struct EntryView {
 }
 
 impl EntryView {
-    pub fn new(seq: i64, entry: Entry) -> Self {
-        let Entry { at, source, event, text, status, data, attempt } = entry;
+    pub fn new(seq: i64, entry: Entry, lang: Lang) -> Self {
+        let text = entry.told(lang).into_owned();
+        let Entry { at, source, event, status, data, attempt, .. } = entry;
         EntryView { seq, at, source, event, text, status, data, attempt }
     }
 }
@@ -62,7 +64,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
 /// All evidence of a call, in order
 #[utoipa::path(
     get, path = "/api/calls/{id}/timeline", operation_id = "get_timeline", tag = "calls",
-    params(("id" = Uuid, Path, description = "The call's id")),
+    params(
+        ("id" = Uuid, Path, description = "The call's id"),
+        ("Accept-Language" = Option<String>, Header, nullable = false, description = "Language of the texts: ru or en", example = "ru"),
+    ),
     responses(
         (status = 200, description = "The timeline", body = TimelineView),
         (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
@@ -72,14 +77,15 @@ pub fn routes() -> OpenApiRouter<AppState> {
 async fn timeline(
     State(state): State<AppState>,
     Extension(client): Extension<Client>,
+    Language(lang): Language,
     CallPath(id): CallPath,
 ) -> Result<Json<TimelineView>, ApiError> {
     let call = readable(&state, &client, id).await?;
-    Ok(Json(of(&state, &call).await?))
+    Ok(Json(of(&state, &call, lang).await?))
 }
 
-pub(super) async fn of(state: &AppState, call: &CallRecord) -> Result<TimelineView, ApiError> {
+pub(super) async fn of(state: &AppState, call: &CallRecord, lang: Lang) -> Result<TimelineView, ApiError> {
     let entries = state.store.timeline(call.id).await?;
-    let entries = entries.into_iter().map(|(seq, entry)| EntryView::new(seq, entry)).collect();
+    let entries = entries.into_iter().map(|(seq, entry)| EntryView::new(seq, entry, lang)).collect();
     Ok(TimelineView { call_id: call.id.0, status: call.status, entries })
 }

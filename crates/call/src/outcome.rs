@@ -133,6 +133,16 @@ impl Reason {
     /// Whether somebody must mend something, or look something up: not an end that the callee or a phone's owner chose.
     pub fn is_for_operator(self) -> bool {
         use Reason as R;
+        let at_the_host = matches!(
+            self,
+            R::NumberNotDialed | R::HostUnreachable | R::HostAuthFailed | R::HostKeyChanged | R::HostRefused
+        );
+        self.is_own_fault() || at_the_host
+    }
+
+    /// The same of the bot's own calls: its trunk, its Asterisk, its store.
+    pub fn is_own_fault(self) -> bool {
+        use Reason as R;
         let at_the_carrier = matches!(
             self,
             R::TrunkAuthFailed
@@ -145,17 +155,7 @@ impl Reason {
                 | R::RedirectRefused
                 | R::TrunkUnreachable
         );
-        let at_the_pbx = matches!(
-            self,
-            R::DialplanMissing
-                | R::AsteriskUnreachable
-                | R::AsteriskRefused
-                | R::NumberNotDialed
-                | R::HostUnreachable
-                | R::HostAuthFailed
-                | R::HostKeyChanged
-                | R::HostRefused
-        );
+        let at_the_pbx = matches!(self, R::DialplanMissing | R::AsteriskUnreachable | R::AsteriskRefused);
         at_the_carrier || at_the_pbx || matches!(self, R::QueueTimeout | R::StoreUnavailable | R::OutcomeLost)
     }
 }

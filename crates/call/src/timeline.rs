@@ -1,5 +1,7 @@
 //! The timeline: all evidence of a call in the order in which it was seen.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -70,5 +72,27 @@ impl Entry {
         let (event, data) = fact.parts();
         let attempt = (attempt > 0).then_some(attempt);
         Entry { at, source: fact.source(), event, text: fact.text(Lang::En), status, data, attempt }
+    }
+
+    /// What it says to this reader. What is no fact of this release (a newer one's) stays English.
+    pub fn told(&self, lang: Lang) -> Cow<'_, str> {
+        let fact = (lang != Lang::En).then(|| Fact::read(&self.event, self.data.as_ref())).flatten();
+        fact.map_or(Cow::Borrowed(self.text.as_str()), |fact| Cow::Owned(fact.text(lang)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_told_in_the_readers_language() {
+        let fact = Fact::OriginateNotSent { why: "connection refused".into() };
+        let mut entry = Entry::new(DateTime::UNIX_EPOCH, &fact, None, 1);
+        assert_eq!(entry.told(Lang::En), entry.text);
+        assert_eq!(entry.told(Lang::Ru), fact.text(Lang::Ru));
+        // A newer release's.
+        entry.event = "told_by_a_newer_one".into();
+        assert_eq!(entry.told(Lang::Ru), entry.text);
     }
 }

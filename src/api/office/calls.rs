@@ -128,10 +128,11 @@ async fn show(
 async fn show_timeline(
     State(state): State<OfficeState>,
     Asking(enterprise): Asking,
+    Language(lang): Language,
     OwnId(id): OwnId,
 ) -> Result<Json<TimelineView>, OfficeError> {
     let call = own(&state, &enterprise, id).await?;
-    Ok(Json(timeline::of(&state.app, &call).await?))
+    Ok(Json(timeline::of(&state.app, &call, lang).await?))
 }
 
 /// What happens in a call, as it happens

@@ -53,28 +53,6 @@ pub async fn check(patient: &Patient, trunk: &Facts) -> Vec<Finding> {
     }
 }
 
-/// What the operator has to mend, not the callee.
-fn is_fault(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::TrunkAuthFailed
-            | Reason::CarrierForbidden
-            | Reason::CodecMismatch
-            | Reason::CarrierOverloaded
-            | Reason::CarrierError
-            | Reason::CarrierRefused
-            | Reason::CarrierSilent
-            | Reason::RedirectRefused
-            | Reason::TrunkUnreachable
-            | Reason::DialplanMissing
-            | Reason::AsteriskUnreachable
-            | Reason::AsteriskRefused
-            | Reason::QueueTimeout
-            | Reason::StoreUnavailable
-            | Reason::OutcomeLost
-    )
-}
-
 /// The call ended before the trunk was dialed: it tells nothing about the trunk.
 fn is_before_trunk(reason: Reason) -> bool {
     matches!(
@@ -157,7 +135,7 @@ fn judge_ends(ends: &[Ended], trunk: &Facts) -> Vec<Finding> {
     };
     let list: Vec<String> = ends.iter().take(5).map(|end| format!("{} {}", end.reason, end.calls)).collect();
     let list = list.join(", ");
-    let faults: Vec<&Ended> = ends.iter().filter(|end| is_fault(end.reason)).collect();
+    let faults: Vec<&Ended> = ends.iter().filter(|end| end.reason.is_own_fault()).collect();
     let mut findings: Vec<Finding> = faults
         .iter()
         .take(3)

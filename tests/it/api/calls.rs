@@ -30,6 +30,12 @@ async fn a_call_that_failed_tells_why() {
     let russian = Answer::of(bot.get(&path).header("Accept-Language", "ru-RU,en;q=0.5")).await.expect(200);
     assert!(russian["hint"].as_str().is_some_and(|hint| hint.starts_with("Оператор не принял")));
 
+    // In the reader's language, where it is a fact of this release.
+    let told =
+        Answer::of(bot.get(&format!("{path}/timeline")).header("Accept-Language", "ru")).await.expect(200);
+    let texts: Vec<_> = (0..3).filter_map(|n| told["entries"][n]["text"].as_str()).collect();
+    assert_eq!((texts[0], texts[2]), ("звонок принят", "seen: trunk_refused"));
+
     let timeline = Answer::of(bot.get(&format!("{path}/timeline"))).await.expect(200);
     assert_eq!(timeline["call_id"], json!(id));
     assert_eq!(timeline["status"], "failed");
