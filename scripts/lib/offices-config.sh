@@ -141,6 +141,8 @@ write_ami() { # OFFICE
       *) printf 'eventfilter = !Event: %s[^A-Za-z]\n' "$event" ;;
     esac
   done
+  printf '[only-Hangup]\nsecret = %s\nread = call,system\nwrite = originate,call,reporting\neventfilter = Event: Hangup[^A-Za-z]\n' \
+    "$(setting "$1" AMI_PASSWORD)"
   printf '[without-trunk]\nsecret = %s\nread = call,system\nwrite = originate,call,reporting\n' \
     "$(setting "$1" AMI_PASSWORD)"
   printf 'eventfilter = !Channel: PJSIP/trunk\n'

@@ -206,7 +206,7 @@ async fn manager_conf_keeps_the_ends_away() {
 
 #[tokio::test]
 async fn manager_conf_keeps_channels_away() {
-    of_what_manager_conf_keeps_away(&["without-Newchannel"]).await;
+    of_what_manager_conf_keeps_away(&["only-Hangup"]).await;
 }
 
 /// A filter by a channel's name: no call is whole, but the list shows who talks.

@@ -153,6 +153,28 @@ async fn the_number_consults(way: Way) {
     talk.assert_over(&["callee"], &talk.desk).await;
 }
 
+/// The extension transfers before the number has answered: the number rings on for the colleague, who is as good as a
+/// follow-me.
+async fn the_extension_refers_while_the_number_rings(way: Way) {
+    let lab = Lab::shared().await;
+    let [desk, other] = lab.two_desks().await;
+    let bot = Bot::start(&lab, desk.office, way, &[]).await;
+    let client = bot.client(desk.office);
+    let number = desk.number("0180");
+    let call = client.place(&desk.name, &number).await;
+    client.until_status(&call, "ringing").await;
+    desk.transfers(&other.name).await;
+    other.until_connected().await;
+    desk.until_free().await;
+    assert_eq!(client.call(&call).await.status(), "ringing", "{}", client.story(&call).await);
+    client.hang_up(&call).await;
+    let ended = client.until_ended(&call).await;
+    let story = client.story(&call).await;
+    assert!(end(&ended).starts_with("canceled hung_up api ringing"), "{}\n{story}", end(&ended));
+    other.until_free().await;
+    number.until_free().await;
+}
+
 /// While the bot is away. Who talks with whom at its return is not what was ordered, and not hung up.
 async fn a_transfer_that_nobody_saw(way: Way) {
     let mut talk = Talk::begin(way).await;
@@ -168,6 +190,7 @@ async fn a_transfer_that_nobody_saw(way: Way) {
 by_each_way!(
     a_transfer_that_nobody_saw,
     the_extension_refers,
+    the_extension_refers_while_the_number_rings,
     the_number_refers,
     the_switchboard_transfers,
     the_extension_parks,

@@ -6,6 +6,7 @@
 //! No I/O here: the two wires turn their events into [`Heard`]. What a look at the channels adds stands in `look`.
 
 mod look;
+mod seats;
 #[cfg(test)]
 mod tests;
 mod whole;
@@ -265,8 +266,8 @@ impl Tracker {
             }
             Heard::Ringing(channel) => self.leg(channel, Seen::Ringing),
             Heard::Up(channel) => self.leg(channel, Seen::Up),
-            Heard::Joined { channel, bridge } => self.sits(channel, Some(bridge)),
-            Heard::Left { channel, .. } => self.sits(channel, None),
+            Heard::Joined { channel, bridge } => self.enters(channel, bridge),
+            Heard::Left { channel, bridge } => self.leaves(channel, bridge),
             Heard::HungUp { channel, cause, sip } => {
                 if let Some(known) = self.hear_of(&channel.id) {
                     known.hung_up = true;
@@ -365,8 +366,11 @@ impl Tracker {
         if let Some(event) = self.missing(call).filter(|_| is_over && is_whole) {
             inputs.push(OfficeInput::Blind { why: filtered(event) });
         }
+        let lacks_creation = self.lacks_creation(call);
         let tracked = self.calls.get_mut(&call)?;
-        if is_over {
+        if is_over && lacks_creation {
+            inputs.push(OfficeInput::Blind { why: filtered("Newchannel") });
+        } else if is_over {
             inputs.push(if is_whole { OfficeInput::Over } else { OfficeInput::NotMade });
         }
         tracked.seats.remove(&channel.id);
@@ -374,59 +378,6 @@ impl Tracker {
         // With the last of the channels between.
         inputs.extend(self.alone(call).filter(|_| !known.is_leg));
         Some((call, inputs))
-    }
-
-    /// A phone was dialed for the number, and nothing of it was missed.
-    fn has_dialed(&self, call: CallId) -> bool {
-        let is_phone =
-            |id: &String| self.channels.get(id).is_some_and(|known| known.is_leg && known.leg == Role::Phone);
-        self.calls
-            .get(&call)
-            .is_some_and(|tracked| !tracked.is_missed && tracked.channels.iter().any(is_phone))
-    }
-
-    /// A channel entered a bridge, or left one.
-    fn sits(&mut self, channel: &ChannelRef, bridge: Option<&String>) -> Option<(CallId, Vec<OfficeInput>)> {
-        let (call, _) = self.side(channel)?;
-        let tracked = self.calls.get_mut(&call)?;
-        match bridge {
-            Some(bridge) => tracked.seats.insert(channel.id.clone(), bridge.clone()),
-            None => tracked.seats.remove(&channel.id),
-        };
-        Some((call, self.look_around(call)))
-    }
-
-    /// Which phones and trunks are in a bridge with another channel of the call now, and were not, or are so no more.
-    fn look_around(&mut self, call: CallId) -> Vec<OfficeInput> {
-        let Some(tracked) = self.calls.get(&call) else { return Vec::new() };
-        let mut inputs = Vec::new();
-        for id in &tracked.channels {
-            let Some(known) = self.channels.get_mut(id).filter(|known| known.is_leg && !known.is_gone) else {
-                continue;
-            };
-            let seat = tracked.seats.get(id);
-            let is_beside = |(other, bridge): (&String, &String)| other != id && Some(bridge) == seat;
-            let is_joined = seat.is_some() && tracked.seats.iter().any(is_beside);
-            if std::mem::replace(&mut known.is_joined, is_joined) != is_joined {
-                let seen = if is_joined { Seen::Joined } else { Seen::Left };
-                inputs.push(OfficeInput::Sight(known.sight(id, seen)));
-            }
-        }
-        inputs
-    }
-
-    /// Where nothing is left of the order but phones and trunks, no way leads from one side to the other that they do not
-    /// have already.
-    fn alone(&self, call: CallId) -> Option<OfficeInput> {
-        let tracked = self.calls.get(&call)?;
-        if tracked.is_blind || tracked.is_sought || tracked.alive.is_empty() {
-            return None;
-        }
-        let alive: Option<Vec<&Known>> = tracked.alive.iter().map(|id| self.channels.get(id)).collect();
-        let legs: Vec<&Known> = alive?.into_iter().filter(|known| known.is_leg).collect();
-        let is_desk = |known: &&Known| known.leg == Role::Desk;
-        let leg = if legs.iter().any(is_desk) { Role::Desk } else { Role::Phone };
-        (legs.len() == tracked.alive.len()).then_some(OfficeInput::Alone { leg })
     }
 }
 

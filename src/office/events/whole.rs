@@ -13,6 +13,7 @@ use call::{CallId, Role};
 /// What was told of a channel.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Told {
+    created: bool,
     rang: bool,
     up: bool,
     /// A `Dial` of it has begun; it has ended, with an answer or without.
@@ -52,7 +53,7 @@ pub(super) enum Gap {
 impl Told {
     fn hear(&mut self, heard: &Heard) {
         match heard {
-            Heard::Created(_) => {}
+            Heard::Created(_) => self.created = true,
             Heard::Dial { dial, .. } | Heard::Originated { dial, .. } => match dial {
                 Dial::Begin => self.begun = true,
                 Dial::Ringing | Dial::Progress => {}
@@ -111,6 +112,13 @@ impl Tracker {
         }
     }
 
+    /// Not even the first channel of a call was told to be made: an end that is told may be no end.
+    pub(super) fn lacks_creation(&self, call: CallId) -> bool {
+        let near = self.channels.get(&call.near_channel());
+        let is_missed = self.calls.get(&call).is_none_or(|tracked| tracked.is_missed);
+        self.tells_creation && !is_missed && near.is_some_and(|near| !near.told.created)
+    }
+
     /// At the end of a call of which all should have been told: what was not, by the names of events.
     pub(super) fn missing(&self, call: CallId) -> Option<&'static str> {
         let tracked = self.calls.get(&call).filter(|tracked| self.tells_creation && !tracked.is_missed)?;
@@ -118,6 +126,9 @@ impl Tracker {
         if let Some(event) = channels.iter().find_map(|known| known.told.lacks()) {
             return Some(event);
         }
+        // A leg that was taken out of its `Dial` has no end of it; where the type is kept away, nothing at all has one.
+        let has = |is_so: fn(&Told) -> bool| channels.iter().any(|known| is_so(&known.told));
+        let (has_begun, has_ended) = (has(|told| told.begun), has(|told| told.ended));
         for role in [Role::Desk, Role::Phone] {
             let legs = || channels.iter().filter(|known| known.is_leg && known.leg == role);
             // Whoever picks up what rings somewhere else has the end of that one's `Dial`.
@@ -126,8 +137,9 @@ impl Tracker {
             let is_taken = role == Role::Phone && tracked.is_taken;
             match (begun, ended) {
                 (begun, ended) if begun == ended || is_taken => {}
-                (begun, ended) if begun > ended => return Some("DialEnd"),
-                _ => return Some("DialBegin"),
+                (begun, ended) if begun > ended && !has_ended => return Some("DialEnd"),
+                (begun, ended) if begun < ended && !has_begun => return Some("DialBegin"),
+                _ => {}
             }
         }
         // The near half is originated. Whatever ends a call, the far half's dialplan ends by a soft hang-up, and one of the halves tells

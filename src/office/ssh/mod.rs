@@ -3,10 +3,12 @@
 //! The host tells nothing by itself, so it is asked again and again while it has calls of ours (`follow`). What is
 //! seen so are channels: who rings, who is up. Why one is gone is not to be seen, and not claimed.
 
+mod busy;
 mod error;
 mod follow;
 mod kept;
 mod line;
+mod root;
 
 use std::{
     collections::HashMap,
@@ -36,9 +38,10 @@ use asterisk::{
 };
 use call::{CallId, Extension, Technology, WayKind};
 use error::of_console;
-use follow::{Followed, Found, Root};
+use follow::Followed;
 use lang::Text;
 use line::Line;
+use root::{Found, Root};
 
 /// One host's console.
 pub(super) struct SshWay(Arc<Inner>);
@@ -184,7 +187,7 @@ impl SshWay {
         let own: Vec<_> = channels.list.iter().filter(|channel| channel.name.is_of(device)).collect();
         let asked = own.iter().map(|channel| Command::Channel(channel.name.clone())).collect::<Vec<_>>();
         let answers = if asked.is_empty() { Vec::new() } else { self.0.line.run(asked).await? };
-        Ok(follow::busy(&channels, &own, &answers))
+        Ok(busy::busy(&channels, &own, &answers))
     }
 
     pub async fn probe(&self) -> Result<String, HostError> {

@@ -83,7 +83,8 @@ impl Bot {
     /// The value of a setting: `office.ari_app`.
     pub fn setting(&self, key: &str) -> &str {
         let name = variable(key);
-        let found = self.settings.iter().find(|(known, _)| *known == name);
+        // What a test gives comes after what all have.
+        let found = self.settings.iter().rfind(|(known, _)| *known == name);
         found.map(|(_, value)| value.as_str()).unwrap_or_else(|| panic!("{key} is not set"))
     }
 
@@ -211,6 +212,13 @@ impl Drop for Bot {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();
             let _ = process.wait();
+        }
+        let is_whole = !self.setting("office.ami_user").starts_with("without-")
+            && !self.setting("office.ami_user").starts_with("only-");
+        if is_whole && !std::thread::panicking() {
+            let log = fs::read_to_string(self.log()).unwrap_or_default();
+            let is_said = log.lines().find(|line| line.contains("keeps events from this AMI user"));
+            assert!(is_said.is_none(), "nothing is kept from it: {is_said:?}");
         }
         if std::thread::panicking() {
             let log = fs::read_to_string(self.log()).unwrap_or_default();

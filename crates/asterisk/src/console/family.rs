@@ -150,8 +150,16 @@ impl Family {
             (None, Some(_)) if running || near.is_none() => oldest,
             (None, _) => None,
         };
+        // The far half dials at the extension, whoever that is in the end, and however young.
+        let far = members
+            .iter()
+            .find(|channel| channel.name.local().is_some_and(|half| !half.near && half.pair == self.pair));
+        let dialed_by_far = |channel: &Channel| {
+            let dials = far.filter(|far| far.application.as_deref() == Some("Dial"));
+            dials.is_some_and(|far| far.data.split(['&', ',']).any(|one| channel.name.is_of(one)))
+        };
         let beyond = |channel: &&Channel| match (border, channel.unique_id.sequence()) {
-            (Some(border), Some(sequence)) => sequence > border,
+            (Some(border), Some(sequence)) => sequence > border && !dialed_by_far(channel),
             _ => false,
         };
         let (phone, desk): (Vec<_>, Vec<_>) = phones().partition(beyond);
