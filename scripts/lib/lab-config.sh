@@ -157,6 +157,7 @@ several_legs() {
 lab-again|Dial(FIRST@novofon,,i) & Dial(SECOND@novofon,,i)
 lab-reserve|Dial(FIRST@novofon,,i) & Dial(SECOND@reserve,,i)
 lab-fork|Dial(FIRST@novofon&SECOND@reserve,,i)
+lab-fork-c|Dial(FIRST@novofon&SECOND@reserve,,ic)
 lab-lcr|Dial(Local/${EXTEN}@lab-again,,i)
 lab-lcr-reserve|Dial(Local/${EXTEN}@lab-reserve,,i)
 lab-lcr-fork|Dial(Local/${EXTEN}@lab-fork,,i)

@@ -51,6 +51,22 @@ fn a_wrong_password() {
     report.says("last_calls", "trunk_auth_failed").says("last_calls", "the login or the password is wrong");
 }
 
+/// Asterisk refuses the whole section for one option that it does not know, and goes on with the old one until it is
+/// restarted.
+#[test]
+fn a_section_that_asterisk_refuses_at_a_reload() {
+    let bench = Bench::new();
+    bench.pbx.edit("pjsip_novofon.conf", |text| text.replacen("\naors = novofon", "\naor = novofon", 1));
+    bench.pbx.reload("res_pjsip.so");
+    let etc = bench.pbx.etc().display().to_string();
+    let report = bench.doctor(&["--etc", &etc]);
+    report
+        .fails(&[])
+        .says("endpoint", "aors is novofon, and there it is -")
+        .says("endpoint", "at a restart the file counts");
+    assert_eq!(report.level("endpoint"), "warn");
+}
+
 #[test]
 fn no_such_auth() {
     let bench = Bench::new();

@@ -75,6 +75,7 @@ channel redirect FAR pbx-short,s,1       | 30 | dial_ended
 channel redirect FAR pbx-gone,s,1        | 30 | dial_ended
 channel originate Local/PICK application Wait 600 | 30 | picked_up_here
 channel originate PJSIP/+79005550201@reserve application PickupChan TRUNK | 30 | picked_up_here
+channel originate PJSIP/+79005550201@reserve application PickupChan NEAR | 30 | dial_ended
 ";
 
 /// How far the call came | the last digits of a number that does so | the state of its trunk channel
@@ -124,6 +125,15 @@ async fn check(lab: &Lab, bot: &Bot, trying: &str) {
         let events = bot.events(&call.id()).await;
         if !events.iter().any(|seen| seen == event) {
             wrong.push(format!("{deed} {digits}: no {event} in {events:?}"));
+        }
+        if deed.ends_with("PickupChan NEAR") {
+            // He stands where our half would be, and puts the phone down.
+            let asterisk = lab.asterisk();
+            for channel in asterisk.channels().await {
+                if channel["dialplan"]["app_data"] == bot.application() {
+                    asterisk.hang_up(&channel).await;
+                }
+            }
         }
         lab.asterisk().until_free_of(&[&call.id()], &bot.caller, SOON).await;
     }

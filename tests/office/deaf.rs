@@ -23,7 +23,7 @@ impl Other {
         let [user, password] = &self.login;
         let url = format!("{}/{path}", self.url);
         let request = reqwest::Client::new().request(method, url).basic_auth(user, Some(password));
-        let request = body.into_iter().fold(request, |request, body| request.json(body));
+        let request = body.into_iter().fold(request, reqwest::RequestBuilder::json);
         let answer = request.send().await.expect("ARI answers");
         assert!(answer.status().is_success(), "{answer:?}");
     }

@@ -4,12 +4,16 @@
 //! carrier's own words first (our dialplan's report, then what the trunk channel carried when the
 //! far side ended it), then who asked for the end, then what is missing.
 
+mod decisive;
+mod missing;
+
 use std::borrow::Cow;
 
+use self::decisive::Decisive;
 use super::{
     EndedBy, Outcome, Reached, Reason, Status,
     cause::{self, CarrierStatus},
-    leg::{Leg, Legs},
+    leg::{ANSWERED_ELSEWHERE, Leg, Legs},
 };
 
 /// What our `[outgoing]` said of one leg.
@@ -77,20 +81,8 @@ pub struct Evidence {
     pub unreachable: bool,
 }
 
-/// Q.850 cause 3, no route to destination: what our halves end with when `Dial` ran and could not make a trunk
-/// channel. With no dialplan at all it is 0 (measured on 22.10).
-const NO_ROUTE: u16 = 3;
-
 /// Q.850 cause 58, bearer capability not available: what Asterisk puts on a leg whose SDP it can't use.
 const NO_CODEC: u16 = 58;
-
-/// The deciding leg, with the words that are certainly its own.
-struct Decisive<'a> {
-    leg: &'a Leg,
-    report: Option<Cow<'a, LegReport>>,
-    /// Of its `Dial`; empty when that is not known.
-    dialstatus: &'a str,
-}
 
 impl Evidence {
     /// Events are being lost.
@@ -137,9 +129,16 @@ impl Evidence {
         self.carriers_words().next().is_some()
     }
 
-    /// The carrier's last word on one of the legs: a ringing that no event told of.
+    /// The carrier's last word on one of the legs: a ringing that no event told of, where that can be.
     fn reported_code(&self, code: u16) -> bool {
-        self.carriers_words().any(|said| said.code == code)
+        self.has_unseen() && self.carriers_words().any(|said| said.code == code)
+    }
+
+    /// It rang, or had early media: by its events, or by the carrier's last word where these may be missing.
+    fn rang(&self, decisive: &Decisive<'_>) -> bool {
+        let said = decisive.report.as_ref().and_then(|report| report.carrier.as_ref());
+        let is_said = said.is_some_and(|said| [180, 183].contains(&said.code));
+        decisive.leg.rang() || is_said && self.has_unseen()
     }
 
     fn carriers_words(&self) -> impl Iterator<Item = &CarrierStatus> {
@@ -321,7 +320,7 @@ impl Evidence {
             return (Status::Canceled, Reason::HungUp, EndedBy::Pbx);
         }
         if let Some(report) = &decisive.report {
-            let reason = match (decisive.rang(), report.carrier.is_some()) {
+            let reason = match (self.rang(decisive), report.carrier.is_some()) {
                 // The PBX itself gave up: Dial's own time-out, or an operator's hang-up.
                 (true, _) => return (Status::NoAnswer, Reason::RingTimeout, EndedBy::Pbx),
                 (false, true) => Reason::RingTimeout,
@@ -337,7 +336,9 @@ impl Evidence {
     /// end.
     fn is_ended_here(&self, leg: &Leg) -> bool {
         // Where nobody asked to hang up our near half, Asterisk's own time-out of the originate ended it.
-        let is_timed_out = self.near_cause.is_some() && !self.near_leaving && self.hangup.is_none();
+        // One that a colleague has picked up in our place ends with a cause of its own.
+        let is_gone = self.near_cause.is_some_and(|cause| cause != ANSWERED_ELSEWHERE);
+        let is_timed_out = is_gone && !self.near_leaving && self.hangup.is_none();
         self.hung_up_here || ((leg.canceled_here || self.local_canceled) && !is_timed_out)
     }
 
@@ -346,11 +347,6 @@ impl Evidence {
     fn confirms_cancel(&self, decisive: &Decisive<'_>, said: &CarrierStatus) -> bool {
         let leg = decisive.leg;
         said.code == 487 && !leg.far_first && (self.hangup.is_some() || self.is_ended_here(leg))
-    }
-
-    /// Whether it rang could not be seen: events were lost, or what rang was behind a Local channel.
-    fn may_have_rung(&self, leg: &Leg) -> bool {
-        !leg.rang() && (self.blind || self.local_rang)
     }
 
     /// Without the dialplan's words and with a cause alone, the cause is all there is.
@@ -379,8 +375,13 @@ impl Evidence {
     /// The carrier answered with an SDP that can't be used, and Asterisk hung up: by whom it was ended, if it was so.
     fn unusable_answer(&self, decisive: &Decisive<'_>) -> Option<EndedBy> {
         let leg = decisive.leg;
-        if self.q850(Some(decisive)) != Some(NO_CODEC) {
-            return None;
+        match self.q850(Some(decisive)) {
+            Some(NO_CODEC) => {}
+            // Of a leg on another endpoint its end may not be told; that `Dial` gave it up after a 200 is.
+            None if leg.in_vain && leg.dial_ended.as_ref().is_some_and(|word| word != "CANCEL") => {
+                return Some(EndedBy::Pbx);
+            }
+            _ => return None,
         }
         // Asterisk's own 488 is on the end of the channel alone; the carrier's is on its request too (measured on 22.10).
         let tech = |causes: Option<super::Causes>| causes.and_then(|causes| causes.tech_cause);
@@ -454,7 +455,7 @@ impl Evidence {
         if ended_by != EndedBy::Limit {
             return (Status::Canceled, reason, ended_by);
         }
-        if decisive.is_some_and(Decisive::rang) {
+        if decisive.is_some_and(|decisive| self.rang(decisive)) {
             return (Status::NoAnswer, reason, ended_by);
         }
         if self.lost || (self.uncertain && decisive.is_none()) {
@@ -468,99 +469,4 @@ impl Evidence {
         let silent = decisive.is_some_and(Decisive::is_silent);
         (Status::Failed, if silent { Reason::CarrierSilent } else { reason }, ended_by)
     }
-
-    /// It was not seen again since events were lost: it may have been answered, or over, long before its end was asked
-    /// for.
-    fn was_unseen(&self, asked_by: EndedBy) -> bool {
-        if asked_by == EndedBy::Limit { self.blind } else { self.asked_blind }
-    }
-
-    /// The dialplan's words tell of an answer, on whatever leg.
-    fn reports_answer(&self) -> bool {
-        let words = self.report.iter().map(|report| &report.words).chain(&self.leg_reports);
-        words.filter_map(|words| words.carrier.as_ref()).any(|status| (200..300).contains(&status.code))
-    }
-
-    fn end_without_trunk(&self) -> (Status, Reason, EndedBy) {
-        if self.reports_answer() {
-            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
-        }
-        if self.behind_local && self.report.is_none() {
-            // Whether the carrier was asked can't be seen.
-            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
-        }
-        let dialed = self.report.as_ref().is_some_and(|report| !report.dialstatus.is_empty());
-        if dialed || self.no_route() {
-            // The dialplan ran its Dial, and no trunk leg came of it.
-            return (Status::Failed, Reason::TrunkUnreachable, EndedBy::Pbx);
-        }
-        if self.refused {
-            return (Status::Failed, Reason::AsteriskRefused, EndedBy::Pbx);
-        }
-        if self.uncertain || self.lost {
-            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
-        }
-        (Status::Failed, Reason::DialplanMissing, EndedBy::Pbx)
-    }
-
-    fn no_route(&self) -> bool {
-        self.far_cause == Some(NO_ROUTE) || self.near_cause == Some(NO_ROUTE)
-    }
-}
-
-impl Decisive<'_> {
-    /// It rang, or had early media: by its events, or by the carrier's last word.
-    fn rang(&self) -> bool {
-        let said = self.report.as_ref().and_then(|report| report.carrier.as_ref());
-        self.leg.rang() || said.is_some_and(|said| [180, 183].contains(&said.code))
-    }
-
-    /// The carrier's refusal: its final status of 300 and above, where there is proof that it is the
-    /// carrier's and the last.
-    fn refusal(&self) -> Option<CarrierStatus> {
-        let Some(report) = &self.report else { return on_channel(self.leg, false) };
-        let Some(said) = report.carrier.as_ref() else {
-            // Of a redirect the dialplan may know nothing yet (measured under load). Any other status
-            // without a word of the carrier's is Asterisk's own: its timer's 408, its transport's 503.
-            return on_channel(self.leg, true).filter(|s| s.code < 400);
-        };
-        match said.code {
-            // The challenge of digest authentication: usually not the last word, but after a 3xx or
-            // an early CANCEL the dialplan knows of nothing later (measured on 22.10).
-            401 | 407 => {
-                let rejected = self.leg.far_hangup.and_then(|causes| causes.cause) == Some(21);
-                let unseen = self.leg.far_hangup.is_none() && self.leg.destroyed.is_none();
-                match on_channel(self.leg, true) {
-                    Some(last) if last.code != said.code => Some(last),
-                    Some(_) => Some(said.clone()),
-                    None if rejected => Some(said.clone()),
-                    None if unseen && self.dialstatus != "CANCEL" => Some(said.clone()),
-                    None => None,
-                }
-            }
-            300.. => Some(said.clone()),
-            _ => on_channel(self.leg, true),
-        }
-    }
-
-    /// The carrier's 2xx.
-    fn answer(&self) -> Option<&CarrierStatus> {
-        self.report.as_ref()?.carrier.as_ref().filter(|said| (200..300).contains(&said.code))
-    }
-
-    /// Nothing at all came back from the carrier on this leg.
-    fn is_silent(&self) -> bool {
-        let heard = self.leg.forwarded || self.refusal().is_some();
-        self.report.as_ref().is_some_and(|report| report.carrier.is_none()) && !heard
-    }
-}
-
-/// The status with which the far side ended a leg that was not up, as Asterisk put it on the channel. A hang-up
-/// request on the trunk channel comes only from there: the status of a channel that Asterisk itself gave up is
-/// Asterisk's invention (480, 487 or 408), and is on its end alone.
-fn on_channel(leg: &Leg, is_reported: bool) -> Option<CarrierStatus> {
-    let code = leg.far_hangup?.tech_cause.filter(|code| *code >= 300 && !leg.up)?;
-    // Without the dialplan's report, a 408 just when SIP's timer B runs out is not the carrier's.
-    let invented = code == 408 && !is_reported && leg.at_timer_b;
-    (!invented).then(|| CarrierStatus { code, text: String::new() })
 }

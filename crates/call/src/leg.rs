@@ -38,7 +38,7 @@ pub struct Causes {
 }
 
 /// Q.850 cause 26, non-selected user clearing: `Dial` hangs up the others of a fork with it.
-const ANSWERED_ELSEWHERE: u16 = 26;
+pub(super) const ANSWERED_ELSEWHERE: u16 = 26;
 
 /// What was seen of one channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -229,8 +229,10 @@ impl Legs {
             return Some(answered);
         }
         let last = self.legs.last()?;
-        let fork = self.legs.iter().filter(|leg| leg.dial == last.dial);
-        fork.filter(|leg| !leg.has_lost()).max_by_key(|leg| leg.progress()).or(Some(last))
+        let fork = || self.legs.iter().filter(|leg| leg.dial == last.dial);
+        let furthest = fork().filter(|leg| !leg.has_lost()).max_by_key(|leg| leg.progress());
+        // Where all of them have lost, `Dial` only says so (its option `c`): none was picked up.
+        furthest.or_else(|| fork().max_by_key(|leg| leg.progress()))
     }
 
     /// The deciding leg was dialed alone: what is known of the whole dial is known of it.
@@ -316,9 +318,12 @@ mod tests {
         legs.entry("b");
         legs.end("a", gone(26));
         assert_eq!(decides(&legs), "b");
-        // Where nothing else is known, it is all there is.
+        // Where nothing else is known, they are all there is: the furthest of them.
         let mut legs = Legs::default();
+        legs.entry("a").rang = true;
+        legs.entry("b");
         legs.end("a", gone(26));
+        legs.end("b", gone(26));
         assert_eq!(decides(&legs), "a");
     }
 

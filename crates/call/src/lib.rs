@@ -11,6 +11,7 @@ mod effect;
 mod evidence;
 mod fact;
 mod input;
+mod kernel;
 pub mod leg;
 mod machine;
 mod metadata;

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::duplicates::how_to_add;
+use super::{duplicates::how_to_add, unread};
 use crate::doctor::{
     finding::{Finding, say},
     http::encode,
@@ -11,7 +11,7 @@ use crate::doctor::{
     reading::pjsip::{Options, contacts},
 };
 
-const ENDPOINT: &str = "endpoint";
+pub(super) const ENDPOINT: &str = "endpoint";
 const AUTH: &str = "endpoint_auth";
 const CONTACT: &str = "endpoint_contact";
 const CODECS: &str = "endpoint_codecs";
@@ -63,7 +63,8 @@ pub async fn check(patient: &Patient) -> (Vec<Finding>, Facts) {
             return (vec![finding], Facts::default());
         }
     };
-    let mut findings = vec![Finding::ok(ENDPOINT, say!("`{name}` exists", "`{name}` существует"))];
+    let is_there = Finding::ok(ENDPOINT, say!("`{name}` exists", "`{name}` существует"));
+    let mut findings = vec![unread::judge(patient, name, &options).unwrap_or(is_there)];
     findings.push(auth(patient, name, &options).await);
     findings.push(contact(patient, name, &options).await);
     findings.push(codecs(&options));

@@ -20,3 +20,4 @@ pub mod shared_store;
 pub mod store;
 pub mod test_call;
 pub mod transfer;
+mod unread;

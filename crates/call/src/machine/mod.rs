@@ -11,12 +11,11 @@ mod trunk;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
 use self::pbx::Putting;
 use super::{
-    AttemptId, CallId, CallRecord, Effect, Entry, Evidence, Fact, Input, Moment, Outcome, Reason, Status,
-    Timer, Timers, outcome::EndedBy,
+    AttemptId, CallId, CallRecord, Effect, Evidence, Fact, Input, Moment, Outcome, Reason, Status, Timer,
+    kernel::{Kernel, passed_since},
+    outcome::EndedBy,
 };
 use crate::scenario::{Run, Scenario};
 
@@ -47,20 +46,14 @@ enum Phase {
 
 #[derive(Debug, Clone)]
 pub struct Machine {
-    record: CallRecord,
+    kernel: Kernel<Effect>,
     limits: Limits,
     phase: Phase,
     evidence: Evidence,
-    timers: Timers,
     scenario: Run,
     /// The playback in progress and when it began.
     playing: Option<talk::Playing>,
     dialed_since: Option<Duration>,
-    /// A leg rings since then.
-    ringing_since: Option<Duration>,
-    /// The legs that have rung before, together.
-    rang_for: Option<Duration>,
-    answered_since: Option<Duration>,
     /// Looks at Asterisk that found nothing of this call, in a row.
     misses: u8,
     missed_at: Option<Duration>,
@@ -82,10 +75,6 @@ pub struct Machine {
     refused_all: bool,
     /// It takes calls again, as was told while this one was still looked for.
     takes_again: bool,
-    entries: Vec<Entry>,
-    effects: Vec<Effect>,
-    dirty: bool,
-    intent: bool,
 }
 
 impl Machine {
@@ -99,8 +88,8 @@ impl Machine {
         asterisk_up: bool,
     ) -> (Self, Vec<Effect>) {
         let mut machine = Machine::build(record, scenario, limits, Phase::Waiting);
-        let from = machine.record.request.requested_by.clone();
-        machine.note(now, Fact::Accepted { from });
+        let from = machine.kernel.record.request.requested_by.clone();
+        machine.kernel.note(now, &Fact::Accepted { from });
         machine.wait_in_queue(now, limits.queue_timeout, asterisk_up);
         let effects = machine.flush();
         (machine, effects)
@@ -124,12 +113,12 @@ impl Machine {
         };
         let mut machine = Machine::build(record, scenario, limits, phase);
         if queued || between {
-            machine.note(now, Fact::Restarted { dialed: false });
+            machine.kernel.note(now, &Fact::Restarted { dialed: false });
             machine.wait_in_queue(now, machine.time_left_in_queue(now), asterisk_up);
             let effects = machine.flush();
             return (machine, effects);
         }
-        let record = &machine.record;
+        let record = &machine.kernel.record;
         let up = record.answered_at.is_some();
         machine.evidence = Evidence {
             hangup: record.hangup_by.zip(record.hangup_reason),
@@ -147,14 +136,13 @@ impl Machine {
             leg.up = up;
         }
         // The monotonic clock of the former run is gone; the wall clock tells what has passed.
-        let passed_since = |at: DateTime<Utc>| (now.wall - at).to_std().unwrap_or_default();
-        let passed = passed_since(record.answered_at.or(record.dialed_at).unwrap_or(record.created_at));
-        machine.rang_for = record
+        let passed = passed_since(now, record.answered_at.or(record.dialed_at).unwrap_or(record.created_at));
+        machine.kernel.rang_for = record
             .ringing_at
             .zip(record.answered_at)
             .map(|(rang, up)| (up - rang).to_std().unwrap_or_default());
         let rings = record.ringing_at.filter(|_| !up);
-        machine.ringing_since = rings.map(|at| now.mono.saturating_sub(passed_since(at)));
+        machine.kernel.ringing_since = rings.map(|at| now.mono.saturating_sub(passed_since(now, at)));
         let (timer, whole) = if up {
             (Timer::MaxDuration, Duration::from_secs(record.request.max_duration.into()))
         } else {
@@ -162,13 +150,13 @@ impl Machine {
         };
         if up {
             machine.resume_scenario(now, scenario);
-            machine.answered_since = Some(now.mono.saturating_sub(passed));
+            machine.kernel.answered_since = Some(now.mono.saturating_sub(passed));
         }
-        machine.timers.arm(timer, now.mono + whole.saturating_sub(passed));
-        let watch = machine.record.trunk_channel.clone();
+        machine.kernel.timers.arm(timer, now.mono + whole.saturating_sub(passed));
+        let watch = machine.kernel.record.trunk_channel.clone();
         let watch = watch.map(|trunk_channel| Effect::Watch { trunk_channel, name: None });
-        machine.effects.extend(watch);
-        machine.note(now, Fact::Restarted { dialed: true });
+        watch.into_iter().for_each(|wish| machine.kernel.wish(wish));
+        machine.kernel.note(now, &Fact::Restarted { dialed: true });
         if machine.evidence.hangup.is_some() {
             machine.send_hangup(now);
         }
@@ -178,17 +166,13 @@ impl Machine {
 
     fn build(record: CallRecord, scenario: &Scenario, limits: Limits, phase: Phase) -> Self {
         Machine {
-            record,
+            kernel: Kernel::new(record),
             limits,
             phase,
             evidence: Evidence::default(),
-            timers: Timers::default(),
             scenario: Run::of(scenario),
             playing: None,
             dialed_since: None,
-            ringing_since: None,
-            rang_for: None,
-            answered_since: None,
             misses: 0,
             missed_at: None,
             locals: Vec::new(),
@@ -200,31 +184,28 @@ impl Machine {
             refusals: 0,
             refused_all: false,
             takes_again: false,
-            entries: Vec::new(),
-            effects: Vec::new(),
-            dirty: false,
-            intent: false,
         }
     }
 
     pub fn id(&self) -> CallId {
-        self.record.id
+        self.kernel.record.id
     }
 
     /// Whether this attempt is under way, or was the last.
     pub fn is_at(&self, attempt: AttemptId) -> bool {
-        self.record.attempt_id() == attempt && (self.record.attempt == 0 || self.record.has_current_attempt())
+        self.kernel.record.attempt_id() == attempt
+            && (self.kernel.record.attempt == 0 || self.kernel.record.has_current_attempt())
     }
 
     pub fn record(&self) -> &CallRecord {
-        &self.record
+        &self.kernel.record
     }
 
     /// The number to show to the callee where the request names none, before the call's turn comes: the trunk's own is
     /// the one of that moment.
     pub fn show_as(&mut self, own: Option<&str>) {
-        if self.phase == Phase::Waiting && self.record.request.caller_id.is_none() {
-            self.record.request.caller_id = own.map(str::to_owned);
+        if self.phase == Phase::Waiting && self.kernel.record.request.caller_id.is_none() {
+            self.kernel.record.request.caller_id = own.map(str::to_owned);
         }
     }
 
@@ -249,7 +230,7 @@ impl Machine {
 
     /// The earliest deadline; until the end there always is one.
     pub fn next_timer(&self) -> Option<(Duration, Timer)> {
-        self.timers.next()
+        self.kernel.timers.next()
     }
 
     /// Takes one input and says what is to be done. After the end nothing is.
@@ -294,14 +275,14 @@ impl Machine {
     /// Lets every timer fire whose time has come.
     pub fn tick(&mut self, now: Moment) -> Vec<Effect> {
         let mut effects = Vec::new();
-        while let Some(timer) = self.timers.due(now.mono) {
+        while let Some(timer) = self.kernel.timers.due(now.mono) {
             effects.extend(self.handle(now, Input::Timer(timer)));
         }
         effects
     }
 
     fn timer(&mut self, now: Moment, timer: Timer) {
-        self.timers.disarm(timer);
+        self.kernel.timers.disarm(timer);
         match timer {
             Timer::Queue => self.end_in_queue(now, Reason::QueueTimeout, EndedBy::Limit),
             Timer::Unreachable => self.end_in_queue(now, Reason::AsteriskUnreachable, EndedBy::Pbx),
@@ -315,22 +296,11 @@ impl Machine {
         }
     }
 
-    /// Writes a line of the timeline, and takes the step it proves, if that is a step forward.
-    fn note(&mut self, now: Moment, fact: Fact) {
-        let step = fact.proves();
-        let status = step.filter(|next| *next == Status::Queued || self.record.status.may_become(*next));
-        if let Some(status) = status {
-            self.record.status = status;
-        }
-        self.entries.push(Entry::new(now.wall, &fact, status, self.record.attempt));
-        self.dirty = true;
-    }
-
     /// The end: written once, from the evidence there is.
     fn conclude(&mut self, now: Moment) {
         // Channels that are left behind by a dialplan that goes on after its Dial.
         if !self.evidence.near_gone && !self.evidence.far_gone && self.evidence.report.is_none() {
-            self.effects.push(Effect::Hangup { channel: self.record.attempt_id().near_channel() });
+            self.kernel.wish(Effect::Hangup { channel: self.kernel.record.attempt_id().near_channel() });
         }
         self.point_at_deciding();
         let outcome = self.evidence.verdict();
@@ -338,50 +308,16 @@ impl Machine {
     }
 
     fn end(&mut self, now: Moment, outcome: Outcome) {
-        // When nobody saw the end, nobody knows how long they talked, or how long it rang.
-        let ended = self.evidence.end_is_seen().then_some(now.mono);
-        let span = |since: Option<Duration>, until: Option<Duration>| {
-            since.zip(until).map(|(since, until)| seconds(until.saturating_sub(since)))
-        };
-        self.record.ring_seconds = match self.ringing_since {
-            // Nobody saw the end of it.
-            Some(_) if ended.is_none() => None,
-            Some(since) => span(Some(since.saturating_sub(self.rang_for.unwrap_or_default())), ended),
-            None => self.rang_for.map(seconds),
-        };
-        self.record.talk_seconds = span(self.answered_since, ended);
-        if self.scenario.has_begun() && self.record.scenario_result.is_none() {
-            self.record.scenario_result = Some("interrupted".to_owned());
+        if self.scenario.has_begun() && self.kernel.record.scenario_result.is_none() {
+            self.kernel.record.scenario_result = Some("interrupted".to_owned());
         }
-        let fact = Fact::ended(&outcome);
-        let record = &mut self.record;
-        record.reason = Some(outcome.reason);
-        record.ended_by = Some(outcome.ended_by);
-        record.sip_code = outcome.sip_code;
-        record.sip_text = outcome.sip_text;
-        record.q850_cause = outcome.q850_cause;
-        record.reached = outcome.reached;
-        record.ended_at = Some(now.wall);
-        self.note(now, fact);
+        self.kernel.end(now, outcome, self.evidence.end_is_seen());
         self.phase = Phase::Ended;
-        self.timers.clear();
-        self.effects.push(Effect::Ended);
+        self.kernel.wish(Effect::Ended);
     }
 
-    /// What happened becomes one write, ahead of everything else that is wished for.
     fn flush(&mut self) -> Vec<Effect> {
-        let mut effects = std::mem::take(&mut self.effects);
-        if self.dirty {
-            self.record.reached = self.record.reached.max(self.evidence.reached());
-            let entries = std::mem::take(&mut self.entries);
-            let intent = std::mem::take(&mut self.intent);
-            effects.insert(0, Effect::Store { record: Box::new(self.record.clone()), entries, intent });
-            self.dirty = false;
-        }
-        effects
+        let store = |record, entries, intent| Effect::Store { record, entries, intent };
+        self.kernel.flush(self.evidence.reached(), store)
     }
-}
-
-fn seconds(span: Duration) -> f64 {
-    (span.as_secs_f64() * 1000.0).round() / 1000.0
 }

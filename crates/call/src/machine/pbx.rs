@@ -46,7 +46,7 @@ impl Machine {
                 }
             }
             // Before it rings, so that its ringing is told, and its silence too.
-            None if !is_seen => self.timers.arm_once(Timer::Check, now.mono + BEHIND_LOCAL),
+            None if !is_seen => self.kernel.timers.arm_once(Timer::Check, now.mono + BEHIND_LOCAL),
             None => {}
         }
     }
@@ -60,7 +60,7 @@ impl Machine {
             return self.connected(now, to);
         }
         self.putting = Some(to);
-        self.timers.arm(Timer::Proof, now.mono + PROOF);
+        self.kernel.timers.arm(Timer::Proof, now.mono + PROOF);
         self.picked_up_elsewhere(now);
     }
 
@@ -81,7 +81,7 @@ impl Machine {
             return;
         }
         let Some(picker) = self.putting.take() else { return };
-        self.note(now, Fact::PickedUpHere { channel: picker.name.clone() });
+        self.kernel.note(now, &Fact::PickedUpHere { channel: picker.name.clone() });
         self.evidence.picked_up_by = Some(picker.name);
         self.ask_for_end(now, EndedBy::Pbx, Reason::HungUp);
     }
@@ -98,7 +98,7 @@ impl Machine {
         self.evidence.near_leaving |= half == Half::Near;
         if here && !self.evidence.hung_up_here && self.evidence.hangup.is_none() {
             self.evidence.hung_up_here = true;
-            self.note(now, Fact::HungUpHere);
+            self.kernel.note(now, &Fact::HungUpHere);
         }
         self.leave_talk();
     }

@@ -31,7 +31,7 @@ const REFUSALS: u8 = 3;
 
 impl Machine {
     pub(super) fn wait_in_queue(&mut self, now: Moment, time: Duration, asterisk_up: bool) {
-        self.timers.arm(Timer::Queue, now.mono + time);
+        self.kernel.timers.arm(Timer::Queue, now.mono + time);
         if !asterisk_up {
             self.asterisk_lost(now);
         }
@@ -40,11 +40,11 @@ impl Machine {
     pub(super) fn asterisk_lost(&mut self, now: Moment) {
         match self.phase {
             Phase::Waiting => {
-                self.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
+                self.kernel.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
             }
             Phase::Originating | Phase::Placed => self.evidence.go_blind(),
-            Phase::Unsent if self.timers.is_armed(Timer::Queue) => {
-                self.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
+            Phase::Unsent if self.kernel.timers.is_armed(Timer::Queue) => {
+                self.kernel.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
             }
             Phase::Storing | Phase::Unsent | Phase::Ended => {}
         }
@@ -83,17 +83,16 @@ impl Machine {
             return;
         }
         self.intend(now);
-        self.note(now, Fact::IntentStored);
+        self.kernel.note(now, &Fact::IntentStored);
     }
 
     /// Begins an attempt; it is sent once that is on disk.
     fn intend(&mut self, now: Moment) {
         self.phase = Phase::Storing;
-        self.timers.clear();
-        let longest = Duration::from_secs(self.record.request.ring_timeout.into());
-        self.timers.arm(Timer::Ring, now.mono + longest);
-        self.record.begin_attempt(now.wall);
-        self.intent = true;
+        self.kernel.timers.clear();
+        let longest = Duration::from_secs(self.kernel.record.request.ring_timeout.into());
+        self.kernel.timers.arm(Timer::Ring, now.mono + longest);
+        self.kernel.intend(now);
     }
 
     pub(super) fn intent_stored(&mut self, now: Moment) {
@@ -107,11 +106,11 @@ impl Machine {
     fn originate(&mut self, now: Moment) {
         self.phase = Phase::Originating;
         self.dialed_since = Some(now.mono);
-        let request = &self.record.request;
-        self.effects.push(Effect::Originate(Originate {
+        let request = &self.kernel.record.request;
+        self.kernel.wish(Effect::Originate(Originate {
             number: request.phone.to_string(),
-            near_channel: self.record.attempt_id().near_channel(),
-            far_channel: self.record.attempt_id().far_channel(),
+            near_channel: self.kernel.record.attempt_id().near_channel(),
+            far_channel: self.kernel.record.attempt_id().far_channel(),
             caller_id: request.caller_id.clone(),
             timeout: request.ring_timeout + ASTERISK_MARGIN,
         }));
@@ -122,7 +121,7 @@ impl Machine {
             return;
         }
         self.phase = Phase::Placed;
-        self.timers.disarm(Timer::Unreachable);
+        self.kernel.timers.disarm(Timer::Unreachable);
         if self.evidence.hangup.is_some() {
             self.send_hangup(now);
         }
@@ -130,7 +129,7 @@ impl Machine {
 
     /// Asterisk is there again.
     pub(super) fn asterisk_back(&mut self, now: Moment) {
-        self.timers.disarm(Timer::Unreachable);
+        self.kernel.timers.disarm(Timer::Unreachable);
         match self.phase {
             Phase::Unsent => self.send_again(now),
             Phase::Originating | Phase::Placed => self.evidence.go_blind(),
@@ -149,11 +148,11 @@ impl Machine {
                 // may wait as those do that are still in the queue.
                 if !self.failure_noted {
                     self.failure_noted = true;
-                    self.note(now, Fact::OriginateNotSent { why });
+                    self.kernel.note(now, &Fact::OriginateNotSent { why });
                 }
                 self.phase = Phase::Unsent;
-                self.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
-                self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
+                self.kernel.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
+                self.kernel.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
                 if let Some((by, reason)) = self.evidence.hangup {
                     self.end_in_queue(now, reason, by);
                 }
@@ -163,7 +162,7 @@ impl Machine {
                 // what was dialed in spite of it must not ring behind the back of a call that "failed".
                 self.refused_all = message == OriginateFailure::TAKES_NONE && self.refusals < REFUSALS;
                 self.takes_again = false;
-                self.note(now, Fact::OriginateRefused { http_status, message });
+                self.kernel.note(now, &Fact::OriginateRefused { http_status, message });
                 self.evidence.refused = true;
                 self.evidence.uncertain = true;
                 self.phase = Phase::Placed;
@@ -173,13 +172,13 @@ impl Machine {
                 self.look(now);
             }
             OriginateFailure::Refused { status: http_status, message } if !seen => {
-                self.note(now, Fact::OriginateRefused { http_status, message });
+                self.kernel.note(now, &Fact::OriginateRefused { http_status, message });
                 self.end_unsent(now, Status::Failed, Reason::AsteriskRefused, EndedBy::Pbx);
             }
             OriginateFailure::NotSent(why)
             | OriginateFailure::Refused { message: why, .. }
             | OriginateFailure::Uncertain(why) => {
-                self.note(now, Fact::OriginateUncertain { why });
+                self.kernel.note(now, &Fact::OriginateUncertain { why });
                 self.evidence.uncertain = !seen;
                 self.phase = Phase::Placed;
                 if self.evidence.hangup.is_some() {
@@ -198,12 +197,12 @@ impl Machine {
         self.misses = 0;
         self.refused_all = false;
         self.evidence = Evidence::default();
-        self.timers.clear();
-        let number = self.record.attempt;
+        self.kernel.timers.clear();
+        let number = self.kernel.record.attempt;
         let refused = unsent(Status::Failed, Reason::AsteriskRefused, EndedBy::Pbx);
-        self.record.leave_attempt(&refused, now.wall);
-        self.note(now, Fact::AttemptOver { number, reason: refused.reason });
-        self.timers.arm(Timer::Queue, now.mono + self.time_left_in_queue(now));
+        self.kernel.record.leave_attempt(&refused, now.wall);
+        self.kernel.note(now, &Fact::AttemptOver { number, reason: refused.reason });
+        self.kernel.timers.arm(Timer::Queue, now.mono + self.time_left_in_queue(now));
         if self.takes_again {
             self.send_again(now);
         }
@@ -211,7 +210,7 @@ impl Machine {
 
     pub(super) fn taken_again(&mut self, now: Moment) {
         // One that is sent again by itself has its own time for that.
-        if self.phase == Phase::Unsent && self.timers.is_armed(Timer::Queue) {
+        if self.phase == Phase::Unsent && self.kernel.timers.is_armed(Timer::Queue) {
             self.send_again(now);
         } else if self.refused_all {
             self.takes_again = true;
@@ -219,17 +218,17 @@ impl Machine {
     }
 
     fn send_again(&mut self, now: Moment) {
-        if self.record.has_current_attempt() {
-            self.note(now, Fact::OriginateAgain);
+        if self.kernel.record.has_current_attempt() {
+            self.kernel.note(now, &Fact::OriginateAgain);
             return self.originate(now);
         }
         self.intend(now);
-        let number = self.record.attempt;
-        self.note(now, Fact::AttemptBegun { number });
+        let number = self.kernel.record.attempt;
+        self.kernel.note(now, &Fact::AttemptBegun { number });
     }
 
     pub(super) fn time_left_in_queue(&self, now: Moment) -> Duration {
-        let waited = (now.wall - self.record.created_at).to_std().unwrap_or_default();
+        let waited = (now.wall - self.kernel.record.created_at).to_std().unwrap_or_default();
         self.limits.queue_timeout.saturating_sub(waited)
     }
 
@@ -244,7 +243,7 @@ impl Machine {
             // The disk never confirmed the intent, so nothing was sent.
             return self.end_unsent(now, Status::Failed, Reason::StoreUnavailable, EndedBy::Bot);
         }
-        self.note(now, Fact::RingTimeout { seconds: self.record.request.ring_timeout });
+        self.kernel.note(now, &Fact::RingTimeout { seconds: self.kernel.record.request.ring_timeout });
         self.ask_for_end(now, EndedBy::Limit, Reason::RingTimeout);
     }
 
@@ -253,8 +252,8 @@ impl Machine {
         if self.evidence.hangup.is_some() {
             return;
         }
-        let seconds = (reason == Reason::MaxDuration).then_some(self.record.request.max_duration);
-        self.note(now, Fact::HangupAsked { by, reason, seconds, client });
+        let seconds = (reason == Reason::MaxDuration).then_some(self.kernel.record.request.max_duration);
+        self.kernel.note(now, &Fact::HangupAsked { by, reason, seconds, client });
         if matches!(self.phase, Phase::Waiting | Phase::Storing | Phase::Unsent) {
             return self.end_unsent(now, Status::Canceled, reason, by);
         }
@@ -265,13 +264,13 @@ impl Machine {
         if self.evidence.hangup.is_none() {
             self.evidence.hangup = Some((by, reason));
             self.evidence.asked_blind = self.evidence.blind;
-            self.record.hangup_by = Some(by);
-            self.record.hangup_reason = Some(reason);
-            self.dirty = true;
-            self.timers.disarm(Timer::Wait);
-            if self.timers.is_armed(Timer::Settle) {
+            self.kernel.record.hangup_by = Some(by);
+            self.kernel.record.hangup_reason = Some(reason);
+            self.kernel.changed();
+            self.kernel.timers.disarm(Timer::Wait);
+            if self.kernel.timers.is_armed(Timer::Settle) {
                 // What the dialplan has to say comes with the end of our halves.
-                self.timers.arm(Timer::Settle, now.mono + SETTLE);
+                self.kernel.timers.arm(Timer::Settle, now.mono + SETTLE);
             }
         }
         // While the originate is unanswered there may be no channel to hang up yet, unless its
@@ -279,27 +278,29 @@ impl Machine {
         if self.phase == Phase::Placed || !self.evidence.legs.is_empty() {
             self.send_hangup(now);
         } else {
-            self.timers.arm_once(Timer::GiveUp, now.mono + GIVE_UP);
+            self.kernel.timers.arm_once(Timer::GiveUp, now.mono + GIVE_UP);
         }
     }
 
     pub(super) fn send_hangup(&mut self, now: Moment) {
         if self.evidence.near_gone {
             // The leg was taken from our half, and does not end with it.
-            self.effects.extend(self.trunks().into_iter().map(|channel| Effect::Hangup { channel }));
+            for channel in self.trunks() {
+                self.kernel.wish(Effect::Hangup { channel });
+            }
         } else {
-            self.effects.push(Effect::Hangup { channel: self.record.attempt_id().near_channel() });
+            self.kernel.wish(Effect::Hangup { channel: self.kernel.record.attempt_id().near_channel() });
         }
-        self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
-        self.timers.arm_once(Timer::GiveUp, now.mono + GIVE_UP);
+        self.kernel.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
+        self.kernel.timers.arm_once(Timer::GiveUp, now.mono + GIVE_UP);
     }
 
     pub(super) fn request_failed(&mut self, now: Moment, what: Asked, why: String) {
         if !self.failure_noted {
             self.failure_noted = true;
-            self.note(now, Fact::RequestFailed { what, why });
+            self.kernel.note(now, &Fact::RequestFailed { what, why });
         }
-        self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
+        self.kernel.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
     }
 
     /// Asks Asterisk what it has of this call.
@@ -311,8 +312,8 @@ impl Machine {
             return;
         }
         let playback = self.playing.as_ref().map(|p| p.id.clone());
-        self.effects.push(Effect::Look { playback });
-        self.timers.arm(Timer::Check, now.mono + CHECK_AGAIN);
+        self.kernel.wish(Effect::Look { playback });
+        self.kernel.timers.arm(Timer::Check, now.mono + CHECK_AGAIN);
     }
 
     pub(super) fn found(&mut self, now: Moment, found: Found) {
@@ -352,14 +353,14 @@ impl Machine {
         if asked_before {
             self.send_hangup(now);
         } else if self.evidence.hangup.is_none() {
-            self.timers.disarm(Timer::Check);
+            self.kernel.timers.disarm(Timer::Check);
         }
     }
 
     /// The end was asked for, and Asterisk could not be asked what came of it.
     pub(super) fn give_up(&mut self, now: Moment) {
         self.evidence.unreachable = true;
-        self.note(now, Fact::GaveUp);
+        self.kernel.note(now, &Fact::GaveUp);
         self.conclude(now);
     }
 
@@ -372,12 +373,12 @@ impl Machine {
             self.missed_at.map(|at| at + CHECK_AFTER).filter(|at| self.misses > 0 && *at > now.mono)
         {
             // Two looks at once, as after a reconnect, are one.
-            return self.timers.arm(Timer::Check, at);
+            return self.kernel.timers.arm(Timer::Check, at);
         }
         self.misses = self.misses.saturating_add(1);
         self.missed_at = Some(now.mono);
         if self.misses < LOOKS {
-            self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
+            self.kernel.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
             return;
         }
         let evidence = &self.evidence;
@@ -395,7 +396,7 @@ impl Machine {
         }
         // Nothing found of what was refused is no loss; of what was dialed all the same it is.
         if self.evidence.lost && (!self.evidence.refused || seen) {
-            self.note(now, Fact::NotFound);
+            self.kernel.note(now, &Fact::NotFound);
         }
         self.conclude(now);
     }

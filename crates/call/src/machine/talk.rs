@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Machine, seconds};
+use super::Machine;
+use crate::kernel::seconds;
 use crate::scenario::{Run, Scenario, Step};
 use crate::{Effect, EndedBy, Fact, Moment, Reason, Timer};
 
@@ -27,7 +28,7 @@ impl Machine {
 
     /// Takes up the step in which a former run of the program stood.
     pub(super) fn resume_scenario(&mut self, now: Moment, scenario: &Scenario) {
-        let taken = usize::try_from(self.record.scenario_steps).unwrap_or(usize::MAX);
+        let taken = usize::try_from(self.kernel.record.scenario_steps).unwrap_or(usize::MAX);
         let (run, current) = Run::resume(scenario, taken);
         self.scenario = run;
         match current {
@@ -35,15 +36,15 @@ impl Machine {
             Some(Step::Play(media)) => {
                 self.playing = Some(Playing { id: self.playback_id(), media, since: now.mono });
             }
-            Some(Step::Wait(time)) => self.timers.arm(Timer::Wait, now.mono + time),
+            Some(Step::Wait(time)) => self.kernel.timers.arm(Timer::Wait, now.mono + time),
             // The scenario has become shorter meanwhile: its end comes at once.
-            Some(Step::Hangup) | None if taken > 0 => self.timers.arm(Timer::Wait, now.mono),
+            Some(Step::Hangup) | None if taken > 0 => self.kernel.timers.arm(Timer::Wait, now.mono),
             Some(Step::Hangup) | None => {}
         }
     }
 
     fn playback_id(&self) -> String {
-        format!("{}-{}", self.record.attempt_id(), self.scenario.taken())
+        format!("{}-{}", self.kernel.record.attempt_id(), self.scenario.taken())
     }
 
     pub(super) fn next_step(&mut self, now: Moment) {
@@ -51,23 +52,23 @@ impl Machine {
             return;
         }
         let step = self.scenario.advance();
-        self.record.scenario_steps = u32::try_from(self.scenario.taken()).unwrap_or(u32::MAX);
-        self.dirty = true;
+        self.kernel.record.scenario_steps = u32::try_from(self.scenario.taken()).unwrap_or(u32::MAX);
+        self.kernel.changed();
         match step {
             Step::Play(media) => {
                 // Chosen before the request leaves, so that no early event is lost.
                 let id = self.playback_id();
-                self.effects.push(Effect::Play {
-                    channel: self.record.attempt_id().near_channel(),
+                self.kernel.wish(Effect::Play {
+                    channel: self.kernel.record.attempt_id().near_channel(),
                     playback: id.clone(),
                     media: media.clone(),
                 });
                 self.playing = Some(Playing { id, media, since: now.mono });
-                self.timers.arm(Timer::Playback, now.mono + PLAYBACK_CHECK);
+                self.kernel.timers.arm(Timer::Playback, now.mono + PLAYBACK_CHECK);
             }
-            Step::Wait(time) => self.timers.arm(Timer::Wait, now.mono + time),
+            Step::Wait(time) => self.kernel.timers.arm(Timer::Wait, now.mono + time),
             Step::Hangup => {
-                self.record.scenario_result = Some(self.scenario.result().to_owned());
+                self.kernel.record.scenario_result = Some(self.scenario.result().to_owned());
                 self.hangup(now, EndedBy::Bot, Reason::ScenarioEnded, None);
             }
         }
@@ -78,8 +79,8 @@ impl Machine {
     pub(super) fn leave_talk(&mut self) {
         self.leaving = true;
         self.playing = None;
-        self.timers.disarm(Timer::Wait);
-        self.timers.disarm(Timer::Playback);
+        self.kernel.timers.disarm(Timer::Wait);
+        self.kernel.timers.disarm(Timer::Playback);
     }
 
     pub(super) fn playback_started(&mut self, now: Moment, playback: &str) {
@@ -93,7 +94,7 @@ impl Machine {
         let lasted = seconds(now.mono.saturating_sub(playing.since));
         let media = playing.media;
         if ok {
-            self.note(now, Fact::SoundPlayed { media, seconds: lasted });
+            self.kernel.note(now, &Fact::SoundPlayed { media, seconds: lasted });
         } else {
             self.sound_failed(now, media, "Asterisk could not play it".to_owned());
         }
@@ -111,18 +112,18 @@ impl Machine {
     pub(super) fn playback_seen(&mut self, now: Moment, playback: &str, is_playing: bool) {
         if is_playing {
             if self.playing.as_ref().is_some_and(|playing| playing.id == playback) {
-                self.timers.arm(Timer::Playback, now.mono + PLAYBACK_CHECK);
+                self.kernel.timers.arm(Timer::Playback, now.mono + PLAYBACK_CHECK);
             }
             return;
         }
         let Some(playing) = self.take_playing(playback) else { return };
-        self.note(now, Fact::SoundEnded { media: playing.media });
+        self.kernel.note(now, &Fact::SoundEnded { media: playing.media });
         self.next_step(now);
     }
 
     fn take_playing(&mut self, playback: &str) -> Option<Playing> {
         let playing = self.playing.take_if(|p| p.id == playback)?;
-        self.timers.disarm(Timer::Playback);
+        self.kernel.timers.disarm(Timer::Playback);
         Some(playing)
     }
 
@@ -141,6 +142,6 @@ impl Machine {
             return;
         }
         self.scenario.sound_failed();
-        self.note(now, Fact::SoundFailed { media, why });
+        self.kernel.note(now, &Fact::SoundFailed { media, why });
     }
 }

@@ -50,11 +50,11 @@ impl Machine {
     /// The record names the leg that decides: its channel for a restarted bot, its Call-ID for the carrier's support.
     pub(super) fn point_at_deciding(&mut self) {
         let Some(leg) = self.evidence.legs.deciding() else { return };
-        let is_same = self.record.trunk_channel.as_deref() == Some(&leg.channel);
-        if !is_same || (leg.sip_call_id.is_some() && self.record.sip_call_id != leg.sip_call_id) {
-            self.record.trunk_channel = Some(leg.channel.clone());
-            self.record.sip_call_id = leg.sip_call_id.clone();
-            self.dirty = true;
+        let is_same = self.kernel.record.trunk_channel.as_deref() == Some(&leg.channel);
+        if !is_same || (leg.sip_call_id.is_some() && self.kernel.record.sip_call_id != leg.sip_call_id) {
+            self.kernel.record.trunk_channel = Some(leg.channel.clone());
+            self.kernel.record.sip_call_id = leg.sip_call_id.clone();
+            self.kernel.changed();
         }
     }
 
@@ -88,10 +88,10 @@ impl Machine {
             self.evidence.legs.order_by_number();
         }
         // The dialplan tries once more: how the call ends is told by this leg.
-        self.timers.disarm(Timer::Settle);
+        self.kernel.timers.disarm(Timer::Settle);
         let shown = self.which(channel).unwrap_or_else(|| channel.to_owned());
-        self.note(now, Fact::TrunkCreated { channel: shown, sip_call_id });
-        self.effects.push(Effect::Watch { trunk_channel: channel.to_owned(), name });
+        self.kernel.note(now, &Fact::TrunkCreated { channel: shown, sip_call_id });
+        self.kernel.wish(Effect::Watch { trunk_channel: channel.to_owned(), name });
     }
 
     fn dial_ended(&mut self, now: Moment, channel: &str, dialstatus: String) {
@@ -99,7 +99,7 @@ impl Machine {
             self.evidence.legs.entry(channel).canceled_here =
                 dialstatus == "CANCEL" && self.evidence.hangup.is_none();
             let channel = self.which(channel);
-            self.note(now, Fact::DialEnded { dialstatus, channel });
+            self.kernel.note(now, &Fact::DialEnded { dialstatus, channel });
         }
     }
 
@@ -109,9 +109,9 @@ impl Machine {
             return;
         }
         leg.rang = true;
-        self.record.ringing_at.get_or_insert(now.wall);
+        self.kernel.record.ringing_at.get_or_insert(now.wall);
         let channel = self.which(channel);
-        self.note(now, Fact::TrunkRinging { channel });
+        self.kernel.note(now, &Fact::TrunkRinging { channel });
     }
 
     fn early_media(&mut self, now: Moment, channel: &str) {
@@ -121,7 +121,7 @@ impl Machine {
         }
         leg.early_media = true;
         let channel = self.which(channel);
-        self.note(now, Fact::TrunkEarlyMedia { channel });
+        self.kernel.note(now, &Fact::TrunkEarlyMedia { channel });
     }
 
     pub(super) fn up(&mut self, now: Moment, channel: &str) {
@@ -133,14 +133,14 @@ impl Machine {
         leg.up = true;
         let channel = self.which(channel);
         if is_first {
-            self.answered_since = Some(now.mono);
-            self.record.answered_at = Some(now.wall);
-            self.timers.disarm(Timer::Ring);
-            self.timers.disarm(Timer::Proof);
-            let longest = Duration::from_secs(self.record.request.max_duration.into());
-            self.timers.arm(Timer::MaxDuration, now.mono + longest);
+            self.kernel.answered_since = Some(now.mono);
+            self.kernel.record.answered_at = Some(now.wall);
+            self.kernel.timers.disarm(Timer::Ring);
+            self.kernel.timers.disarm(Timer::Proof);
+            let longest = Duration::from_secs(self.kernel.record.request.max_duration.into());
+            self.kernel.timers.arm(Timer::MaxDuration, now.mono + longest);
         }
-        self.note(now, Fact::TrunkUp { channel });
+        self.kernel.note(now, &Fact::TrunkUp { channel });
         if is_first {
             self.begin_scenario(now);
         }
@@ -154,7 +154,7 @@ impl Machine {
         if self.evidence.is_up() {
             self.begin_scenario(now);
         } else {
-            self.timers.arm(Timer::Proof, now.mono + PROOF);
+            self.kernel.timers.arm(Timer::Proof, now.mono + PROOF);
         }
     }
 
@@ -173,10 +173,10 @@ impl Machine {
             // A dialplan that dials through a Local channel of its own: no event says whose its trunk
             // leg is, but Asterisk does when it is asked.
             self.trunk_looked_for = true;
-            self.timers.arm(Timer::Proof, now.mono + PROOF);
+            self.kernel.timers.arm(Timer::Proof, now.mono + PROOF);
             return self.look(now);
         }
-        self.note(now, Fact::AnswerUnproven);
+        self.kernel.note(now, &Fact::AnswerUnproven);
         self.ask_for_end(now, EndedBy::Pbx, Reason::DialplanMissing);
     }
 
@@ -187,11 +187,12 @@ impl Machine {
     /// The time in which any leg rang: of several, one may ring after the other, with a silence between.
     pub(super) fn count_ringing(&mut self, now: Moment) {
         let rings = self.evidence.legs.iter().any(Leg::is_ringing) && !self.evidence.is_up();
-        match self.ringing_since {
-            None if rings => self.ringing_since = Some(now.mono),
+        match self.kernel.ringing_since {
+            None if rings => self.kernel.ringing_since = Some(now.mono),
             Some(since) if !rings => {
-                self.rang_for = Some(self.rang_for.unwrap_or_default() + now.mono.saturating_sub(since));
-                self.ringing_since = None;
+                self.kernel.rang_for =
+                    Some(self.kernel.rang_for.unwrap_or_default() + now.mono.saturating_sub(since));
+                self.kernel.ringing_since = None;
             }
             _ => {}
         }
@@ -209,7 +210,7 @@ impl Machine {
         leg.at_timer_b = at_timer_b;
         let Causes { cause, tech_cause } = causes;
         let channel = self.which(channel);
-        self.note(now, Fact::TrunkHangup { cause, tech_cause, channel });
+        self.kernel.note(now, &Fact::TrunkHangup { cause, tech_cause, channel });
     }
 
     fn hung_up_here(&mut self, now: Moment, channel: &str) {
@@ -219,7 +220,7 @@ impl Machine {
         }
         leg.hung_up_here = true;
         let channel = self.which(channel);
-        self.note(now, Fact::TrunkHungUpHere { channel });
+        self.kernel.note(now, &Fact::TrunkHungUpHere { channel });
     }
 
     fn destroyed(&mut self, now: Moment, channel: &str, causes: Causes) {
@@ -228,15 +229,15 @@ impl Machine {
         }
         let Causes { cause, tech_cause } = causes;
         let channel = self.which(channel);
-        self.note(now, Fact::TrunkDestroyed { cause, tech_cause, channel });
+        self.kernel.note(now, &Fact::TrunkDestroyed { cause, tech_cause, channel });
         self.picked_up_elsewhere(now);
         let wait = if self.dialplan_runs() { DIALPLAN } else { SETTLE };
-        self.timers.arm_once(Timer::Settle, now.mono + wait);
+        self.kernel.timers.arm_once(Timer::Settle, now.mono + wait);
     }
 
     fn redirected(&mut self, now: Moment, channel: &str, to: String, followed: bool) {
         self.evidence.legs.entry(channel).forwarded = true;
-        self.note(now, Fact::Redirected { to, followed });
+        self.kernel.note(now, &Fact::Redirected { to, followed });
         if followed {
             self.ask_for_end(now, EndedBy::Bot, Reason::RedirectRefused);
         }
@@ -246,7 +247,7 @@ impl Machine {
         if self.evidence.leg_reports.len() == MOST_REPORTS {
             return;
         }
-        self.note(now, fact(&words, None));
+        self.kernel.note(now, &fact(&words, None));
         self.answered_in_vain(&words);
         self.evidence.leg_reports.push(words);
     }
@@ -272,7 +273,7 @@ impl Machine {
             // There is no other leg that these words could be of.
             *channel = None;
         }
-        self.note(now, told);
+        self.kernel.note(now, &told);
         self.answered_in_vain(&words);
         let evidence = &mut self.evidence;
         evidence.report = Some(Report { dialstatus, words });
@@ -313,11 +314,11 @@ impl Machine {
     fn settle_soon(&mut self, now: Moment) {
         if self.evidence.far_gone || self.evidence.report.is_some() {
             let at = now.mono + SETTLE;
-            if self.timers.at(Timer::Settle).is_none_or(|armed| armed > at) {
-                self.timers.arm(Timer::Settle, at);
+            if self.kernel.timers.at(Timer::Settle).is_none_or(|armed| armed > at) {
+                self.kernel.timers.arm(Timer::Settle, at);
             }
         } else {
-            self.timers.arm_once(Timer::Settle, now.mono + SETTLE);
+            self.kernel.timers.arm_once(Timer::Settle, now.mono + SETTLE);
         }
     }
 
@@ -332,7 +333,7 @@ impl Machine {
     /// that runs may dial another.
     pub(super) fn settle(&mut self, now: Moment) {
         if self.dialplan_runs() {
-            self.timers.arm(Timer::Settle, now.mono + DIALPLAN);
+            self.kernel.timers.arm(Timer::Settle, now.mono + DIALPLAN);
             self.look(now);
         } else if self.evidence.legs.iter().any(Leg::may_live) {
             // It may have been taken away at the PBX, also while it rang; or nobody told that it is gone.
@@ -347,7 +348,7 @@ impl Machine {
         if !self.taken && self.evidence.near_gone && self.has_live_trunk() {
             self.taken = true;
             self.evidence.legs.not_canceled();
-            self.note(now, Fact::TrunkTaken);
+            self.kernel.note(now, &Fact::TrunkTaken);
         }
     }
 

@@ -7,10 +7,9 @@ mod hangup;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
 use super::{HostFailure, OfficeEvidence, OfficeKind, Seen, Sight, WayKind};
-use crate::{Asked, CallRecord, EndedBy, Entry, Fact, Moment, Reason, Role, Status, Timer, Timers};
+use crate::kernel::{Kernel, passed_since};
+use crate::{Asked, CallRecord, EndedBy, Entry, Fact, Moment, Outcome, Reason, Role, Status, Timer};
 
 /// A hang-up, or a doubt, is looked into after this.
 const CHECK_AFTER: Duration = Duration::from_millis(500);
@@ -118,12 +117,9 @@ enum Phase {
 
 #[derive(Debug, Clone)]
 pub struct OfficeMachine {
-    record: CallRecord,
+    kernel: Kernel<OfficeEffect>,
     evidence: OfficeEvidence,
     phase: Phase,
-    timers: Timers,
-    ringing_since: Option<Duration>,
-    answered_since: Option<Duration>,
     misses: u8,
     /// This side lives, and nothing leads from it to the other.
     alone: Option<Role>,
@@ -134,10 +130,6 @@ pub struct OfficeMachine {
     over: bool,
     /// The host was asked for the end and has not answered.
     hanging_up: bool,
-    entries: Vec<Entry>,
-    effects: Vec<OfficeEffect>,
-    dirty: bool,
-    intent: bool,
 }
 
 impl OfficeMachine {
@@ -147,12 +139,11 @@ impl OfficeMachine {
     /// When the record is not an office's.
     pub fn place(now: Moment, record: CallRecord) -> (Self, Vec<OfficeEffect>) {
         let mut machine = Self::build(record, Phase::Storing);
-        let from = machine.record.request.requested_by.clone();
-        machine.note(now, Fact::Accepted { from });
-        machine.record.begin_attempt(now.wall);
-        machine.note(now, Fact::IntentStored);
-        machine.intent = true;
-        machine.timers.arm(Timer::Ring, now.mono + machine.ring_timeout());
+        let from = machine.kernel.record.request.requested_by.clone();
+        machine.kernel.note(now, &Fact::Accepted { from });
+        machine.kernel.intend(now);
+        machine.kernel.note(now, &Fact::IntentStored);
+        machine.kernel.timers.arm(Timer::Ring, now.mono + machine.ring_timeout());
         let effects = machine.flush();
         (machine, effects)
     }
@@ -163,20 +154,20 @@ impl OfficeMachine {
     /// When the record is not an office's.
     pub fn restore(now: Moment, record: CallRecord) -> (Self, Vec<OfficeEffect>) {
         let mut machine = Self::build(record, Phase::Placed);
-        let record = &machine.record;
-        let passed_since = |at: DateTime<Utc>| (now.wall - at).to_std().unwrap_or_default();
-        let passed = passed_since(record.answered_at.or(record.dialed_at).unwrap_or(record.created_at));
+        let record = &machine.kernel.record;
+        let passed = passed_since(now, record.answered_at.or(record.dialed_at).unwrap_or(record.created_at));
         let (rang, up) = (record.ringing_at.is_some(), record.answered_at.is_some());
         let early_media = record.status == Status::EarlyMedia;
-        machine.ringing_since = record.ringing_at.map(|at| now.mono.saturating_sub(passed_since(at)));
-        machine.answered_since = up.then(|| now.mono.saturating_sub(passed));
+        machine.kernel.ringing_since =
+            record.ringing_at.map(|at| now.mono.saturating_sub(passed_since(now, at)));
+        machine.kernel.answered_since = up.then(|| now.mono.saturating_sub(passed));
         machine.evidence.hangup = record.hangup_by.zip(record.hangup_reason);
         // The order of the former run may or may not have left.
         machine.evidence.uncertain = record.office.as_ref().is_none_or(|office| office.way.is_none());
         machine.evidence.missed = true;
         let evidence = &mut machine.evidence;
         (evidence.rang, evidence.early_media, evidence.connected) = (rang, early_media, up);
-        if let Some(sides) = machine.record.office.as_ref().and_then(|office| office.sides.clone()) {
+        if let Some(sides) = machine.kernel.record.office.as_ref().and_then(|office| office.sides.clone()) {
             evidence.restore_sides(sides);
         }
         let (timer, whole) = match up {
@@ -184,8 +175,8 @@ impl OfficeMachine {
             false => (Timer::Ring, machine.ring_timeout()),
         };
         // A limit that has passed meanwhile ends nothing before the host was asked: the call may be over for long.
-        machine.timers.arm(timer, now.mono + whole.saturating_sub(passed).max(FIRST_LOOK));
-        machine.note(now, Fact::Restarted { dialed: true });
+        machine.kernel.timers.arm(timer, now.mono + whole.saturating_sub(passed).max(FIRST_LOOK));
+        machine.kernel.note(now, &Fact::Restarted { dialed: true });
         if machine.evidence.hangup.is_some() {
             machine.send_hangup(now);
         }
@@ -198,27 +189,20 @@ impl OfficeMachine {
         let office = record.office.as_ref().expect("an office's machine is made of an office's record");
         let is_monitor = matches!(office.kind, OfficeKind::Monitor(_));
         OfficeMachine {
-            record,
+            kernel: Kernel::new(record),
             evidence: OfficeEvidence { is_monitor, ..OfficeEvidence::default() },
             phase,
-            timers: Timers::default(),
-            ringing_since: None,
-            answered_since: None,
             misses: 0,
             alone: None,
             hangups: 0,
             failure_noted: false,
             over: false,
             hanging_up: false,
-            entries: Vec::new(),
-            effects: Vec::new(),
-            dirty: false,
-            intent: false,
         }
     }
 
     pub fn record(&self) -> &CallRecord {
-        &self.record
+        &self.kernel.record
     }
 
     pub fn has_ended(&self) -> bool {
@@ -232,15 +216,15 @@ impl OfficeMachine {
 
     /// The earliest deadline; until the end there always is one.
     pub fn next_timer(&self) -> Option<(Duration, Timer)> {
-        self.timers.next()
+        self.kernel.timers.next()
     }
 
     fn ring_timeout(&self) -> Duration {
-        Duration::from_secs(self.record.request.ring_timeout.into())
+        Duration::from_secs(self.kernel.record.request.ring_timeout.into())
     }
 
     fn max_duration(&self) -> Duration {
-        Duration::from_secs(self.record.request.max_duration.into())
+        Duration::from_secs(self.kernel.record.request.max_duration.into())
     }
 
     /// Takes one input and says what is to be done. After the end nothing is.
@@ -292,7 +276,7 @@ impl OfficeMachine {
     /// Lets every timer fire whose time has come.
     pub fn tick(&mut self, now: Moment) -> Vec<OfficeEffect> {
         let mut effects = Vec::new();
-        while let Some(timer) = self.timers.due(now.mono) {
+        while let Some(timer) = self.kernel.timers.due(now.mono) {
             match timer {
                 Timer::Ring if self.phase == Phase::Storing => {
                     // The disk never confirmed the intent, so nothing was sent.
@@ -305,14 +289,15 @@ impl OfficeMachine {
                 // It is over for this call, and who has taken it over is not hung up.
                 Timer::Ring if self.evidence.taken_over.is_some() => {}
                 Timer::Ring => {
-                    self.note(now, Fact::RingTimeout { seconds: self.record.request.ring_timeout });
+                    self.kernel
+                        .note(now, &Fact::RingTimeout { seconds: self.kernel.record.request.ring_timeout });
                     self.ask_for_end(now, EndedBy::Limit, Reason::RingTimeout);
                 }
                 Timer::MaxDuration => self.hangup(now, EndedBy::Limit, Reason::MaxDuration, None),
                 Timer::Check => self.look(now),
                 Timer::GiveUp => {
                     self.evidence.unreachable = true;
-                    self.note(now, Fact::GaveUp);
+                    self.kernel.note(now, &Fact::GaveUp);
                     self.conclude(now);
                 }
                 // What the host said to the order is still due.
@@ -330,7 +315,7 @@ impl OfficeMachine {
     fn intent_stored(&mut self) {
         if self.phase == Phase::Storing {
             self.phase = Phase::Ordering;
-            self.effects.push(OfficeEffect::Order);
+            self.kernel.wish(OfficeEffect::Order);
         }
     }
 
@@ -340,12 +325,12 @@ impl OfficeMachine {
         }
         self.phase = Phase::Placed;
         self.evidence.detailed = detailed;
-        if let Some(office) = &mut self.record.office {
+        if let Some(office) = &mut self.kernel.record.office {
             office.way = Some(way);
             // It may have been found out before.
             office.linked_id = linked_id.or(office.linked_id.take());
         }
-        self.note(now, Fact::OrderTaken { way });
+        self.kernel.note(now, &Fact::OrderTaken { way });
         if self.over {
             return self.conclude(now);
         }
@@ -353,14 +338,14 @@ impl OfficeMachine {
             self.send_hangup(now);
         } else if self.evidence.missed {
             // Whether anybody sees it now, a look tells; what was armed when nobody did must not end it.
-            self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
+            self.kernel.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
         }
     }
 
     fn linked(&mut self, linked_id: String) {
-        if let Some(office) = &mut self.record.office {
+        if let Some(office) = &mut self.kernel.record.office {
             office.linked_id = Some(linked_id);
-            self.dirty = true;
+            self.kernel.changed();
         }
     }
 
@@ -368,7 +353,7 @@ impl OfficeMachine {
         if self.phase != Phase::Ordering {
             return;
         }
-        self.note(now, Fact::OrderRefused { why: failure.why.clone() });
+        self.kernel.note(now, &Fact::OrderRefused { why: failure.why.clone() });
         self.evidence.refused = Some(failure);
         self.conclude(now);
     }
@@ -379,7 +364,7 @@ impl OfficeMachine {
         }
         let why =
             "its Asterisk could not make the call's channels; see its log, and how many files it may open";
-        self.note(now, Fact::OrderRefused { why: why.to_owned() });
+        self.kernel.note(now, &Fact::OrderRefused { why: why.to_owned() });
         self.evidence.refused = Some(HostFailure { reason: Reason::HostRefused, why: why.to_owned() });
         match self.phase {
             // What the host said to the order is still due.
@@ -394,14 +379,14 @@ impl OfficeMachine {
         }
         self.phase = Phase::Placed;
         self.evidence.uncertain = true;
-        self.note(now, Fact::OrderUncertain { why });
+        self.kernel.note(now, &Fact::OrderUncertain { why });
         if self.over {
             return self.conclude(now);
         }
         if self.evidence.hangup.is_some() {
             self.send_hangup(now);
         }
-        self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
+        self.kernel.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
     }
 
     fn sight(&mut self, now: Moment, sight: Sight) {
@@ -416,7 +401,7 @@ impl OfficeMachine {
         let leg = if self.evidence.is_monitor { Role::Listener } else { leg };
         let is_answer = self.evidence.connected && !before.connected;
         if is_answer {
-            if let Some(office) = &mut self.record.office {
+            if let Some(office) = &mut self.kernel.record.office {
                 office.sides.clone_from(&self.evidence.sides);
             }
             self.answered(now);
@@ -424,7 +409,7 @@ impl OfficeMachine {
             self.keep_time(now, &seen);
         }
         if self.evidence.has_lost_a_side() && !before.has_lost_a_side() {
-            self.timers.arm(Timer::Settle, now.mono + SETTLE);
+            self.kernel.timers.arm(Timer::Settle, now.mono + SETTLE);
         }
         let channel = self.evidence.which(leg, &channel);
         let fact = match seen {
@@ -441,27 +426,27 @@ impl OfficeMachine {
             Seen::Gone { cause, sip } => Fact::LegGone { leg, cause, tech_cause: sip, channel },
         };
         let step = if is_answer { Some(Status::Answered) } else { fact.proves() };
-        self.note_step(now, fact, step);
+        self.kernel.note_step(now, &fact, step);
     }
 
     /// What the main leg does moves the clocks of the call.
     fn keep_time(&mut self, now: Moment, seen: &Seen) {
-        if matches!(seen, Seen::Ringing | Seen::EarlyMedia) && self.answered_since.is_none() {
-            self.ringing_since.get_or_insert(now.mono);
-            self.record.ringing_at.get_or_insert(now.wall);
+        if matches!(seen, Seen::Ringing | Seen::EarlyMedia) && self.kernel.answered_since.is_none() {
+            self.kernel.ringing_since.get_or_insert(now.mono);
+            self.kernel.record.ringing_at.get_or_insert(now.wall);
         }
     }
 
     /// Both sides are connected.
     fn answered(&mut self, now: Moment) {
-        if self.answered_since.is_none() {
-            self.answered_since = Some(now.mono);
-            self.record.answered_at = Some(now.wall);
-            self.timers.disarm(Timer::Ring);
+        if self.kernel.answered_since.is_none() {
+            self.kernel.answered_since = Some(now.mono);
+            self.kernel.record.answered_at = Some(now.wall);
+            self.kernel.timers.disarm(Timer::Ring);
             // They were on their way to each other.
-            self.timers.disarm(Timer::Settle);
+            self.kernel.timers.disarm(Timer::Settle);
             self.alone = None;
-            self.timers.arm(Timer::MaxDuration, now.mono + self.max_duration());
+            self.kernel.timers.arm(Timer::MaxDuration, now.mono + self.max_duration());
         }
     }
 
@@ -472,8 +457,8 @@ impl OfficeMachine {
             return self.send_hangup(now);
         }
         self.failure_noted = false;
-        self.timers.disarm(Timer::Check);
-        self.timers.disarm(Timer::GiveUp);
+        self.kernel.timers.disarm(Timer::Check);
+        self.kernel.timers.disarm(Timer::GiveUp);
     }
 
     fn not_found(&mut self, now: Moment) {
@@ -482,95 +467,53 @@ impl OfficeMachine {
         }
         self.misses = self.misses.saturating_add(1);
         if self.misses < LOOKS {
-            return self.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
+            return self.kernel.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
         }
         self.evidence.lost = true;
-        self.note(now, Fact::NotFound);
+        self.kernel.note(now, &Fact::NotFound);
         self.conclude(now);
     }
 
     fn blind(&mut self, now: Moment, why: String) {
         self.evidence.detailed = false;
         self.evidence.missed = true;
-        self.note(now, Fact::SightLost { why });
-        self.timers.arm_once(Timer::Check, now.mono + CHECK_AFTER);
-        self.timers.arm_once(Timer::GiveUp, now.mono + BLIND);
+        self.kernel.note(now, &Fact::SightLost { why });
+        self.kernel.timers.arm_once(Timer::Check, now.mono + CHECK_AFTER);
+        self.kernel.timers.arm_once(Timer::GiveUp, now.mono + BLIND);
     }
 
     fn failed(&mut self, now: Moment, what: Asked, why: String) {
         if !self.failure_noted {
             self.failure_noted = true;
-            self.note(now, Fact::RequestFailed { what, why });
+            self.kernel.note(now, &Fact::RequestFailed { what, why });
         }
         match what {
             // It is asked for again when its own time has come.
-            Asked::Hangup => self.timers.arm_once(Timer::Check, now.mono + CHECK_AGAIN),
-            _ => self.timers.arm(Timer::Check, now.mono + CHECK_AGAIN),
+            Asked::Hangup => self.kernel.timers.arm_once(Timer::Check, now.mono + CHECK_AGAIN),
+            _ => self.kernel.timers.arm(Timer::Check, now.mono + CHECK_AGAIN),
         }
-        self.timers.arm_once(Timer::GiveUp, now.mono + BLIND);
+        self.kernel.timers.arm_once(Timer::GiveUp, now.mono + BLIND);
     }
 
     fn look(&mut self, now: Moment) {
         if self.phase == Phase::Placed {
-            self.effects.push(OfficeEffect::Look);
-            self.timers.arm(Timer::Check, now.mono + CHECK_AGAIN);
+            self.kernel.wish(OfficeEffect::Look);
+            self.kernel.timers.arm(Timer::Check, now.mono + CHECK_AGAIN);
         }
-    }
-
-    /// Writes a line of the timeline, and takes the step it proves, if that is a step forward.
-    fn note(&mut self, now: Moment, fact: Fact) {
-        let step = fact.proves();
-        self.note_step(now, fact, step);
-    }
-
-    fn note_step(&mut self, now: Moment, fact: Fact, step: Option<Status>) {
-        let status = step.filter(|next| *next == Status::Queued || self.record.status.may_become(*next));
-        if let Some(status) = status {
-            self.record.status = status;
-        }
-        self.entries.push(Entry::new(now.wall, &fact, status, self.record.attempt));
-        self.dirty = true;
     }
 
     /// The end: written once, from the evidence there is.
     fn conclude(&mut self, now: Moment) {
         let outcome = self.evidence.verdict();
-        // When nobody saw the end, nobody knows how long they talked, or how long it rang.
         let is_seen = !self.evidence.lost && !self.evidence.unreachable;
-        let ended = is_seen.then_some(now.mono);
-        let span = |since: Option<Duration>, until: Option<Duration>| {
-            since.zip(until).map(|(since, until)| seconds(until.saturating_sub(since)))
-        };
-        let record = &mut self.record;
-        record.ring_seconds = span(self.ringing_since, self.answered_since.or(ended));
-        record.talk_seconds = span(self.answered_since, ended);
-        record.reason = Some(outcome.reason);
-        record.ended_by = Some(outcome.ended_by);
-        record.sip_code = outcome.sip_code;
-        record.sip_text.clone_from(&outcome.sip_text);
-        record.q850_cause = outcome.q850_cause;
-        record.reached = record.reached.max(outcome.reached);
-        record.ended_at = Some(now.wall);
-        self.note(now, Fact::ended(&outcome));
+        let reached = self.kernel.record.reached.max(outcome.reached);
+        self.kernel.end(now, Outcome { reached, ..outcome }, is_seen);
         self.phase = Phase::Ended;
-        self.timers.clear();
-        self.effects.push(OfficeEffect::Ended);
+        self.kernel.wish(OfficeEffect::Ended);
     }
 
-    /// What happened becomes one write, ahead of everything else that is wished for.
     fn flush(&mut self) -> Vec<OfficeEffect> {
-        let mut effects = std::mem::take(&mut self.effects);
-        if self.dirty {
-            self.record.reached = self.record.reached.max(self.evidence.reached());
-            let (entries, intent) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.intent));
-            let record = Box::new(self.record.clone());
-            effects.insert(0, OfficeEffect::Store { record, entries, intent });
-            self.dirty = false;
-        }
-        effects
+        let store = |record, entries, intent| OfficeEffect::Store { record, entries, intent };
+        self.kernel.flush(self.evidence.reached(), store)
     }
-}
-
-fn seconds(span: Duration) -> f64 {
-    (span.as_secs_f64() * 1000.0).round() / 1000.0
 }

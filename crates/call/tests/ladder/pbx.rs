@@ -62,6 +62,16 @@ fn our_half_that_is_hung_up_before_anything_was_dialed() {
     call.at(1.1).ends("canceled hung_up pbx");
 }
 
+#[test]
+fn our_half_that_a_colleague_picks_up() {
+    let mut call = ringing();
+    call.give(Input::HalfDestroyed { half: Half::Near, cause: Some(26) });
+    call.give(canceled());
+    call.give(report("CANCEL", None, "SIP 180 Ringing"));
+    call.give(leg(gone(26)));
+    call.ends("canceled hung_up pbx");
+}
+
 /// Asterisk's own time-out of the originate asks nobody: the near half is simply gone.
 #[test]
 fn an_originate_that_timed_out_was_hung_up_by_nobody() {

@@ -17,8 +17,8 @@ impl OfficeMachine {
     /// The call was not hung up, because that would end somebody else's. It is tried again, for they may come together.
     pub(super) fn apart(&mut self, now: Moment) {
         if !std::mem::replace(&mut self.evidence.parted, true) {
-            self.note(now, Fact::Apart);
-            self.timers.arm_once(Timer::Settle, now.mono + GIVE_UP);
+            self.kernel.note(now, &Fact::Apart);
+            self.kernel.timers.arm_once(Timer::Settle, now.mono + GIVE_UP);
         }
     }
 
@@ -28,8 +28,8 @@ impl OfficeMachine {
         if !self.is_connected() && self.alone.is_none() {
             self.alone = Some(leg);
             let settled = now.mono + SETTLE;
-            if self.timers.at(Timer::Settle).is_none_or(|at| at > settled) {
-                self.timers.arm(Timer::Settle, settled);
+            if self.kernel.timers.at(Timer::Settle).is_none_or(|at| at > settled) {
+                self.kernel.timers.arm(Timer::Settle, settled);
             }
         }
     }
@@ -41,8 +41,8 @@ impl OfficeMachine {
         }
         self.evidence.taken_over = Some(leg);
         let leg = if self.evidence.is_monitor { Role::Listener } else { leg };
-        self.note(now, Fact::LegTakenOver { leg });
-        self.timers.arm(Timer::Settle, now.mono + SETTLE);
+        self.kernel.note(now, &Fact::LegTakenOver { leg });
+        self.kernel.timers.arm(Timer::Settle, now.mono + SETTLE);
     }
 
     /// The moment is over in which a call's end, or its connection, would have been told.
@@ -60,7 +60,7 @@ impl OfficeMachine {
     /// The channels were asked to end: together as they are, they are this call.
     pub(super) fn hangup_sent(&mut self) {
         if std::mem::take(&mut self.evidence.parted) && !self.evidence.has_lost_a_side() {
-            self.timers.disarm(Timer::Settle);
+            self.kernel.timers.disarm(Timer::Settle);
         }
     }
 
@@ -73,24 +73,24 @@ impl OfficeMachine {
         {
             return;
         }
-        let seconds = (reason == Reason::MaxDuration).then_some(self.record.request.max_duration);
-        self.note(now, Fact::HangupAsked { by, reason, seconds, client });
+        let seconds = (reason == Reason::MaxDuration).then_some(self.kernel.record.request.max_duration);
+        self.kernel.note(now, &Fact::HangupAsked { by, reason, seconds, client });
         self.ask_for_end(now, by, reason);
     }
 
     pub(super) fn ask_for_end(&mut self, now: Moment, by: EndedBy, reason: Reason) {
         if self.evidence.hangup.is_none() {
             self.evidence.hangup = Some((by, reason));
-            self.record.hangup_by = Some(by);
-            self.record.hangup_reason = Some(reason);
-            self.dirty = true;
+            self.kernel.record.hangup_by = Some(by);
+            self.kernel.record.hangup_reason = Some(reason);
+            self.kernel.changed();
         }
         match self.phase {
             Phase::Placed => self.send_hangup(now),
             // Nothing was sent, and nothing will be.
             Phase::Storing => self.conclude(now),
             // What came of the order will be told; then it is hung up. Given up before, it might still be carried out.
-            _ => self.timers.arm_once(Timer::GiveUp, now.mono + ORDERED),
+            _ => self.kernel.timers.arm_once(Timer::GiveUp, now.mono + ORDERED),
         }
     }
 
@@ -104,10 +104,10 @@ impl OfficeMachine {
 
     pub(super) fn send_hangup(&mut self, now: Moment) {
         self.hanging_up = true;
-        self.effects.push(OfficeEffect::Hangup);
+        self.kernel.wish(OfficeEffect::Hangup);
         let again = CHECK_AGAIN.saturating_mul(1 << self.hangups.min(8)).min(SLOWEST_HANGUP);
         self.hangups = self.hangups.saturating_add(1);
-        self.timers.arm(Timer::Check, now.mono + again);
-        self.timers.arm(Timer::GiveUp, now.mono + again - CHECK_AGAIN + GIVE_UP);
+        self.kernel.timers.arm(Timer::Check, now.mono + again);
+        self.kernel.timers.arm(Timer::GiveUp, now.mono + again - CHECK_AGAIN + GIVE_UP);
     }
 }

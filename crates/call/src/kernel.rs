@@ -1,0 +1,123 @@
+//! What every machine of a call has, whatever kind of call it is: the record and its timeline, the timers, the wishes,
+//! and the end that is written once. What is seen and asked for is the machine's own.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::{CallRecord, Entry, Fact, Moment, Outcome, Reached, Status, Timers};
+
+/// `E`: what the machine wishes for.
+#[derive(Debug, Clone)]
+pub(crate) struct Kernel<E> {
+    pub record: CallRecord,
+    pub timers: Timers,
+    /// It rings since then, by the monotonic clock.
+    pub ringing_since: Option<Duration>,
+    /// So long it rang before that.
+    pub rang_for: Option<Duration>,
+    pub answered_since: Option<Duration>,
+    entries: Vec<Entry>,
+    effects: Vec<E>,
+    changed: bool,
+    intent: bool,
+}
+
+/// How long that was ago by the wall clock: the monotonic one of a former run is gone.
+pub(crate) fn passed_since(now: Moment, at: DateTime<Utc>) -> Duration {
+    (now.wall - at).to_std().unwrap_or_default()
+}
+
+impl<E> Kernel<E> {
+    pub fn new(record: CallRecord) -> Self {
+        Kernel {
+            record,
+            timers: Timers::default(),
+            ringing_since: None,
+            rang_for: None,
+            answered_since: None,
+            entries: Vec::new(),
+            effects: Vec::new(),
+            changed: false,
+            intent: false,
+        }
+    }
+
+    pub fn wish(&mut self, effect: E) {
+        self.effects.push(effect);
+    }
+
+    /// The record is to be written, though there is no line for the timeline.
+    pub fn changed(&mut self) {
+        self.changed = true;
+    }
+
+    /// An attempt begins: the next write is its intent, and nothing is sent before that is on disk.
+    pub fn intend(&mut self, now: Moment) {
+        self.record.begin_attempt(now.wall);
+        self.intent = true;
+        self.changed = true;
+    }
+
+    /// Writes a line of the timeline, and takes the step it proves, if that is a step forward.
+    pub fn note(&mut self, now: Moment, fact: &Fact) {
+        self.note_step(now, fact, fact.proves());
+    }
+
+    /// The same, with the step that the machine concludes from it.
+    pub fn note_step(&mut self, now: Moment, fact: &Fact, step: Option<Status>) {
+        let status = step.filter(|next| *next == Status::Queued || self.record.status.may_become(*next));
+        if let Some(status) = status {
+            self.record.status = status;
+        }
+        self.entries.push(Entry::new(now.wall, fact, status, self.record.attempt));
+        self.changed = true;
+    }
+
+    /// Writes the end. `is_seen`: it was told of, and not only found to be over; else nobody knows how long they talked,
+    /// or how long it rang.
+    pub fn end(&mut self, now: Moment, outcome: Outcome, is_seen: bool) {
+        let ended = is_seen.then_some(now.mono);
+        let fact = Fact::ended(&outcome);
+        let record = &mut self.record;
+        record.ring_seconds = match self.ringing_since {
+            Some(since) => {
+                let until = self.answered_since.or(ended);
+                until.map(|until| until.saturating_sub(since) + self.rang_for.unwrap_or_default())
+            }
+            None => self.rang_for,
+        }
+        .map(seconds);
+        record.talk_seconds =
+            self.answered_since.zip(ended).map(|(since, until)| seconds(until.saturating_sub(since)));
+        record.reason = Some(outcome.reason);
+        record.ended_by = Some(outcome.ended_by);
+        record.sip_code = outcome.sip_code;
+        record.sip_text = outcome.sip_text;
+        record.q850_cause = outcome.q850_cause;
+        record.reached = outcome.reached;
+        record.ended_at = Some(now.wall);
+        self.note(now, &fact);
+        self.timers.clear();
+    }
+
+    /// All that is wished for; what happened becomes one write, ahead of everything else. `reached`: as far as it has come.
+    pub fn flush(
+        &mut self,
+        reached: Reached,
+        store: impl FnOnce(Box<CallRecord>, Vec<Entry>, bool) -> E,
+    ) -> Vec<E> {
+        let mut effects = std::mem::take(&mut self.effects);
+        if std::mem::take(&mut self.changed) {
+            self.record.reached = self.record.reached.max(reached);
+            let (entries, intent) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.intent));
+            effects.insert(0, store(Box::new(self.record.clone()), entries, intent));
+        }
+        effects
+    }
+}
+
+/// To the millisecond.
+pub(crate) fn seconds(span: Duration) -> f64 {
+    (span.as_secs_f64() * 1000.0).round() / 1000.0
+}
