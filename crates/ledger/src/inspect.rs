@@ -99,7 +99,7 @@ impl Inspection {
     pub async fn quick_check(&mut self) -> Result<Vec<String>, StoreError> {
         const WHAT: &str = "the integrity of the store";
         if self.target.is_some() {
-            return crate::integrity(&mut self.db).await.map_err(StoreError::read(WHAT));
+            return crate::check::integrity(&mut self.db).await.map_err(StoreError::read(WHAT));
         }
         let query = self.db.query("PRAGMA quick_check(10)");
         let rows = self.db.all(query).await.map_err(StoreError::read(WHAT))?;

@@ -1,12 +1,14 @@
-//! The durable memory: calls, their timelines, idempotency keys, in one SQLite file.
+//! The durable memory: calls, their timelines, idempotency keys, in one SQLite file or in PostgreSQL.
 //!
 //! Writes are handed to one writer, which puts whatever waits into one transaction, so many calls
 //! share one fsync; nobody is kept waiting by `submit`. Reads go to a few connections of their own
 //! and never wait for the writer. What a call means is not known here: a record is kept as it comes.
 //! Times are stored as microseconds, UTC.
 
+mod address;
 mod batch;
 mod calls;
+mod check;
 mod clock;
 mod copy;
 mod counts;
@@ -48,10 +50,10 @@ use clock::SteadyClock;
 use engine::Engine;
 use error::BadValue;
 use follow::Followers;
-use sql::{Connection, Dialect, Readers};
-use sqlite::connection::beside;
+use sql::{Dialect, Readers};
 use writer::{Job, Writer};
 
+pub use address::{Address, host_name};
 pub use calls::Deleted;
 pub use copy::{Copied, Part, copy};
 pub use error::StoreError;
@@ -66,36 +68,6 @@ pub use sqlite::backup::{Backup, backup};
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
-}
-
-/// Where a store is.
-#[derive(Clone, Copy)]
-pub struct Address<'a> {
-    /// `sqlite:///path` or `postgres://user@host/database`, which may hold a password.
-    pub url: &'a str,
-    /// Whose the calls are, in a database that several bots share; `None`: the machine's name.
-    pub node: Option<&'a str>,
-}
-
-impl<'a> From<&'a str> for Address<'a> {
-    fn from(url: &'a str) -> Self {
-        Address { url, node: None }
-    }
-}
-
-impl<'a> From<&'a String> for Address<'a> {
-    fn from(url: &'a String) -> Self {
-        url.as_str().into()
-    }
-}
-
-/// The node of a bot that was given no name.
-pub fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match name.trim() {
-        "" => "localhost".to_owned(),
-        name => name.to_owned(),
-    }
 }
 
 /// The writer task. It ends once the store is closed, or all its clones are dropped, and all that
@@ -361,61 +333,6 @@ impl Store {
         let mut health = self.inner.health.clone();
         while health.changed().await.is_ok() {}
     }
-
-    /// What the database finds wrong with itself, and what the counters get wrong; empty when all is
-    /// well. It reads all there is.
-    pub async fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
-        let mut db = self.inner.readers.connection().await.map_err(StoreError::read(INTEGRITY))?;
-        db.set_limit(LONG_LOOK);
-        integrity(&mut db).await.map_err(StoreError::read(INTEGRITY))
-    }
-
-    /// Bytes on disk, what a write-ahead log of ours holds included.
-    pub async fn size(&self) -> Result<u64, StoreError> {
-        if self.inner.readers.dialect() == Dialect::Postgres {
-            const WHAT: &str = "the size of the database";
-            let query = self.inner.readers.query(
-                "SELECT CAST(coalesce(sum(pg_total_relation_size(oid)), 0) AS BIGINT) FROM pg_class \
-                 WHERE relnamespace = to_regnamespace(current_schema()) AND relkind = 'r'",
-            );
-            let rows = self.inner.readers.all(query, WHAT).await?;
-            let bytes: i64 = rows[0].get(0).map_err(StoreError::read(WHAT))?;
-            return Ok(bytes.unsigned_abs());
-        }
-        let mut bytes = 0;
-        for file in self.inner.path.iter().flat_map(|path| ["", "-wal"].map(|suffix| beside(path, suffix))) {
-            match tokio::fs::metadata(file).await {
-                Ok(file) => bytes += file.len(),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-                Err(e) => return Err(StoreError::read("the size of the file")(e.into())),
-            }
-        }
-        Ok(bytes)
-    }
-}
-
-const INTEGRITY: &str = "the integrity of the store";
-
-async fn integrity(db: &mut Connection) -> Result<Vec<String>, sqlx::Error> {
-    let mut found = Vec::new();
-    if db.dialect() == Dialect::Sqlite {
-        let query = db.query("PRAGMA integrity_check");
-        for row in db.all(query).await? {
-            found.extend(row.text("integrity_check")?.filter(|line| *line != "ok").map(str::to_owned));
-        }
-    }
-    let query = db.query(
-        "SELECT kind, CAST(sum(counted) AS BIGINT) AS counted, CAST(sum(present) AS BIGINT) AS present FROM \
-         (SELECT kind, calls AS counted, 0 AS present FROM call_counts WHERE level = 3 \
-         UNION ALL SELECT kind, 0, count(*) FROM calls GROUP BY kind) AS both_sides \
-         GROUP BY kind HAVING sum(counted) <> sum(present)",
-    );
-    for row in db.all(query).await? {
-        let (kind, counted, present): (String, i64, i64) =
-            (row.get("kind")?, row.get("counted")?, row.get("present")?);
-        found.push(format!("{counted} calls `{kind}` counted, {present} there"));
-    }
-    Ok(found)
 }
 
 impl WriterHandle {

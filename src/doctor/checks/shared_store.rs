@@ -16,25 +16,10 @@ pub async fn check(patient: &Patient) -> Vec<Finding> {
     let shown = ledger::shown_url(url);
     let look = async {
         let Some(mut inspection) = Inspection::open(url).await? else { return Ok(None) };
-        let nodes = inspection.nodes().await;
-        let wrong = inspection.quick_check().await;
-        inspection.close().await;
-        Ok(Some((nodes?, wrong?)))
+        let nodes = inspection.nodes().await?;
+        Ok::<_, StoreError>(Some((inspection, nodes)))
     };
-    let seen: Result<_, StoreError> = match timeout(QUICK, look).await {
-        Ok(seen) => seen,
-        Err(_) => {
-            return vec![Finding::skipped(
-                INTEGRITY,
-                say!(
-                    "not through within {QUICK:?}: {shown} is large",
-                    "не уложились в {QUICK:?}: {shown} большая"
-                ),
-                say!("see the server's load, and try again", "проверьте нагрузку сервера и повторите"),
-            )];
-        }
-    };
-    let (nodes, wrong) = match seen {
+    let (mut inspection, nodes) = match look.await {
         Ok(Some(seen)) => seen,
         Ok(None) => {
             return vec![Finding::ok(
@@ -59,7 +44,22 @@ pub async fn check(patient: &Patient) -> Vec<Finding> {
     let own = patient.config.store.node.clone().unwrap_or_else(ledger::host_name);
     let mut findings = vec![own_node(&patient.daemon_state, &shown, &own, &nodes)];
     findings.extend(nodes.iter().filter(|node| node.name != own).filter_map(orphaned));
-    findings.push(match wrong.first() {
+    findings.push(match timeout(QUICK, inspection.quick_check()).await {
+        Ok(Ok(wrong)) => counted(&wrong),
+        Ok(Err(error)) => {
+            Finding::fail(INTEGRITY, error.text(), say!("see the server's log", "посмотрите журнал сервера"))
+        }
+        Err(_) => Finding::skipped(
+            INTEGRITY,
+            say!("not through within {QUICK:?}: it is large", "не уложились в {QUICK:?}: она большая"),
+            say!("see the server's load, and try again", "проверьте нагрузку сервера и повторите"),
+        ),
+    });
+    findings
+}
+
+fn counted(wrong: &[String]) -> Finding {
+    match wrong.first() {
         None => Finding::ok(INTEGRITY, say!("all calls are counted", "все звонки сосчитаны")),
         Some(first) => Finding::fail(
             INTEGRITY,
@@ -69,8 +69,7 @@ pub async fn check(patient: &Patient) -> Vec<Finding> {
                 "базу правили руками? Восстановите её из копии pg_dump"
             ),
         ),
-    });
-    findings
+    }
 }
 
 fn own_node(daemon: &State, shown: &str, own: &str, nodes: &[Node]) -> Finding {

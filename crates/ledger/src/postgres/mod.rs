@@ -4,6 +4,7 @@
 pub(super) mod codes;
 mod engine;
 pub(super) mod open;
+pub(super) mod readers;
 pub(super) mod session;
 pub(super) mod target;
 pub(super) mod upgrade;

@@ -5,11 +5,11 @@ use std::{io, ops::ControlFlow, time::Duration};
 
 use futures_util::TryStreamExt;
 use sqlx::{
-    AssertSqlSafe, Connection as _, Executor, PgConnection, Postgres, Sqlite, SqliteConnection,
-    pool::PoolConnection,
+    AssertSqlSafe, Connection as _, Executor, PgConnection, Sqlite, SqliteConnection, pool::PoolConnection,
 };
 
 use super::{Dialect, Query, Row};
+use crate::postgres::readers::Reader;
 
 pub(crate) struct Connection {
     raw: Option<Raw>,
@@ -23,7 +23,7 @@ enum Raw {
     Sqlite(Box<SqliteConnection>),
     SqliteOfPool(PoolConnection<Sqlite>),
     Postgres(Box<PgConnection>),
-    PostgresOfPool(PoolConnection<Postgres>),
+    PostgresOfPool(Reader),
 }
 
 enum Db<'a> {
@@ -48,8 +48,16 @@ impl Connection {
         Connection { raw: Some(Raw::Postgres(Box::new(connection))), limit: Some(limit), busy: false }
     }
 
-    pub fn postgres_of_pool(connection: PoolConnection<Postgres>, limit: Duration) -> Self {
-        Connection { raw: Some(Raw::PostgresOfPool(connection)), limit: Some(limit), busy: false }
+    pub fn reader(reader: Reader, limit: Duration) -> Self {
+        Connection { raw: Some(Raw::PostgresOfPool(reader)), limit: Some(limit), busy: false }
+    }
+
+    /// The connection itself, of one that was made by [`postgres`](Self::postgres).
+    pub fn into_pg(mut self) -> PgConnection {
+        match self.raw.take() {
+            Some(Raw::Postgres(connection)) => *connection,
+            _ => unreachable!("only code of `postgres/` asks, of its own connections"),
+        }
     }
 
     /// What is asked from now on may take so long.
@@ -62,7 +70,7 @@ impl Connection {
             Raw::Sqlite(connection) => Db::Sqlite(connection),
             Raw::SqliteOfPool(connection) => Db::Sqlite(connection),
             Raw::Postgres(connection) => Db::Postgres(connection),
-            Raw::PostgresOfPool(connection) => Db::Postgres(connection),
+            Raw::PostgresOfPool(reader) => Db::Postgres(&mut reader.connection),
         }
     }
 
@@ -239,11 +247,10 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // The pool would ask it whether it is well, which a frozen server never answers.
-        match self.raw.take().filter(|_| self.busy) {
-            Some(Raw::PostgresOfPool(connection)) => drop(connection.detach()),
-            Some(Raw::SqliteOfPool(mut connection)) => connection.close_on_drop(),
-            Some(Raw::Sqlite(_) | Raw::Postgres(_)) | None => {}
+        match self.raw.take() {
+            Some(Raw::PostgresOfPool(reader)) if !self.busy => reader.give_back(),
+            Some(Raw::SqliteOfPool(mut connection)) if self.busy => connection.close_on_drop(),
+            _ => {}
         }
     }
 }

@@ -6,7 +6,7 @@ mod query;
 mod readers;
 mod row;
 
-pub(crate) use connection::Connection;
+pub(crate) use connection::{Connection, no_answer};
 pub(crate) use query::Query;
 pub(crate) use readers::Readers;
 pub(crate) use row::{Row, json, moment, required, whole, word};

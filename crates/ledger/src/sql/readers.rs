@@ -1,12 +1,12 @@
 //! The connections that only read. They never wait for the writer, and no longer for a database than somebody who asks
 //! would.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use sqlx::{PgPool, SqlitePool};
+use sqlx::SqlitePool;
 
-use super::{Connection, Dialect, Query, Row, connection::no_answer};
-use crate::StoreError;
+use super::{Connection, Dialect, Query, Row};
+use crate::{StoreError, postgres::readers::PgReaders};
 
 /// What is read may take so long, where the database is on a network.
 const LIMIT: Duration = Duration::from_secs(4);
@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(4);
 #[derive(Clone)]
 pub(crate) enum Readers {
     Sqlite(SqlitePool),
-    Postgres(PgPool),
+    Postgres(Arc<PgReaders>),
 }
 
 impl Readers {
@@ -32,11 +32,7 @@ impl Readers {
     pub async fn connection(&self) -> Result<Connection, sqlx::Error> {
         match self {
             Readers::Sqlite(pool) => Ok(pool.acquire().await?.into()),
-            Readers::Postgres(pool) => {
-                let connection = tokio::time::timeout(LIMIT, pool.acquire()).await;
-                let connection = connection.unwrap_or_else(|_| Err(no_answer(LIMIT)))?;
-                Ok(Connection::postgres_of_pool(connection, LIMIT))
-            }
+            Readers::Postgres(readers) => Ok(Connection::reader(readers.get(LIMIT).await?, LIMIT)),
         }
     }
 
@@ -48,8 +44,7 @@ impl Readers {
     pub async fn close(&self) {
         match self {
             Readers::Sqlite(pool) => pool.close().await,
-            // A frozen server answers no goodbye.
-            Readers::Postgres(pool) => drop(tokio::time::timeout(LIMIT, pool.close()).await),
+            Readers::Postgres(readers) => readers.close(),
         }
     }
 }

@@ -235,13 +235,14 @@ async fn are_those_of_a_plain_count(case: Case, place: Place) {
 }
 
 fn lists_and_totals_are_those_of_a_plain_count(
+    cases: u32,
     place: impl Fn(u32) -> Place,
     runtime: &tokio::runtime::Runtime,
 ) {
-    let cases = std::cell::Cell::new(0);
-    let mut runner = TestRunner::new(ProptestConfig { cases: 12, ..ProptestConfig::default() });
+    let begun = std::cell::Cell::new(0);
+    let mut runner = TestRunner::new(ProptestConfig { cases, ..ProptestConfig::default() });
     let checked = runner.run(&any_case(), |case| {
-        let place = place(cases.replace(cases.get() + 1));
+        let place = place(begun.replace(begun.get() + 1));
         runtime.block_on(are_those_of_a_plain_count(case, place));
         Ok(())
     });
@@ -255,7 +256,7 @@ fn runtime() -> tokio::runtime::Runtime {
 #[test]
 fn lists_and_totals_on_sqlite() {
     let place = |_| Place::Folder(tempfile::tempdir().expect("a folder"));
-    lists_and_totals_are_those_of_a_plain_count(place, &runtime());
+    lists_and_totals_are_those_of_a_plain_count(12, place, &runtime());
 }
 
 /// One server has a schema for each case.
@@ -264,6 +265,7 @@ fn lists_and_totals_on_postgres() {
     let runtime = runtime();
     let server = Arc::new(runtime.block_on(server()));
     lists_and_totals_are_those_of_a_plain_count(
+        4,
         |n| Place::of(server.clone(), &format!("case_{n}")),
         &runtime,
     );

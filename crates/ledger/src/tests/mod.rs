@@ -25,6 +25,7 @@ use call::{
 };
 use cluster::Cluster;
 use lang::Told;
+use sql::Connection;
 
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -116,15 +116,19 @@ async fn the_order_of_numbers_is_that_of_commits() {
     assert!(looks > 2, "{looks}");
 }
 
+async fn through_a_proxy(server: &Cluster) -> (String, Proxy) {
+    let direct = server.url_with_password("bot");
+    let at = direct.split('@').nth(1).expect("an address").split('/').next().expect("it").to_owned();
+    let proxy = Proxy::before(at.clone()).await;
+    (direct.replace(&at, &proxy.address.to_string()), proxy)
+}
+
 /// Cut at the very COMMIT: it is told once, and it is there once, whether the server had made it or not.
 #[tokio::test]
 async fn a_commit_whose_answer_was_lost_is_looked_up() {
     for cut in [Cut::Before, Cut::After] {
         let server = server().await;
-        let direct = server.url_with_password("bot");
-        let at = direct.split('@').nth(1).expect("an address").split('/').next().expect("it").to_owned();
-        let proxy = Proxy::before(at.clone()).await;
-        let url = direct.replace(&at, &proxy.address.to_string());
+        let (url, proxy) = through_a_proxy(&server).await;
         let (store, mut notices) = open_as(&url, "one").await.expect("the store opens");
         let first = call(1, phone(1));
         assert!(submit(&store, commit(&first, &["queued"])).await);
@@ -145,6 +149,28 @@ async fn a_commit_whose_answer_was_lost_is_looked_up() {
         assert!(submit(&store, commit(&third, &["queued"])).await);
         assert_eq!(store.last_seq().await.expect("read"), 4);
         assert_eq!((store.health(), store.integrity_check().await.expect("checked")), (Health::Ok, vec![]));
+    }
+}
+
+/// A way that forgets its connections closes none of them, and tells nobody.
+#[tokio::test]
+async fn readers_whose_connections_lead_nowhere_get_new_ones() {
+    let server = server().await;
+    let (url, proxy) = through_a_proxy(&server).await;
+    let (store, _notices) = open_as(&url, "one").await.expect("the store opens");
+    let record = call(1, phone(1));
+    stored(&store, &record).await;
+    for _ in 0..3 {
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                let (store, id) = (store.clone(), record.id);
+                tokio::spawn(async move { store.call(id).await })
+            })
+            .collect();
+        for reader in readers {
+            assert!(reader.await.expect("it does not panic").expect("read").is_some());
+        }
+        proxy.swallow();
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicU64, Ordering},
     },
 };
 
@@ -25,6 +25,8 @@ pub enum Cut {
 pub struct Proxy {
     pub address: SocketAddr,
     armed: Arc<AtomicU8>,
+    /// Connections of before it lead nowhere any more.
+    age: Arc<AtomicU64>,
 }
 
 impl Proxy {
@@ -32,19 +34,25 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("it is bound");
         let armed = Arc::new(AtomicU8::new(0));
-        let of_all = armed.clone();
+        let (of_all, age) = (armed.clone(), Arc::new(AtomicU64::new(0)));
+        let now = age.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 // While it is away, so is the way to it.
                 let Ok(server) = TcpStream::connect(&server).await else { continue };
-                tokio::spawn(carry(client, server, of_all.clone()));
+                tokio::spawn(carry(client, server, of_all.clone(), now.clone()));
             }
         });
-        Proxy { address, armed }
+        Proxy { address, armed, age }
     }
 
     pub fn cut(&self, cut: Cut) {
         self.armed.store(cut as u8, Ordering::SeqCst);
+    }
+
+    /// What was connected till now hears nothing more, and is not closed: a way that forgot its connections.
+    pub fn swallow(&self) {
+        self.age.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Whether it has happened.
@@ -53,12 +61,16 @@ impl Proxy {
     }
 }
 
-async fn carry(mut client: TcpStream, mut server: TcpStream, armed: Arc<AtomicU8>) {
+async fn carry(mut client: TcpStream, mut server: TcpStream, armed: Arc<AtomicU8>, age: Arc<AtomicU64>) {
+    let made = age.load(Ordering::SeqCst);
     let (mut sent, mut heard) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         tokio::select! {
             read = client.read(&mut sent) => {
                 let Ok(bytes @ 1..) = read else { return };
+                if age.load(Ordering::SeqCst) != made {
+                    std::future::pending::<()>().await;
+                }
                 let is_commit = sent[..bytes].windows(7).any(|window| window == b"COMMIT\0");
                 let cut = if is_commit { armed.swap(0, Ordering::SeqCst) } else { 0 };
                 if cut == Cut::Before as u8 {
