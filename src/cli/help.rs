@@ -347,6 +347,24 @@ const TEXTS: &[(&str, &str)] = &[
         "Give an enterprise a new secret and print it; the old one is nobody's from now on",
         "Дать предприятию новый ключ и показать его; прежний больше не действует",
     ),
+    ("Move the store to another database", "Перенести хранилище в другую базу"),
+    (
+        "Move all calls, their timelines, keys and counters to another store, and retire the one they come from",
+        "Перенести все звонки с историей, ключами и счётчиками в другое хранилище; прежнее больше не открывается",
+    ),
+    (
+        "Stop every bot that uses either store first, and put the new one into store.url afterwards. FROM is retired: no bot\nopens it any more. A copy that was broken off is begun again, or finished, by the same command.\nA password is best left out of the command: it is looked for in ~/.pgpass, or in PGPASSWORD.",
+        "Сначала остановите всех ботов, у которых есть одно из этих хранилищ, а потом впишите новое в store.url. FROM больше\nне откроет ни один бот. Прерванное копирование та же команда начинает заново или доводит до конца.\nПароль лучше не писать в команде: он берётся из ~/.pgpass или PGPASSWORD.",
+    ),
+    (
+        "The store that is: sqlite:///FILE or postgres://USER@HOST/DATABASE",
+        "Прежнее хранилище: sqlite:///ФАЙЛ или postgres://ПОЛЬЗОВАТЕЛЬ@ХОСТ/БАЗА",
+    ),
+    ("The store to be, which must be empty", "Новое хранилище, оно должно быть пустым"),
+    (
+        "In PostgreSQL, the store.node of the bot that goes on with a file's calls [default: this machine's name]",
+        "В PostgreSQL — store.node бота, который продолжит звонки из файла [по умолчанию: имя этой машины]",
+    ),
 ];
 
 #[cfg(test)]
