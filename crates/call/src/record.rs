@@ -149,6 +149,9 @@ impl CallRecord {
     pub fn begin_attempt(&mut self, at: DateTime<Utc>) {
         self.attempt = self.attempt.saturating_add(1);
         self.dialed_at = Some(at);
+        // What an earlier one came to is told by that one.
+        (self.ringing_at, self.answered_at) = (None, None);
+        (self.sip_call_id, self.trunk_channel) = (None, None);
     }
 
     /// The attempt is over, and the call goes on without one.
