@@ -34,7 +34,7 @@ impl Runner {
                 self.held_until = None;
                 self.deaf = None;
                 self.asterisk_back();
-                self.taken_again();
+                self.ask_whether_it_takes();
             }
             Link::Down { reason } => {
                 tracing::warn!(reason, "Asterisk is away; calls wait, and it is tried again and again");

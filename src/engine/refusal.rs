@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{handle::AriState, line::Line, runner::Runner};
 use asterisk::ari::{AriError, Create, HangupReason, PHONE_FORMATS};
-use call::{CallId, Input, OriginateFailure};
+use call::{CallId, Input, Machine, OriginateFailure};
 
 /// How often it is asked.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
@@ -48,6 +48,15 @@ impl Runner {
         self.refusal = Some(Refusal { since: Utc::now(), next: Some(self.now().mono + PROBE_EVERY) });
     }
 
+    /// Asterisk is there again, or the bot is: whether it takes calls is asked at once, before any that it has refused.
+    pub(super) fn ask_whether_it_takes(&mut self) {
+        let waits = self.machines.values().any(Machine::is_between_attempts);
+        if self.refusal.is_some() || waits {
+            let since = self.refusal.as_ref().map_or_else(Utc::now, |refusal| refusal.since);
+            self.refusal = Some(Refusal { since, next: Some(self.now().mono) });
+        }
+    }
+
     pub(super) fn probe_at(&self) -> Option<Duration> {
         self.refusal.as_ref().and_then(|refusal| refusal.next)
     }
@@ -78,7 +87,7 @@ impl Runner {
         }
     }
 
-    /// It has answered so, or it was started anew.
+    /// It has answered so.
     pub(super) fn taken_again(&mut self) {
         if self.refusal.take().is_some() {
             let calls: Vec<CallId> = self.live.iter().copied().collect();

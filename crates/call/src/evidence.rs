@@ -16,6 +16,12 @@ use super::{
     leg::{ANSWERED_ELSEWHERE, Leg, Legs},
 };
 
+/// Whether Asterisk may have put these on a leg that it gave up by itself: then it invents 480, 487 or 408 (measured on
+/// 22.10). Any other status is the carrier's, though its request to hang up was not told.
+fn may_be_given_up(causes: super::Causes) -> bool {
+    causes.tech_cause.is_none_or(|code| [408, 480, 487].contains(&code))
+}
+
 /// What our `[outgoing]` said of one leg.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LegReport {
@@ -359,7 +365,11 @@ impl Evidence {
         if self.lost || unseen || !is_gone {
             return lost;
         }
-        if leg.far_hangup.is_none() && leg.destroyed.is_some() && leg.rang() {
+        if leg.far_hangup.is_none()
+            && leg.destroyed.is_some_and(may_be_given_up)
+            && leg.rang()
+            && leg.may_have_timed_out()
+        {
             // The far side did not end it, and nobody asked: Dial's own time-out in the dialplan.
             return (Status::NoAnswer, Reason::RingTimeout, EndedBy::Pbx);
         }

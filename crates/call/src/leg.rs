@@ -83,6 +83,11 @@ pub struct Leg {
 }
 
 impl Leg {
+    /// What its `Dial` came to is not against a time-out of that `Dial`: `BUSY` and `CONGESTION` are words of the carrier's.
+    pub fn may_have_timed_out(&self) -> bool {
+        self.dial_ended.as_deref().is_none_or(|word| ["NOANSWER", "CANCEL"].contains(&word))
+    }
+
     pub fn rang(&self) -> bool {
         self.rang || self.early_media
     }

@@ -191,10 +191,15 @@ impl Machine {
         self.kernel.record.id
     }
 
-    /// Whether this attempt is under way, or was the last.
+    /// Whether this attempt is under way, or was the last thing of a call that has ended. Of a call in the queue there is
+    /// none yet: a channel that has its id is somebody else's.
     pub fn is_at(&self, attempt: AttemptId) -> bool {
-        self.kernel.record.attempt_id() == attempt
-            && (self.kernel.record.attempt == 0 || self.kernel.record.has_current_attempt())
+        self.kernel.record.attempt_id() == attempt && self.kernel.record.has_current_attempt()
+    }
+
+    /// Its last attempt is over, and it waits for Asterisk to take calls again.
+    pub fn is_between_attempts(&self) -> bool {
+        self.phase == Phase::Unsent && !self.kernel.record.has_current_attempt()
     }
 
     pub fn record(&self) -> &CallRecord {

@@ -131,7 +131,9 @@ impl Machine {
     pub(super) fn asterisk_back(&mut self, now: Moment) {
         self.kernel.timers.disarm(Timer::Unreachable);
         match self.phase {
-            Phase::Unsent => self.send_again(now),
+            // One that was refused waits until Asterisk takes calls; that it is there says nothing of it.
+            Phase::Unsent if self.kernel.record.has_current_attempt() => self.send_again(now),
+            Phase::Unsent => {}
             Phase::Originating | Phase::Placed => self.evidence.go_blind(),
             Phase::Waiting | Phase::Storing | Phase::Ended => {}
         }

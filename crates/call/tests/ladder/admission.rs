@@ -77,3 +77,14 @@ fn a_disk_that_never_takes_the_intent() {
     call.at(30.1).ends("failed store_unavailable bot");
     call.give(Input::IntentStored).expect(&[]);
 }
+
+/// A channel with its id, made by somebody else, is not its own: nothing was sent yet.
+#[test]
+fn in_the_queue_it_has_no_attempt() {
+    let mut call = Ladder::place(true);
+    let first = call.machine.record().attempt_id();
+    assert!(!call.machine.is_at(first));
+    call.give(Input::Admitted);
+    assert!(call.machine.is_at(first));
+    assert!(!call.machine.is_at(call::AttemptId { number: 2, ..first }));
+}

@@ -1,6 +1,6 @@
 //! Hang-ups that go wrong on their way.
 
-use call::{Asked, Causes, ChannelState, EndedBy, Input, Reason, TrunkSeen};
+use call::{Asked, Causes, ChannelState, DialStep, EndedBy, Half, Input, Reason, TrunkSeen};
 
 use crate::support::{Ladder, found, hangup_by_api, leg, nothing_found, trunk};
 
@@ -77,4 +77,27 @@ fn evidence_that_comes_after_the_look() {
     call.give(nothing_found()).expect(&[]);
     call.at(2.5).trunk_and_halves_gone().ends("completed hung_up api");
     assert_eq!(call.machine.record().q850_cause, Some(16));
+}
+
+/// Another program's filter kept the carrier's request to hang up away, and the dialplan's words: what Asterisk put on the
+/// leg is no time-out's.
+#[test]
+fn a_refusal_whose_request_was_not_told_is_no_time_out() {
+    let end = |causes: Causes, dialstatus: &str| {
+        let mut call = Ladder::dialed();
+        call.give(trunk());
+        call.give(leg(TrunkSeen::State(ChannelState::Ringing)));
+        call.give(leg(TrunkSeen::Dial(DialStep::Ended(dialstatus.into()))));
+        call.give(leg(TrunkSeen::Destroyed(causes)));
+        call.give(Input::HalfDestroyed { half: Half::Far, cause: causes.cause });
+        call.give(Input::HalfDestroyed { half: Half::Near, cause: causes.cause });
+        call.at(20.0);
+        call
+    };
+    let causes = |cause, tech_cause| Causes { cause: Some(cause), tech_cause };
+    end(causes(17, Some(486)), "BUSY").ends("busy busy unknown");
+    end(causes(21, Some(603)), "NOANSWER").ends("rejected declined unknown");
+    // Without the status, as on 16.28.
+    end(causes(17, None), "BUSY").ends("busy busy unknown");
+    end(causes(16, Some(487)), "NOANSWER").ends("no_answer ring_timeout pbx");
 }
