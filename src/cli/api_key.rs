@@ -166,6 +166,14 @@ fn show(args: &ListArgs, text: Text) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
+    let unread = KeyFile::of(&list);
+    if !unread.is_named && unread.path.exists() {
+        let path = unread.path.display();
+        note(&match text.0 {
+            Lang::En => format!("the keys in {path} are not read: http.api_keys_file does not name it"),
+            Lang::Ru => format!("ключи в {path} не читаются: http.api_keys_file его не называет"),
+        });
+    }
     if list.keys.is_empty() {
         note(match (text.0, list.file.is_some()) {
             (Lang::En, false) => {
@@ -233,10 +241,22 @@ fn revoke(args: &RevokeArgs, text: Text) -> anyhow::Result<ExitCode> {
         }
     }
     let path = file.path.display();
-    note(&match text.0 {
-        Lang::En => format!("key `{name}` is taken out of {path}; until the reload it still opens"),
-        Lang::Ru => format!("ключ «{name}» убран из {path}; до перечитывания настроек он ещё действует"),
+    note(&match (text.0, file.is_named) {
+        (Lang::En, true) => format!("key `{name}` is taken out of {path}; until the reload it still opens"),
+        (Lang::Ru, true) => {
+            format!("ключ «{name}» убран из {path}; до перечитывания настроек он ещё действует")
+        }
+        // Then its keys are in no list, and none of them ever opened anything.
+        (Lang::En, false) => {
+            format!("key `{name}` is taken out of {path}, which is not read yet: it never opened")
+        }
+        (Lang::Ru, false) => {
+            format!("ключ «{name}» убран из {path}; этот файл пока не читается, ключ и не действовал")
+        }
     });
+    if !file.is_named {
+        return Ok(ExitCode::SUCCESS);
+    }
     if list.keys.iter().all(|key| key.key.name == *name) {
         note(match text.0 {
             Lang::En => "it was the last one: after the reload no client is let in",

@@ -18,7 +18,8 @@ pub(super) fn run(args: &ConfigArgs, lang: Lang) -> anyhow::Result<ExitCode> {
         note(say!("warning: {it}", "предупреждение: {it}", it = *warning).of(lang));
     }
     // A folder that is missing is no mistake of the file, which may be checked on another machine.
-    if let Some(fault) = fault_of_store(&loaded.config) {
+    let fault = fault_of_store(&loaded.config);
+    if let Some(fault) = &fault {
         let key = "store.url";
         note(
             say!(
@@ -32,6 +33,13 @@ pub(super) fn run(args: &ConfigArgs, lang: Lang) -> anyhow::Result<ExitCode> {
     }
     io::stdout().lock().write_all(loaded.effective_toml.as_bytes())?;
     // Beside the values, which programs read.
-    note(say!("✓ the configuration can be used", "✓ настройки верны").of(lang));
+    let end = match fault {
+        None => say!("✓ the configuration can be used", "✓ настройки верны"),
+        Some(_) => say!(
+            "the values are right, but the bot does not start on this machine: see the warning above",
+            "значения верны, но на этой машине бот не запустится: см. предупреждение выше"
+        ),
+    };
+    note(end.of(lang));
     Ok(ExitCode::SUCCESS)
 }

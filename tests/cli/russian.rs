@@ -128,6 +128,11 @@ async fn a_store_without_a_folder_is_told_before_the_start() {
     assert_eq!(checked.code, Some(0), "the file itself is right: {}", checked.err);
     assert!(checked.err.contains("предупреждение: `store.url`: папки для хранилища"), "{}", checked.err);
     assert!(checked.err.contains("→ sudo install -d -o "), "{}", checked.err);
+    assert!(
+        checked.err.trim_end().ends_with("бот не запустится: см. предупреждение выше"),
+        "{}",
+        checked.err
+    );
     let served = said(&["serve", "--config", &config]).await;
     let last = served.err.lines().last().unwrap_or_default();
     assert!(

@@ -55,6 +55,23 @@ fn a_console_that_says_more_than_its_answer() {
     assert_eq!(pbx.read(), format!("[general]\n\n[outgoing]\n{}", section("+74951234567")));
 }
 
+/// The bot hands its own number over with each call, so another one in the dialplan is not what callees see.
+#[test]
+fn another_number_than_the_bots_own_is_told() {
+    let pbx = Pbx::alone();
+    pbx.dialplan(b"[general]\n");
+    let config = pbx.etc.join("bot.toml");
+    write(&config, b"trunk.caller_id = '+74951234567'\n", 0o600);
+    let told = |number: &str| {
+        let output = pbx.script(FIX).arg(number).env("NOVOFON_BOT_CONFIG", &config).output();
+        said(&output.expect("the script can be run"))
+    };
+    let other = told("+74957654321");
+    assert!(other.contains("! the bot's own calls will show +74951234567 all the same"), "{other}");
+    let same = told("+7 (495) 123-45-67");
+    assert!(!same.contains("all the same"), "{same}");
+}
+
 #[test]
 fn a_second_run_changes_nothing_and_says_so() {
     let pbx = Pbx::alone();

@@ -83,6 +83,23 @@ fn a_key_is_made_shown_once_and_revoked() {
     assert!(daemon.run(&["calls"]).status.success(), "but for this machine's own command line");
 }
 
+/// A file that the configuration does not name is read by nobody: its keys open nothing, and never did.
+#[test]
+fn of_a_file_that_is_not_read_nothing_is_claimed() {
+    let daemon = Daemon::start("", &[]);
+    let told = |arguments: &[&str]| {
+        let output = daemon.run(arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    told(&["api-key", "add", "a"]);
+    told(&["api-key", "add", "b"]);
+    let list = told(&["api-key", "list"]);
+    assert!(list.contains("are not read: http.api_keys_file does not name it"), "{list}");
+    let revoked = told(&["api-key", "revoke", "a"]);
+    assert!(revoked.contains("it never opened") && !revoked.contains("the last one"), "{revoked}");
+}
+
 #[test]
 fn a_key_of_the_configuration_is_not_changed_but_told() {
     let config = "http.api_keys = ['old:0123456789abcdef']\n";

@@ -199,8 +199,20 @@ fn choose_number(
         ));
     }
     line(&format!("Caller ID: {number} ({from})"))?;
+    // The bot hands its own number over with each call, and that one goes before the dialplan's.
+    if let Some(shown) = settings.caller_id.as_deref().filter(|shown| digits(shown) != digits(&number)) {
+        line(&say!(
+            lang,
+            "! the bot's own calls will show {shown} all the same: trunk.caller_id of its configuration goes before this one; write {number} there too",
+            "! звонки самого бота всё равно покажут {shown}: trunk.caller_id из его настроек важнее; впишите {number} и туда"
+        ))?;
+    }
     let is_example = number == example && args.caller_id.is_none() && settings.caller_id.is_none();
     Ok((number, is_example))
+}
+
+fn digits(number: &str) -> String {
+    number.chars().filter(char::is_ascii_digit).collect()
 }
 
 fn tell_example(is_example: bool, lang: Lang) -> std::io::Result<()> {
