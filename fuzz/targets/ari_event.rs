@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use asterisk::ari::Event;
-use call::{CallId, ChannelRole, Input, Registry, TrunkSeen};
+use call::{AttemptId, ChannelRole, Input, Registry, TrunkSeen};
 use libfuzzer_sys::fuzz_target;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -41,8 +41,9 @@ fuzz_target!(|data: &[u8]| {
 fn ids(event: &Event) -> Vec<(&'static str, &str)> {
     match event {
         Event::StasisStart(e) => vec![("/channel/id", &e.channel.id)],
-        Event::StasisEnd(e) | Event::ChannelStateChange(e) | Event::ChannelEnteredBridge(e) => {
-            vec![("/channel/id", &e.channel.id)]
+        Event::StasisEnd(e) | Event::ChannelStateChange(e) => vec![("/channel/id", &e.channel.id)],
+        Event::ChannelEnteredBridge(e) | Event::ChannelLeftBridge(e) => {
+            vec![("/channel/id", &e.channel.id), ("/bridge/id", &e.bridge.id)]
         }
         Event::ChannelHangupRequest(e) => vec![("/channel/id", &e.channel.id)],
         Event::ChannelDestroyed(e) => vec![("/channel/id", &e.channel.id)],
@@ -66,27 +67,27 @@ fn ids(event: &Event) -> Vec<(&'static str, &str)> {
     }
 }
 
-/// An input is for the call of the event's channel, and the end of a channel of ours is always told.
+/// An input is for the attempt of the event's channel, and the end of a channel of ours is always told.
 fn translate(event: Event) {
     let translator = Translator::new("PJSIP/novofon");
-    let call: CallId = "0193d0a0-0000-7000-8000-000000000001".parse().expect("a UUID");
+    let attempt: AttemptId = "0193d0a0-0000-7000-8000-000000000001".parse().expect("a UUID");
     let mut registry = Registry::default();
-    registry.watch(TRUNK.to_owned(), call);
+    registry.watch(TRUNK.to_owned(), attempt);
     if let Some(channel) = translator.unknown_trunk(&event, &registry) {
         assert!(registry.role(channel).is_none());
         assert!(ids(&event).iter().any(|(_, id)| *id == channel), "{channel} of {event:?}");
     }
-    let roles: Vec<(CallId, ChannelRole)> =
+    let roles: Vec<(AttemptId, ChannelRole)> =
         ids(&event).iter().filter_map(|(_, id)| registry.role(id)).collect();
     let is_end = matches!(event, Event::ChannelDestroyed(_));
     let is_playback = matches!(event, Event::PlaybackStarted(_) | Event::PlaybackFinished(_));
     let inputs = translator.inputs(event, &registry);
     assert!(inputs.len() <= 3);
     assert!(!is_end || inputs.len() == roles.len(), "the end of {roles:?} became {inputs:?}");
-    for (call, input) in &inputs {
+    for (attempt, input) in &inputs {
         assert!(
-            is_playback || roles.iter().any(|(of, _)| of == call),
-            "{input:?} is of no channel of {call}"
+            is_playback || roles.iter().any(|(of, _)| of == attempt),
+            "{input:?} is of no channel of {attempt}"
         );
         assert_eq!(
             is_end,
