@@ -6,7 +6,7 @@ use chrono::Utc;
 
 use super::{handle::AriState, runner::Runner, survey::Lookup};
 use asterisk::ari::{Event, Link};
-use call::{AttemptId, CallId, Input, TrunkSeen};
+use call::{AttemptId, CallId, CallRecord, Input, Machine, TrunkSeen};
 use witness::Translator;
 
 /// Asterisk that is stopping is gone within 15 s; longer, and the stop was called off.
@@ -112,7 +112,9 @@ impl Runner {
             self.feed(call, Input::AsteriskBack);
         }
         self.look_for_all();
-        self.strays.sweep(self.machines.values().map(|machine| machine.record().attempt_id()).collect());
+        // An attempt that is over has no channel any more: one that shows all the same is nobody's.
+        let at_work = self.machines.values().map(Machine::record).filter(|record| record.is_at_work());
+        self.strays.sweep(at_work.map(CallRecord::attempt_id).collect());
     }
 
     /// What is not seen of these calls proves nothing.

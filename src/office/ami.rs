@@ -163,8 +163,8 @@ impl AmiWay {
             timeout_ms: u32::try_from(order.ring_timeout.as_millis()).unwrap_or(u32::MAX),
             caller_id: None,
             variables: Vec::new(),
-            channel_id: order.call.near_channel(),
-            other_channel_id: Some(order.call.far_channel()),
+            channel_id: order.call.only_attempt().near_channel(),
+            other_channel_id: Some(order.call.only_attempt().far_channel()),
         };
         // A loss of before is nothing to this call: it is followed from when there is a connection.
         ami.ready().await.map_err(|error| self.error(ami, &error))?;
@@ -215,7 +215,7 @@ impl AmiWay {
             }
             return Ok(true);
         }
-        match ami.hangup(&order.call.near_channel(), None).await {
+        match ami.hangup(&order.call.only_attempt().near_channel(), None).await {
             // The halves are gone as soon as both sides talk; then it is for one of these.
             Err(error) if error.is_no_such_channel() => {
                 let legs = self.shared.tracker.lock().legs(order.call);

@@ -146,7 +146,7 @@ impl AriWay {
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(self.error(&error)),
         };
-        if hang_up(&order.call.near_channel()).await? {
+        if hang_up(&order.call.only_attempt().near_channel()).await? {
             return Ok(true);
         }
         // The halves are gone as soon as both sides talk; then it is for one of these.
@@ -194,7 +194,7 @@ impl AriWay {
             }
         }
         let mut own = self.shared.tracker.lock().known(order.call);
-        own.extend([order.call.near_channel(), order.call.far_channel()]);
+        own.extend([order.call.only_attempt().near_channel(), order.call.only_attempt().far_channel()]);
         own.extend(order.sides.iter().flatten().cloned());
         own.extend(self.ringing(&ari, order, &channels, &bridges).await?);
         add_those_beside(&mut own, &channels, &bridges);
@@ -234,7 +234,7 @@ impl AriWay {
         channels: &[Channel],
         bridges: &[Bridge],
     ) -> Result<Vec<String>, HostError> {
-        let near = order.call.near_channel();
+        let near = order.call.only_attempt().near_channel();
         let is_alone =
             |channel: &&Channel| !bridges.iter().any(|bridge| bridge.channels.contains(&channel.id));
         let is_phone =
@@ -452,8 +452,8 @@ async fn call(ari: &Ari, order: &Order, number: &DialString) -> Result<(), AriEr
         endpoint: endpoint(order),
         dialplan: Some((order.context.clone(), number.to_string())),
         timeout_secs: Some(ring_timeout(order)),
-        channel_id: order.call.near_channel(),
-        other_channel_id: Some(order.call.far_channel()),
+        channel_id: order.call.only_attempt().near_channel(),
+        other_channel_id: Some(order.call.only_attempt().far_channel()),
         formats: Some(ari::PHONE_FORMATS),
         ..Originate::default()
     };

@@ -94,7 +94,8 @@ impl Listeners {
         ring_timeout: u32,
     ) -> Result<(), AriError> {
         let signals = self.expect(call, wanted);
-        let (channel_id, other_channel_id) = (call.near_channel(), call.far_channel());
+        let (channel_id, other_channel_id) =
+            (call.only_attempt().near_channel(), call.only_attempt().far_channel());
         let formats = PHONE_FORMATS;
         let near = channel_id.clone();
         ari.create(&Create { endpoint: phone, channel_id, other_channel_id, formats }).await?;
@@ -208,9 +209,9 @@ impl Listeners {
 
     /// A monitoring of a former run, or of which events were missed. False: nobody was called, and nobody will be.
     pub fn resume(&self, ari: &Ari, call: CallId, wanted: Wanted, channels: &[Channel]) -> bool {
-        let near = call.near_channel();
+        let near = call.only_attempt().near_channel();
         let Some(listener) = channels.iter().find(|channel| channel.id == near) else { return true };
-        let far = channels.iter().find(|channel| channel.id == call.far_channel());
+        let far = channels.iter().find(|channel| channel.id == call.only_attempt().far_channel());
         if listener.state == "Down" && far.is_some_and(|far| far.dialplan.app_name.is_empty()) {
             // A run before was killed between the two steps.
             let (ari, closed) = (ari.clone(), self.closed.clone());
@@ -407,7 +408,7 @@ fn left_over(channels: &[Channel], bridges: &[Bridge]) -> BTreeSet<CallId> {
     let snoops = channels.iter().filter_map(|channel| snooped_by(&channel.id));
     let ears = bridges.iter().filter_map(|bridge| bridge.id.strip_suffix(BRIDGE)?.parse().ok());
     let is_gone = |call: &CallId| {
-        let near = call.near_channel();
+        let near = call.only_attempt().near_channel();
         channels.iter().all(|channel| channel.id != near)
     };
     snoops.chain(ears).filter(is_gone).collect()
@@ -415,7 +416,7 @@ fn left_over(channels: &[Channel], bridges: &[Bridge]) -> BTreeSet<CallId> {
 
 /// The listener's channel, the snooping one, and their bridge.
 fn ids(call: CallId) -> (String, String, String) {
-    (call.near_channel(), format!("{call}{SNOOP}"), format!("{call}{BRIDGE}"))
+    (call.only_attempt().near_channel(), format!("{call}{SNOOP}"), format!("{call}{BRIDGE}"))
 }
 
 /// The monitoring that a channel snoops for.

@@ -78,15 +78,19 @@ channel originate PJSIP/+79005550201@reserve application PickupChan TRUNK | 30 |
 channel originate PJSIP/+79005550201@reserve application PickupChan NEAR | 30 | dial_ended
 ";
 
+/// The same by the number, which takes any call to it: only in a laboratory that nobody else dials in.
+const BY_NUMBER: &str =
+    "channel originate PJSIP/+79005550201@reserve application Pickup NUMBER@outgoing | 30 | dial_ended";
+
 /// How far the call came | the last digits of a number that does so | the state of its trunk channel
 const WAYS: [(&str, &str, &str); 3] =
     [("ringing", "0180", "Ringing"), ("early_media", "0183", "Down"), ("", "0100", "Down")];
 
 /// Does each of the deeds to calls that have come so far, and looks at their ends.
-async fn check(lab: &Lab, bot: &Bot, trying: &str) {
+async fn check(lab: &Lab, bot: &Bot, deeds: &str, trying: &str) {
     let mut wrong = Vec::new();
     for (number, (deed, ring_timeout, event)) in
-        DEEDS.lines().filter(|line| !line.is_empty()).flat_map(|line| {
+        deeds.lines().filter(|line| !line.is_empty()).flat_map(|line| {
             let columns: Vec<&str> = line.split('|').map(str::trim).collect();
             let [deed, ring_timeout, event] = columns[..] else { panic!("a row has three columns: {line}") };
             WAYS.map(|way| (way, (deed, ring_timeout, event)))
@@ -104,7 +108,9 @@ async fn check(lab: &Lab, bot: &Bot, trying: &str) {
         if deed.contains("PICK") {
             lab.console("pbx", &format!("dialplan add extension pick,1,PickupChan,{trunk} into {pick}"));
         }
-        let words = [("NEAR", &near), ("FAR", &far), ("TRUNK", &trunk), ("PICK", &format!("pick@{pick}"))];
+        let dialed = call.text("phone");
+        let pick = format!("pick@{pick}");
+        let words = [("NEAR", &near), ("FAR", &far), ("TRUNK", &trunk), ("PICK", &pick), ("NUMBER", &dialed)];
         let done = words.iter().fold(deed.to_owned(), |deed, (word, name)| deed.replace(word, name));
         lab.console("pbx", &done);
         let call = bot.until_ended(&call.id(), Duration::from_secs(12)).await;
@@ -126,7 +132,7 @@ async fn check(lab: &Lab, bot: &Bot, trying: &str) {
         if !events.iter().any(|seen| seen == event) {
             wrong.push(format!("{deed} {digits}: no {event} in {events:?}"));
         }
-        if deed.ends_with("PickupChan NEAR") {
+        if deed.ends_with("PickupChan NEAR") || deed.contains("NUMBER") {
             // He stands where our half would be, and puts the phone down.
             let asterisk = lab.asterisk();
             for channel in asterisk.channels().await {
@@ -145,7 +151,15 @@ async fn what_is_taken_away_at_the_pbx_is_canceled_by_the_pbx() {
     let lab = Lab::shared();
     prepare(&lab);
     let bot = Bot::start(&lab, &[STAY]).await;
-    check(&lab, &bot, "trying").await;
+    check(&lab, &bot, DEEDS, "trying").await;
+}
+
+#[tokio::test]
+async fn picked_up_by_its_number() {
+    let lab = Lab::to_spoil();
+    prepare(&lab);
+    let bot = Bot::start(&lab, &[STAY]).await;
+    check(&lab, &bot, BY_NUMBER, "trying").await;
 }
 
 #[tokio::test]
@@ -156,7 +170,8 @@ async fn the_same_with_a_plain_outgoing() {
     let own = lab.setting("CALLER_ID").to_owned();
     let mut bot = Bot::start(&lab, &[STAY]).await;
     bot.caller.clone_from(&own);
-    check(&lab, &bot, "sent").await;
+    check(&lab, &bot, DEEDS, "sent").await;
+    check(&lab, &bot, BY_NUMBER, "sent").await;
 }
 
 /// The same through a Local channel.

@@ -15,14 +15,10 @@ use super::{
 #[serde(transparent)]
 pub struct CallId(pub Uuid);
 
-/// Of a call that has one attempt only, as an office's: it is never ordered again.
 impl CallId {
-    pub fn near_channel(self) -> String {
-        AttemptId::first(self).near_channel()
-    }
-
-    pub fn far_channel(self) -> String {
-        AttemptId::first(self).far_channel()
+    /// Of a call that has no other, as an office's: it is never ordered again.
+    pub fn only_attempt(self) -> AttemptId {
+        AttemptId::first(self)
     }
 }
 
@@ -195,5 +191,47 @@ impl CallRecord {
             sip_call_id: self.sip_call_id.clone(),
             trunk_channel: self.trunk_channel.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_further_attempt_has_no_marks_of_the_one_before() {
+        let at = DateTime::UNIX_EPOCH;
+        let request = CallRequest {
+            phone: "+79522675444".parse().expect("E.164"),
+            caller_id: None,
+            scenario: "default".into(),
+            ring_timeout: 30,
+            max_duration: 120,
+            custom_metadata: None,
+            requested_by: None,
+        };
+        let mut call = CallRecord::new(CallId(Uuid::from_u128(7)), request, at);
+        assert!(call.attempts().is_empty() && !call.is_at_work(), "in the queue");
+        call.begin_attempt(at);
+        (call.ringing_at, call.sip_call_id, call.trunk_channel) =
+            (Some(at), Some("abc".into()), Some("1700000000.7".into()));
+        assert!(call.is_at_work());
+        let refused = Outcome {
+            status: Status::Failed,
+            reason: Reason::AsteriskRefused,
+            ended_by: EndedBy::Pbx,
+            sip_code: None,
+            sip_text: None,
+            q850_cause: None,
+            reached: Reached::None,
+        };
+        call.leave_attempt(&refused, at);
+        assert!(!call.is_at_work(), "between two");
+        call.begin_attempt(at);
+        assert_eq!(call.attempt_id().number, 2);
+        let told = |attempt: &Attempt| (attempt.number, attempt.ringing_at, attempt.sip_call_id.clone());
+        let attempts: Vec<_> = call.attempts().iter().map(told).collect();
+        assert_eq!(attempts, [(1, Some(at), Some("abc".into())), (2, None, None)]);
+        assert_eq!(call.trunk_channel, None);
     }
 }

@@ -113,7 +113,7 @@ impl Shared {
 
     /// The channels of a call in the list.
     pub(super) fn of_call(&self, rows: &[ChannelRow], call: CallId, asked: &Asked) -> Vec<Standing> {
-        let id = call.near_channel();
+        let id = call.only_attempt().near_channel();
         // A monitoring by ARI has a channel that snoops on the target's: it is nobody's phone.
         let is_leg = |row: &&ChannelRow| !row.channel.name.starts_with("Snoop/");
         // Asterisk may count one that lives on among another call's.

@@ -104,7 +104,7 @@ impl Tracker {
         standing: &[Standing],
         sides: Option<&[String; 2]>,
     ) -> Vec<Standing> {
-        let halves = [call.near_channel(), call.far_channel()];
+        let halves = [call.only_attempt().near_channel(), call.only_attempt().far_channel()];
         let are_there = standing.iter().any(|one| halves.contains(&one.channel.id));
         if are_there || sides.is_some() {
             return standing.to_vec();

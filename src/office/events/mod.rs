@@ -98,14 +98,14 @@ impl Tracker {
         self.calls.entry(call).or_default();
         // The one half's dialing is the number's, the other's the extension's.
         let half = |id| ChannelRef { id, name: String::new() };
-        self.know(call, &half(call.near_channel()), Role::Phone, false);
-        self.know(call, &half(call.far_channel()), Role::Desk, false);
+        self.know(call, &half(call.only_attempt().near_channel()), Role::Phone, false);
+        self.know(call, &half(call.only_attempt().far_channel()), Role::Desk, false);
         // An Asterisk that has no file left makes the one half, fails to make the other, and ends the one (measured on
         // 22.10.1): nobody waits for the end of what was never there.
         if let Some(tracked) = self.calls.get_mut(&call)
-            && !self.channels.get(&call.far_channel()).is_some_and(|far| far.is_heard)
+            && !self.channels.get(&call.only_attempt().far_channel()).is_some_and(|far| far.is_heard)
         {
-            tracked.alive.remove(&call.far_channel());
+            tracked.alive.remove(&call.only_attempt().far_channel());
         }
     }
 
@@ -343,7 +343,7 @@ impl Tracker {
     ) -> Option<(CallId, Vec<OfficeInput>)> {
         // A half that nobody dialed yet may go before its side was known.
         let (call, _) = self.side(channel)?;
-        let has_far = self.channels.get(&call.far_channel()).is_some_and(|far| far.is_heard);
+        let has_far = self.channels.get(&call.only_attempt().far_channel()).is_some_and(|far| far.is_heard);
         let known = self.channels.get_mut(&channel.id)?;
         known.is_gone = true;
         let known = known.clone();
@@ -359,7 +359,8 @@ impl Tracker {
         // Of one that has dialed nobody it is all there is.
         let dialed =
             |id: &String| self.channels.get(id).is_some_and(|known| known.is_leg && known.leg == Role::Desk);
-        let is_silent = channel.id == call.far_channel() && !tracked.channels.iter().any(dialed);
+        let is_silent =
+            channel.id == call.only_attempt().far_channel() && !tracked.channels.iter().any(dialed);
         if let Some(cause) = cause.filter(|cause| *cause != 0 && is_silent) {
             inputs.push(OfficeInput::DialplanEnded { cause });
         }

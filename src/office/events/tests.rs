@@ -12,11 +12,11 @@ fn channel(id: &str, name: &str) -> ChannelRef {
 }
 
 fn near() -> ChannelRef {
-    channel(&ID.near_channel(), "Local/150@inoffice-00000001;1")
+    channel(&ID.only_attempt().near_channel(), "Local/150@inoffice-00000001;1")
 }
 
 fn far() -> ChannelRef {
-    channel(&ID.far_channel(), "Local/150@inoffice-00000001;2")
+    channel(&ID.only_attempt().far_channel(), "Local/150@inoffice-00000001;2")
 }
 
 fn words(heard: Option<(CallId, Vec<OfficeInput>)>) -> Vec<String> {

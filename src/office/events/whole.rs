@@ -114,7 +114,7 @@ impl Tracker {
 
     /// Not even the first channel of a call was told to be made: an end that is told may be no end.
     pub(super) fn lacks_creation(&self, call: CallId) -> bool {
-        let near = self.channels.get(&call.near_channel());
+        let near = self.channels.get(&call.only_attempt().near_channel());
         let is_missed = self.calls.get(&call).is_none_or(|tracked| tracked.is_missed);
         self.tells_creation && !is_missed && near.is_some_and(|near| !near.told.created)
     }
@@ -145,7 +145,8 @@ impl Tracker {
         // The near half is originated. Whatever ends a call, the far half's dialplan ends by a soft hang-up, and one of the halves tells
         // the other.
         let half = |id: String| self.channels.get(&id).map(|known| &known.told);
-        let (near, far) = (half(call.near_channel())?, half(call.far_channel())?);
+        let (near, far) =
+            (half(call.only_attempt().near_channel())?, half(call.only_attempt().far_channel())?);
         match far {
             // An extension that there is not: no dialplan has begun.
             far if !far.dials && !far.up && !far.hung_up && !far.hung_up_here => None,
@@ -185,7 +186,7 @@ impl Tracker {
                 continue;
             }
             let known = |id: &str| self.channels.get(id);
-            let near = call.near_channel();
+            let near = call.only_attempt().near_channel();
             // Who talks with one of two that are connected has its linkedid.
             let legs = || tracked.channels.iter().filter_map(|id| known(id)).filter(|known| known.is_leg);
             let is_connected = legs().any(|leg| leg.leg == Role::Desk && leg.is_joined)
