@@ -246,19 +246,28 @@ class Front(asyncio.DatagramProtocol):
     # ---- digest ----
 
     def challenge(self, msg, code, text):
-        stamp = "%x" % int(time.time())
-        nonce = stamp + "." + hmac.new(self.key, stamp.encode(), "md5").hexdigest()
+        # Whoever answered with a wrong password gets the same nonce again: a new one would ask him to try once more,
+        # and so it was at each turn of the second.
+        nonce = self.credentials(msg).get("nonce", "")
+        if not self.is_own(nonce):
+            nonce = self.nonce("%x" % int(time.time()))
         name = "WWW-Authenticate" if code == 401 else "Proxy-Authenticate"
         self.reply(msg, code, text, extra=[
             '%s: Digest realm="%s", nonce="%s", algorithm=MD5, qop="auth"' % (name, REALM, nonce)])
 
-    def authorized(self, msg):
-        given = dict((k.lower(), a or b) for k, a, b in re.findall(
+    def nonce(self, stamp):
+        return stamp + "." + hmac.new(self.key, stamp.encode(), "md5").hexdigest()
+
+    def is_own(self, nonce):
+        return hmac.compare_digest(nonce.encode(), self.nonce(nonce.partition(".")[0]).encode())
+
+    def credentials(self, msg):
+        return dict((k.lower(), a or b) for k, a, b in re.findall(
             r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))', msg.get("authorization")))
-        if given.get("username") != self.user:
-            return False
-        stamp, _, mac = given.get("nonce", "").partition(".")
-        if not hmac.compare_digest(mac, hmac.new(self.key, stamp.encode(), "md5").hexdigest()):
+
+    def authorized(self, msg):
+        given = self.credentials(msg)
+        if given.get("username") != self.user or not self.is_own(given.get("nonce", "")):
             return False
         first = md5("%s:%s:%s" % (self.user, REALM, self.password))
         second = md5("%s:%s" % (msg.start.split(" ", 1)[0], given.get("uri", "")))
