@@ -105,6 +105,18 @@ impl Line {
         });
     }
 
+    /// Asks whether Asterisk tells all that it was asked to tell.
+    pub fn test_hearing(&self, attempt: AttemptId) {
+        let line = self.clone();
+        tokio::spawn(async move {
+            let missing = line.ari.missing_events().await;
+            if let Err(error) = &missing {
+                tracing::debug!(%attempt, %error, "could not ask whether all was told");
+            }
+            line.say(attempt, Input::HearingTested { whole: matches!(missing, Ok(None)) });
+        });
+    }
+
     /// Asks what Asterisk has of these calls.
     pub fn look(&self, calls: Vec<Lookup>, known_trunks: HashSet<String>) {
         if calls.is_empty() {

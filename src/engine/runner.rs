@@ -198,6 +198,7 @@ impl Runner {
                     let trunks = self.machines.get(&call).map(Machine::trunks).unwrap_or_default();
                     self.look(vec![Lookup { attempt, trunks, playback }]);
                 }
+                Effect::TestHearing => self.line.test_hearing(attempt),
                 Effect::Watch { trunk_channel, name } => {
                     early.extend(self.early.take(&trunk_channel));
                     if name.is_some_and(|name| !self.line.translator.is_trunk(&name)) {

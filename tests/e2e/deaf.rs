@@ -63,6 +63,25 @@ async fn the_end_that_nobody_told_is_unknown() {
     assert_eq!(bot.reached("+79005550486"), 1, "the carrier said busy, and nobody heard it");
 }
 
+/// The filter came a moment before the end, and nobody had noticed it yet.
+#[tokio::test]
+async fn who_hung_up_is_not_made_up() {
+    let lab = Lab::to_spoil();
+    let bot = Bot::start(&lab, &[STAY]).await;
+    let path = format!("/applications/{}/eventFilter", bot.application());
+    let filter = json!({"allowed": [], "disallowed": [{"type": "ChannelHangupRequest"}]});
+    for round in 1..=4 {
+        lab.asterisk().put(&path, &filter).await;
+        // The callee answers, and hangs up.
+        let call = bot.place_to("+79005550210").await;
+        let call = bot.until_ended(&call.id(), SOON).await;
+        let ended_by = call.text("ended_by");
+        assert_eq!(call.text("status"), "completed", "{call:?}");
+        assert!(["callee", "unknown"].contains(&ended_by.as_str()), "round {round}: {call:?}");
+        until_mended(&bot, round).await;
+    }
+}
+
 #[tokio::test]
 async fn a_subscription_that_was_ended_is_made_again() {
     let lab = Lab::to_spoil();

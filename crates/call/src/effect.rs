@@ -36,6 +36,8 @@ pub enum Effect {
     Look {
         playback: Option<String>,
     },
+    /// Ask Asterisk whether it tells all that it was asked to tell; the answer is [`super::Input::HearingTested`].
+    TestHearing,
     /// From now on this channel's events belong to this call. With the name of a channel that is not of the
     /// trunk's endpoint, Asterisk must be asked to tell of it.
     Watch {

@@ -97,6 +97,12 @@ impl Evidence {
         self.gaps = true;
     }
 
+    /// Asterisk keeps events away, or may: legs that were dialed may be among what was not told.
+    pub fn go_deaf(&mut self) {
+        self.go_blind();
+        self.uncertain |= self.legs.is_empty();
+    }
+
     /// A trunk leg was up.
     pub fn is_up(&self) -> bool {
         self.legs.iter().any(|leg| leg.up)
@@ -443,7 +449,9 @@ impl Evidence {
             }
             (_, Some((ended_by, reason))) => (ended_by, reason),
             (None, None) if leg.hung_up_here => (EndedBy::Pbx, Reason::HungUp),
-            (None, None) if self.lost || leg.destroyed.is_none() => (EndedBy::Unknown, Reason::OutcomeLost),
+            (None, None) if self.lost || self.blind || leg.destroyed.is_none() => {
+                (EndedBy::Unknown, Reason::OutcomeLost)
+            }
             _ => (EndedBy::Pbx, Reason::HungUp),
         }
     }
@@ -477,6 +485,9 @@ impl Evidence {
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         let silent = decisive.is_some_and(Decisive::is_silent);
+        if self.blind && decisive.is_some() && !silent {
+            return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+        }
         (Status::Failed, if silent { Reason::CarrierSilent } else { reason }, ended_by)
     }
 }

@@ -177,6 +177,10 @@ pub enum Input {
     TakenAgain,
     /// What happens in Asterisk is not told for certain at present: what is not seen proves nothing.
     Deaf,
+    /// Whether Asterisk tells all that it was asked to tell; where it could not be asked, it is not known that it does.
+    HearingTested {
+        whole: bool,
+    },
     /// The hang-up could not be given to Asterisk, or the question about the channels could not.
     RequestFailed {
         what: Asked,

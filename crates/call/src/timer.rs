@@ -38,6 +38,8 @@ pub enum Timer {
     Check,
     /// Asterisk could not be asked for too long after a hang-up: the call ends as it is known.
     GiveUp,
+    /// Asterisk did not say in time whether it had told all of the call: what was not seen proves nothing.
+    Hearing,
 }
 
 /// The armed timers of one call.

@@ -4,6 +4,7 @@
 //! [`Effect`], and its failure comes back as an [`Input`]. Evidence about the trunk is handled in
 //! `trunk`, what is asked of Asterisk in `request`, the scenario in `talk`.
 
+mod end;
 mod pbx;
 mod request;
 mod talk;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use self::pbx::Putting;
 use super::{
-    AttemptId, CallId, CallRecord, Effect, Evidence, Fact, Input, Moment, Outcome, Reason, Status, Timer,
+    AttemptId, CallId, CallRecord, Effect, Evidence, Fact, Input, Moment, Reason, Status, Timer,
     kernel::{Kernel, passed_since},
     outcome::EndedBy,
 };
@@ -41,6 +42,8 @@ enum Phase {
     Originating,
     /// Asterisk took the originate, or may have.
     Placed,
+    /// It is over; whether all of it was told is asked since this moment.
+    Ending(Moment),
     Ended,
 }
 
@@ -226,7 +229,7 @@ impl Machine {
 
     /// Something may have been sent to Asterisk: it can't be taken back any more.
     pub fn was_sent(&self) -> bool {
-        matches!(self.phase, Phase::Originating | Phase::Placed | Phase::Ended)
+        !matches!(self.phase, Phase::Waiting | Phase::Storing | Phase::Unsent)
     }
 
     pub fn has_ended(&self) -> bool {
@@ -243,6 +246,10 @@ impl Machine {
         if self.has_ended() {
             return Vec::new();
         }
+        if let Phase::Ending(since) = self.phase {
+            self.hear_the_end(since, &input);
+            return self.flush();
+        }
         match input {
             Input::AsteriskLost => self.asterisk_lost(now),
             Input::AsteriskBack => self.asterisk_back(now),
@@ -254,6 +261,8 @@ impl Machine {
             Input::Forbidden(reason) => self.forbidden(now, reason),
             Input::TakenAgain => self.taken_again(now),
             Input::Deaf => self.deaf(),
+            // Of an end that is not concluded any more.
+            Input::HearingTested { .. } => {}
             Input::RequestFailed { what, why } => self.request_failed(now, what, why),
             Input::Found(found) => self.found(now, found),
             Input::Trunk { channel, seen } => self.trunk(now, channel, seen),
@@ -298,27 +307,9 @@ impl Machine {
             Timer::Playback | Timer::Check => self.look(now),
             Timer::Settle => self.settle(now),
             Timer::GiveUp => self.give_up(now),
+            // Only an end that is asked about has it.
+            Timer::Hearing => {}
         }
-    }
-
-    /// The end: written once, from the evidence there is.
-    fn conclude(&mut self, now: Moment) {
-        // Channels that are left behind by a dialplan that goes on after its Dial.
-        if !self.evidence.near_gone && !self.evidence.far_gone && self.evidence.report.is_none() {
-            self.kernel.wish(Effect::Hangup { channel: self.kernel.record.attempt_id().near_channel() });
-        }
-        self.point_at_deciding();
-        let outcome = self.evidence.verdict();
-        self.end(now, outcome);
-    }
-
-    fn end(&mut self, now: Moment, outcome: Outcome) {
-        if self.scenario.has_begun() && self.kernel.record.scenario_result.is_none() {
-            self.kernel.record.scenario_result = Some("interrupted".to_owned());
-        }
-        self.kernel.end(now, outcome, self.evidence.end_is_seen());
-        self.phase = Phase::Ended;
-        self.kernel.wish(Effect::Ended);
     }
 
     fn flush(&mut self) -> Vec<Effect> {

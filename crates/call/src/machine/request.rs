@@ -46,7 +46,7 @@ impl Machine {
             Phase::Unsent if self.kernel.timers.is_armed(Timer::Queue) => {
                 self.kernel.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
             }
-            Phase::Storing | Phase::Unsent | Phase::Ended => {}
+            Phase::Storing | Phase::Unsent | Phase::Ending(_) | Phase::Ended => {}
         }
     }
 
@@ -69,8 +69,7 @@ impl Machine {
     /// Events may be missing that nobody knows of.
     pub(super) fn deaf(&mut self) {
         if matches!(self.phase, Phase::Originating | Phase::Placed) {
-            self.evidence.go_blind();
-            self.evidence.uncertain |= self.evidence.legs.is_empty();
+            self.evidence.go_deaf();
         }
     }
 
@@ -135,7 +134,7 @@ impl Machine {
             Phase::Unsent if self.kernel.record.has_current_attempt() => self.send_again(now),
             Phase::Unsent => {}
             Phase::Originating | Phase::Placed => self.evidence.go_blind(),
-            Phase::Waiting | Phase::Storing | Phase::Ended => {}
+            Phase::Waiting | Phase::Storing | Phase::Ending(_) | Phase::Ended => {}
         }
     }
 

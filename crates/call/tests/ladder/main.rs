@@ -7,6 +7,7 @@ mod admission;
 mod dialplan;
 mod forks;
 mod hangup;
+mod hearing;
 mod limits;
 mod office;
 mod originate;

@@ -19,6 +19,8 @@ pub struct Ladder {
     pub told: Vec<String>,
     now: f64,
     last: Vec<String>,
+    /// Asterisk says at once that it told all; otherwise the test answers for it.
+    hears_all: bool,
 }
 
 pub fn moment(seconds: f64) -> Moment {
@@ -58,6 +60,7 @@ fn word(effect: &Effect) -> String {
         Effect::Originate(_) => "originate".into(),
         Effect::Hangup { .. } => "hangup".into(),
         Effect::Look { .. } => "look".into(),
+        Effect::TestHearing => "test hearing".into(),
         Effect::Play { media, .. } => format!("play({media})"),
         Effect::Watch { .. } => "watch".into(),
         Effect::Ended => "ended".into(),
@@ -67,13 +70,13 @@ fn word(effect: &Effect) -> String {
 impl Ladder {
     pub fn place(asterisk_up: bool) -> Self {
         let (machine, effects) = Machine::place(moment(0.0), record(), &hello(), LIMITS, asterisk_up);
-        Ladder { machine, told: Vec::new(), now: 0.0, last: Vec::new() }.after(&effects)
+        Ladder { machine, told: Vec::new(), now: 0.0, last: Vec::new(), hears_all: true }.after(&effects)
     }
 
     /// A record that a former run left, taken up at 1000 s.
     pub fn restore(record: CallRecord) -> Self {
         let (machine, effects) = Machine::restore(moment(1000.0), record, &hello(), LIMITS, false);
-        Ladder { machine, told: Vec::new(), now: 1000.0, last: Vec::new() }.after(&effects)
+        Ladder { machine, told: Vec::new(), now: 1000.0, last: Vec::new(), hears_all: true }.after(&effects)
     }
 
     /// Placed, admitted, its intent on disk, the originate sent and taken.
@@ -99,12 +102,24 @@ impl Ladder {
         self
     }
 
+    /// Whether Asterisk told all is left to the test to answer.
+    pub fn asked_itself(mut self) -> Self {
+        self.hears_all = false;
+        self
+    }
+
     fn note(&mut self, effects: &[Effect]) {
-        self.last.extend(effects.iter().map(word));
+        let is_answered = |effect: &&Effect| self.hears_all && **effect == Effect::TestHearing;
+        self.last.extend(effects.iter().filter(|effect| !is_answered(effect)).map(word));
         for effect in effects {
             if let Effect::Store { entries, .. } = effect {
                 self.told.extend(entries.iter().map(|entry| entry.event.clone()));
             }
+        }
+        if self.hears_all && effects.contains(&Effect::TestHearing) {
+            let input = Input::HearingTested { whole: true };
+            let effects = self.machine.handle(moment(self.now), input);
+            self.note(&effects);
         }
     }
 

@@ -137,7 +137,12 @@ impl World {
                 self.registry.watch(trunk_channel.clone(), self.machine.record().attempt_id());
             }
         }
+        let is_asked = effects.contains(&Effect::TestHearing);
         self.effects.extend(effects);
+        if is_asked {
+            let effects = self.machine.handle(moment(self.now), Input::HearingTested { whole: true });
+            self.take(effects);
+        }
     }
 
     pub fn run(trace: &Trace) -> World {

@@ -1,0 +1,107 @@
+//! An end that rests on what was not told: Asterisk is asked whether it tells all. Another program's event filter is noticed
+//! by the bot within two seconds, and a call may end before that.
+
+use call::cause::CarrierStatus;
+use call::{Causes, ChannelState, EndedBy, Half, Input, LegReport, Reason, TrunkSeen};
+
+use crate::support::{Ladder, TRUNK, hangup_by_api, leg, moment, name, trunk};
+
+const WHOLE: Input = Input::HearingTested { whole: true };
+const DEAF: Input = Input::HearingTested { whole: false };
+
+/// Up, and then gone, with nobody's request to hang up.
+fn gone_without_a_request() -> Ladder {
+    let mut call = Ladder::answered().asked_itself();
+    call.trunk_and_halves_gone().expect(&["test hearing"]);
+    call
+}
+
+#[test]
+fn who_hung_up_was_not_told() {
+    gone_without_a_request().give(WHOLE).ends("completed hung_up pbx");
+    gone_without_a_request().give(DEAF).ends("completed outcome_lost unknown");
+}
+
+/// Without the dialplan's report, a phone that rang and a bare end look like Asterisk's own time-out.
+#[test]
+fn neither_the_request_nor_the_report_was_told() {
+    let rang = || {
+        let mut call = Ladder::dialed().asked_itself();
+        call.give(trunk()).give(leg(TrunkSeen::State(ChannelState::Ringing)));
+        call.give(leg(TrunkSeen::Destroyed(Causes { cause: Some(19), tech_cause: Some(480) })));
+        call.give(Input::HalfDestroyed { half: Half::Far, cause: Some(19) });
+        call
+    };
+    rang().expect(&["test hearing"]).give(WHOLE).ends("no_answer ring_timeout pbx");
+    rang().give(DEAF).ends("unknown outcome_lost unknown");
+}
+
+/// Nobody picked up, or the phone is off: a ringing tells, and that may have been kept away.
+#[test]
+fn whether_it_rang_was_not_told() {
+    let refused = |code: u16| {
+        let mut call = Ladder::dialed().asked_itself();
+        call.give(trunk());
+        let carrier = Some(CarrierStatus { code, text: "No".into() });
+        let words = LegReport { key: Some(name(TRUNK)), carrier, cause: Some(19) };
+        call.give(leg(TrunkSeen::Destroyed(Causes { cause: Some(19), tech_cause: None })));
+        call.give(Input::Reported { dialstatus: "NOANSWER".into(), words });
+        call
+    };
+    refused(480)
+        .expect(&["store(dialing)", "test hearing"])
+        .give(WHOLE)
+        .ends("unavailable unavailable carrier");
+    refused(480).give(DEAF).ends("unknown outcome_lost unknown");
+    // What the carrier said is enough.
+    refused(486).ends("busy busy callee");
+}
+
+/// The limit came after a silence, or after a ringing that was kept away.
+#[test]
+fn nothing_was_told_until_the_limit() {
+    let waited = || {
+        let mut call = Ladder::dialed().asked_itself();
+        call.give(trunk());
+        call.at(30.0);
+        call.trunk_and_halves_gone().expect(&["test hearing"]);
+        call
+    };
+    waited().give(WHOLE).ends("failed ring_timeout limit");
+    waited().give(DEAF).ends("unknown outcome_lost unknown");
+}
+
+#[test]
+fn no_leg_was_told() {
+    let nothing = || {
+        let mut call = Ladder::dialed().asked_itself();
+        call.give(Input::HalfDestroyed { half: Half::Far, cause: Some(0) });
+        call.at(1.1);
+        call
+    };
+    nothing().expect(&["test hearing"]).give(WHOLE).ends("failed dialplan_missing pbx");
+    nothing().give(DEAF).ends("unknown outcome_lost unknown");
+}
+
+/// It is over: neither a client nor the clock ends it any more.
+#[test]
+fn what_comes_while_it_is_asked() {
+    let mut call = gone_without_a_request();
+    call.give(hangup_by_api()).expect(&[]);
+    call.give(Input::Hangup { by: EndedBy::Bot, reason: Reason::Shutdown, client: None }).expect(&[]);
+    call.give(leg(TrunkSeen::Hangup(Causes { cause: Some(16), tech_cause: None }))).expect(&[]);
+    call.give(Input::HalfDestroyed { half: Half::Near, cause: Some(16) }).expect(&[]);
+    call.at(4.0).give(WHOLE).ends("completed hung_up pbx");
+    let record = call.machine.record();
+    assert_eq!(record.ended_at, Some(moment(0.0).wall), "it ended when it did, not when that was known");
+}
+
+#[test]
+fn it_can_not_be_asked() {
+    let mut call = gone_without_a_request();
+    call.at(5.1).ends("completed outcome_lost unknown");
+    let mut call = gone_without_a_request();
+    call.give(Input::AsteriskLost).ends("completed outcome_lost unknown");
+    let mut call = gone_without_a_request();
+    call.give(Input::Deaf).ends("completed outcome_lost unknown");
+}
