@@ -101,6 +101,7 @@ impl Evidence {
     pub fn go_deaf(&mut self) {
         self.go_blind();
         self.uncertain |= self.legs.is_empty();
+        self.asked_blind |= self.hangup.is_some();
     }
 
     /// A trunk leg was up.
@@ -185,7 +186,7 @@ impl Evidence {
             (Some(report), None) => &report.dialstatus,
             (None, None) => "",
         };
-        Some(Decisive { leg, report, dialstatus })
+        Some(Decisive { leg, report, dialstatus, blind: self.blind })
     }
 
     /// Where unseen legs may have had the last word, a refusal that does not fit how our own half ended is not that
@@ -332,6 +333,10 @@ impl Evidence {
             return (Status::Canceled, Reason::HungUp, EndedBy::Pbx);
         }
         if let Some(report) = &decisive.report {
+            if self.blind {
+                // Of a redirect the dialplan's words know nothing, and the events that do may be lost.
+                return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
+            }
             let reason = match (self.rang(decisive), report.carrier.is_some()) {
                 // The PBX itself gave up: Dial's own time-out, or an operator's hang-up.
                 (true, _) => return (Status::NoAnswer, Reason::RingTimeout, EndedBy::Pbx),
@@ -423,7 +428,8 @@ impl Evidence {
 
     fn end_of_talk(&self, decisive: &Decisive<'_>) -> (EndedBy, Reason) {
         let leg = decisive.leg;
-        if let (true, Some((by, _)), None, None) = (self.lost, self.hangup, leg.far_hangup, leg.destroyed)
+        let is_lost = self.lost || self.blind;
+        if let (true, Some((by, _)), None, None) = (is_lost, self.hangup, leg.far_hangup, leg.destroyed)
             && self.was_unseen(by)
         {
             return (EndedBy::Unknown, Reason::OutcomeLost);
@@ -467,7 +473,9 @@ impl Evidence {
             // Our half was answered by something that is not the trunk.
             return self.end_without_trunk();
         }
-        if self.lost && self.was_unseen(ended_by) {
+        let is_lost =
+            self.lost || self.blind && decisive.is_some_and(|decisive| decisive.leg.destroyed.is_none());
+        if is_lost && self.was_unseen(ended_by) {
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         if ended_by != EndedBy::Limit {

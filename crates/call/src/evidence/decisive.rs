@@ -12,6 +12,8 @@ pub(super) struct Decisive<'a> {
     pub report: Option<Cow<'a, LegReport>>,
     /// Of its `Dial`; empty when that is not known.
     pub dialstatus: &'a str,
+    /// How the leg ended may have been told, and not heard.
+    pub blind: bool,
 }
 
 impl Decisive<'_> {
@@ -34,7 +36,7 @@ impl Decisive<'_> {
                     Some(last) if last.code != said.code => Some(last),
                     Some(_) => Some(said.clone()),
                     None if rejected => Some(said.clone()),
-                    None if unseen && self.dialstatus != "CANCEL" => Some(said.clone()),
+                    None if unseen && !self.blind && self.dialstatus != "CANCEL" => Some(said.clone()),
                     None => None,
                 }
             }

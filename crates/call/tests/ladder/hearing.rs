@@ -105,3 +105,54 @@ fn it_can_not_be_asked() {
     let mut call = gone_without_a_request();
     call.give(Input::Deaf).ends("completed outcome_lost unknown");
 }
+
+/// After a redirect the dialplan's words are older than it, and look like a carrier that let the call ring out.
+#[test]
+fn a_redirect_was_not_told() {
+    let given_up = || {
+        let mut call = Ladder::dialed().asked_itself();
+        call.give(trunk());
+        let carrier = Some(CarrierStatus { code: 100, text: "Trying".into() });
+        let words = LegReport { key: Some(name(TRUNK)), carrier, cause: None };
+        call.give(leg(TrunkSeen::Destroyed(Causes { cause: Some(0), tech_cause: None })));
+        call.give(Input::Reported { dialstatus: "NOANSWER".into(), words });
+        call
+    };
+    given_up().give(WHOLE).ends("failed ring_timeout pbx");
+    given_up().give(DEAF).ends("unknown outcome_lost unknown");
+}
+
+/// The callee may have hung up long before the scenario came to its own end.
+#[test]
+fn the_end_of_the_leg_was_not_told() {
+    let hung_up = || {
+        let mut call = Ladder::answered().asked_itself();
+        call.give(Input::Hangup { by: EndedBy::Bot, reason: Reason::ScenarioEnded, client: None });
+        call.give(Input::HalfDestroyed { half: Half::Near, cause: Some(16) });
+        call.give(Input::HalfDestroyed { half: Half::Far, cause: Some(16) });
+        let words = LegReport { key: Some(name(TRUNK)), carrier: None, cause: Some(16) };
+        call.give(Input::Reported { dialstatus: "ANSWER".into(), words });
+        call.at(3.0).gone();
+        call
+    };
+    hung_up().give(WHOLE).ends("completed scenario_ended bot");
+    hung_up().give(DEAF).ends("completed outcome_lost unknown");
+}
+
+/// On the oldest Asterisk the dialplan's words stop at the challenge, and a redirect may have come after it.
+#[test]
+fn what_came_after_a_challenge_was_not_told() {
+    let challenged = || {
+        let mut call = Ladder::dialed().asked_itself();
+        call.give(trunk());
+        let carrier = Some(CarrierStatus { code: 401, text: "Unauthorized".into() });
+        let words = LegReport { key: Some(name(TRUNK)), carrier, cause: Some(0) };
+        call.give(Input::Reported { dialstatus: "CHANUNAVAIL".into(), words });
+        call.give(Input::HalfDestroyed { half: Half::Far, cause: Some(0) });
+        call.give(Input::HalfDestroyed { half: Half::Near, cause: Some(0) });
+        call.at(2.1).gone();
+        call
+    };
+    challenged().give(WHOLE).ends("failed trunk_auth_failed carrier");
+    challenged().give(DEAF).ends("unknown outcome_lost unknown");
+}
