@@ -33,13 +33,13 @@ impl Default for Troubles {
 impl Troubles {
     /// Tells of a call that has ended, if there is something to mend. To be called once a call, by a task of tokio.
     pub fn ended(&self, record: &CallRecord) {
-        let Some(reason) = record.reason.filter(|reason| reason.is_for_operator()) else { return };
+        let Some(reason) = record.last.reason.filter(|reason| reason.is_for_operator()) else { return };
         let enterprise = record.office.as_ref().map(|office| office.enterprise.clone());
         let kind = (enterprise, reason);
         let say = self.seldom.lock().comes(&kind, self.started.elapsed());
         match say {
             Say::Now => {
-                let (call, enterprise, sip_code) = (record.id, kind.0.as_deref(), record.sip_code);
+                let (call, enterprise, sip_code) = (record.id, kind.0.as_deref(), record.last.sip_code);
                 let what = hint(reason, Lang::En);
                 tracing::warn!(%call, enterprise, %reason, sip_code, "a call failed. {what}");
             }
@@ -79,7 +79,7 @@ mod tests {
             requested_by: None,
         };
         let mut record = CallRecord::new(CallId(Uuid::now_v7()), request, Utc::now());
-        (record.reason, record.sip_code) = (Some(reason), Some(401));
+        (record.last.reason, record.last.sip_code) = (Some(reason), Some(401));
         record.office = enterprise.map(|number| {
             let office = serde_json::json!({
                 "kind": "call", "enterprise": number, "enterprise_name": "june", "host": "127.0.0.1", "extension": "150",

@@ -100,26 +100,29 @@ fn record(n: u64, at: DateTime<Utc>) -> anyhow::Result<CallRecord> {
         _ => (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown, None),
     };
     let rang = matches!(status, Status::Completed | Status::NoAnswer | Status::Rejected | Status::Canceled);
-    call.status = status;
-    call.reason = Some(reason);
-    call.ended_by = Some(ended_by);
-    call.sip_code = sip.map(|(code, _)| code);
-    call.sip_text = sip.map(|(_, text)| text.to_owned());
-    call.q850_cause = Some(16);
-    call.dialed_at = Some(at + TimeDelta::milliseconds(20));
-    call.ringing_at = rang.then(|| at + TimeDelta::seconds(2));
-    call.ring_seconds = rang.then_some(7.25);
-    call.reached = if rang { Reached::Ringing } else { Reached::Trying };
+    let last = &mut call.last;
+    last.status = status;
+    last.reason = Some(reason);
+    last.ended_by = Some(ended_by);
+    last.sip_code = sip.map(|(code, _)| code);
+    last.sip_text = sip.map(|(_, text)| text.to_owned());
+    last.q850_cause = Some(16);
+    last.dialed_at = Some(at + TimeDelta::milliseconds(20));
+    last.ringing_at = rang.then(|| at + TimeDelta::seconds(2));
+    last.ring_seconds = rang.then_some(7.25);
+    last.reached = if rang { Reached::Ringing } else { Reached::Trying };
     if status == Status::Completed {
-        call.reached = Reached::Answered;
-        call.answered_at = Some(at + TimeDelta::seconds(9));
-        call.talk_seconds = Some(21.5);
+        last.reached = Reached::Answered;
+        last.answered_at = Some(at + TimeDelta::seconds(9));
+        last.talk_seconds = Some(21.5);
+    }
+    last.ended_at = Some(at + TimeDelta::seconds(31));
+    last.sip_call_id = Some(Uuid::from_u128(u128::from(scatter(n))).to_string());
+    last.trunk_channel = Some(format!("1795253819.{n}"));
+    if status == Status::Completed {
         call.scenario_result = Some("completed".into());
         call.scenario_steps = 3;
     }
-    call.ended_at = Some(at + TimeDelta::seconds(31));
-    call.sip_call_id = Some(Uuid::from_u128(u128::from(scatter(n))).to_string());
-    call.trunk_channel = Some(format!("1795253819.{n}"));
     Ok(call)
 }
 
@@ -155,15 +158,15 @@ fn entries(call: &CallRecord) -> Vec<Entry> {
         "the trunk leg was created: channel 1795253819.8, INVITE on its way",
         None,
     );
-    if call.ringing_at.is_some() {
+    if call.last.ringing_at.is_some() {
         add(2, Source::Sip, "trunk_ringing", "the trunk leg rings", Some(Status::Ringing));
     }
-    if call.answered_at.is_some() {
+    if call.last.answered_at.is_some() {
         add(9, Source::Sip, "trunk_up", "the trunk leg is up", Some(Status::Answered));
     }
     add(30, Source::Ari, "trunk_destroyed", "the trunk channel is gone (cause 16)", None);
     add(30, Source::Dialplan, "report", "the carrier's last word was \"200 OK\"; DIALSTATUS ANSWER", None);
-    add(31, Source::Bot, "ended", "the end", Some(call.status));
+    add(31, Source::Bot, "ended", "the end", Some(call.last.status));
     entries
 }
 

@@ -114,13 +114,15 @@ async fn hangup(
     match state.engine.hangup(id, client).await {
         HangupAnswer::Asked(_) => Ok(Done::hanging_up(id)),
         // The engine knows its own calls only.
-        HangupAnswer::Ended(call) if !call.status.is_terminal() && !state.store.is_own(id).await? => {
+        HangupAnswer::Ended(call) if !call.last.status.is_terminal() && !state.store.is_own(id).await? => {
             Err(ApiError::CallOfAnotherBot(id))
         }
-        HangupAnswer::Ended(call) => Err(ApiError::CallEnded { id, status: call.status }),
+        HangupAnswer::Ended(call) => Err(ApiError::CallEnded { id, status: call.last.status }),
         // The engine knows the live calls only.
         HangupAnswer::NotFound => match state.store.call(id).await? {
-            Some(call) if call.status.is_terminal() => Err(ApiError::CallEnded { id, status: call.status }),
+            Some(call) if call.last.status.is_terminal() => {
+                Err(ApiError::CallEnded { id, status: call.last.status })
+            }
             Some(_) if !state.store.is_own(id).await? => Err(ApiError::CallOfAnotherBot(id)),
             Some(_) if state.engine.state().ari == AriState::NotUsed => Err(PlaceError::NoAsterisk.into()),
             Some(_) => Err(PlaceError::Stopping.into()),

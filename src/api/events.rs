@@ -137,7 +137,7 @@ pub(super) async fn stream_of(
     if let Some(after) = after {
         feed.last = after.min(feed.state.store.last_seq().await?);
         let has_more = !feed.state.store.timeline_after(Some(id), feed.last, 1).await?.is_empty();
-        if call.status.is_terminal() && !has_more {
+        if call.last.status.is_terminal() && !has_more {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
     }
@@ -292,7 +292,7 @@ impl Feed {
         let store = self.state.store.clone();
         // Before the entries: an end that is seen here has all its entries in the store.
         let ended = match self.call {
-            Some(id) => store.call(id).await?.is_none_or(|call| call.status.is_terminal()),
+            Some(id) => store.call(id).await?.is_none_or(|call| call.last.status.is_terminal()),
             None => false,
         };
         // And before them too: of one client's entries the last tells nothing about those of others after it.
@@ -354,7 +354,7 @@ impl Feed {
         let new = change.entries.iter().zip(told).filter(|((seq, _), _)| *seq > before);
         let events = new.map(|(_, event)| event.clone()).collect();
         self.sent = Instant::now();
-        Next::Events(events, self.call.is_some() && change.record.status.is_terminal())
+        Next::Events(events, self.call.is_some() && change.record.last.status.is_terminal())
     }
 }
 

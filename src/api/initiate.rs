@@ -194,7 +194,7 @@ async fn initiate(
     if let Some((until, time)) = wait {
         // With his key revoked he is told no more than what he has placed: an error would have him place it again.
         call = wait_for(&state, call, until, time, client.revoked(state.config.clone())).await;
-        if !until.is_over(call.status) {
+        if !until.is_over(call.last.status) {
             response_headers.insert(WAIT_TIMED_OUT, TRUE);
         }
     }
@@ -285,7 +285,8 @@ async fn place(
         match state.store.call(row.call_id).await? {
             // The first request was told that the store did not take it: this one is the first again.
             Some(call)
-                if call.status == Status::Canceled && call.reason == Some(Reason::StoreUnavailable) =>
+                if call.last.status == Status::Canceled
+                    && call.last.reason == Some(Reason::StoreUnavailable) =>
             {
                 state.store.delete(row.call_id).await?;
             }
@@ -321,13 +322,13 @@ async fn wait_for(
     time: Duration,
     revoked: impl Future<Output = ()>,
 ) -> Arc<CallRecord> {
-    if until.is_over(call.status) {
+    if until.is_over(call.last.status) {
         return call;
     }
     if let Some(mut watch) = state.store.watch(call.id) {
         tokio::select! {
             // An error means that the call has ended: its last record is there.
-            _ = tokio::time::timeout(time, watch.wait_for(|call| until.is_over(call.status))) => {}
+            _ = tokio::time::timeout(time, watch.wait_for(|call| until.is_over(call.last.status))) => {}
             () = state.stopping.cancelled() => {}
             () = revoked => return call,
         }

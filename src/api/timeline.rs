@@ -87,5 +87,5 @@ async fn timeline(
 pub(super) async fn of(state: &AppState, call: &CallRecord, lang: Lang) -> Result<TimelineView, ApiError> {
     let entries = state.store.timeline(call.id).await?;
     let entries = entries.into_iter().map(|(seq, entry)| EntryView::new(seq, entry, lang)).collect();
-    Ok(TimelineView { call_id: call.id.0, status: call.status, entries })
+    Ok(TimelineView { call_id: call.id.0, status: call.last.status, entries })
 }

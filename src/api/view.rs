@@ -142,7 +142,7 @@ pub struct AttemptView {
 }
 
 impl AttemptView {
-    fn of(call: &CallRecord, attempt: Attempt) -> Self {
+    fn of(call: &CallRecord, attempt: &Attempt) -> Self {
         AttemptView {
             id: AttemptId { call: call.id, number: attempt.number }.to_string(),
             number: attempt.number,
@@ -151,7 +151,7 @@ impl AttemptView {
             reason: attempt.reason,
             ended_by: attempt.ended_by,
             sip_code: attempt.sip_code,
-            sip_text: attempt.sip_text,
+            sip_text: attempt.sip_text.clone(),
             q850_cause: attempt.q850_cause,
             dialed_at: attempt.dialed_at,
             ringing_at: attempt.ringing_at,
@@ -159,7 +159,7 @@ impl AttemptView {
             ended_at: attempt.ended_at,
             ring_seconds: attempt.ring_seconds,
             talk_seconds: attempt.talk_seconds,
-            novofon_call_id: attempt.sip_call_id,
+            novofon_call_id: attempt.sip_call_id.clone(),
         }
     }
 }
@@ -208,7 +208,7 @@ impl OfficeView {
             enterprise_name: office.enterprise_name.clone(),
             host: office.host.clone(),
             extension: office.extension.to_string(),
-            connected: call.answered_at.is_some(),
+            connected: call.last.answered_at.is_some(),
             way: office.way,
         })
     }
@@ -216,42 +216,43 @@ impl OfficeView {
 
 impl CallView {
     pub fn new(call: &CallRecord, lang: Lang) -> Self {
-        let has_ended = call.status.is_terminal();
+        let last = &call.last;
+        let has_ended = last.status.is_terminal();
         let hint = hint_of(call, lang);
         CallView {
             id: call.id.0,
             phone: call.request.phone.to_string(),
-            status: call.status,
-            start_time: call.dialed_at.unwrap_or(call.created_at),
-            end_time: call.ended_at,
-            duration: match (has_ended, call.talk_seconds) {
+            status: last.status,
+            start_time: last.dialed_at.unwrap_or(call.created_at),
+            end_time: last.ended_at,
+            duration: match (has_ended, last.talk_seconds) {
                 (false, _) => None,
                 (true, Some(seconds)) => Some(seconds.max(0.0) as u64),
-                (true, None) => call.answered_at.is_none().then_some(0),
+                (true, None) => last.answered_at.is_none().then_some(0),
             },
             scenario_result: call.scenario_result.clone(),
-            novofon_call_id: call.sip_call_id.clone(),
+            novofon_call_id: last.sip_call_id.clone(),
             error_message: error_message(call, lang),
-            reason: call.reason,
+            reason: last.reason,
             hint: hint.map(str::to_owned),
-            reached: call.reached,
-            ended_by: call.ended_by,
-            sip_code: call.sip_code,
-            sip_text: call.sip_text.clone(),
-            q850_cause: call.q850_cause,
+            reached: last.reached,
+            ended_by: last.ended_by,
+            sip_code: last.sip_code,
+            sip_text: last.sip_text.clone(),
+            q850_cause: last.q850_cause,
             created_at: call.created_at,
-            dialed_at: call.dialed_at,
-            ringing_at: call.ringing_at,
-            answered_at: call.answered_at,
-            ended_at: call.ended_at,
-            ring_seconds: call.ring_seconds,
-            talk_seconds: call.talk_seconds,
+            dialed_at: last.dialed_at,
+            ringing_at: last.ringing_at,
+            answered_at: last.answered_at,
+            ended_at: last.ended_at,
+            ring_seconds: last.ring_seconds,
+            talk_seconds: last.talk_seconds,
             caller_id: call.request.caller_id.clone(),
             scenario: call.request.scenario.clone(),
             ring_timeout: call.request.ring_timeout,
             max_duration: call.request.max_duration,
             custom_metadata: call.request.custom_metadata.clone(),
-            attempts: call.attempts().into_iter().map(|attempt| AttemptView::of(call, attempt)).collect(),
+            attempts: call.attempts().map(|attempt| AttemptView::of(call, attempt)).collect(),
             office: OfficeView::of(call),
         }
     }
@@ -259,11 +260,12 @@ impl CallView {
 
 /// `trunk_auth_failed: 401 Unauthorized – The carrier refused ...`
 fn error_message(call: &CallRecord, lang: Lang) -> Option<String> {
-    if !call.status.is_terminal() || call.status == Status::Completed {
+    let last = &call.last;
+    if !last.status.is_terminal() || last.status == Status::Completed {
         return None;
     }
-    let Some(reason) = call.reason else { return Some(call.status.to_string()) };
-    let said = [call.sip_code.map(|code| code.to_string()), call.sip_text.clone()];
+    let Some(reason) = last.reason else { return Some(last.status.to_string()) };
+    let said = [last.sip_code.map(|code| code.to_string()), last.sip_text.clone()];
     let said: Vec<String> = said.into_iter().flatten().collect();
     let hint = hint(reason, lang);
     Some(match said.is_empty() {
@@ -381,18 +383,18 @@ mod tests {
     #[test]
     fn the_error_message_tells_the_carriers_words() {
         let mut call = record();
-        call.status = Status::Failed;
-        call.reason = Some(Reason::TrunkAuthFailed);
-        (call.sip_code, call.sip_text) = (Some(401), Some("Unauthorized".into()));
+        call.last.status = Status::Failed;
+        call.last.reason = Some(Reason::TrunkAuthFailed);
+        (call.last.sip_code, call.last.sip_text) = (Some(401), Some("Unauthorized".into()));
         let message = |call: &CallRecord| CallView::new(call, Lang::En).error_message;
         assert!(
             message(&call)
                 .is_some_and(|m| m.starts_with("trunk_auth_failed: 401 Unauthorized – The carrier"))
         );
-        (call.sip_code, call.sip_text) = (None, None);
+        (call.last.sip_code, call.last.sip_text) = (None, None);
         assert!(message(&call).is_some_and(|m| m.starts_with("trunk_auth_failed – The carrier")));
-        call.status = Status::Completed;
-        call.talk_seconds = Some(12.9);
+        call.last.status = Status::Completed;
+        call.last.talk_seconds = Some(12.9);
         assert_eq!(message(&call), None);
         assert_eq!(CallView::new(&call, Lang::Ru).duration, Some(12));
     }
@@ -402,9 +404,9 @@ mod tests {
         let mut call = record();
         let duration = |call: &CallRecord| CallView::new(call, Lang::En).duration;
         assert_eq!(duration(&call), None);
-        call.status = Status::Failed;
+        call.last.status = Status::Failed;
         assert_eq!(duration(&call), Some(0), "nobody answered");
-        (call.status, call.answered_at) = (Status::Completed, Some(call.created_at));
+        (call.last.status, call.last.answered_at) = (Status::Completed, Some(call.created_at));
         assert_eq!(duration(&call), None, "somebody did");
     }
 }

@@ -178,7 +178,7 @@ impl Runner {
             match effect {
                 Effect::Store { record, entries, intent } => {
                     if intent {
-                        self.intents.insert(call, record.attempt);
+                        self.intents.insert(call, record.last.number);
                     }
                     super::journal::write(&record, &entries, self.settings.mask_numbers, &self.troubles);
                     let event = self.event_at;
@@ -224,8 +224,8 @@ impl Runner {
             if !self.live.remove(&call) {
                 self.admission.remove(call, &record.request.phone);
             }
-            if let Some(reason) = record.reason {
-                self.metrics.call_ended(record.status, reason);
+            if let Some(reason) = record.last.reason {
+                self.metrics.call_ended(record.last.status, reason);
             }
         }
         self.intents.remove(&call);
@@ -258,10 +258,10 @@ impl Runner {
         if let Some(reply) = self.placing.remove(&call) {
             let _ = reply.send(Ok(record.clone()));
         }
-        if record.status.is_terminal() {
+        if record.last.status.is_terminal() {
             self.end_written(call);
         }
-        let is_intent = self.intents.get(&call).is_some_and(|attempt| record.attempt >= *attempt);
+        let is_intent = self.intents.get(&call).is_some_and(|attempt| record.last.number >= *attempt);
         if is_intent {
             self.intents.remove(&call);
             self.feed(call, Input::IntentStored);

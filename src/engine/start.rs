@@ -133,7 +133,7 @@ impl Runner {
         }
         for record in open {
             let id = record.id;
-            let queued = record.status == Status::Queued;
+            let queued = record.last.status == Status::Queued;
             let scenario = self.scenario_of(&record);
             if record.office.is_some() {
                 // An office's call is not dialed here: `office` looks for it at its host.

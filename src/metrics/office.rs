@@ -124,12 +124,12 @@ impl OfficeMetrics {
     }
 
     pub fn ended(&self, call: &CallRecord) {
-        let (Some(office), Some(reason)) = (&call.office, call.reason) else { return };
+        let (Some(office), Some(reason)) = (&call.office, call.last.reason) else { return };
         let labels = EndLabels {
             enterprise: office.enterprise.clone(),
             host: office.host.clone(),
             kind: kind_word(office.kind),
-            status: call.status.as_str(),
+            status: call.last.status.as_str(),
             reason: reason.as_str(),
         };
         self.ended.get_or_create(&labels).inc();

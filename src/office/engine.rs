@@ -248,7 +248,7 @@ impl Inner {
         }
         if let Some(reply) = reply {
             // The client may have gone.
-            let _ = reply.send(Err(match machine.record().reason {
+            let _ = reply.send(Err(match machine.record().last.reason {
                 Some(Reason::StoreUnavailable) => PlaceError::Store("it was not written in time".to_owned()),
                 Some(_) => PlaceError::Withdrawn { call: id },
                 None => PlaceError::Stopping,

@@ -51,7 +51,7 @@ impl Order {
             technology: office.technology,
             way: office.way,
             linked_id: office.linked_id.clone(),
-            dialed_at: record.dialed_at,
+            dialed_at: record.last.dialed_at,
             sides: None,
             ring_timeout: Duration::from_secs(record.request.ring_timeout.into()),
         })

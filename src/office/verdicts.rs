@@ -96,7 +96,7 @@ fn replay_without(
     }
     // Where one of them lives on in somebody else's talk, it is over by time.
     machine.tick(moment(1_000_000));
-    assert!(machine.has_ended(), "{version}/{name}: {:?}", machine.record().status);
+    assert!(machine.has_ended(), "{version}/{name}: {:?}", machine.record().last.status);
     machine.record().clone()
 }
 
@@ -129,7 +129,7 @@ fn conclude(
         }
     }
     machine.tick(moment(1_000_000));
-    assert!(machine.has_ended(), "{id}: {:?}", machine.record().status);
+    assert!(machine.has_ended(), "{id}: {:?}", machine.record().last.status);
     machine.record().clone()
 }
 
@@ -168,7 +168,7 @@ fn the_end_of_each_recorded_call() {
     for (name, status, reason, by, reached) in cases {
         for version in ["22", "16"] {
             let record = replay(version, name, CALL);
-            let found = (record.status, record.reason, record.ended_by, record.reached);
+            let found = (record.last.status, record.last.reason, record.last.ended_by, record.last.reached);
             let found = (found.0, found.1.expect("it ended"), found.2.expect("it ended"), found.3);
             if found != (status, reason, by, reached) {
                 wrong.push(format!("{version}/{name}: {found:?}, not {:?}", (status, reason, by, reached)));
@@ -212,13 +212,13 @@ fn the_leg_that_decides_is_the_one_that_is_spoken_of() {
             let record = replay(version, name, CALL);
             // 16 tells no SIP status: that the carrier had it is known if it rang.
             let reached = if version == "16" && reached == Far::Trying { Far::Sent } else { reached };
-            let found = (record.status, record.reason, record.ended_by, record.reached);
+            let found = (record.last.status, record.last.reason, record.last.ended_by, record.last.reached);
             let found = (found.0, found.1.expect("it ended"), found.2.expect("it ended"), found.3);
-            let is_connected = record.answered_at.is_some() == (status == End::Completed);
+            let is_connected = record.last.answered_at.is_some() == (status == End::Completed);
             if found != (status, reason, by, reached) || !is_connected {
                 wrong.push(format!(
                     "{version}/{name}: {found:?} {:?}, not {:?}",
-                    record.answered_at,
+                    record.last.answered_at,
                     (status, reason, by, reached)
                 ));
             }
@@ -247,7 +247,7 @@ fn what_asterisk_ended_by_itself() {
     let mut wrong = Vec::new();
     for (name, version, status, reason, by, sip) in cases {
         for (way, record) in [("AMI", replay(version, name, CALL)), ("ARI", replay_ari(version, name))] {
-            let found = (record.status, record.reason, record.ended_by, record.sip_code);
+            let found = (record.last.status, record.last.reason, record.last.ended_by, record.last.sip_code);
             if found != (status, Some(reason), Some(by), sip) {
                 let expected = (status, reason, by, sip);
                 wrong.push(format!("{version}/{name} by {way}: {found:?}, not {expected:?}"));
@@ -270,11 +270,11 @@ fn the_carriers_refusals_are_told_with_its_status_where_asterisk_tells_that() {
     for (name, on_22, on_16, sip) in cases {
         for (version, expected, code) in [("22", on_22, Some(sip)), ("16", on_16, None)] {
             let record = replay(version, name, CALL);
-            let found = (record.status, record.reason.expect("it ended"));
-            if found != expected || record.sip_code != code {
+            let found = (record.last.status, record.last.reason.expect("it ended"));
+            if found != expected || record.last.sip_code != code {
                 wrong.push(format!(
                     "{version}/{name}: {found:?} {:?}, not {expected:?} {code:?}",
-                    record.sip_code
+                    record.last.sip_code
                 ));
             }
         }
@@ -290,7 +290,7 @@ fn a_monitoring_lasts_until_its_listener_goes() {
     ] {
         for version in ["22", "16"] {
             let record = replay(version, name, OfficeKind::Monitor(mode));
-            let found = (record.status, record.reason, record.ended_by);
+            let found = (record.last.status, record.last.reason, record.last.ended_by);
             assert_eq!(found, (Status::Completed, Some(Reason::HungUp), Some(by)), "{version}/{name}");
         }
     }
@@ -321,7 +321,7 @@ fn of_what_was_kept_away_nothing_follows() {
             let name = name.to_str().expect("letters");
             let mode = MonitorMode::Spy;
             let kind = if name.starts_with("spy-") { OfficeKind::Monitor(mode) } else { CALL };
-            let said = |record: &CallRecord| (record.status, record.reason, record.ended_by);
+            let said = |record: &CallRecord| (record.last.status, record.last.reason, record.last.ended_by);
             let whole = said(&replay(version, name, kind));
             for (filter, is_kept_away) in filters {
                 let found = said(&replay_without(version, name, kind, is_kept_away));

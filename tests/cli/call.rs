@@ -50,7 +50,7 @@ async fn an_answered_call_whose_sound_failed_is_none() {
             "requested_by": null, "caller_id": null, "custom_metadata": null,
         }));
         let mut record = CallRecord::new(ID.parse().expect("an id"), request.expect("a request"), Utc::now());
-        (record.status, record.reason) = (Status::Completed, Some(Reason::ScenarioEnded));
+        (record.last.status, record.last.reason) = (Status::Completed, Some(Reason::ScenarioEnded));
         let told = hint_of(&record, lang).expect("it ended");
         record.scenario_result = Some("sound_failed".into());
         let told_of_silence = hint_of(&record, lang).expect("it ended");

@@ -45,10 +45,10 @@ fn call(minutes_ago: i64, reason: Option<Reason>) -> CallRecord {
     let at = Utc::now() - TimeDelta::minutes(minutes_ago);
     let mut record = CallRecord::new(CallId(Uuid::now_v7()), request, at);
     if let Some(reason) = reason {
-        record.status = Status::Failed;
-        record.reason = Some(reason);
-        record.ended_by = Some(EndedBy::Carrier);
-        record.ended_at = Some(at);
+        record.last.status = Status::Failed;
+        record.last.reason = Some(reason);
+        record.last.ended_by = Some(EndedBy::Carrier);
+        record.last.ended_at = Some(at);
     }
     record
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{CallId, EndedBy, Reached, Reason, Status};
+use super::{CallId, EndedBy, Outcome, Reached, Reason, Status};
 
 /// An attempt's id and, at the same time, the id of its channel: the call's for the first one, `<call>.2` for the second.
 /// It is never used for a second dial, for the number is on disk before anything is sent. Made of the call's id, so that
@@ -64,9 +64,10 @@ impl FromStr for AttemptId {
     }
 }
 
-/// What an attempt came to, as the call's own fields tell it of the last one.
+/// What one try came to. The call's own state and outcome are those of its last one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
+    /// From 1; 0 of one that is still to come.
     pub number: u16,
     pub status: Status,
     pub reached: Reached,
@@ -79,12 +80,49 @@ pub struct Attempt {
     pub ringing_at: Option<DateTime<Utc>>,
     pub answered_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
-    /// Seconds.
+    /// Seconds of ringing or early media, by the monotonic clock; `None` also when nobody saw their end.
     pub ring_seconds: Option<f64>,
-    /// Seconds.
+    /// Seconds from the answer to the end, by the monotonic clock; `None` also when nobody saw the end.
     pub talk_seconds: Option<f64>,
+    /// The SIP Call-ID of the trunk leg: what the carrier's support asks for.
     pub sip_call_id: Option<String>,
+    /// Asterisk's id of the trunk channel; with it a restarted bot finds the leg again.
     pub trunk_channel: Option<String>,
+}
+
+impl Attempt {
+    /// The call waits in the queue.
+    pub fn to_come() -> Self {
+        Attempt {
+            number: 0,
+            status: Status::Queued,
+            reached: Reached::None,
+            reason: None,
+            ended_by: None,
+            sip_code: None,
+            sip_text: None,
+            q850_cause: None,
+            dialed_at: None,
+            ringing_at: None,
+            answered_at: None,
+            ended_at: None,
+            ring_seconds: None,
+            talk_seconds: None,
+            sip_call_id: None,
+            trunk_channel: None,
+        }
+    }
+
+    /// Its verdict. That the status is a step forward is the kernel's to see.
+    pub(crate) fn end(&mut self, outcome: Outcome, at: DateTime<Utc>) {
+        self.reached = outcome.reached;
+        self.reason = Some(outcome.reason);
+        self.ended_by = Some(outcome.ended_by);
+        self.sip_code = outcome.sip_code;
+        self.sip_text = outcome.sip_text;
+        self.q850_cause = outcome.q850_cause;
+        self.ended_at = Some(at);
+    }
 }
 
 #[cfg(test)]

@@ -66,11 +66,11 @@ impl<E> Kernel<E> {
 
     /// The same, with the step that the machine concludes from it.
     pub fn note_step(&mut self, now: Moment, fact: &Fact, step: Option<Status>) {
-        let status = step.filter(|next| *next == Status::Queued || self.record.status.may_become(*next));
+        let status = step.filter(|next| *next == Status::Queued || self.record.last.status.may_become(*next));
         if let Some(status) = status {
-            self.record.status = status;
+            self.record.last.status = status;
         }
-        self.entries.push(Entry::new(now.wall, fact, status, self.record.attempt));
+        self.entries.push(Entry::new(now.wall, fact, status, self.record.last.number));
         self.changed = true;
     }
 
@@ -79,8 +79,8 @@ impl<E> Kernel<E> {
     pub fn end(&mut self, now: Moment, outcome: Outcome, is_seen: bool) {
         let ended = is_seen.then_some(now.mono);
         let fact = Fact::ended(&outcome);
-        let record = &mut self.record;
-        record.ring_seconds = match self.ringing_since {
+        let attempt = &mut self.record.last;
+        attempt.ring_seconds = match self.ringing_since {
             Some(since) => {
                 let until = self.answered_since.or(ended);
                 until.map(|until| until.saturating_sub(since) + self.rang_for.unwrap_or_default())
@@ -88,15 +88,9 @@ impl<E> Kernel<E> {
             None => self.rang_for,
         }
         .map(seconds);
-        record.talk_seconds =
+        attempt.talk_seconds =
             self.answered_since.zip(ended).map(|(since, until)| seconds(until.saturating_sub(since)));
-        record.reason = Some(outcome.reason);
-        record.ended_by = Some(outcome.ended_by);
-        record.sip_code = outcome.sip_code;
-        record.sip_text = outcome.sip_text;
-        record.q850_cause = outcome.q850_cause;
-        record.reached = outcome.reached;
-        record.ended_at = Some(now.wall);
+        attempt.end(outcome, now.wall);
         self.note(now, &fact);
         self.timers.clear();
     }
@@ -109,7 +103,7 @@ impl<E> Kernel<E> {
     ) -> Vec<E> {
         let mut effects = std::mem::take(&mut self.effects);
         if std::mem::take(&mut self.changed) {
-            self.record.reached = self.record.reached.max(reached);
+            self.record.last.reached = self.record.last.reached.max(reached);
             let (entries, intent) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.intent));
             effects.insert(0, store(Box::new(self.record.clone()), entries, intent));
         }

@@ -6,9 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    Attempt, AttemptId, DialString, EndedBy, Metadata, OfficeCall, Outcome, Reached, Reason, Status,
-};
+use super::{Attempt, AttemptId, DialString, EndedBy, Metadata, OfficeCall, Outcome, Reason};
 
 /// A call's id. UUIDv7, so ids sort by creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,41 +53,22 @@ pub struct CallRequest {
     pub requested_by: Option<String>,
 }
 
-/// A call. Its state and outcome are those of its last attempt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A call. Its state and its outcome are those of its last attempt.
+#[derive(Debug, Clone, PartialEq)]
 pub struct CallRecord {
     pub id: CallId,
     pub request: CallRequest,
     /// What makes it an office's call; `None` for one of the bot's own.
     pub office: Option<Box<OfficeCall>>,
-    /// Attempts that were begun: the intent of so many is on disk.
-    pub attempt: u16,
-    /// Those that are over while the call goes on, in their order.
-    pub earlier: Vec<Attempt>,
-    pub status: Status,
-    pub reached: Reached,
-    pub reason: Option<Reason>,
-    pub ended_by: Option<EndedBy>,
-    pub sip_code: Option<u16>,
-    pub sip_text: Option<String>,
-    pub q850_cause: Option<u16>,
     pub created_at: DateTime<Utc>,
-    pub dialed_at: Option<DateTime<Utc>>,
-    pub ringing_at: Option<DateTime<Utc>>,
-    pub answered_at: Option<DateTime<Utc>>,
-    pub ended_at: Option<DateTime<Utc>>,
-    /// Seconds of ringing or early media, by the monotonic clock; `None` also when nobody saw their end.
-    pub ring_seconds: Option<f64>,
-    /// Seconds from the answer to the end, by the monotonic clock; `None` also when nobody saw the end.
-    pub talk_seconds: Option<f64>,
+    /// Attempts that are over while the call goes on, in their order.
+    pub earlier: Vec<Attempt>,
+    /// The one that is under way, was the last, or is still to come: what ends a call that waits ends it, too.
+    pub last: Attempt,
     /// `completed`, `interrupted` or `sound_failed`; `None` when the scenario never began.
     pub scenario_result: Option<String>,
     /// Steps of the scenario that were begun: a restarted bot goes on with the last of them.
     pub scenario_steps: u32,
-    /// The SIP Call-ID of the trunk leg: what the carrier's support asks for.
-    pub sip_call_id: Option<String>,
-    /// Asterisk's id of the trunk channel; with it a restarted bot finds the leg again.
-    pub trunk_channel: Option<String>,
     /// Who asked for the end, once somebody did: a restarted bot goes on with the hang-up.
     pub hangup_by: Option<EndedBy>,
     pub hangup_reason: Option<Reason>,
@@ -101,26 +80,11 @@ impl CallRecord {
             id,
             request,
             office: None,
-            attempt: 0,
-            earlier: Vec::new(),
-            status: Status::Queued,
-            reached: Reached::None,
-            reason: None,
-            ended_by: None,
-            sip_code: None,
-            sip_text: None,
-            q850_cause: None,
             created_at,
-            dialed_at: None,
-            ringing_at: None,
-            answered_at: None,
-            ended_at: None,
-            ring_seconds: None,
-            talk_seconds: None,
+            earlier: Vec::new(),
+            last: Attempt::to_come(),
             scenario_result: None,
             scenario_steps: 0,
-            sip_call_id: None,
-            trunk_channel: None,
             hangup_by: None,
             hangup_reason: None,
         }
@@ -128,75 +92,44 @@ impl CallRecord {
 
     /// The attempt that is under way, was the last, or will be the first.
     pub fn attempt_id(&self) -> AttemptId {
-        AttemptId { call: self.id, number: self.attempt.max(1) }
+        AttemptId { call: self.id, number: self.last.number.max(1) }
     }
 
     /// Whether an attempt is under way, or was the last thing of a call that has ended.
     pub fn has_current_attempt(&self) -> bool {
-        usize::from(self.attempt) > self.earlier.len()
+        usize::from(self.last.number) > self.earlier.len()
     }
 
     /// An attempt is under way.
     pub fn is_at_work(&self) -> bool {
-        !self.status.is_terminal() && self.has_current_attempt()
+        !self.last.status.is_terminal() && self.has_current_attempt()
     }
 
-    /// Another attempt begins: its intent is to be stored.
+    /// Another attempt begins: its intent is to be stored. What an earlier one came to is told by that one.
     pub fn begin_attempt(&mut self, at: DateTime<Utc>) {
-        self.attempt = self.attempt.saturating_add(1);
-        self.dialed_at = Some(at);
-        // What an earlier one came to is told by that one.
-        (self.ringing_at, self.answered_at) = (None, None);
-        (self.sip_call_id, self.trunk_channel) = (None, None);
+        let Attempt { number, status, .. } = self.last;
+        let number = number.saturating_add(1);
+        self.last = Attempt { number, status, dialed_at: Some(at), ..Attempt::to_come() };
     }
 
     /// The attempt is over, and the call goes on without one.
-    pub fn leave_attempt(&mut self, outcome: &Outcome, at: DateTime<Utc>) {
-        let over = Attempt {
-            status: outcome.status,
-            reached: outcome.reached,
-            reason: Some(outcome.reason),
-            ended_by: Some(outcome.ended_by),
-            sip_code: outcome.sip_code,
-            sip_text: outcome.sip_text.clone(),
-            q850_cause: outcome.q850_cause,
-            ended_at: Some(at),
-            ..self.current_attempt()
-        };
+    pub fn leave_attempt(&mut self, outcome: Outcome, at: DateTime<Utc>) {
+        let mut over = self.last.clone();
+        over.status = outcome.status;
+        over.end(outcome, at);
         self.earlier.push(over);
     }
 
     /// All attempts in their order, the one that is under way or was the last at the end.
-    pub fn attempts(&self) -> Vec<Attempt> {
-        let current = self.has_current_attempt().then(|| self.current_attempt());
-        self.earlier.iter().cloned().chain(current).collect()
-    }
-
-    fn current_attempt(&self) -> Attempt {
-        Attempt {
-            number: self.attempt,
-            status: self.status,
-            reached: self.reached,
-            reason: self.reason,
-            ended_by: self.ended_by,
-            sip_code: self.sip_code,
-            sip_text: self.sip_text.clone(),
-            q850_cause: self.q850_cause,
-            dialed_at: self.dialed_at,
-            ringing_at: self.ringing_at,
-            answered_at: self.answered_at,
-            ended_at: self.ended_at,
-            ring_seconds: self.ring_seconds,
-            talk_seconds: self.talk_seconds,
-            sip_call_id: self.sip_call_id.clone(),
-            trunk_channel: self.trunk_channel.clone(),
-        }
+    pub fn attempts(&self) -> impl Iterator<Item = &Attempt> {
+        self.earlier.iter().chain(self.has_current_attempt().then_some(&self.last))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Reached, Status};
 
     #[test]
     fn a_further_attempt_has_no_marks_of_the_one_before() {
@@ -211,9 +144,10 @@ mod tests {
             requested_by: None,
         };
         let mut call = CallRecord::new(CallId(Uuid::from_u128(7)), request, at);
-        assert!(call.attempts().is_empty() && !call.is_at_work(), "in the queue");
+        assert!(call.attempts().next().is_none() && !call.is_at_work(), "in the queue");
         call.begin_attempt(at);
-        (call.ringing_at, call.sip_call_id, call.trunk_channel) =
+        let last = &mut call.last;
+        (last.ringing_at, last.sip_call_id, last.trunk_channel) =
             (Some(at), Some("abc".into()), Some("1700000000.7".into()));
         assert!(call.is_at_work());
         let refused = Outcome {
@@ -225,13 +159,13 @@ mod tests {
             q850_cause: None,
             reached: Reached::None,
         };
-        call.leave_attempt(&refused, at);
+        call.leave_attempt(refused, at);
         assert!(!call.is_at_work(), "between two");
         call.begin_attempt(at);
         assert_eq!(call.attempt_id().number, 2);
         let told = |attempt: &Attempt| (attempt.number, attempt.ringing_at, attempt.sip_call_id.clone());
-        let attempts: Vec<_> = call.attempts().iter().map(told).collect();
+        let attempts: Vec<_> = call.attempts().map(told).collect();
         assert_eq!(attempts, [(1, Some(at), Some("abc".into())), (2, None, None)]);
-        assert_eq!(call.trunk_channel, None);
+        assert_eq!(call.last.trunk_channel, None);
     }
 }

@@ -97,7 +97,7 @@ pub(super) fn push_upsert(query: &mut Query, records: &[&CallRecord], node: Opti
     );
     query.push(if node.is_some() { ", node) " } else { ") " });
     query.rows(records.iter().map(|call| {
-        let request = &call.request;
+        let (request, last) = (&call.request, &call.last);
         let mut row = vec![
             call.id.0.into(),
             request.phone.as_str().into(),
@@ -108,23 +108,23 @@ pub(super) fn push_upsert(query: &mut Query, records: &[&CallRecord], node: Opti
             request.custom_metadata.as_ref().map(Metadata::as_str).into(),
             request.requested_by.as_deref().into(),
             micros(call.created_at).into(),
-            call.status.as_str().into(),
-            call.reached.as_str().into(),
-            call.reason.map(call::Reason::as_str).into(),
-            call.ended_by.map(call::EndedBy::as_str).into(),
-            call.sip_code.into(),
-            call.sip_text.as_deref().into(),
-            call.q850_cause.into(),
-            call.dialed_at.map(micros).into(),
-            call.ringing_at.map(micros).into(),
-            call.answered_at.map(micros).into(),
-            call.ended_at.map(micros).into(),
-            call.ring_seconds.into(),
-            call.talk_seconds.into(),
+            last.status.as_str().into(),
+            last.reached.as_str().into(),
+            last.reason.map(call::Reason::as_str).into(),
+            last.ended_by.map(call::EndedBy::as_str).into(),
+            last.sip_code.into(),
+            last.sip_text.as_deref().into(),
+            last.q850_cause.into(),
+            last.dialed_at.map(micros).into(),
+            last.ringing_at.map(micros).into(),
+            last.answered_at.map(micros).into(),
+            last.ended_at.map(micros).into(),
+            last.ring_seconds.into(),
+            last.talk_seconds.into(),
             call.scenario_result.as_deref().into(),
             call.scenario_steps.into(),
-            call.sip_call_id.as_deref().into(),
-            call.trunk_channel.as_deref().into(),
+            last.sip_call_id.as_deref().into(),
+            last.trunk_channel.as_deref().into(),
             call.hangup_by.map(call::EndedBy::as_str).into(),
             call.hangup_reason.map(call::Reason::as_str).into(),
             call.office.as_ref().map(|office| office.enterprise.as_str()).into(),
@@ -132,7 +132,7 @@ pub(super) fn push_upsert(query: &mut Query, records: &[&CallRecord], node: Opti
                 .as_ref()
                 .map(|office| serde_json::to_string(office).expect("an office's call has plain fields"))
                 .into(),
-            call.attempt.into(),
+            last.number.into(),
             (!call.earlier.is_empty())
                 .then(|| serde_json::to_string(&call.earlier).expect("an attempt has plain fields"))
                 .into(),
@@ -183,6 +183,24 @@ pub(super) fn record_of(row: &Row) -> Result<CallRecord, sqlx::Error> {
         row.get::<Option<i64>>(column)?.map(|at| moment(at, column)).transpose()
     };
     let dialed_at = time("dialed_at")?;
+    let last = Attempt {
+        number: whole(row, "attempt")?.unwrap_or(dialed_at.is_some().into()),
+        status: required(row, "status")?,
+        reached: required(row, "reached")?,
+        reason: word(row, "reason")?,
+        ended_by: word(row, "ended_by")?,
+        sip_code: whole(row, "sip_code")?,
+        sip_text: row.get("sip_text")?,
+        q850_cause: whole(row, "q850_cause")?,
+        dialed_at,
+        ringing_at: time("ringing_at")?,
+        answered_at: time("answered_at")?,
+        ended_at: time("ended_at")?,
+        ring_seconds: row.get("ring_seconds")?,
+        talk_seconds: row.get("talk_seconds")?,
+        sip_call_id: row.get("sip_call_id")?,
+        trunk_channel: row.get("trunk_channel")?,
+    };
     Ok(CallRecord {
         id: CallId(row.get("id")?),
         request: CallRequest {
@@ -195,26 +213,11 @@ pub(super) fn record_of(row: &Row) -> Result<CallRecord, sqlx::Error> {
             requested_by: row.get("requested_by")?,
         },
         office: office(row)?,
-        attempt: whole(row, "attempt")?.unwrap_or(dialed_at.is_some().into()),
-        earlier: earlier(row)?,
-        status: required(row, "status")?,
-        reached: required(row, "reached")?,
-        reason: word(row, "reason")?,
-        ended_by: word(row, "ended_by")?,
-        sip_code: whole(row, "sip_code")?,
-        sip_text: row.get("sip_text")?,
-        q850_cause: whole(row, "q850_cause")?,
         created_at: moment(row.get("created_at")?, "created_at")?,
-        dialed_at,
-        ringing_at: time("ringing_at")?,
-        answered_at: time("answered_at")?,
-        ended_at: time("ended_at")?,
-        ring_seconds: row.get("ring_seconds")?,
-        talk_seconds: row.get("talk_seconds")?,
+        earlier: earlier(row)?,
+        last,
         scenario_result: row.get("scenario_result")?,
         scenario_steps: whole(row, "scenario_steps")?.unwrap_or_default(),
-        sip_call_id: row.get("sip_call_id")?,
-        trunk_channel: row.get("trunk_channel")?,
         hangup_by: word(row, "hangup_by")?,
         hangup_reason: word(row, "hangup_reason")?,
     })

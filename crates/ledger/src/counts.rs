@@ -52,9 +52,10 @@ impl Store {
 
 /// The word that the migration's CHECK demands.
 pub(super) fn kind_of(call: &CallRecord) -> String {
-    let ended_by = call.ended_by.map_or("", |by| by.as_str());
-    let reason = call.reason.map_or("", |reason| reason.as_str());
-    format!("{}/{ended_by}/{reason}", call.status)
+    let last = &call.last;
+    let ended_by = last.ended_by.map_or("", |by| by.as_str());
+    let reason = last.reason.map_or("", |reason| reason.as_str());
+    format!("{}/{ended_by}/{reason}", last.status)
 }
 
 pub(super) async fn matching(db: &mut Connection, filter: &Filter) -> Result<Kinds, sqlx::Error> {

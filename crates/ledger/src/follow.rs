@@ -59,7 +59,7 @@ impl Followers {
         let record = &change.record;
         {
             let mut open = self.open.write();
-            if record.status.is_terminal() {
+            if record.last.status.is_terminal() {
                 if let Some(sender) = open.remove(&record.id) {
                     sender.send_replace(record.clone());
                 }

@@ -249,7 +249,7 @@ impl Store {
         if let Err(refused) = self.inner.jobs.send(Job::Commit(commit)) {
             self.inner.shared.backlog.sub(1);
             if let Job::Commit(commit) = refused.0 {
-                tracing::error!(call = %commit.record.id, status = %commit.record.status, "a step of a call came after the store was closed and is not kept");
+                tracing::error!(call = %commit.record.id, status = %commit.record.last.status, "a step of a call came after the store was closed and is not kept");
             }
         }
     }

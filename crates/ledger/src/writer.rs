@@ -201,7 +201,7 @@ impl<E: Engine> Writer<E> {
             self.shared.backlog.sub(1);
             self.shared.refused.add(1);
             error!(
-                call = %record.id, status = %record.status, entries = entries.len(), error = %cause,
+                call = %record.id, status = %record.last.status, entries = entries.len(), error = %cause,
                 "what happened to a call can't be stored, now or ever: this is a fault of the program; its data is given up"
             );
             let notice = Refused { call_id: record.id, record, reason: cause.to_string() };

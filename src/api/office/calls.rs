@@ -193,7 +193,7 @@ async fn hang_up(
         false => {
             // It may have ended since it was read.
             let call = state.app.store.call(id).await?.unwrap_or(call);
-            Err(OfficeError::Conflict(format!("Call {id} has ended already: {}", call.status)))
+            Err(OfficeError::Conflict(format!("Call {id} has ended already: {}", call.last.status)))
         }
     }
 }

@@ -416,7 +416,7 @@ async fn wait_for(
 ) -> (Option<CallView>, bool) {
     let Some((until, time)) = wait else { return (None, false) };
     let call = initiate::wait_by_id(&state.app, id, until, time).await;
-    let timed_out = call.as_ref().is_none_or(|call| !until.is_over(call.status));
+    let timed_out = call.as_ref().is_none_or(|call| !until.is_over(call.last.status));
     (call.map(|call| CallView::new(&call, lang)), timed_out)
 }
 

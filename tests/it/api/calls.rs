@@ -15,9 +15,9 @@ async fn a_call_that_failed_tells_why() {
         &id,
         entry("trunk_refused", Some(Status::Failed), Some(json!({"cause": 21}))),
         |call| {
-            call.reason = Some(Reason::TrunkAuthFailed);
-            (call.sip_code, call.sip_text) = (Some(401), Some("Unauthorized".into()));
-            call.ended_at = call.dialed_at;
+            call.last.reason = Some(Reason::TrunkAuthFailed);
+            (call.last.sip_code, call.last.sip_text) = (Some(401), Some("Unauthorized".into()));
+            call.last.ended_at = call.last.dialed_at;
         },
     );
     bot.engine.live(0).await;

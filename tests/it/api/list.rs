@@ -51,8 +51,8 @@ async fn filters() {
     let [queued, by_callee, by_bot, busy] = <[String; 4]>::try_from(calls).expect("four");
     bot.engine.step(&by_callee, Status::Completed).await;
     bot.engine.record(&by_bot, entry("end", Some(Status::Completed), None), |call| {
-        (call.ended_by, call.reason) = (Some(EndedBy::Bot), Some(Reason::ScenarioEnded));
-        call.ended_at = Some(call.created_at);
+        (call.last.ended_by, call.last.reason) = (Some(EndedBy::Bot), Some(Reason::ScenarioEnded));
+        call.last.ended_at = Some(call.created_at);
     });
     bot.engine.step(&busy, Status::Busy).await;
     bot.engine.live(1).await;

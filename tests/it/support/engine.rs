@@ -66,8 +66,9 @@ impl FakeEngine {
                         let _ = reply.send(taking.hangup(id));
                     }
                     Command::Cancel { filter, reply } => {
-                        let fits =
-                            |call: &CallRecord| call.status == Status::Queued && filter.takes(&call.request);
+                        let fits = |call: &CallRecord| {
+                            call.last.status == Status::Queued && filter.takes(&call.request)
+                        };
                         let count = taking.store.live_calls().iter().filter(|call| fits(call)).count();
                         let _ = reply.send(count);
                     }
@@ -129,7 +130,7 @@ impl FakeEngine {
         let id: CallId = id.parse().expect("an id");
         let mut record = self.store.watch(id).expect("it lives").borrow().as_ref().clone();
         if let Some(status) = entry.status {
-            record.status = status;
+            record.last.status = status;
         }
         change(&mut record);
         self.store.submit(Commit {
@@ -146,21 +147,21 @@ impl FakeEngine {
         self.record(id, entry(status.as_str(), Some(status), None), |call| {
             let now = Some(entry("", None, None).at);
             match status {
-                Status::Dialing => call.dialed_at = now,
-                Status::Ringing => (call.ringing_at, call.reached) = (now, Reached::Ringing),
-                Status::Answered => (call.answered_at, call.reached) = (now, Reached::Answered),
+                Status::Dialing => call.last.dialed_at = now,
+                Status::Ringing => (call.last.ringing_at, call.last.reached) = (now, Reached::Ringing),
+                Status::Answered => (call.last.answered_at, call.last.reached) = (now, Reached::Answered),
                 status if status.is_terminal() => {
-                    call.ended_at = now;
-                    call.reason = Some(Reason::HungUp);
-                    call.ended_by = Some(EndedBy::Callee);
-                    call.talk_seconds = call.answered_at.map(|_| 2.5);
+                    call.last.ended_at = now;
+                    call.last.reason = Some(Reason::HungUp);
+                    call.last.ended_by = Some(EndedBy::Callee);
+                    call.last.talk_seconds = call.last.answered_at.map(|_| 2.5);
                 }
                 _ => {}
             }
         });
         let id = id.parse().expect("an id");
         until("the step to be on disk", || {
-            self.store.watch(id).map_or(status.is_terminal(), |call| call.borrow().status == status)
+            self.store.watch(id).map_or(status.is_terminal(), |call| call.borrow().last.status == status)
         })
         .await;
     }

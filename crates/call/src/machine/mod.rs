@@ -107,7 +107,7 @@ impl Machine {
         limits: Limits,
         asterisk_up: bool,
     ) -> (Self, Vec<Effect>) {
-        let queued = record.status == Status::Queued;
+        let queued = record.last.status == Status::Queued;
         let between = !queued && !record.earlier.is_empty() && !record.has_current_attempt();
         let phase = match (queued, between) {
             (true, _) => Phase::Waiting,
@@ -122,29 +122,31 @@ impl Machine {
             return (machine, effects);
         }
         let record = &machine.kernel.record;
-        let up = record.answered_at.is_some();
+        let up = record.last.answered_at.is_some();
         machine.evidence = Evidence {
             hangup: record.hangup_by.zip(record.hangup_reason),
             // The originate of the former run may or may not have left.
-            uncertain: record.trunk_channel.is_none(),
+            uncertain: record.last.trunk_channel.is_none(),
             blind: true,
             gaps: true,
             ..Evidence::default()
         };
-        if let Some(channel) = &record.trunk_channel {
+        if let Some(channel) = &record.last.trunk_channel {
             let leg = machine.evidence.legs.entry(channel);
-            leg.sip_call_id.clone_from(&record.sip_call_id);
-            leg.rang = record.ringing_at.is_some();
-            leg.early_media = record.status == Status::EarlyMedia;
+            leg.sip_call_id.clone_from(&record.last.sip_call_id);
+            leg.rang = record.last.ringing_at.is_some();
+            leg.early_media = record.last.status == Status::EarlyMedia;
             leg.up = up;
         }
         // The monotonic clock of the former run is gone; the wall clock tells what has passed.
-        let passed = passed_since(now, record.answered_at.or(record.dialed_at).unwrap_or(record.created_at));
+        let passed =
+            passed_since(now, record.last.answered_at.or(record.last.dialed_at).unwrap_or(record.created_at));
         machine.kernel.rang_for = record
+            .last
             .ringing_at
-            .zip(record.answered_at)
+            .zip(record.last.answered_at)
             .map(|(rang, up)| (up - rang).to_std().unwrap_or_default());
-        let rings = record.ringing_at.filter(|_| !up);
+        let rings = record.last.ringing_at.filter(|_| !up);
         machine.kernel.ringing_since = rings.map(|at| now.mono.saturating_sub(passed_since(now, at)));
         let (timer, whole) = if up {
             (Timer::MaxDuration, Duration::from_secs(record.request.max_duration.into()))
@@ -156,7 +158,7 @@ impl Machine {
             machine.kernel.answered_since = Some(now.mono.saturating_sub(passed));
         }
         machine.kernel.timers.arm(timer, now.mono + whole.saturating_sub(passed));
-        let watch = machine.kernel.record.trunk_channel.clone();
+        let watch = machine.kernel.record.last.trunk_channel.clone();
         let watch = watch.map(|trunk_channel| Effect::Watch { trunk_channel, name: None });
         watch.into_iter().for_each(|wish| machine.kernel.wish(wish));
         machine.kernel.note(now, &Fact::Restarted { dialed: true });

@@ -199,10 +199,11 @@ impl Machine {
         self.refused_all = false;
         self.evidence = Evidence::default();
         self.kernel.timers.clear();
-        let number = self.kernel.record.attempt;
+        let number = self.kernel.record.last.number;
         let refused = unsent(Status::Failed, Reason::AsteriskRefused, EndedBy::Pbx);
-        self.kernel.record.leave_attempt(&refused, now.wall);
-        self.kernel.note(now, &Fact::AttemptOver { number, reason: refused.reason });
+        let reason = refused.reason;
+        self.kernel.record.leave_attempt(refused, now.wall);
+        self.kernel.note(now, &Fact::AttemptOver { number, reason });
         self.kernel.timers.arm(Timer::Queue, now.mono + self.time_left_in_queue(now));
         if self.takes_again {
             self.send_again(now);
@@ -224,7 +225,7 @@ impl Machine {
             return self.originate(now);
         }
         self.intend(now);
-        let number = self.kernel.record.attempt;
+        let number = self.kernel.record.last.number;
         self.kernel.note(now, &Fact::AttemptBegun { number });
     }
 

@@ -50,10 +50,10 @@ impl Machine {
     /// The record names the leg that decides: its channel for a restarted bot, its Call-ID for the carrier's support.
     pub(super) fn point_at_deciding(&mut self) {
         let Some(leg) = self.evidence.legs.deciding() else { return };
-        let is_same = self.kernel.record.trunk_channel.as_deref() == Some(&leg.channel);
-        if !is_same || (leg.sip_call_id.is_some() && self.kernel.record.sip_call_id != leg.sip_call_id) {
-            self.kernel.record.trunk_channel = Some(leg.channel.clone());
-            self.kernel.record.sip_call_id = leg.sip_call_id.clone();
+        let is_same = self.kernel.record.last.trunk_channel.as_deref() == Some(&leg.channel);
+        if !is_same || (leg.sip_call_id.is_some() && self.kernel.record.last.sip_call_id != leg.sip_call_id) {
+            self.kernel.record.last.trunk_channel = Some(leg.channel.clone());
+            self.kernel.record.last.sip_call_id = leg.sip_call_id.clone();
             self.kernel.changed();
         }
     }
@@ -109,7 +109,7 @@ impl Machine {
             return;
         }
         leg.rang = true;
-        self.kernel.record.ringing_at.get_or_insert(now.wall);
+        self.kernel.record.last.ringing_at.get_or_insert(now.wall);
         let channel = self.which(channel);
         self.kernel.note(now, &Fact::TrunkRinging { channel });
     }
@@ -134,7 +134,7 @@ impl Machine {
         let channel = self.which(channel);
         if is_first {
             self.kernel.answered_since = Some(now.mono);
-            self.kernel.record.answered_at = Some(now.wall);
+            self.kernel.record.last.answered_at = Some(now.wall);
             self.kernel.timers.disarm(Timer::Ring);
             self.kernel.timers.disarm(Timer::Proof);
             let longest = Duration::from_secs(self.kernel.record.request.max_duration.into());

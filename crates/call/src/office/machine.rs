@@ -155,11 +155,12 @@ impl OfficeMachine {
     pub fn restore(now: Moment, record: CallRecord) -> (Self, Vec<OfficeEffect>) {
         let mut machine = Self::build(record, Phase::Placed);
         let record = &machine.kernel.record;
-        let passed = passed_since(now, record.answered_at.or(record.dialed_at).unwrap_or(record.created_at));
-        let (rang, up) = (record.ringing_at.is_some(), record.answered_at.is_some());
-        let early_media = record.status == Status::EarlyMedia;
+        let passed =
+            passed_since(now, record.last.answered_at.or(record.last.dialed_at).unwrap_or(record.created_at));
+        let (rang, up) = (record.last.ringing_at.is_some(), record.last.answered_at.is_some());
+        let early_media = record.last.status == Status::EarlyMedia;
         machine.kernel.ringing_since =
-            record.ringing_at.map(|at| now.mono.saturating_sub(passed_since(now, at)));
+            record.last.ringing_at.map(|at| now.mono.saturating_sub(passed_since(now, at)));
         machine.kernel.answered_since = up.then(|| now.mono.saturating_sub(passed));
         machine.evidence.hangup = record.hangup_by.zip(record.hangup_reason);
         // The order of the former run may or may not have left.
@@ -433,7 +434,7 @@ impl OfficeMachine {
     fn keep_time(&mut self, now: Moment, seen: &Seen) {
         if matches!(seen, Seen::Ringing | Seen::EarlyMedia) && self.kernel.answered_since.is_none() {
             self.kernel.ringing_since.get_or_insert(now.mono);
-            self.kernel.record.ringing_at.get_or_insert(now.wall);
+            self.kernel.record.last.ringing_at.get_or_insert(now.wall);
         }
     }
 
@@ -441,7 +442,7 @@ impl OfficeMachine {
     fn answered(&mut self, now: Moment) {
         if self.kernel.answered_since.is_none() {
             self.kernel.answered_since = Some(now.mono);
-            self.kernel.record.answered_at = Some(now.wall);
+            self.kernel.record.last.answered_at = Some(now.wall);
             self.kernel.timers.disarm(Timer::Ring);
             // They were on their way to each other.
             self.kernel.timers.disarm(Timer::Settle);
@@ -506,7 +507,7 @@ impl OfficeMachine {
     fn conclude(&mut self, now: Moment) {
         let outcome = self.evidence.verdict();
         let is_seen = !self.evidence.lost && !self.evidence.unreachable;
-        let reached = self.kernel.record.reached.max(outcome.reached);
+        let reached = self.kernel.record.last.reached.max(outcome.reached);
         self.kernel.end(now, Outcome { reached, ..outcome }, is_seen);
         self.phase = Phase::Ended;
         self.kernel.wish(OfficeEffect::Ended);

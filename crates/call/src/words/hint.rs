@@ -16,8 +16,9 @@ pub fn hint(reason: Reason, lang: Lang) -> &'static str {
 
 /// What to do about this end: a sound that nobody heard comes before the reason.
 pub fn hint_of(call: &CallRecord, lang: Lang) -> Option<&'static str> {
-    let reason = call.reason?;
-    let is_silent = call.status == Status::Completed && call.scenario_result.as_deref() == Some(SOUND_FAILED);
+    let reason = call.last.reason?;
+    let is_silent =
+        call.last.status == Status::Completed && call.scenario_result.as_deref() == Some(SOUND_FAILED);
     Some(match lang {
         _ if !is_silent => hint(reason, lang),
         Lang::En => {

@@ -11,7 +11,7 @@ fn the_intent_is_on_disk_before_the_originate_leaves() {
     call.give(Input::Admitted).expect(&["store(dialing, intent)"]);
     call.give(Input::IntentStored).expect(&["originate"]);
     call.give(Input::IntentStored).expect(&[]);
-    assert_eq!(call.machine.record().status, Status::Dialing);
+    assert_eq!(call.machine.record().last.status, Status::Dialing);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn asterisk_away_for_too_long() {
     call.at(29.9).expect(&[]);
     call.at(30.1).expect(&["store(failed)", "ended"]);
     call.ends("failed asterisk_unreachable pbx");
-    assert_eq!(call.machine.record().reached, Reached::None);
+    assert_eq!(call.machine.record().last.reached, Reached::None);
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn dials_once_more_when_the_first_leg_failed() {
     call.give(leg_of(SECOND, TrunkSeen::Hangup(causes(17, 486))));
     call.give(leg_of(SECOND, TrunkSeen::Destroyed(causes(17, 486))));
     call.give(far_gone(17)).ends("busy busy callee");
-    assert_eq!(call.machine.record().sip_call_id.as_deref(), Some("def@pbx"));
+    assert_eq!(call.machine.record().last.sip_call_id.as_deref(), Some("def@pbx"));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn the_words_of_the_first_leg_are_not_the_seconds() {
     });
     call.give(far_gone(17));
     call.at(1.1).ends("busy busy unknown");
-    assert_eq!(call.machine.record().sip_code, None);
+    assert_eq!(call.machine.record().last.sip_code, None);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn each_leg_has_its_own_words() {
     call.give(leg_of(SECOND, TrunkSeen::Destroyed(Causes { cause: Some(21), tech_cause: None })));
     call.give(Input::Reported { dialstatus: "CHANUNAVAIL".into(), words: says(SECOND, "SIP 403 Forbidden") });
     call.give(far_gone(21)).ends("failed carrier_forbidden carrier");
-    assert_eq!(call.machine.record().sip_code, Some(403));
+    assert_eq!(call.machine.record().last.sip_code, Some(403));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn of_a_fork_the_leg_that_is_answered_decides() {
     call.give(leg_of(SECOND, TrunkSeen::Hangup(Causes { cause: Some(16), tech_cause: None })));
     call.give(leg_of(SECOND, TrunkSeen::Destroyed(Causes { cause: Some(16), tech_cause: None })));
     call.give(far_gone(16)).ends("completed hung_up callee");
-    assert_eq!(call.machine.record().trunk_channel.as_deref(), Some(SECOND));
+    assert_eq!(call.machine.record().last.trunk_channel.as_deref(), Some(SECOND));
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn behind_a_local_channel_the_refusal_before_a_silent_leg_is_not_the_end() {
         call.give(Input::Reported { dialstatus: "CANCEL".into(), words });
         call.give(far_gone(16));
         call.at(33.0).ends(end);
-        assert_eq!(call.machine.record().sip_code, None);
+        assert_eq!(call.machine.record().last.sip_code, None);
     }
 }
 

@@ -29,7 +29,7 @@ fn what_rang_and_ended_is_not_counted_on() {
     call.give(Input::HalfDestroyed { half: Half::Far, cause: Some(16) });
     call.ends("no_answer no_answer carrier");
     let record = call.machine.record();
-    assert_eq!((record.sip_code, record.ring_seconds), (Some(487), Some(2.0)));
+    assert_eq!((record.last.sip_code, record.last.ring_seconds), (Some(487), Some(2.0)));
 }
 
 #[test]
@@ -48,5 +48,5 @@ fn an_answer_of_no_use_is_further_than_busy() {
     call.give(Input::Reported { dialstatus: "BUSY".into(), words: says(SECOND, "SIP 486 Busy Here") });
     call.give(Input::HalfDestroyed { half: Half::Far, cause: Some(17) });
     call.ends("failed codec_mismatch pbx");
-    assert_eq!(call.machine.record().sip_code, Some(200));
+    assert_eq!(call.machine.record().last.sip_code, Some(200));
 }

@@ -76,7 +76,7 @@ fn evidence_that_comes_after_the_look() {
     call.at(2.1).expect(&["look"]);
     call.give(nothing_found()).expect(&[]);
     call.at(2.5).trunk_and_halves_gone().ends("completed hung_up api");
-    assert_eq!(call.machine.record().q850_cause, Some(16));
+    assert_eq!(call.machine.record().last.q850_cause, Some(16));
 }
 
 /// Another program's filter kept the carrier's request to hang up away, and the dialplan's words: what Asterisk put on the

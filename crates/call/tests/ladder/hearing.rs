@@ -93,7 +93,7 @@ fn what_comes_while_it_is_asked() {
     call.give(Input::HalfDestroyed { half: Half::Near, cause: Some(16) }).expect(&[]);
     call.at(4.0).give(WHOLE).ends("completed hung_up pbx");
     let record = call.machine.record();
-    assert_eq!(record.ended_at, Some(moment(0.0).wall), "it ended when it did, not when that was known");
+    assert_eq!(record.last.ended_at, Some(moment(0.0).wall), "it ended when it did, not when that was known");
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn it_rang_until_our_time_was_over() {
     call.at(1.0).give(leg(TrunkSeen::Dial(DialStep::Ringing))).expect(&["store(ringing)"]);
     call.at(30.5).expect(&["store(ringing)", "hangup"]);
     call.trunk_and_halves_gone().ends("no_answer ring_timeout limit");
-    assert_eq!(call.machine.record().ring_seconds, Some(29.5));
+    assert_eq!(call.machine.record().last.ring_seconds, Some(29.5));
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn talk_is_bounded() {
     call.at(119.9);
     call.at(120.5).expect(&["store(answered)", "hangup"]);
     call.trunk_and_halves_gone().ends("completed max_duration limit");
-    assert_eq!(call.machine.record().talk_seconds, Some(120.5));
+    assert_eq!(call.machine.record().last.talk_seconds, Some(120.5));
 }
 
 /// Its answer was told while nobody listened: then "nobody answered" would be a lie.
@@ -88,7 +88,7 @@ fn a_redirect_that_the_dialplan_did_not_hear_of() {
             words: LegReport { key: None, carrier: None, cause: None },
         });
         call.trunk_and_halves_gone();
-        (call.machine.record().reason, call.machine.record().sip_code)
+        (call.machine.record().last.reason, call.machine.record().last.sip_code)
     };
     assert_eq!(ended_with(301), (Some(Reason::RedirectRefused), Some(301)));
     assert_eq!(ended_with(408), (Some(Reason::CarrierSilent), None), "408 without a word is Asterisk's own");

@@ -38,7 +38,7 @@ struct Office {
 fn word(effect: &OfficeEffect) -> String {
     match effect {
         OfficeEffect::Store { record, intent, .. } => {
-            format!("store({}{})", record.status, if *intent { ", intent" } else { "" })
+            format!("store({}{})", record.last.status, if *intent { ", intent" } else { "" })
         }
         OfficeEffect::Order => "order".into(),
         OfficeEffect::Hangup => "hangup".into(),
@@ -119,7 +119,10 @@ impl Office {
 
     fn ends(&self, status: Status, reason: Reason, by: EndedBy) -> &CallRecord {
         let record = self.machine.record();
-        assert_eq!((record.status, record.reason, record.ended_by), (status, Some(reason), Some(by)));
+        assert_eq!(
+            (record.last.status, record.last.reason, record.last.ended_by),
+            (status, Some(reason), Some(by))
+        );
         record
     }
 }
@@ -142,8 +145,8 @@ fn both_sides_are_connected_and_the_callee_hangs_up() {
     office.at(8.1).phone(Seen::Up).expects(&["store(answered)"]);
     office.at(20.1).phone(HUNG_UP).gone(16).expects(&["store(completed)", "ended"]);
     let record = office.ends(Status::Completed, Reason::HungUp, EndedBy::Callee);
-    assert_eq!((record.ring_seconds, record.talk_seconds), (Some(5.0), Some(12.0)));
-    assert_eq!((record.reached, record.sip_code), (Reached::Answered, None));
+    assert_eq!((record.last.ring_seconds, record.last.talk_seconds), (Some(5.0), Some(12.0)));
+    assert_eq!((record.last.reached, record.last.sip_code), (Reached::Answered, None));
     assert!(office.machine.has_ended() && office.machine.next_timer().is_none());
 }
 
@@ -178,7 +181,11 @@ fn why_the_number_was_not_dialed() {
         }
         office.feed(OfficeInput::Over);
         let record = office.ends(Status::Failed, reason, by);
-        assert_eq!((record.reached, record.sip_code), (Reached::None, None), "nobody dialed the number");
+        assert_eq!(
+            (record.last.reached, record.last.sip_code),
+            (Reached::None, None),
+            "nobody dialed the number"
+        );
     }
 }
 
@@ -199,7 +206,7 @@ fn what_became_of_the_number() {
         }
         office.at(5.0).gone(cause);
         let record = office.ends(status, reason, by);
-        assert_eq!(record.q850_cause, Some(cause));
+        assert_eq!(record.last.q850_cause, Some(cause));
     }
     // The dialplan's own time-out cancels a leg that rings.
     let mut office = Office::taken(OfficeKind::Call, true);
@@ -231,7 +238,7 @@ fn a_monitoring_is_said_of_the_listeners_phone() {
     // That the channel says so too makes nobody else the one who ended it.
     office.desk(Seen::HungUpHere).desk(Seen::Gone { cause: Some(16), sip: None }).feed(OfficeInput::Over);
     let record = office.ends(Status::Completed, Reason::HungUp, EndedBy::Api);
-    assert_eq!(record.talk_seconds, Some(58.0));
+    assert_eq!(record.last.talk_seconds, Some(58.0));
 }
 
 #[test]
@@ -328,9 +335,9 @@ fn a_host_that_is_gone_for_good_leaves_the_end_unknown() {
 #[test]
 fn a_restarted_bot_looks_and_goes_on() {
     let mut left = office(OfficeKind::Call);
-    left.status = Status::Ringing;
-    left.dialed_at = Some(moment(990.0).wall);
-    left.ringing_at = Some(moment(995.0).wall);
+    left.last.status = Status::Ringing;
+    left.last.dialed_at = Some(moment(990.0).wall);
+    left.last.ringing_at = Some(moment(995.0).wall);
     if let Some(office) = &mut left.office {
         office.way = Some(WayKind::Ssh);
     }
@@ -343,7 +350,7 @@ fn a_restarted_bot_looks_and_goes_on() {
     office.phone(Seen::Up).expects(&["store(answered)"]);
     office.at(1010.0).feed(OfficeInput::Over);
     let record = office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
-    assert_eq!((record.ring_seconds, record.talk_seconds), (Some(6.0), Some(9.0)));
+    assert_eq!((record.last.ring_seconds, record.last.talk_seconds), (Some(6.0), Some(9.0)));
 }
 
 /// The bot was away for longer than the call may last: how it ended, and when, is the host's to tell, and not the
@@ -351,9 +358,9 @@ fn a_restarted_bot_looks_and_goes_on() {
 #[test]
 fn a_limit_that_passed_while_nobody_looked_ends_nothing() {
     let mut left = office(OfficeKind::Call);
-    left.status = Status::Answered;
-    left.dialed_at = Some(moment(990.0).wall);
-    left.answered_at = Some(moment(1000.0).wall);
+    left.last.status = Status::Answered;
+    left.last.dialed_at = Some(moment(990.0).wall);
+    left.last.answered_at = Some(moment(1000.0).wall);
     left.request.max_duration = 12;
     if let Some(office) = &mut left.office {
         office.way = Some(WayKind::Ami);
@@ -369,7 +376,7 @@ fn a_limit_that_passed_while_nobody_looked_ends_nothing() {
         gone.feed(OfficeInput::NotFound);
     }
     let record = gone.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
-    assert_eq!(record.talk_seconds, None, "nobody saw the end");
+    assert_eq!(record.last.talk_seconds, None, "nobody saw the end");
 
     // It lives: then the limit is due.
     let mut lives = restored();
@@ -388,9 +395,9 @@ fn what_was_missed_may_have_been_an_answer() {
     office.ends(Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
 
     let mut left = self::office(OfficeKind::Call);
-    left.status = Status::Ringing;
-    left.dialed_at = Some(moment(990.0).wall);
-    left.ringing_at = Some(moment(995.0).wall);
+    left.last.status = Status::Ringing;
+    left.last.dialed_at = Some(moment(990.0).wall);
+    left.last.ringing_at = Some(moment(995.0).wall);
     let (machine, _) = OfficeMachine::restore(moment(1000.0), left);
     let mut office = Office { machine, now: 1000.0, last: Vec::new() };
     office.feed(OfficeInput::Found).at(1000.1).feed(OfficeInput::Over);
@@ -409,7 +416,7 @@ fn a_loss_of_sight_before_the_order_was_taken_ends_nothing_later() {
     office.at(2.5).tick().expects(&["look"]);
     office.feed(OfficeInput::Found).picked_up().at(5.0).phone(Seen::Up);
     office.at(700.0).tick().expects(&[]);
-    assert_eq!(office.machine.record().status, Status::Answered);
+    assert_eq!(office.machine.record().last.status, Status::Answered);
 }
 
 /// A host that does not let this user hang up is asked again less and less often, and told of once; the call is not
@@ -578,8 +585,8 @@ proptest! {
                     OfficeEffect::Order => orders += 1,
                     OfficeEffect::Ended => ends += 1,
                     OfficeEffect::Store { record, .. } => {
-                        assert!(record.status == last || last.may_become(record.status));
-                        last = record.status;
+                        assert!(record.last.status == last || last.may_become(record.last.status));
+                        last = record.last.status;
                     }
                     _ => {}
                 }

@@ -124,8 +124,8 @@ fn a_leg_that_a_colleague_picks_up() {
         call.give(half_gone(Half::Near));
         call.give(half_gone(Half::Far));
         call.ends("canceled hung_up pbx");
-        assert_eq!(call.machine.record().sip_code, None);
-        assert_eq!(call.machine.record().trunk_channel.as_deref(), Some(TRUNK));
+        assert_eq!(call.machine.record().last.sip_code, None);
+        assert_eq!(call.machine.record().last.trunk_channel.as_deref(), Some(TRUNK));
     }
 }
 
@@ -138,7 +138,7 @@ fn where_events_were_lost_an_unknown_channel_is_a_leg() {
     call.give(Input::Found(found(ChannelState::Ringing, ChannelState::Ringing)));
     call.give(put_through(COLLEAGUE, name(COLLEAGUE)));
     call.give(leg(gone(26)));
-    assert_eq!(call.machine.record().status, call::Status::Answered);
+    assert_eq!(call.machine.record().last.status, call::Status::Answered);
 }
 
 /// The beginning of a leg was not told, though nothing is known to be lost: its answer is, when nothing speaks for a
@@ -149,7 +149,7 @@ fn an_unknown_channel_that_nobody_picked_up_is_a_leg_after_a_moment() {
     call.give(put_through(COLLEAGUE, name(COLLEAGUE))).expect(&[]);
     call.give(Input::Entered);
     call.at(2.1);
-    assert_eq!(call.machine.record().status, call::Status::Answered);
+    assert_eq!(call.machine.record().last.status, call::Status::Answered);
     call.give(leg_of(COLLEAGUE, gone(16)));
 }
 

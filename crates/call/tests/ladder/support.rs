@@ -55,7 +55,7 @@ pub fn hello() -> Scenario {
 fn word(effect: &Effect) -> String {
     match effect {
         Effect::Store { record, intent, .. } => {
-            format!("store({}{})", record.status, if *intent { ", intent" } else { "" })
+            format!("store({}{})", record.last.status, if *intent { ", intent" } else { "" })
         }
         Effect::Originate(_) => "originate".into(),
         Effect::Hangup { .. } => "hangup".into(),
@@ -151,10 +151,10 @@ impl Ladder {
     #[track_caller]
     pub fn ends(&self, expected: &str) {
         let record = self.machine.record();
-        assert!(self.machine.has_ended(), "still {}", record.status);
-        let reason = record.reason.expect("an ended call has its reason");
-        let ended_by = record.ended_by.expect("an ended call has its end");
-        assert_eq!(format!("{} {reason} {ended_by}", record.status), expected);
+        assert!(self.machine.has_ended(), "still {}", record.last.status);
+        let reason = record.last.reason.expect("an ended call has its reason");
+        let ended_by = record.last.ended_by.expect("an ended call has its end");
+        assert_eq!(format!("{} {reason} {ended_by}", record.last.status), expected);
     }
 
     /// Asterisk has nothing of the call, and still nothing when it is asked again.

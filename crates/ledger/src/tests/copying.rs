@@ -28,9 +28,9 @@ async fn refusal(url: &str) -> StoreError {
 async fn filled(store: &Store) -> CallRecord {
     for n in 0..230 {
         let mut record = call(n, phone(n % 7));
-        record.status = Status::ALL[n as usize % Status::ALL.len()];
-        if record.status.is_terminal() {
-            (record.reason, record.ended_by) = (Some(Reason::HungUp), Some(EndedBy::Callee));
+        record.last.status = Status::ALL[n as usize % Status::ALL.len()];
+        if record.last.status.is_terminal() {
+            (record.last.reason, record.last.ended_by) = (Some(Reason::HungUp), Some(EndedBy::Callee));
         }
         record.office = (n % 5 == 0).then(|| Box::new(office(n % 3)));
         record.request.custom_metadata = Metadata::of_store(&format!("{{\"order\":{n}}}")).ok();

@@ -83,7 +83,7 @@ async fn kill_9_loses_nothing_that_was_acknowledged(on: On) {
         for id in &ids {
             let id: CallId = id.parse().expect("an id");
             let call = store.call(id).await.expect("read").expect("acknowledged, so it is there");
-            assert_eq!(call.status, Status::Dialing);
+            assert_eq!(call.last.status, Status::Dialing);
             let events: Vec<_> =
                 store.timeline(id).await.expect("read").into_iter().map(|(_, e)| e.event).collect();
             assert_eq!(events, ["queued", "dialing"], "a step is there as a whole, once");
@@ -104,7 +104,7 @@ async fn write_until_killed(url: &str) {
             loop {
                 let mut record = call(n, phone(n));
                 stored_with(&store, &record, "queued").await;
-                record.status = Status::Dialing;
+                record.last.status = Status::Dialing;
                 stored_with(&store, &record, "dialing").await;
                 println!("stored {}", record.id);
             }

@@ -141,10 +141,13 @@ async fn a_backup_has_no_call_that_waits_to_be_dialed() {
     let (restored, _notices) = open(&format!("sqlite://{}", copy.display())).await;
     let open = restored.open_calls().await.expect("a list");
     let [left] = open.as_slice() else { panic!("one call: {open:?}") };
-    assert_eq!((left.id, left.status, left.dialed_at), (queued.id, Status::Dialing, Some(queued.created_at)));
+    assert_eq!(
+        (left.id, left.last.status, left.last.dialed_at),
+        (queued.id, Status::Dialing, Some(queued.created_at))
+    );
     assert_eq!(restored.integrity_check().await.expect("it is checked"), [""; 0]);
     // The original waits on.
-    assert_eq!(f.store.call(queued.id).await.expect("read").expect("there").status, Status::Queued);
+    assert_eq!(f.store.call(queued.id).await.expect("read").expect("there").last.status, Status::Queued);
 }
 
 #[tokio::test]

@@ -65,9 +65,9 @@ async fn open_calls_come_in_the_order_of_creation(on: On) {
     let mut expected = Vec::new();
     for n in 0..30 {
         let mut record = call(n, phone(n));
-        record.status = Status::ALL[n as usize % Status::ALL.len()];
+        record.last.status = Status::ALL[n as usize % Status::ALL.len()];
         stored(&fixture.store, &record).await;
-        if !record.status.is_terminal() {
+        if !record.last.status.is_terminal() {
             expected.push(record);
         }
     }
@@ -107,13 +107,9 @@ fn any_call() -> impl Strategy<Value = CallRecord> {
         select(vec![None, Some("crm"), Some("касса")]),
     )
         .prop_map(|(when, number, status, reason, ended_by, enterprise, client)| {
-            let mut call = CallRecord {
-                status,
-                reason,
-                ended_by,
-                office: enterprise.map(|n| Box::new(office(n))),
-                ..call(when, phone(number))
-            };
+            let mut call = call(when, phone(number));
+            (call.last.status, call.last.reason, call.last.ended_by) = (status, reason, ended_by);
+            call.office = enterprise.map(|n| Box::new(office(n)));
             call.request.requested_by = client.map(str::to_owned);
             call
         })
@@ -153,11 +149,14 @@ fn any_filter() -> impl Strategy<Value = Filter> {
 fn plain<'a>(calls: &'a [CallRecord], filter: &Filter) -> Vec<&'a CallRecord> {
     let mut found: Vec<_> = calls
         .iter()
-        .filter(|call| filter.statuses.is_empty() || filter.statuses.contains(&call.status))
+        .filter(|call| filter.statuses.is_empty() || filter.statuses.contains(&call.last.status))
         .filter(|call| {
-            filter.ended_by.as_ref().is_none_or(|list| call.ended_by.is_some_and(|by| list.contains(&by)))
+            filter
+                .ended_by
+                .as_ref()
+                .is_none_or(|list| call.last.ended_by.is_some_and(|by| list.contains(&by)))
         })
-        .filter(|call| filter.reason.is_none_or(|reason| call.reason == Some(reason)))
+        .filter(|call| filter.reason.is_none_or(|reason| call.last.reason == Some(reason)))
         .filter(|call| filter.phone.as_ref().is_none_or(|phone| call.request.phone == *phone))
         .filter(|call| {
             let of =
@@ -203,7 +202,8 @@ async fn are_those_of_a_plain_count(case: Case, place: Place) {
     for (index, other) in changes {
         let record = index.get(&calls).id;
         let record = calls.iter_mut().find(|call| call.id == record).expect("it is one of them");
-        (record.status, record.reason, record.ended_by) = (other.status, other.reason, other.ended_by);
+        (record.last.status, record.last.reason, record.last.ended_by) =
+            (other.last.status, other.last.reason, other.last.ended_by);
         store.submit(commit(record, &[]));
     }
     for index in deletions {

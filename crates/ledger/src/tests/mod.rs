@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::*;
 use call::{
-    CallRequest, DialString, EndedBy, MonitorMode, OfficeCall, OfficeKind, Reason, Source, Status,
+    Attempt, CallRequest, DialString, EndedBy, MonitorMode, OfficeCall, OfficeKind, Reason, Source, Status,
     Technology, WayKind,
 };
 use cluster::Cluster;
@@ -194,7 +194,7 @@ fn office(n: u32) -> OfficeCall {
 }
 
 fn ended(mut call: CallRecord, status: Status, reason: Reason, by: EndedBy) -> CallRecord {
-    (call.status, call.reason, call.ended_by) = (status, Some(reason), Some(by));
+    (call.last.status, call.last.reason, call.last.ended_by) = (status, Some(reason), Some(by));
     call
 }
 

@@ -138,7 +138,7 @@ async fn a_store_of_before_opens_with_its_live_calls() {
     let (store, _notices) = open(&url(&folder)).await;
 
     let live = store.open_calls().await.expect("open calls");
-    let seen: Vec<_> = live.iter().map(|call| (call.request.phone.as_str(), call.status)).collect();
+    let seen: Vec<_> = live.iter().map(|call| (call.request.phone.as_str(), call.last.status)).collect();
     let expected = [
         ("+79005550203", Status::Answered),
         ("+79005550180", Status::Ringing),
@@ -156,7 +156,10 @@ async fn a_store_of_before_opens_with_its_live_calls() {
 
     let ended = store.call("01a22be6-5667-770e-8747-0340a88a71e2".parse().expect("an id")).await;
     let ended = ended.expect("read").expect("the call");
-    assert_eq!((ended.status, ended.sip_code, ended.q850_cause), (Status::Busy, Some(486), Some(17)));
+    assert_eq!(
+        (ended.last.status, ended.last.sip_code, ended.last.q850_cause),
+        (Status::Busy, Some(486), Some(17))
+    );
     let timeline = store.timeline(ended.id).await.expect("read");
     assert!(timeline.iter().any(|(_, entry)| entry.event == "ended"), "{timeline:?}");
     assert!(

@@ -281,10 +281,10 @@ async fn a_text_with_a_nul_is_kept_without_it() {
     let server = server().await;
     let (store, _notices) = as_node(&server, "one").await;
     let mut record = call(1, phone(1));
-    record.sip_text = Some("Busy\0Here".to_owned());
+    record.last.sip_text = Some("Busy\0Here".to_owned());
     stored(&store, &record).await;
     let kept = store.call(record.id).await.expect("read").expect("it is there");
-    assert_eq!(kept.sip_text.as_deref(), Some("Busy\u{fffd}Here"));
+    assert_eq!(kept.last.sip_text.as_deref(), Some("Busy\u{fffd}Here"));
 }
 
 /// A database that is others' too: their tables are left alone, and two stores stand side by side.

@@ -27,10 +27,9 @@ async fn every_value_of_a_record_and_an_entry_is_read_back(on: On) {
     let later = |seconds| Some(start() + TimeDelta::seconds(seconds));
     let mut refused = record.clone();
     refused.begin_attempt(start());
-    (refused.status, refused.reason) = (Status::Failed, Some(Reason::AsteriskRefused));
-    let record = CallRecord {
-        attempt: 2,
-        earlier: refused.attempts(),
+    (refused.last.status, refused.last.reason) = (Status::Failed, Some(Reason::AsteriskRefused));
+    let last = Attempt {
+        number: 2,
         status: Status::Rejected,
         reached: call::Reached::EarlyMedia,
         reason: Some(Reason::Declined),
@@ -44,10 +43,14 @@ async fn every_value_of_a_record_and_an_entry_is_read_back(on: On) {
         ended_at: later(4),
         ring_seconds: Some(1.25),
         talk_seconds: Some(0.1),
-        scenario_result: Some("interrupted".to_owned()),
-        scenario_steps: 2,
         sip_call_id: Some("abc@carrier".to_owned()),
         trunk_channel: Some("1790000000.17".to_owned()),
+    };
+    let record = CallRecord {
+        earlier: refused.attempts().cloned().collect(),
+        last,
+        scenario_result: Some("interrupted".to_owned()),
+        scenario_steps: 2,
         hangup_by: Some(EndedBy::Api),
         hangup_reason: Some(Reason::HungUp),
         ..record
@@ -83,9 +86,9 @@ async fn steps_of_one_call_keep_their_order_and_the_last_record_stands(on: On) {
     let store = fixture.store.clone();
     store.submit(commit(&a, &["queued"]));
     store.submit(commit(&b, &["queued"]));
-    a.status = Status::Dialing;
+    a.last.status = Status::Dialing;
     store.submit(commit(&a, &["dialing", "trying"]));
-    a.status = Status::Ringing;
+    a.last.status = Status::Ringing;
     assert!(submit(&store, commit(&a, &["ringing"])).await);
 
     let mut notes = Vec::new();
@@ -225,7 +228,7 @@ async fn numbers_dialed_lately(on: On) {
     let fixture = Fixture::new(on).await;
     for (number, dialed) in [(1, Some(10)), (1, Some(20)), (2, Some(5)), (3, None), (4, Some(12))] {
         let mut record = call(0, phone(number));
-        record.dialed_at = dialed.map(|seconds| start() + TimeDelta::seconds(seconds));
+        record.last.dialed_at = dialed.map(|seconds| start() + TimeDelta::seconds(seconds));
         stored(&fixture.store, &record).await;
     }
     let mut recent = fixture.store.recent_numbers(start() + TimeDelta::seconds(10)).await.expect("read");

@@ -37,16 +37,16 @@ fn check_invariants(world: &World) {
     }
     assert_eq!(originates, 1, "dialed exactly once");
     assert_eq!(ends, 1, "exactly one end");
-    assert_eq!(status, Some(record.status));
-    assert!(record.status.is_terminal());
-    assert!(record.reason.is_some() && record.ended_by.is_some() && record.ended_at.is_some());
-    match record.status {
-        Status::Completed => assert_eq!(record.reached, Reached::Answered),
-        Status::NoAnswer => assert!(record.reached >= Reached::Ringing),
-        Status::Unavailable => assert!(record.reached < Reached::Ringing),
+    assert_eq!(status, Some(record.last.status));
+    assert!(record.last.status.is_terminal());
+    assert!(record.last.reason.is_some() && record.last.ended_by.is_some() && record.last.ended_at.is_some());
+    match record.last.status {
+        Status::Completed => assert_eq!(record.last.reached, Reached::Answered),
+        Status::NoAnswer => assert!(record.last.reached >= Reached::Ringing),
+        Status::Unavailable => assert!(record.last.reached < Reached::Ringing),
         _ => {}
     }
-    assert_eq!(record.reached == Reached::Answered, record.answered_at.is_some());
+    assert_eq!(record.last.reached == Reached::Answered, record.last.answered_at.is_some());
 }
 
 /// Runs it to its end, whenever that is: the ring time-out, the maximum duration or giving up.

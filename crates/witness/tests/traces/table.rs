@@ -173,11 +173,11 @@ pub fn end(world: &World) -> String {
     let word = |word: Option<&'static str>| word.unwrap_or("-").to_owned();
     format!(
         "{} {} {} {} {}",
-        record.status,
-        word(record.reason.map(call::Reason::as_str)),
-        word(record.ended_by.map(call::EndedBy::as_str)),
-        record.reached,
-        record.sip_code.map_or_else(|| "-".into(), |code| code.to_string()),
+        record.last.status,
+        word(record.last.reason.map(call::Reason::as_str)),
+        word(record.last.ended_by.map(call::EndedBy::as_str)),
+        record.last.reached,
+        record.last.sip_code.map_or_else(|| "-".into(), |code| code.to_string()),
     )
 }
 
