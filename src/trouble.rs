@@ -34,7 +34,7 @@ impl Troubles {
     /// Tells of a call that has ended, if there is something to mend. To be called once a call, by a task of tokio.
     pub fn ended(&self, record: &CallRecord) {
         let Some(reason) = record.last.reason.filter(|reason| reason.is_for_operator()) else { return };
-        let enterprise = record.office.as_ref().map(|office| office.enterprise.clone());
+        let enterprise = record.request.tenant().map(|tenant| tenant.number.clone());
         let kind = (enterprise, reason);
         let say = self.seldom.lock().comes(&kind, self.started.elapsed());
         match say {
@@ -66,27 +66,36 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use call::{CallId, CallRequest};
+    use call::{CallId, OfficeCall, OutgoingCall, Request, Technology, Tenant, What};
 
     fn ended(reason: Reason, enterprise: Option<&str>) -> CallRecord {
-        let request = CallRequest {
-            phone: "+79522675444".parse().expect("a number"),
-            caller_id: None,
-            scenario: "default".to_owned(),
-            ring_timeout: 60,
-            max_duration: 600,
-            custom_metadata: None,
-            requested_by: None,
+        let phone = "+79522675444".parse().expect("a number");
+        let request: Request = match enterprise {
+            Some(number) => OfficeCall {
+                what: What::Dial(phone),
+                tenant: Tenant { number: number.to_owned(), name: "june".to_owned() },
+                host: "127.0.0.1".to_owned(),
+                extension: "150".parse().expect("digits"),
+                context: "inoffice".to_owned(),
+                technology: Technology::Pjsip,
+                client: None,
+                ring_timeout: 60,
+                max_duration: 600,
+            }
+            .into(),
+            None => OutgoingCall {
+                phone,
+                caller_id: None,
+                scenario: "default".to_owned(),
+                ring_timeout: 60,
+                max_duration: 600,
+                custom_metadata: None,
+                requested_by: None,
+            }
+            .into(),
         };
         let mut record = CallRecord::new(CallId(Uuid::now_v7()), request, Utc::now());
         (record.last.reason, record.last.sip_code) = (Some(reason), Some(401));
-        record.office = enterprise.map(|number| {
-            let office = serde_json::json!({
-                "kind": "call", "enterprise": number, "enterprise_name": "june", "host": "127.0.0.1", "extension": "150",
-                "context": "inoffice", "technology": "PJSIP", "way": null, "linked_id": null, "client": null,
-            });
-            Box::new(serde_json::from_value(office).expect("an office's call"))
-        });
         record
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::ensure;
-use call::{CallId, CallRecord, CallRequest, EndedBy, Entry, Metadata, Reached, Reason, Source, Status};
+use call::{CallId, CallRecord, EndedBy, Entry, Metadata, OutgoingCall, Reached, Reason, Source, Status};
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{Commit, Store};
 use tokio::sync::{mpsc, oneshot};
@@ -70,7 +70,7 @@ pub async fn make(path: &Path, calls: u64) -> anyhow::Result<()> {
 
 fn record(n: u64, at: DateTime<Utc>) -> anyhow::Result<CallRecord> {
     let stamp = Timestamp::from_unix(NoContext, at.timestamp() as u64, at.timestamp_subsec_nanos());
-    let request = CallRequest {
+    let request = OutgoingCall {
         phone: phone(n).parse()?,
         caller_id: Some("+79675558164".into()),
         scenario: "default".into(),

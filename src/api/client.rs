@@ -107,7 +107,7 @@ impl Client {
 /// Whether a call is this client's own. It is known by the name of the key: who gets a new key under the old name keeps
 /// his calls, and under another name he begins anew.
 pub fn belongs_to(call: &CallRecord, name: &str) -> bool {
-    call.office.is_none() && call.request.requested_by.as_deref() == Some(name)
+    call.request.outgoing().is_some_and(|request| request.requested_by.as_deref() == Some(name))
 }
 
 /// A call that the client may see.

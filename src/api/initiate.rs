@@ -32,7 +32,7 @@ use crate::{
     config::{Config, MAX_DURATION, RING_TIMEOUT, Right},
     engine::IdempotencyKey,
 };
-use call::{CallId, CallRecord, CallRequest, Metadata, PhoneNumber, Reason, Status};
+use call::{CallId, CallRecord, Metadata, OutgoingCall, PhoneNumber, Reason, Status};
 use lang::say;
 
 /// What to call, and how.
@@ -257,9 +257,9 @@ fn out_of_range(field: &str, least: u64, most: u64) -> ApiError {
     )
 }
 
-fn with_defaults(asked: Asked, client: &Client, config: &Config) -> CallRequest {
+fn with_defaults(asked: Asked, client: &Client, config: &Config) -> OutgoingCall {
     let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-    CallRequest {
+    OutgoingCall {
         phone: asked.phone.into(),
         caller_id: asked.caller_id.map(String::from),
         scenario: asked.scenario.unwrap_or_else(|| config.scenario.default.clone()),
@@ -273,7 +273,7 @@ fn with_defaults(asked: Asked, client: &Client, config: &Config) -> CallRequest 
 /// The call, and whether it is an earlier one that the key stands for.
 async fn place(
     state: AppState,
-    request: CallRequest,
+    request: OutgoingCall,
     key: Option<IdempotencyKey>,
 ) -> Result<(Arc<CallRecord>, bool), ApiError> {
     let Some(key) = key else { return Ok((state.engine.place(request, None).await?, false)) };

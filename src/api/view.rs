@@ -7,10 +7,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use call::{
-    Attempt, AttemptId, CallRecord, EndedBy, Metadata, MonitorMode, OfficeKind, Reached, Reason, Status,
-    WayKind, hint, hint_of,
+    Attempt, AttemptId, CallRecord, EndedBy, Metadata, MonitorMode, Reached, Reason, Status, WayKind, What,
+    hint, hint_of,
 };
 use lang::Lang;
+
+/// The scenario of a call that has none: clients expect a text.
+const NO_SCENARIO: &str = "office";
 
 /// One call. Times are RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -196,32 +199,32 @@ pub enum OfficeWord {
 
 impl OfficeView {
     fn of(call: &CallRecord) -> Option<Self> {
-        let office = call.office.as_deref()?;
-        let (kind, mode) = match office.kind {
-            OfficeKind::Call => (OfficeWord::Call, None),
-            OfficeKind::Monitor(mode) => (OfficeWord::Monitor, Some(mode)),
+        let office = call.request.office()?;
+        let (kind, mode) = match office.what {
+            What::Dial(_) => (OfficeWord::Call, None),
+            What::Listen { mode, .. } => (OfficeWord::Monitor, Some(mode)),
         };
         Some(OfficeView {
             kind,
             mode,
-            enterprise: office.enterprise.clone(),
-            enterprise_name: office.enterprise_name.clone(),
+            enterprise: office.tenant.number.clone(),
+            enterprise_name: office.tenant.name.clone(),
             host: office.host.clone(),
             extension: office.extension.to_string(),
             connected: call.last.answered_at.is_some(),
-            way: office.way,
+            way: call.last.way,
         })
     }
 }
 
 impl CallView {
     pub fn new(call: &CallRecord, lang: Lang) -> Self {
-        let last = &call.last;
+        let (request, own, last) = (&call.request, call.request.outgoing(), &call.last);
         let has_ended = last.status.is_terminal();
         let hint = hint_of(call, lang);
         CallView {
             id: call.id.0,
-            phone: call.request.phone.to_string(),
+            phone: request.phone().to_owned(),
             status: last.status,
             start_time: last.dialed_at.unwrap_or(call.created_at),
             end_time: last.ended_at,
@@ -247,11 +250,11 @@ impl CallView {
             ended_at: last.ended_at,
             ring_seconds: last.ring_seconds,
             talk_seconds: last.talk_seconds,
-            caller_id: call.request.caller_id.clone(),
-            scenario: call.request.scenario.clone(),
-            ring_timeout: call.request.ring_timeout,
-            max_duration: call.request.max_duration,
-            custom_metadata: call.request.custom_metadata.clone(),
+            caller_id: own.and_then(|own| own.caller_id.clone()),
+            scenario: own.map_or(NO_SCENARIO, |own| &own.scenario).to_owned(),
+            ring_timeout: request.ring_timeout(),
+            max_duration: request.max_duration(),
+            custom_metadata: own.and_then(|own| own.custom_metadata.clone()),
             attempts: call.attempts().map(|attempt| AttemptView::of(call, attempt)).collect(),
             office: OfficeView::of(call),
         }
@@ -347,10 +350,10 @@ fn example_of_an_attempt() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use call::{CallId, CallRequest};
+    use call::{CallId, OutgoingCall};
 
     fn record() -> CallRecord {
-        let request = CallRequest {
+        let request = OutgoingCall {
             phone: "+79522675444".parse().expect("E.164"),
             caller_id: None,
             scenario: "default".into(),

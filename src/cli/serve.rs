@@ -79,7 +79,7 @@ async fn serve(config: Config, path: Option<&Path>, lang: Lang) -> anyhow::Resul
     let listener = listen(config.http.listen, "http.listen", lang).await?;
     let mut dialer = match target(&config) {
         // A bot for offices alone dials nothing; but what it took when it had an Asterisk is brought to its end.
-        None if store.live_calls().iter().all(|call| call.office.is_some()) => None,
+        None if store.live_calls().iter().all(|call| call.request.office().is_some()) => None,
         target => {
             Some(engine::start(settings(&config), target, store.clone(), durable, metrics.clone()).await?)
         }

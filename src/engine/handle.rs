@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::settings::Settings;
-use call::{CallId, CallRecord, CallRequest, Excluded};
+use call::{CallId, CallRecord, Excluded, OutgoingCall};
 
 /// An `Idempotency-Key` that belongs to the call being placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub struct EngineState {
 /// What a handle asks of the engine. The receiver of a dropped `reply` is told that the engine stops.
 pub enum Command {
     Place {
-        request: Box<CallRequest>,
+        request: Box<OutgoingCall>,
         idempotency: Option<IdempotencyKey>,
         reply: oneshot::Sender<Result<Arc<CallRecord>, PlaceError>>,
     },
@@ -137,7 +137,7 @@ pub struct CancelFilter {
 }
 
 impl CancelFilter {
-    pub fn takes(&self, request: &CallRequest) -> bool {
+    pub fn takes(&self, request: &OutgoingCall) -> bool {
         self.prefix.as_ref().is_none_or(|prefix| request.phone.as_str().starts_with(prefix.as_str()))
             && self.client.as_ref().is_none_or(|client| request.requested_by.as_ref() == Some(client))
     }
@@ -180,7 +180,7 @@ impl EngineHandle {
     /// Accepts a call. When this returns `Ok`, the call is on disk in `queued`.
     pub async fn place(
         &self,
-        request: CallRequest,
+        request: OutgoingCall,
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Arc<CallRecord>, PlaceError> {
         let (reply, answer) = oneshot::channel();

@@ -8,7 +8,7 @@ use call::{CallRecord, Entry, Status};
 /// something for is told at warning too.
 pub(super) fn write(record: &CallRecord, entries: &[Entry], mask_numbers: bool, troubles: &Troubles) {
     for entry in entries {
-        let number = mask(record.request.phone.as_str(), mask_numbers);
+        let number = mask(record.request.phone(), mask_numbers);
         let call = record.id;
         let source = entry.source.as_str();
         match entry.status {

@@ -11,7 +11,7 @@ use super::{
     runner::{PlaceReply, Runner, STORE_PATIENCE},
 };
 use call::scenario::Scenario;
-use call::{CallId, CallRecord, CallRequest, EndedBy, Forbidden, Input, Machine, Reason};
+use call::{CallId, CallRecord, EndedBy, Forbidden, Input, Machine, OutgoingCall, Reason};
 use ledger::{Health, IdempotencyRow};
 
 /// After the live calls were hung up at a stop, their last evidence gets this long to arrive.
@@ -43,7 +43,7 @@ impl Runner {
         }
     }
 
-    fn place(&mut self, request: CallRequest, idempotency: Option<IdempotencyKey>, reply: PlaceReply) {
+    fn place(&mut self, request: OutgoingCall, idempotency: Option<IdempotencyKey>, reply: PlaceReply) {
         let now = self.now();
         let scenario = match self.check(&request, now.mono) {
             Ok(scenario) => scenario,
@@ -69,7 +69,7 @@ impl Runner {
     }
 
     /// Everything that can be said against a call before it is accepted.
-    fn check(&self, request: &CallRequest, now: Duration) -> Result<Scenario, PlaceError> {
+    fn check(&self, request: &OutgoingCall, now: Duration) -> Result<Scenario, PlaceError> {
         let dial = &self.settings.dial;
         if self.stopping.is_some() {
             return Err(PlaceError::Stopping);
@@ -142,7 +142,7 @@ impl Runner {
                 return;
             };
             // Once more, whatever has become of the settings since the call was taken.
-            if let Some(reason) = self.machines.get(&call).and_then(|machine| self.forbids(machine.record()))
+            if let Some(reason) = self.machines.get(&call).and_then(|machine| self.forbids(machine.request()))
             {
                 self.feed(call, Input::Forbidden(reason));
                 continue;
@@ -153,7 +153,7 @@ impl Runner {
             }
             let gap = self.settings.dial.min_gap;
             if let Some(machine) = self.machines.get(&call).filter(|_| !gap.is_zero()) {
-                let number = machine.record().request.phone.clone();
+                let number = machine.request().phone.clone();
                 self.admission.may_call_at(number, now.mono + gap, now.mono);
             }
             self.feed(call, Input::Admitted);

@@ -222,7 +222,7 @@ impl Runner {
             let record = machine.record();
             self.registry.forget(call);
             if !self.live.remove(&call) {
-                self.admission.remove(call, &record.request.phone);
+                self.admission.remove(call, &machine.request().phone);
             }
             if let Some(reason) = record.last.reason {
                 self.metrics.call_ended(record.last.status, reason);

@@ -22,7 +22,7 @@ use super::{
 use crate::{metrics::Metrics, trouble::Troubles};
 use asterisk::ari::{self, Ari, AriTarget, Subscriptions, TargetError};
 use call::scenario::Scenario;
-use call::{CallRecord, DialString, Machine, Registry, Status};
+use call::{CallId, CallRecord, DialString, Machine, OutgoingCall, Registry, Status};
 use ledger::{Notice, Store, StoreError};
 use witness::{EVENTS, Translator};
 
@@ -134,12 +134,9 @@ impl Runner {
         for record in open {
             let id = record.id;
             let queued = record.last.status == Status::Queued;
-            let scenario = self.scenario_of(&record);
-            if record.office.is_some() {
-                // An office's call is not dialed here: `office` looks for it at its host.
-                continue;
-            }
-            let number = record.request.phone.clone();
+            // An office's call is not dialed here: `office` looks for it at its host.
+            let Some(request) = record.request.outgoing() else { continue };
+            let (scenario, number) = (self.scenario_of(id, request), request.phone.clone());
             let (machine, effects) =
                 Machine::restore(now, record, &scenario, self.settings.dial.limits, false);
             self.machines.insert(id, machine);
@@ -163,12 +160,12 @@ impl Runner {
 
     /// What a call of the former run says. A scenario that is gone from the configuration meanwhile is no reason to hang
     /// up on people without a word.
-    fn scenario_of(&self, record: &CallRecord) -> Scenario {
+    fn scenario_of(&self, call: CallId, request: &OutgoingCall) -> Scenario {
         let scenarios = &self.settings.scenarios;
-        let own = scenarios.get(&record.request.scenario);
-        if own.is_none() && record.office.is_none() {
-            let (scenario, default) = (&*record.request.scenario, &*self.settings.default_scenario);
-            tracing::warn!(call = %record.id, scenario, default, "the scenario of a call is not there any more; the default one is taken");
+        let own = scenarios.get(&request.scenario);
+        if own.is_none() {
+            let (scenario, default) = (&*request.scenario, &*self.settings.default_scenario);
+            tracing::warn!(%call, scenario, default, "the scenario of a call is not there any more; the default one is taken");
         }
         own.or_else(|| scenarios.get(&self.settings.default_scenario)).cloned().unwrap_or_default()
     }

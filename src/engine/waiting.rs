@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use tokio::sync::oneshot;
 
 use super::{handle::CancelFilter, runner::Runner};
-use call::{CallId, CallRecord, EndedBy, Input, Machine, Reason};
+use call::{CallId, EndedBy, Input, Machine, OutgoingCall, Reason};
 
 /// Calls that were canceled together, until the last of them is on disk.
 pub(super) struct Cancelling {
@@ -19,24 +19,24 @@ pub(super) struct Cancelling {
 
 impl Runner {
     /// Why this call must not be dialed (any more).
-    pub(super) fn forbids(&self, record: &CallRecord) -> Option<Reason> {
-        if self.settings.dial.allow.permits(record.request.phone.as_str()).is_err() {
+    pub(super) fn forbids(&self, request: &OutgoingCall) -> Option<Reason> {
+        if self.settings.dial.allow.permits(request.phone.as_str()).is_err() {
             return Some(Reason::NotAllowed);
         }
         let trunk = &self.settings.trunk;
         let may_show = |number: &String| trunk.caller_id.as_ref() == Some(number) || trunk.may_show(number);
-        if !record.request.caller_id.as_ref().is_none_or(may_show) {
+        if !request.caller_id.as_ref().is_none_or(may_show) {
             return Some(Reason::CallerIdNotAllowed);
         }
         // Where there are no keys, the listener is open to all: nobody's is taken away.
         let known = |name: &String| self.settings.clients.as_ref().is_none_or(|names| names.contains(name));
-        let is_known = record.request.requested_by.as_ref().is_none_or(known);
+        let is_known = request.requested_by.as_ref().is_none_or(known);
         (!is_known).then_some(Reason::ClientRevoked)
     }
 
     /// Ends at once what the settings forbid and nobody has dialed yet: who narrows them wants to stop something now.
     pub(super) fn end_forbidden(&mut self) {
-        let forbidden = |machine: &Machine| self.forbids(machine.record());
+        let forbidden = |machine: &Machine| self.forbids(machine.request());
         let calls: Vec<(CallId, Reason)> = self
             .machines
             .iter()
@@ -56,7 +56,7 @@ impl Runner {
         let calls: Vec<CallId> = self
             .machines
             .iter()
-            .filter(|(call, machine)| !self.live.contains(call) && filter.takes(&machine.record().request))
+            .filter(|(call, machine)| !self.live.contains(call) && filter.takes(machine.request()))
             .map(|(call, _)| *call)
             .collect();
         if filter.dry_run || calls.is_empty() {

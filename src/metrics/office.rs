@@ -9,7 +9,7 @@ use prometheus_client::{
 };
 
 use super::seconds;
-use call::{CallRecord, OfficeKind, WayKind};
+use call::{CallRecord, OfficeCall, WayKind, What};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LiveLabels {
@@ -114,21 +114,21 @@ impl OfficeMetrics {
 
     /// A call begins (1) or is over (-1).
     pub fn live(&self, call: &CallRecord, change: i64) {
-        let Some(office) = &call.office else { return };
+        let Some(office) = call.request.office() else { return };
         let labels = LiveLabels {
-            enterprise: office.enterprise.clone(),
+            enterprise: office.tenant.number.clone(),
             host: office.host.clone(),
-            kind: kind_word(office.kind),
+            kind: kind_word(office),
         };
         self.live.get_or_create(&labels).inc_by(change);
     }
 
     pub fn ended(&self, call: &CallRecord) {
-        let (Some(office), Some(reason)) = (&call.office, call.last.reason) else { return };
+        let (Some(office), Some(reason)) = (call.request.office(), call.last.reason) else { return };
         let labels = EndLabels {
-            enterprise: office.enterprise.clone(),
+            enterprise: office.tenant.number.clone(),
             host: office.host.clone(),
-            kind: kind_word(office.kind),
+            kind: kind_word(office),
             status: call.last.status.as_str(),
             reason: reason.as_str(),
         };
@@ -164,9 +164,9 @@ impl OfficeMetrics {
     }
 }
 
-fn kind_word(kind: OfficeKind) -> &'static str {
-    match kind {
-        OfficeKind::Call => "call",
-        OfficeKind::Monitor(_) => "monitor",
+fn kind_word(office: &OfficeCall) -> &'static str {
+    match office.what {
+        What::Dial(_) => "call",
+        What::Listen { .. } => "monitor",
     }
 }

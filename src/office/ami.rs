@@ -21,7 +21,7 @@ use super::{
     fit::Endpoints,
     heard::{ChannelRef, Dial, Heard},
     inbox::Inboxes,
-    order::{Order, What, chanspy, driver},
+    order::{Order, chanspy, driver},
     settings::{COMMAND, CONNECT, HostSettings, Login},
     way::{Busy, Taken},
 };
@@ -33,7 +33,7 @@ use asterisk::{
     },
     talk::{Seat, are_connected, heard_by, is_with_others},
 };
-use call::{CallId, Technology, WayKind, office::OfficeInput};
+use call::{CallId, Technology, WayKind, What, office::OfficeInput};
 use guard::Asked;
 use lang::{Text, say};
 

@@ -15,7 +15,7 @@ use super::{
     fit::Endpoints,
     heard::{ChannelRef, Dial, Heard, Standing},
     inbox::Inboxes,
-    order::{Order, What, driver},
+    order::{Order, driver},
     settings::{COMMAND, CONNECT, HostSettings, Login},
     snoop::{Listeners, Wanted, is_of, seats, snooped_by},
     way::{Busy, Taken},
@@ -27,7 +27,7 @@ use asterisk::{
     },
     talk::{are_connected, heard_by, is_with_others},
 };
-use call::{CallId, DialString, Technology, WayKind, office::OfficeInput};
+use call::{CallId, DialString, Technology, WayKind, What, office::OfficeInput};
 use lang::{Text, Told};
 
 /// The types of events that are of use.

@@ -15,7 +15,7 @@ use super::{
     error::{HostError, HostErrorKind},
     hosts::{Host, Hosts},
     inbox::Inboxes,
-    order::{Order, What},
+    order::Order,
     way::Taken,
 };
 use crate::{
@@ -27,8 +27,7 @@ use crate::{
 };
 use asterisk::ssh::KnownHosts;
 use call::{
-    CallId, CallRecord, CallRequest, DialString, EndedBy, Extension, Moment, OfficeCall, OfficeKind, Reason,
-    Status, WayKind,
+    CallId, CallRecord, EndedBy, Extension, Moment, OfficeCall, Reason, Status, Tenant, WayKind, What,
     office::{OfficeEffect, OfficeInput, OfficeMachine},
 };
 use lang::say;
@@ -47,11 +46,9 @@ const BEFORE_START: Duration = Duration::from_secs(7 * 24 * 3600);
 #[derive(Debug, Clone)]
 pub struct OfficeRequest {
     pub enterprise: Arc<Enterprise>,
-    pub kind: OfficeKind,
+    pub what: What,
     /// Whose phone is called first.
     pub extension: Extension,
-    /// The number; of a monitoring, the extension that is listened to.
-    pub phone: DialString,
     /// Address of the client, for the record.
     pub client: Option<String>,
     /// Seconds.
@@ -124,7 +121,7 @@ pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle
     };
     let handle = OfficeHandle(Arc::new(inner));
     tokio::spawn(rest(Arc::downgrade(&handle.0)));
-    for record in open.into_iter().filter(|record| record.office.is_some()) {
+    for record in open.into_iter().filter(|record| record.request.office().is_some()) {
         let id = record.id;
         let inbox = handle.0.inboxes.open(id);
         let (machine, effects) = OfficeMachine::restore(handle.0.now(), record);
@@ -153,30 +150,21 @@ impl OfficeHandle {
         let host = self.0.hosts.of(&request.enterprise);
         let settings = host.settings();
         let office = OfficeCall {
-            kind: request.kind,
-            enterprise: request.enterprise.number.to_string(),
-            enterprise_name: request.enterprise.name.to_string(),
+            what: request.what,
+            tenant: Tenant {
+                number: request.enterprise.number.to_string(),
+                name: request.enterprise.name.to_string(),
+            },
             host: settings.address.clone(),
             extension: request.extension,
             context: settings.context.clone(),
             technology: settings.technology,
-            way: None,
-            linked_id: None,
-            sides: None,
             client: request.client,
-        };
-        let call_request = CallRequest {
-            phone: request.phone,
-            caller_id: None,
-            scenario: "office".to_owned(),
             ring_timeout: request.ring_timeout,
             max_duration: request.max_duration,
-            custom_metadata: None,
-            requested_by: Some(office.client_name()),
         };
         let id = CallId(Uuid::now_v7());
-        let mut record = CallRecord::new(id, call_request, Utc::now());
-        record.office = Some(Box::new(office));
+        let record = CallRecord::new(id, office, Utc::now());
         self.0.hosts.remember(id, &host);
         host.expect_order();
         let inbox = self.0.inboxes.open(id);
@@ -357,9 +345,9 @@ impl Inner {
     {
         let Some(mut order) = Order::of(machine.record()) else { return };
         order.sides = machine.sides().cloned();
-        let office = machine.record().office.as_ref();
-        let [number, address] =
-            office.map_or_else(Default::default, |office| [office.enterprise.clone(), office.host.clone()]);
+        let office = machine.record().request.office();
+        let [number, address] = office
+            .map_or_else(Default::default, |office| [office.tenant.number.clone(), office.host.clone()]);
         let inner = self.clone();
         tokio::spawn(async move {
             let call = order.call;
@@ -428,17 +416,17 @@ impl Inner {
 
     /// What an operator reads in `journalctl`: one line a state change.
     fn journal(&self, record: &CallRecord, entries: &[call::Entry]) {
-        let Some(office) = &record.office else { return };
-        let number = mask(record.request.phone.as_str(), self.mask_numbers);
-        let (call, extension) = (record.id, &office.extension);
+        let Some(office) = record.request.office() else { return };
+        let number = mask(record.request.phone(), self.mask_numbers);
+        let (call, enterprise, extension) = (record.id, &*office.tenant.number, &office.extension);
         for entry in entries {
             let source = entry.source.as_str();
             match entry.status {
                 Some(status) => {
-                    tracing::info!(%call, enterprise = office.enterprise, %extension, %number, %status, source, "{}", entry.text);
+                    tracing::info!(%call, enterprise, %extension, %number, %status, source, "{}", entry.text);
                 }
                 None => {
-                    tracing::debug!(%call, enterprise = office.enterprise, %extension, %number, source, event = entry.event, "{}", entry.text);
+                    tracing::debug!(%call, enterprise, %extension, %number, source, event = entry.event, "{}", entry.text);
                 }
             }
         }

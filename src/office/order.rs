@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use asterisk::{ChanSpy, Driver};
-use call::{CallId, CallRecord, DialString, Extension, MonitorMode, OfficeKind, Technology, WayKind};
+use call::{CallId, CallRecord, Extension, MonitorMode, Technology, WayKind, What};
 
 /// Everything that a way needs to know of a call.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,33 +27,21 @@ pub struct Order {
     pub ring_timeout: Duration,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub enum What {
-    Dial(DialString),
-    Listen { target: Extension, mode: MonitorMode },
-}
-
 impl Order {
     /// The order of an office's call; `None` for any other.
     pub fn of(record: &CallRecord) -> Option<Self> {
-        let office = record.office.as_deref()?;
-        let what = match office.kind {
-            OfficeKind::Call => What::Dial(record.request.phone.clone()),
-            OfficeKind::Monitor(mode) => {
-                What::Listen { target: record.request.phone.as_str().parse().ok()?, mode }
-            }
-        };
+        let office = record.request.office()?;
         Some(Order {
             call: record.id,
-            what,
+            what: office.what.clone(),
             extension: office.extension.clone(),
             context: office.context.clone(),
             technology: office.technology,
-            way: office.way,
-            linked_id: office.linked_id.clone(),
+            way: record.last.way,
+            linked_id: record.last.linked_id.clone(),
             dialed_at: record.last.dialed_at,
             sides: None,
-            ring_timeout: Duration::from_secs(record.request.ring_timeout.into()),
+            ring_timeout: Duration::from_secs(office.ring_timeout.into()),
         })
     }
 

@@ -11,8 +11,8 @@ use asterisk::{
     ari::Event as AriEvent,
 };
 use call::{
-    CallId, CallRecord, CallRequest, EndedBy, Moment, MonitorMode, OfficeCall, OfficeKind, Reached, Reason,
-    Status, Technology, WayKind,
+    CallId, CallRecord, EndedBy, Moment, MonitorMode, OfficeCall, Reached, Reason, Status, Technology,
+    Tenant, WayKind, What,
     office::{OfficeInput, OfficeMachine},
 };
 
@@ -22,45 +22,36 @@ fn moment(events: u64) -> Moment {
     Moment { mono, wall: start + TimeDelta::from_std(mono).expect("short") }
 }
 
-fn record(id: CallId, kind: OfficeKind) -> CallRecord {
-    let request = CallRequest {
-        phone: "+375296254070".parse().expect("digits"),
-        caller_id: None,
-        scenario: "office".into(),
-        ring_timeout: 120,
-        max_duration: 3600,
-        custom_metadata: None,
-        requested_by: None,
-    };
-    let mut record = CallRecord::new(id, request, moment(0).wall);
-    record.office = Some(Box::new(OfficeCall {
-        kind,
-        enterprise: "0367".into(),
-        enterprise_name: "june".into(),
+fn record(id: CallId, what: What) -> CallRecord {
+    let call = OfficeCall {
+        what,
+        tenant: Tenant { number: "0367".into(), name: "june".into() },
         host: "127.0.0.1".into(),
         extension: "150".parse().expect("digits"),
         context: "inoffice".into(),
         technology: Technology::Pjsip,
-        way: None,
-        linked_id: None,
-        sides: None,
         client: None,
-    }));
-    record
+        ring_timeout: 120,
+        max_duration: 3600,
+    };
+    CallRecord::new(id, call, moment(0).wall)
+}
+
+fn click() -> What {
+    What::Dial("+375296254070".parse().expect("digits"))
+}
+
+fn monitor(mode: MonitorMode) -> What {
+    What::Listen { target: "160".parse().expect("digits"), mode }
 }
 
 /// The end of the recorded call. `asked`: what our hang-up was, told before the events that came of it.
-fn replay(version: &str, name: &str, kind: OfficeKind) -> CallRecord {
-    replay_without(version, name, kind, |_| false)
+fn replay(version: &str, name: &str, what: What) -> CallRecord {
+    replay_without(version, name, what, |_| false)
 }
 
 /// The same, as it is where an `eventfilter` keeps some events away.
-fn replay_without(
-    version: &str,
-    name: &str,
-    kind: OfficeKind,
-    is_kept_away: fn(&Event) -> bool,
-) -> CallRecord {
+fn replay_without(version: &str, name: &str, what: What, is_kept_away: fn(&Event) -> bool) -> CallRecord {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ami").join(version);
     let recorded = fs::read(folder.join(name).with_extension("txt")).expect("a recording");
     let events = recording::events(&recorded).expect("events");
@@ -73,7 +64,7 @@ fn replay_without(
     let id = first.unwrap_or(CallId(uuid::Uuid::from_u128(1)));
     let mut tracker = Tracker::with_creations();
     tracker.follow(id);
-    let (mut machine, _) = OfficeMachine::place(moment(0), record(id, kind));
+    let (mut machine, _) = OfficeMachine::place(moment(0), record(id, what));
     machine.handle(moment(0), OfficeInput::IntentStored);
     machine.handle(moment(0), OfficeInput::Taken { way: WayKind::Ami, linked_id: None, detailed: true });
     // Where the recording's own Hangup action ends it, somebody asked for that.
@@ -119,7 +110,7 @@ fn conclude(
     heard: impl Iterator<Item = Option<Heard>>,
 ) -> CallRecord {
     tracker.follow(id);
-    let (mut machine, _) = OfficeMachine::place(moment(0), record(id, CALL));
+    let (mut machine, _) = OfficeMachine::place(moment(0), record(id, click()));
     machine.handle(moment(0), OfficeInput::IntentStored);
     machine.handle(moment(0), OfficeInput::Taken { way, linked_id: None, detailed: true });
     for (at, heard) in heard.enumerate() {
@@ -132,8 +123,6 @@ fn conclude(
     assert!(machine.has_ended(), "{id}: {:?}", machine.record().last.status);
     machine.record().clone()
 }
-
-const CALL: OfficeKind = OfficeKind::Call;
 
 #[test]
 fn the_end_of_each_recorded_call() {
@@ -167,7 +156,7 @@ fn the_end_of_each_recorded_call() {
     let mut wrong = Vec::new();
     for (name, status, reason, by, reached) in cases {
         for version in ["22", "16"] {
-            let record = replay(version, name, CALL);
+            let record = replay(version, name, click());
             let found = (record.last.status, record.last.reason, record.last.ended_by, record.last.reached);
             let found = (found.0, found.1.expect("it ended"), found.2.expect("it ended"), found.3);
             if found != (status, reason, by, reached) {
@@ -209,7 +198,7 @@ fn the_leg_that_decides_is_the_one_that_is_spoken_of() {
     let mut wrong = Vec::new();
     for (name, (status, reason, by, reached)) in cases {
         for version in ["22", "16"] {
-            let record = replay(version, name, CALL);
+            let record = replay(version, name, click());
             // 16 tells no SIP status: that the carrier had it is known if it rang.
             let reached = if version == "16" && reached == Far::Trying { Far::Sent } else { reached };
             let found = (record.last.status, record.last.reason, record.last.ended_by, record.last.reached);
@@ -246,7 +235,7 @@ fn what_asterisk_ended_by_itself() {
     ];
     let mut wrong = Vec::new();
     for (name, version, status, reason, by, sip) in cases {
-        for (way, record) in [("AMI", replay(version, name, CALL)), ("ARI", replay_ari(version, name))] {
+        for (way, record) in [("AMI", replay(version, name, click())), ("ARI", replay_ari(version, name))] {
             let found = (record.last.status, record.last.reason, record.last.ended_by, record.last.sip_code);
             if found != (status, Some(reason), Some(by), sip) {
                 let expected = (status, reason, by, sip);
@@ -269,7 +258,7 @@ fn the_carriers_refusals_are_told_with_its_status_where_asterisk_tells_that() {
     let mut wrong = Vec::new();
     for (name, on_22, on_16, sip) in cases {
         for (version, expected, code) in [("22", on_22, Some(sip)), ("16", on_16, None)] {
-            let record = replay(version, name, CALL);
+            let record = replay(version, name, click());
             let found = (record.last.status, record.last.reason.expect("it ended"));
             if found != expected || record.last.sip_code != code {
                 wrong.push(format!(
@@ -289,7 +278,7 @@ fn a_monitoring_lasts_until_its_listener_goes() {
         ("spy-whisper-spyer-ends", MonitorMode::Whisper, EndedBy::Extension),
     ] {
         for version in ["22", "16"] {
-            let record = replay(version, name, OfficeKind::Monitor(mode));
+            let record = replay(version, name, monitor(mode));
             let found = (record.last.status, record.last.reason, record.last.ended_by);
             assert_eq!(found, (Status::Completed, Some(Reason::HungUp), Some(by)), "{version}/{name}");
         }
@@ -320,11 +309,11 @@ fn of_what_was_kept_away_nothing_follows() {
         for name in names.filter(|name| name != "answers") {
             let name = name.to_str().expect("letters");
             let mode = MonitorMode::Spy;
-            let kind = if name.starts_with("spy-") { OfficeKind::Monitor(mode) } else { CALL };
+            let what = if name.starts_with("spy-") { monitor(mode) } else { click() };
             let said = |record: &CallRecord| (record.last.status, record.last.reason, record.last.ended_by);
-            let whole = said(&replay(version, name, kind));
+            let whole = said(&replay(version, name, what.clone()));
             for (filter, is_kept_away) in filters {
-                let found = said(&replay_without(version, name, kind, is_kept_away));
+                let found = said(&replay_without(version, name, what.clone(), is_kept_away));
                 let is_unknown = found.0 == Status::Unknown
                     || found.0 == whole.0
                         && found.0 == Status::Completed

@@ -1,7 +1,7 @@
 //! `call`: the timeline, the verdict, the exit status.
 
 use axum::http::Method;
-use call::{CallRecord, Reason, Status, hint_of};
+use call::{CallRecord, OutgoingCall, Reason, Status, hint_of};
 use chrono::Utc;
 use lang::Lang;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ async fn an_answered_call_whose_sound_failed_is_none() {
         (Lang::En, "✓ completed: scenario_ended", "the callee did not hear it"),
         (Lang::Ru, "✓ completed", "абонент его не услышал"),
     ] {
-        let request = serde_json::from_value(json!({
+        let request: Result<OutgoingCall, _> = serde_json::from_value(json!({
             "phone": PHONE, "scenario": "hello", "ring_timeout": 60, "max_duration": 60,
             "requested_by": null, "caller_id": null, "custom_metadata": null,
         }));

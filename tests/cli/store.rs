@@ -10,7 +10,7 @@ use crate::{
     cluster::{Cluster, PASSWORD},
     program::{Said, bare, run},
 };
-use call::{CallId, CallRecord, CallRequest};
+use call::{CallId, CallRecord, OutgoingCall};
 
 async fn said(args: &[&str]) -> Said {
     let mut command = bare(args);
@@ -29,7 +29,7 @@ fn config(folder: &std::path::Path, url: &str) -> String {
 async fn with_a_call(url: &str) -> CallRecord {
     let (notices, _kept) = mpsc::unbounded_channel();
     let (store, writer) = Store::open(url, notices).await.expect("a store");
-    let request = CallRequest {
+    let request = OutgoingCall {
         phone: "+79522675444".parse().expect("a number"),
         caller_id: None,
         scenario: "default".to_owned(),

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use call::{CallId, CallRecord, CallRequest, EndedBy, Reason, Status};
+use call::{CallId, CallRecord, EndedBy, OutgoingCall, Reason, Status};
 use chrono::{TimeDelta, Utc};
 use ledger::{Commit, Store};
 use tokio::sync::{mpsc, oneshot};
@@ -33,7 +33,7 @@ async fn remember(bench: &Bench, records: Vec<CallRecord>) {
 }
 
 fn call(minutes_ago: i64, reason: Option<Reason>) -> CallRecord {
-    let request = CallRequest {
+    let request = OutgoingCall {
         phone: "+79522675444".parse().expect("E.164"),
         caller_id: None,
         scenario: "default".to_owned(),

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{CallId, EndedBy, Outcome, Reached, Reason, Status};
+use super::{CallId, EndedBy, Outcome, Reached, Reason, Status, WayKind};
 
 /// An attempt's id and, at the same time, the id of its channel: the call's for the first one, `<call>.2` for the second.
 /// It is never used for a second dial, for the number is on disk before anything is sent. Made of the call's id, so that
@@ -88,6 +88,15 @@ pub struct Attempt {
     pub sip_call_id: Option<String>,
     /// Asterisk's id of the trunk channel; with it a restarted bot finds the leg again.
     pub trunk_channel: Option<String>,
+    /// The way that an enterprise's host took the order by; `None` before it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<WayKind>,
+    /// The host's own id of the call (its Linkedid), where it is not the call's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked_id: Option<String>,
+    /// The ids of the extension's and the number's channel, once they were connected: a later run hangs up no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sides: Option<[String; 2]>,
 }
 
 impl Attempt {
@@ -110,6 +119,9 @@ impl Attempt {
             talk_seconds: None,
             sip_call_id: None,
             trunk_channel: None,
+            way: None,
+            linked_id: None,
+            sides: None,
         }
     }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Attempt, AttemptId, DialString, EndedBy, Metadata, OfficeCall, Outcome, Reason};
+use super::{Attempt, AttemptId, EndedBy, Outcome, Reason, Request};
 
 /// A call's id. UUIDv7, so ids sort by creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,32 +34,12 @@ impl FromStr for CallId {
     }
 }
 
-/// What was asked for, with the defaults filled in but for the caller id.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CallRequest {
-    pub phone: DialString,
-    /// The number to show to the callee: as it was asked for, while the call waits; then the trunk's own where none was.
-    /// `None` leaves it to the dialplan.
-    pub caller_id: Option<String>,
-    /// Name of the scenario that runs on answer.
-    pub scenario: String,
-    /// Seconds from `dialing` to our giving up.
-    pub ring_timeout: u32,
-    /// Seconds from the answer to our hanging up.
-    pub max_duration: u32,
-    /// A JSON object of the client's, returned as given.
-    pub custom_metadata: Option<Metadata>,
-    /// Name of the API key that asked.
-    pub requested_by: Option<String>,
-}
-
 /// A call. Its state and its outcome are those of its last attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallRecord {
     pub id: CallId,
-    pub request: CallRequest,
-    /// What makes it an office's call; `None` for one of the bot's own.
-    pub office: Option<Box<OfficeCall>>,
+    /// Which kind of call it is, and what was asked for.
+    pub request: Request,
     pub created_at: DateTime<Utc>,
     /// Attempts that are over while the call goes on, in their order.
     pub earlier: Vec<Attempt>,
@@ -75,11 +55,10 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
-    pub fn new(id: CallId, request: CallRequest, created_at: DateTime<Utc>) -> Self {
+    pub fn new(id: CallId, request: impl Into<Request>, created_at: DateTime<Utc>) -> Self {
         CallRecord {
             id,
-            request,
-            office: None,
+            request: request.into(),
             created_at,
             earlier: Vec::new(),
             last: Attempt::to_come(),
@@ -129,12 +108,12 @@ impl CallRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Reached, Status};
+    use crate::{OutgoingCall, Reached, Status};
 
     #[test]
     fn a_further_attempt_has_no_marks_of_the_one_before() {
         let at = DateTime::UNIX_EPOCH;
-        let request = CallRequest {
+        let request = OutgoingCall {
             phone: "+79522675444".parse().expect("E.164"),
             caller_id: None,
             scenario: "default".into(),

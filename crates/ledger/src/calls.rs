@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 
 use super::{
     BadValue, Filter, Store, StoreError, counts, micros,
+    office::{self, NO_SCENARIO},
     sql::{Connection, Query, Readers, Row, json, moment, required, whole, word},
 };
-use call::{Attempt, CallId, CallRecord, CallRequest, DialString, Metadata, OfficeCall, Reason, Status};
+use call::{Attempt, CallId, CallRecord, DialString, Metadata, OutgoingCall, Reason, Request, Status};
 
 /// What a deletion came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,16 +98,16 @@ pub(super) fn push_upsert(query: &mut Query, records: &[&CallRecord], node: Opti
     );
     query.push(if node.is_some() { ", node) " } else { ") " });
     query.rows(records.iter().map(|call| {
-        let (request, last) = (&call.request, &call.last);
+        let (request, own, last) = (&call.request, call.request.outgoing(), &call.last);
         let mut row = vec![
             call.id.0.into(),
-            request.phone.as_str().into(),
-            request.caller_id.as_deref().into(),
-            (&*request.scenario).into(),
-            request.ring_timeout.into(),
-            request.max_duration.into(),
-            request.custom_metadata.as_ref().map(Metadata::as_str).into(),
-            request.requested_by.as_deref().into(),
+            request.phone().into(),
+            own.and_then(|own| own.caller_id.as_deref()).into(),
+            own.map_or(NO_SCENARIO, |own| &own.scenario).into(),
+            request.ring_timeout().into(),
+            request.max_duration().into(),
+            own.and_then(|own| own.custom_metadata.as_ref()).map(Metadata::as_str).into(),
+            request.requested_by().into(),
             micros(call.created_at).into(),
             last.status.as_str().into(),
             last.reached.as_str().into(),
@@ -127,11 +128,8 @@ pub(super) fn push_upsert(query: &mut Query, records: &[&CallRecord], node: Opti
             last.trunk_channel.as_deref().into(),
             call.hangup_by.map(call::EndedBy::as_str).into(),
             call.hangup_reason.map(call::Reason::as_str).into(),
-            call.office.as_ref().map(|office| office.enterprise.as_str()).into(),
-            call.office
-                .as_ref()
-                .map(|office| serde_json::to_string(office).expect("an office's call has plain fields"))
-                .into(),
+            request.tenant().map(|tenant| tenant.number.as_str()).into(),
+            office::column_of(call).into(),
             last.number.into(),
             (!call.earlier.is_empty())
                 .then(|| serde_json::to_string(&call.earlier).expect("an attempt has plain fields"))
@@ -182,6 +180,7 @@ pub(super) fn record_of(row: &Row) -> Result<CallRecord, sqlx::Error> {
     let time = |column: &'static str| -> Result<Option<DateTime<Utc>>, sqlx::Error> {
         row.get::<Option<i64>>(column)?.map(|at| moment(at, column)).transpose()
     };
+    let mut office = office::Column::of(row)?;
     let dialed_at = time("dialed_at")?;
     let last = Attempt {
         number: whole(row, "attempt")?.unwrap_or(dialed_at.is_some().into()),
@@ -200,19 +199,28 @@ pub(super) fn record_of(row: &Row) -> Result<CallRecord, sqlx::Error> {
         talk_seconds: row.get("talk_seconds")?,
         sip_call_id: row.get("sip_call_id")?,
         trunk_channel: row.get("trunk_channel")?,
+        way: office.as_ref().and_then(|office| office.way),
+        linked_id: office.as_mut().and_then(|office| office.linked_id.take()),
+        sides: office.as_mut().and_then(|office| office.sides.take()),
+    };
+    let phone = number(row.get("phone")?)?;
+    let ring_timeout = whole(row, "ring_timeout")?.unwrap_or_default();
+    let max_duration = whole(row, "max_duration")?.unwrap_or_default();
+    let request = match office {
+        Some(office) => office.request(phone, ring_timeout, max_duration)?,
+        None => Request::Outgoing(OutgoingCall {
+            phone,
+            caller_id: row.get("caller_id")?,
+            scenario: row.get("scenario")?,
+            ring_timeout,
+            max_duration,
+            custom_metadata: metadata(row)?,
+            requested_by: row.get("requested_by")?,
+        }),
     };
     Ok(CallRecord {
         id: CallId(row.get("id")?),
-        request: CallRequest {
-            phone: number(row.get("phone")?)?,
-            caller_id: row.get("caller_id")?,
-            scenario: row.get("scenario")?,
-            ring_timeout: whole(row, "ring_timeout")?.unwrap_or_default(),
-            max_duration: whole(row, "max_duration")?.unwrap_or_default(),
-            custom_metadata: metadata(row)?,
-            requested_by: row.get("requested_by")?,
-        },
-        office: office(row)?,
+        request,
         created_at: moment(row.get("created_at")?, "created_at")?,
         earlier: earlier(row)?,
         last,
@@ -234,13 +242,6 @@ fn metadata(row: &Row) -> Result<Option<Metadata>, sqlx::Error> {
     let Some(text) = row.text(COLUMN)? else { return Ok(None) };
     let metadata = Metadata::of_store(text);
     metadata.map(Some).map_err(|_| BadValue { column: COLUMN, value: text.to_owned() }.into())
-}
-
-fn office(row: &Row) -> Result<Option<Box<OfficeCall>>, sqlx::Error> {
-    const COLUMN: &str = "office";
-    let Some(text) = row.text(COLUMN)? else { return Ok(None) };
-    let office = serde_json::from_str(text);
-    office.map(Some).map_err(|_| BadValue { column: COLUMN, value: text.to_owned() }.into())
 }
 
 fn number(text: String) -> Result<DialString, sqlx::Error> {

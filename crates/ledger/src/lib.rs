@@ -18,6 +18,7 @@ mod follow;
 mod idempotency;
 mod inspect;
 mod moved;
+mod office;
 mod page;
 mod postgres;
 mod retention;

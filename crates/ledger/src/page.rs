@@ -134,7 +134,8 @@ async fn list(db: &mut Connection, filter: &Filter, page: &Page) -> Result<Listi
             return Ok(ControlFlow::Break(()));
         }
         let call = calls::record_of(&row)?;
-        bytes += call.request.custom_metadata.as_ref().map_or(0, |metadata| metadata.as_str().len());
+        let metadata = call.request.outgoing().and_then(|own| own.custom_metadata.as_ref());
+        bytes += metadata.map_or(0, |metadata| metadata.as_str().len());
         calls.push(call);
         Ok(ControlFlow::Continue(()))
     })

@@ -27,7 +27,7 @@ use crate::{
     },
     enterprises::Enterprise,
 };
-use call::{CallId, CallRecord};
+use call::{CallId, CallRecord, Tenant};
 use ledger::Filter;
 
 /// What an extension's phone is doing now, whoever began it.
@@ -187,7 +187,7 @@ async fn hang_up(
     OwnId(id): OwnId,
 ) -> Result<Json<Done>, OfficeError> {
     let call = own(&state, &enterprise, id).await?;
-    let client = call.office.as_ref().map(|office| office.client_name());
+    let client = call.request.tenant().map(Tenant::client_name);
     match state.office.hang_up(id, client) {
         true => Ok(Done::hanging_up(id)),
         false => {
@@ -226,10 +226,8 @@ async fn extension(
     let live = state.app.store.live_calls();
     let ours = |linked: &str| {
         let is_it = |call: &&std::sync::Arc<CallRecord>| {
-            let office =
-                call.office.as_ref().filter(|office| office.enterprise == enterprise.number.to_string());
-            call.id.to_string() == linked && office.is_some()
-                || office.is_some_and(|office| office.linked_id.as_deref() == Some(linked))
+            is_of(call, &enterprise)
+                && (call.id.to_string() == linked || call.last.linked_id.as_deref() == Some(linked))
         };
         live.iter().find(is_it).map(|call| call.id.0)
     };
@@ -265,8 +263,10 @@ impl FromRequestParts<OfficeState> for OwnId {
 /// A call of this enterprise; another's is as good as none.
 async fn own(state: &OfficeState, enterprise: &Enterprise, id: CallId) -> Result<CallRecord, OfficeError> {
     let call = state.app.store.call(id).await?;
-    let is_own = |call: &CallRecord| {
-        call.office.as_ref().is_some_and(|office| office.enterprise == enterprise.number.to_string())
-    };
-    call.filter(is_own).ok_or_else(|| OfficeError::NotFound(format!("Call {id} not found")))
+    call.filter(|call| is_of(call, enterprise))
+        .ok_or_else(|| OfficeError::NotFound(format!("Call {id} not found")))
+}
+
+pub(super) fn is_of(call: &CallRecord, enterprise: &Enterprise) -> bool {
+    call.request.tenant().is_some_and(|tenant| tenant.number == enterprise.number.as_str())
 }

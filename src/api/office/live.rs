@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    OfficeState,
+    OfficeState, calls,
     fastapi::OfficeError,
     guard::{AskingOn, SECRET_CHECK},
 };
@@ -87,9 +87,7 @@ enum End {
 }
 
 async fn follow(state: &OfficeState, mut socket: WebSocket, asking: &AskingOn, lang: Lang) -> End {
-    let enterprise = asking.0.number.as_str();
-    let is_own =
-        |call: &CallRecord| call.office.as_ref().is_some_and(|office| office.enterprise == enterprise);
+    let is_own = |call: &CallRecord| calls::is_of(call, &asking.0);
     // Before the calls are looked up: nothing falls between.
     let mut changes = state.app.store.follow();
     let calls = state.app.store.live_calls();

@@ -31,7 +31,7 @@ use crate::{
     office::{OfficeRequest, PlaceError},
 };
 use asterisk::secret::Secret;
-use call::{CallId, DialString, Extension, MonitorMode, OfficeKind};
+use call::{CallId, Extension, MonitorMode, What};
 use lang::Lang;
 
 /// The host took the order of a call.
@@ -226,7 +226,7 @@ async fn call(state: OfficeState, given: Given) -> Result<Response, OfficeError>
         let _waits = place_to_wait(&state, &enterprise, &asked)?;
         let host = state.office.host(&enterprise).settings().address.clone();
         let request =
-            request(&config, &enterprise, OfficeKind::Call, code.clone(), phone.clone(), address.to_string());
+            request(&config, &enterprise, What::Dial(phone.clone()), code.clone(), address.to_string());
         let call_id = place(&state, request, "Call initiation failed").await?;
         let (call, timed_out) = wait_for(&state, call_id, asked.wait, given.lang).await;
         let body = CallStarted {
@@ -276,9 +276,8 @@ async fn listen(state: OfficeState, given: Given) -> Result<Response, OfficeErro
         if given.place == Location::Body {
             check_talking(&host, &target).await?;
         }
-        let kind = OfficeKind::Monitor(mode);
-        let request =
-            request(&config, &enterprise, kind, from.clone(), target.clone().into(), address.to_string());
+        let what = What::Listen { target: target.clone(), mode };
+        let request = request(&config, &enterprise, what, from.clone(), address.to_string());
         // Who listened to whom, and when. Before the order: one whose answer is lost may be listening all the same.
         tracing::info!(
             enterprise = %enterprise.number, client = %address, listener = %from,
@@ -369,17 +368,15 @@ async fn check_talking(host: &crate::office::Host, target: &Extension) -> Result
 fn request(
     config: &crate::config::Office,
     enterprise: &std::sync::Arc<Enterprise>,
-    kind: OfficeKind,
+    what: What,
     extension: Extension,
-    phone: DialString,
     client: String,
 ) -> OfficeRequest {
     let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     OfficeRequest {
         enterprise: enterprise.clone(),
-        kind,
+        what,
         extension,
-        phone,
         client: Some(client),
         ring_timeout: seconds(config.ring_timeout),
         max_duration: seconds(config.max_duration),

@@ -28,7 +28,7 @@ use super::{
     error::{HostError, HostErrorKind},
     fit::Endpoints,
     inbox::Inboxes,
-    order::{Order, What, chanspy, driver},
+    order::{Order, chanspy, driver},
     settings::{COMMAND, CONNECT, HostSettings, Ssh},
     way::{Busy, Taken},
 };
@@ -36,7 +36,7 @@ use asterisk::{
     console::{BadName, Channels, Command, Exten, endpoints, hangup_answer, ordered, version},
     ssh::{KnownHosts, SshAuth, SshHost, SshLimits, SshTarget},
 };
-use call::{CallId, Extension, Technology, WayKind};
+use call::{CallId, Extension, Technology, WayKind, What};
 use error::of_console;
 use follow::Followed;
 use lang::Text;

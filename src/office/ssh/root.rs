@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use crate::office::order::{Order, What};
+use crate::office::order::Order;
 use asterisk::console::{Channel, Channels, Family};
-use call::CallId;
+use call::{CallId, What};
 
 /// The channel that an order began with.
 pub(super) enum Root {

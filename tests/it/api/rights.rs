@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use call::{CallId, CallRecord, CallRequest, Status};
+use call::{CallId, CallRecord, OfficeCall, Status, Technology, Tenant, What};
 use ledger::Commit;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -197,17 +197,18 @@ async fn a_list_has_ones_own_calls_and_those_alone() {
 
 /// An office's call, which no key owns, whatever its enterprise is called.
 fn office_call(bot: &Bot, name: &str) -> CallId {
-    let request: CallRequest = serde_json::from_value(json!({
-        "phone": "+375296254070", "scenario": "office", "ring_timeout": 60, "max_duration": 60,
-        "requested_by": name, "caller_id": null, "custom_metadata": null,
-    }))
-    .expect("a request");
-    let mut record = CallRecord::new(CallId(Uuid::now_v7()), request, chrono::Utc::now());
-    record.office = serde_json::from_value(json!({
-        "kind": "call", "enterprise": "0367", "enterprise_name": "june", "host": "10.0.0.1", "extension": "150",
-        "context": "inoffice", "technology": "SIP", "way": null,
-    }))
-    .expect("an office's call");
+    let request = OfficeCall {
+        what: What::Dial("+375296254070".parse().expect("digits")),
+        tenant: Tenant { number: "0367".into(), name: name.into() },
+        host: "10.0.0.1".into(),
+        extension: "150".parse().expect("digits"),
+        context: "inoffice".into(),
+        technology: Technology::Sip,
+        client: None,
+        ring_timeout: 60,
+        max_duration: 60,
+    };
+    let record = CallRecord::new(CallId(Uuid::now_v7()), request, chrono::Utc::now());
     let id = record.id;
     let entries = vec![entry("accepted", Some(Status::Queued), None)];
     bot.store.submit(Commit {

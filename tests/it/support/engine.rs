@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use call::{CallId, CallRecord, CallRequest, EndedBy, Entry, Reached, Reason, Source, Status};
+use call::{CallId, CallRecord, EndedBy, Entry, OutgoingCall, Reached, Reason, Source, Status};
 use chrono::{DurationRound, TimeDelta, Utc};
 use ledger::{Commit, IdempotencyRow, Notice, Store};
 use novofon_bot::engine::{Command, EnginePort, EngineState, HangupAnswer, IdempotencyKey, PlaceError};
@@ -67,7 +67,8 @@ impl FakeEngine {
                     }
                     Command::Cancel { filter, reply } => {
                         let fits = |call: &CallRecord| {
-                            call.last.status == Status::Queued && filter.takes(&call.request)
+                            let own = call.request.outgoing();
+                            call.last.status == Status::Queued && own.is_some_and(|own| filter.takes(own))
                         };
                         let count = taking.store.live_calls().iter().filter(|call| fits(call)).count();
                         let _ = reply.send(count);
@@ -81,7 +82,7 @@ impl FakeEngine {
         engine
     }
 
-    async fn place(self, request: CallRequest, key: Option<IdempotencyKey>, reply: Reply) {
+    async fn place(self, request: OutgoingCall, key: Option<IdempotencyKey>, reply: Reply) {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let _open = self.gate.read().await;
         if let Some(error) = self.refuse.lock().clone() {

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use self::pbx::Putting;
 use super::{
-    AttemptId, CallId, CallRecord, Effect, Evidence, Fact, Input, Moment, Reason, Status, Timer,
+    AttemptId, CallId, CallRecord, Effect, Evidence, Fact, Input, Kind, Moment, OutgoingCall, Reason, Request,
+    Status, Timer,
     kernel::{Kernel, passed_since},
     outcome::EndedBy,
 };
@@ -83,6 +84,9 @@ pub struct Machine {
 impl Machine {
     /// A new call, not yet stored: the first effect writes it as `queued`. `asterisk_up` tells
     /// whether its wait is for a slot or for Asterisk.
+    ///
+    /// # Panics
+    /// When it is none of the bot's own.
     pub fn place(
         now: Moment,
         record: CallRecord,
@@ -91,7 +95,7 @@ impl Machine {
         asterisk_up: bool,
     ) -> (Self, Vec<Effect>) {
         let mut machine = Machine::build(record, scenario, limits, Phase::Waiting);
-        let from = machine.kernel.record.request.requested_by.clone();
+        let from = machine.kernel.record.request.requested_by();
         machine.kernel.note(now, &Fact::Accepted { from });
         machine.wait_in_queue(now, limits.queue_timeout, asterisk_up);
         let effects = machine.flush();
@@ -100,6 +104,9 @@ impl Machine {
 
     /// A call that a former run of the bot left open. In `queued`, or between two attempts, nothing is on its way, so it
     /// may still be dialed; else it never is: Asterisk is asked what it has of it.
+    ///
+    /// # Panics
+    /// When it is none of the bot's own.
     pub fn restore(
         now: Moment,
         record: CallRecord,
@@ -149,9 +156,9 @@ impl Machine {
         let rings = record.last.ringing_at.filter(|_| !up);
         machine.kernel.ringing_since = rings.map(|at| now.mono.saturating_sub(passed_since(now, at)));
         let (timer, whole) = if up {
-            (Timer::MaxDuration, Duration::from_secs(record.request.max_duration.into()))
+            (Timer::MaxDuration, Duration::from_secs(record.request.max_duration().into()))
         } else {
-            (Timer::Ring, Duration::from_secs(record.request.ring_timeout.into()))
+            (Timer::Ring, Duration::from_secs(record.request.ring_timeout().into()))
         };
         if up {
             machine.resume_scenario(now, scenario);
@@ -170,6 +177,7 @@ impl Machine {
     }
 
     fn build(record: CallRecord, scenario: &Scenario, limits: Limits, phase: Phase) -> Self {
+        assert!(record.request.kind() == Kind::Outgoing, "this machine is made of a call of the bot's own");
         Machine {
             kernel: Kernel::new(record),
             limits,
@@ -211,11 +219,19 @@ impl Machine {
         &self.kernel.record
     }
 
+    /// What was asked for.
+    pub fn request(&self) -> &OutgoingCall {
+        self.kernel.record.request.outgoing().expect("`build` takes no other kind of call")
+    }
+
     /// The number to show to the callee where the request names none, before the call's turn comes: the trunk's own is
     /// the one of that moment.
     pub fn show_as(&mut self, own: Option<&str>) {
-        if self.phase == Phase::Waiting && self.kernel.record.request.caller_id.is_none() {
-            self.kernel.record.request.caller_id = own.map(str::to_owned);
+        if let Request::Outgoing(request) = &mut self.kernel.record.request
+            && self.phase == Phase::Waiting
+            && request.caller_id.is_none()
+        {
+            request.caller_id = own.map(str::to_owned);
         }
     }
 

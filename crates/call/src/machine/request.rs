@@ -89,7 +89,7 @@ impl Machine {
     fn intend(&mut self, now: Moment) {
         self.phase = Phase::Storing;
         self.kernel.timers.clear();
-        let longest = Duration::from_secs(self.kernel.record.request.ring_timeout.into());
+        let longest = Duration::from_secs(self.kernel.record.request.ring_timeout().into());
         self.kernel.timers.arm(Timer::Ring, now.mono + longest);
         self.kernel.intend(now);
     }
@@ -105,14 +105,15 @@ impl Machine {
     fn originate(&mut self, now: Moment) {
         self.phase = Phase::Originating;
         self.dialed_since = Some(now.mono);
-        let request = &self.kernel.record.request;
-        self.kernel.wish(Effect::Originate(Originate {
+        let request = self.request();
+        let originate = Originate {
             number: request.phone.to_string(),
             near_channel: self.kernel.record.attempt_id().near_channel(),
             far_channel: self.kernel.record.attempt_id().far_channel(),
             caller_id: request.caller_id.clone(),
             timeout: request.ring_timeout + ASTERISK_MARGIN,
-        }));
+        };
+        self.kernel.wish(Effect::Originate(originate));
     }
 
     pub(super) fn originated(&mut self, now: Moment) {
@@ -245,7 +246,7 @@ impl Machine {
             // The disk never confirmed the intent, so nothing was sent.
             return self.end_unsent(now, Status::Failed, Reason::StoreUnavailable, EndedBy::Bot);
         }
-        self.kernel.note(now, &Fact::RingTimeout { seconds: self.kernel.record.request.ring_timeout });
+        self.kernel.note(now, &Fact::RingTimeout { seconds: self.kernel.record.request.ring_timeout() });
         self.ask_for_end(now, EndedBy::Limit, Reason::RingTimeout);
     }
 
@@ -254,7 +255,7 @@ impl Machine {
         if self.evidence.hangup.is_some() {
             return;
         }
-        let seconds = (reason == Reason::MaxDuration).then_some(self.kernel.record.request.max_duration);
+        let seconds = (reason == Reason::MaxDuration).then_some(self.kernel.record.request.max_duration());
         self.kernel.note(now, &Fact::HangupAsked { by, reason, seconds, client });
         if matches!(self.phase, Phase::Waiting | Phase::Storing | Phase::Unsent) {
             return self.end_unsent(now, Status::Canceled, reason, by);

@@ -137,7 +137,7 @@ impl Machine {
             self.kernel.record.last.answered_at = Some(now.wall);
             self.kernel.timers.disarm(Timer::Ring);
             self.kernel.timers.disarm(Timer::Proof);
-            let longest = Duration::from_secs(self.kernel.record.request.max_duration.into());
+            let longest = Duration::from_secs(self.kernel.record.request.max_duration().into());
             self.kernel.timers.arm(Timer::MaxDuration, now.mono + longest);
         }
         self.kernel.note(now, &Fact::TrunkUp { channel });

@@ -7,9 +7,9 @@ mod hangup;
 
 use std::time::Duration;
 
-use super::{HostFailure, OfficeEvidence, OfficeKind, Seen, Sight, WayKind};
+use super::{HostFailure, OfficeEvidence, Seen, Sight, WayKind};
 use crate::kernel::{Kernel, passed_since};
-use crate::{Asked, CallRecord, EndedBy, Entry, Fact, Moment, Outcome, Reason, Role, Status, Timer};
+use crate::{Asked, CallRecord, EndedBy, Entry, Fact, Kind, Moment, Outcome, Reason, Role, Status, Timer};
 
 /// A hang-up, or a doubt, is looked into after this.
 const CHECK_AFTER: Duration = Duration::from_millis(500);
@@ -139,7 +139,7 @@ impl OfficeMachine {
     /// When the record is not an office's.
     pub fn place(now: Moment, record: CallRecord) -> (Self, Vec<OfficeEffect>) {
         let mut machine = Self::build(record, Phase::Storing);
-        let from = machine.kernel.record.request.requested_by.clone();
+        let from = machine.kernel.record.request.requested_by();
         machine.kernel.note(now, &Fact::Accepted { from });
         machine.kernel.intend(now);
         machine.kernel.note(now, &Fact::IntentStored);
@@ -164,11 +164,11 @@ impl OfficeMachine {
         machine.kernel.answered_since = up.then(|| now.mono.saturating_sub(passed));
         machine.evidence.hangup = record.hangup_by.zip(record.hangup_reason);
         // The order of the former run may or may not have left.
-        machine.evidence.uncertain = record.office.as_ref().is_none_or(|office| office.way.is_none());
+        machine.evidence.uncertain = record.last.way.is_none();
         machine.evidence.missed = true;
         let evidence = &mut machine.evidence;
         (evidence.rang, evidence.early_media, evidence.connected) = (rang, early_media, up);
-        if let Some(sides) = machine.kernel.record.office.as_ref().and_then(|office| office.sides.clone()) {
+        if let Some(sides) = machine.kernel.record.last.sides.clone() {
             evidence.restore_sides(sides);
         }
         let (timer, whole) = match up {
@@ -187,8 +187,9 @@ impl OfficeMachine {
     }
 
     fn build(record: CallRecord, phase: Phase) -> Self {
-        let office = record.office.as_ref().expect("an office's machine is made of an office's record");
-        let is_monitor = matches!(office.kind, OfficeKind::Monitor(_));
+        let kind = record.request.kind();
+        assert!(kind != Kind::Outgoing, "an office's machine is made of an office's record");
+        let is_monitor = kind == Kind::Monitor;
         OfficeMachine {
             kernel: Kernel::new(record),
             evidence: OfficeEvidence { is_monitor, ..OfficeEvidence::default() },
@@ -221,11 +222,11 @@ impl OfficeMachine {
     }
 
     fn ring_timeout(&self) -> Duration {
-        Duration::from_secs(self.kernel.record.request.ring_timeout.into())
+        Duration::from_secs(self.kernel.record.request.ring_timeout().into())
     }
 
     fn max_duration(&self) -> Duration {
-        Duration::from_secs(self.kernel.record.request.max_duration.into())
+        Duration::from_secs(self.kernel.record.request.max_duration().into())
     }
 
     /// Takes one input and says what is to be done. After the end nothing is.
@@ -291,7 +292,7 @@ impl OfficeMachine {
                 Timer::Ring if self.evidence.taken_over.is_some() => {}
                 Timer::Ring => {
                     self.kernel
-                        .note(now, &Fact::RingTimeout { seconds: self.kernel.record.request.ring_timeout });
+                        .note(now, &Fact::RingTimeout { seconds: self.kernel.record.request.ring_timeout() });
                     self.ask_for_end(now, EndedBy::Limit, Reason::RingTimeout);
                 }
                 Timer::MaxDuration => self.hangup(now, EndedBy::Limit, Reason::MaxDuration, None),
@@ -326,11 +327,10 @@ impl OfficeMachine {
         }
         self.phase = Phase::Placed;
         self.evidence.detailed = detailed;
-        if let Some(office) = &mut self.kernel.record.office {
-            office.way = Some(way);
-            // It may have been found out before.
-            office.linked_id = linked_id.or(office.linked_id.take());
-        }
+        let attempt = &mut self.kernel.record.last;
+        attempt.way = Some(way);
+        // It may have been found out before.
+        attempt.linked_id = linked_id.or(attempt.linked_id.take());
         self.kernel.note(now, &Fact::OrderTaken { way });
         if self.over {
             return self.conclude(now);
@@ -344,10 +344,8 @@ impl OfficeMachine {
     }
 
     fn linked(&mut self, linked_id: String) {
-        if let Some(office) = &mut self.kernel.record.office {
-            office.linked_id = Some(linked_id);
-            self.kernel.changed();
-        }
+        self.kernel.record.last.linked_id = Some(linked_id);
+        self.kernel.changed();
     }
 
     fn not_taken(&mut self, now: Moment, failure: HostFailure) {
@@ -402,9 +400,7 @@ impl OfficeMachine {
         let leg = if self.evidence.is_monitor { Role::Listener } else { leg };
         let is_answer = self.evidence.connected && !before.connected;
         if is_answer {
-            if let Some(office) = &mut self.kernel.record.office {
-                office.sides.clone_from(&self.evidence.sides);
-            }
+            self.kernel.record.last.sides.clone_from(&self.evidence.sides);
             self.answered(now);
         } else if leg.is_main() {
             self.keep_time(now, &seen);

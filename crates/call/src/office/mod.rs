@@ -16,55 +16,49 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::Extension;
+use super::{DialString, Extension, Kind, Tenant};
 
 pub use evidence::{FirstEnd, OfficeEvidence};
 pub use machine::{OfficeEffect, OfficeInput, OfficeMachine};
 pub use sight::{HostFailure, Seen, Sight};
 
-/// What makes a call an office's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What an office asks for, at its own Asterisk.
+#[derive(Debug, Clone, PartialEq)]
 pub struct OfficeCall {
-    #[serde(flatten)]
-    pub kind: OfficeKind,
-    /// Number of the enterprise, as `0367`.
-    pub enterprise: String,
-    pub enterprise_name: String,
+    pub what: What,
+    pub tenant: Tenant,
     /// Where its Asterisk is.
     pub host: String,
     /// Whose phone is called first: the caller's, or the listener's.
     pub extension: Extension,
     pub context: String,
     pub technology: Technology,
-    /// The way that the host took the order by; `None` before it did.
-    pub way: Option<WayKind>,
-    /// The host's own id of the call (its Linkedid), where it is not the call's id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub linked_id: Option<String>,
-    /// The ids of the extension's and the number's channel, once they were connected: a later run hangs up no others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sides: Option<[String; 2]>,
     /// Address of the client that asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
+    /// Seconds from `dialing` to our giving up: both sides must be connected by then.
+    pub ring_timeout: u32,
+    /// Seconds from the answer to our hanging up.
+    pub max_duration: u32,
 }
 
 impl OfficeCall {
-    /// The enterprise as a client, where calls and timelines name one. No key's name has such brackets.
-    pub fn client_name(&self) -> String {
-        format!("{} ({})", self.enterprise_name, self.enterprise)
+    pub fn kind(&self) -> Kind {
+        match self.what {
+            What::Dial(_) => Kind::Click,
+            What::Listen { .. } => Kind::Monitor,
+        }
     }
 }
 
-/// What is done at the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "kind", content = "mode", rename_all = "snake_case")]
-pub enum OfficeKind {
-    /// The extension's phone is called, then the number.
-    Call,
-    /// The extension's phone is called and listens to another extension's call.
-    Monitor(MonitorMode),
+/// What the host does when the extension's phone was picked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    Dial(DialString),
+    /// Lets it listen to this extension's call.
+    Listen {
+        target: Extension,
+        mode: MonitorMode,
+    },
 }
 
 /// How much a listener takes part.
@@ -242,28 +236,5 @@ mod tests {
         assert_eq!(words, expected);
         assert_eq!(MonitorMode::of_action("02"), Some(MonitorMode::Barge));
         assert_eq!(MonitorMode::of_action("2"), None);
-    }
-
-    #[test]
-    fn it_is_kept_as_flat_json() {
-        let call = OfficeCall {
-            kind: OfficeKind::Monitor(MonitorMode::Spy),
-            enterprise: "0367".into(),
-            enterprise_name: "june".into(),
-            host: "10.88.10.19".into(),
-            extension: "151".parse().expect("digits"),
-            context: "inoffice".into(),
-            technology: Technology::Sip,
-            way: None,
-            linked_id: None,
-            sides: None,
-            client: None,
-        };
-        let json = serde_json::to_string(&call).expect("JSON");
-        assert!(json.starts_with(r#"{"kind":"monitor","mode":"spy","enterprise":"0367""#), "{json}");
-        assert_eq!(serde_json::from_str::<OfficeCall>(&json).expect("what was written"), call);
-        let call = OfficeCall { kind: OfficeKind::Call, ..call };
-        let json = serde_json::to_string(&call).expect("JSON");
-        assert_eq!(serde_json::from_str::<OfficeCall>(&json).expect("what was written"), call);
     }
 }

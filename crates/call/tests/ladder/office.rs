@@ -3,30 +3,38 @@
 use std::time::Duration;
 
 use call::{
-    CallRecord, EndedBy, MonitorMode, OfficeCall, OfficeKind, Reached, Reason, Role, Status, Technology,
-    WayKind,
+    CallRecord, EndedBy, MonitorMode, OfficeCall, Reached, Reason, Role, Status, Technology, Tenant, WayKind,
+    What,
     office::{HostFailure, OfficeEffect, OfficeInput, OfficeMachine, Seen, Sight},
 };
 use proptest::prelude::*;
 
 use crate::support::{moment, record};
 
-fn office(kind: OfficeKind) -> CallRecord {
-    let mut record = record();
-    record.office = Some(Box::new(OfficeCall {
-        kind,
-        enterprise: "0367".into(),
-        enterprise_name: "june".into(),
+fn request(what: What) -> OfficeCall {
+    OfficeCall {
+        what,
+        tenant: Tenant { number: "0367".into(), name: "june".into() },
         host: "127.0.0.1".into(),
         extension: "150".parse().expect("digits"),
         context: "inoffice".into(),
         technology: Technology::Pjsip,
-        way: None,
-        linked_id: None,
-        sides: None,
         client: None,
-    }));
-    record
+        ring_timeout: 30,
+        max_duration: 120,
+    }
+}
+
+fn office(what: What) -> CallRecord {
+    CallRecord::new(record().id, request(what), record().created_at)
+}
+
+fn click() -> What {
+    What::Dial("+79522675444".parse().expect("digits"))
+}
+
+fn monitor() -> What {
+    What::Listen { target: "160".parse().expect("digits"), mode: MonitorMode::Spy }
 }
 
 struct Office {
@@ -48,15 +56,14 @@ fn word(effect: &OfficeEffect) -> String {
 }
 
 impl Office {
-    fn place(kind: OfficeKind) -> Self {
-        Self::of(office(kind))
+    fn place(what: What) -> Self {
+        Self::of(office(what))
     }
 
     /// A call that may last an hour.
     fn long() -> Self {
-        let mut record = office(OfficeKind::Call);
-        record.request.max_duration = 3600;
-        Self::of(record)
+        let long = OfficeCall { max_duration: 3600, ..request(click()) };
+        Self::of(CallRecord::new(record().id, long, record().created_at))
     }
 
     fn of(record: CallRecord) -> Self {
@@ -65,8 +72,8 @@ impl Office {
     }
 
     /// Its intent on disk, and the order taken by a way that tells all, or not.
-    fn taken(kind: OfficeKind, detailed: bool) -> Self {
-        let mut office = Self::place(kind);
+    fn taken(what: What, detailed: bool) -> Self {
+        let mut office = Self::place(what);
         office.feed(OfficeInput::IntentStored).expects(&["order"]);
         office.feed(OfficeInput::Taken { way: WayKind::Ami, linked_id: None, detailed });
         office
@@ -132,7 +139,7 @@ const HUNG_UP: Seen = Seen::HungUp { cause: Some(16), sip: None };
 
 #[test]
 fn both_sides_are_connected_and_the_callee_hangs_up() {
-    let mut office = Office::place(OfficeKind::Call);
+    let mut office = Office::place(click());
     office.expects(&["store(dialing, intent)"]);
     office.feed(OfficeInput::IntentStored).expects(&["order"]);
     let taken = OfficeInput::Taken { way: WayKind::Ami, linked_id: None, detailed: true };
@@ -152,11 +159,11 @@ fn both_sides_are_connected_and_the_callee_hangs_up() {
 
 #[test]
 fn the_extension_ends_it_before_or_after_the_answer() {
-    let mut office = Office::taken(OfficeKind::Call, true);
+    let mut office = Office::taken(click(), true);
     office.picked_up().phone(Seen::Up).at(9.0).desk(HUNG_UP).gone(16);
     office.ends(Status::Completed, Reason::HungUp, EndedBy::Extension);
 
-    let mut office = Office::taken(OfficeKind::Call, true);
+    let mut office = Office::taken(click(), true);
     office.picked_up().phone(Seen::Ringing).at(9.0).desk(HUNG_UP).gone(16);
     office.ends(Status::Canceled, Reason::HungUp, EndedBy::Extension);
 }
@@ -175,7 +182,7 @@ fn why_the_number_was_not_dialed() {
         (vec![Seen::Created, gone(20)], Reason::ExtensionUnavailable, EndedBy::Pbx),
         (vec![], Reason::ExtensionUnavailable, EndedBy::Pbx),
     ] {
-        let mut office = Office::taken(OfficeKind::Call, true);
+        let mut office = Office::taken(click(), true);
         for seen in sights {
             office.at(office.now + 1.0).desk(seen);
         }
@@ -199,7 +206,7 @@ fn what_became_of_the_number() {
         (false, 1, Status::Failed, Reason::NumberInvalid, EndedBy::Carrier),
         (false, 34, Status::Failed, Reason::CarrierOverloaded, EndedBy::Carrier),
     ] {
-        let mut office = Office::taken(OfficeKind::Call, true);
+        let mut office = Office::taken(click(), true);
         office.picked_up();
         if rings {
             office.phone(Seen::Ringing);
@@ -209,29 +216,29 @@ fn what_became_of_the_number() {
         assert_eq!(record.last.q850_cause, Some(cause));
     }
     // The dialplan's own time-out cancels a leg that rings.
-    let mut office = Office::taken(OfficeKind::Call, true);
+    let mut office = Office::taken(click(), true);
     office.picked_up().phone(Seen::Ringing).at(30.0).phone(Seen::DialEnded("NOANSWER".into())).gone(16);
     office.ends(Status::NoAnswer, Reason::RingTimeout, EndedBy::Pbx);
     // It was picked up, and no leg came of the number.
-    let mut office = Office::taken(OfficeKind::Call, true);
+    let mut office = Office::taken(click(), true);
     office.at(1.0).desk(Seen::Created).desk(Seen::Up).feed(OfficeInput::Over);
     office.ends(Status::Failed, Reason::NumberNotDialed, EndedBy::Pbx);
 }
 
 #[test]
 fn a_way_that_only_looks_claims_nothing_that_it_did_not_see() {
-    let mut office = Office::taken(OfficeKind::Call, false);
+    let mut office = Office::taken(click(), false);
     office.picked_up().phone(Seen::Ringing).at(9.0).feed(OfficeInput::Over);
     office.ends(Status::Unknown, Reason::NotConnected, EndedBy::Unknown);
     // What it did see is no less true.
-    let mut office = Office::taken(OfficeKind::Call, false);
+    let mut office = Office::taken(click(), false);
     office.picked_up().phone(Seen::Up).at(9.0).feed(OfficeInput::Over);
     office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
 }
 
 #[test]
 fn a_monitoring_is_said_of_the_listeners_phone() {
-    let mut office = Office::taken(OfficeKind::Monitor(MonitorMode::Spy), true);
+    let mut office = Office::taken(monitor(), true);
     office.at(1.0).desk(Seen::Created).desk(Seen::Ringing).expects(&["store(ringing)"]);
     office.at(2.0).desk(Seen::Up).expects(&["store(answered)"]);
     office.at(60.0).feed(HANGUP).expects(&["store(answered)", "hangup"]);
@@ -243,7 +250,7 @@ fn a_monitoring_is_said_of_the_listeners_phone() {
 
 #[test]
 fn a_host_that_does_not_take_the_order_ends_it() {
-    let mut office = Office::place(OfficeKind::Call);
+    let mut office = Office::place(click());
     office.feed(OfficeInput::IntentStored);
     let failure = HostFailure { reason: Reason::HostAuthFailed, why: "the password is wrong".into() };
     office.feed(OfficeInput::NotTaken(failure)).expects(&["store(failed)", "ended"]);
@@ -252,7 +259,7 @@ fn a_host_that_does_not_take_the_order_ends_it() {
 
 #[test]
 fn an_order_that_may_have_been_taken_is_looked_for_and_never_given_again() {
-    let mut office = Office::place(OfficeKind::Call);
+    let mut office = Office::place(click());
     office.feed(OfficeInput::IntentStored);
     office
         .feed(OfficeInput::Uncertain { why: "the connection was lost".into() })
@@ -267,7 +274,7 @@ fn an_order_that_may_have_been_taken_is_looked_for_and_never_given_again() {
 
 #[test]
 fn the_end_that_came_before_the_answer_to_the_order_waits_for_it() {
-    let mut office = Office::place(OfficeKind::Call);
+    let mut office = Office::place(click());
     office.feed(OfficeInput::IntentStored);
     office.desk(Seen::Created).desk(Seen::Gone { cause: Some(17), sip: None });
     office.feed(OfficeInput::Over).expects(&[]);
@@ -277,24 +284,24 @@ fn the_end_that_came_before_the_answer_to_the_order_waits_for_it() {
 
 #[test]
 fn a_host_that_could_not_make_the_calls_channels_is_told() {
-    let mut office = Office::taken(OfficeKind::Call, true);
+    let mut office = Office::taken(click(), true);
     office.at(2.0).feed(OfficeInput::NotMade).expects(&["store(failed)", "ended"]);
     office.ends(Status::Failed, Reason::HostRefused, EndedBy::Pbx);
 
-    let mut office = Office::place(OfficeKind::Call);
+    let mut office = Office::place(click());
     office.feed(OfficeInput::IntentStored);
     office.feed(OfficeInput::NotMade);
     office.feed(OfficeInput::Taken { way: WayKind::Ami, linked_id: None, detailed: true });
     office.ends(Status::Failed, Reason::HostRefused, EndedBy::Pbx);
 
     // It is no word of a call that was seen.
-    let mut office = Office::taken(OfficeKind::Call, true);
+    let mut office = Office::taken(click(), true);
     office.picked_up().feed(OfficeInput::NotMade).expects(&[]);
 }
 
 #[test]
 fn a_store_that_never_confirms_orders_nothing() {
-    let mut office = Office::place(OfficeKind::Call);
+    let mut office = Office::place(click());
     let withdraw = OfficeInput::Hangup { by: EndedBy::Bot, reason: Reason::StoreUnavailable, client: None };
     office.at(5.0).feed(withdraw).expects(&["store(canceled)", "ended"]);
     office.feed(OfficeInput::IntentStored).expects(&[]);
@@ -302,13 +309,13 @@ fn a_store_that_never_confirms_orders_nothing() {
 
 #[test]
 fn nobody_rings_for_ever() {
-    let mut office = Office::taken(OfficeKind::Call, true);
+    let mut office = Office::taken(click(), true);
     office.at(1.0).desk(Seen::Created).desk(Seen::Ringing);
     office.at(30.0).tick().expects(&["store(dialing)", "hangup"]);
     office.at(30.1).desk(Seen::Gone { cause: Some(16), sip: None }).feed(OfficeInput::Over);
     office.ends(Status::Failed, Reason::ExtensionNoAnswer, EndedBy::Limit);
 
-    let mut office = Office::taken(OfficeKind::Call, true);
+    let mut office = Office::taken(click(), true);
     office.picked_up().phone(Seen::Ringing).at(30.0).tick().expects(&["store(ringing)", "hangup"]);
     office.gone(16);
     office.ends(Status::NoAnswer, Reason::RingTimeout, EndedBy::Limit);
@@ -316,7 +323,7 @@ fn nobody_rings_for_ever() {
 
 #[test]
 fn a_host_that_is_gone_for_good_leaves_the_end_unknown() {
-    let mut office = Office::taken(OfficeKind::Call, true);
+    let mut office = Office::taken(click(), true);
     office.picked_up().phone(Seen::Up);
     office.at(10.0).feed(OfficeInput::Blind { why: "the connection was lost".into() });
     let mut last = 10.0;
@@ -334,13 +341,11 @@ fn a_host_that_is_gone_for_good_leaves_the_end_unknown() {
 
 #[test]
 fn a_restarted_bot_looks_and_goes_on() {
-    let mut left = office(OfficeKind::Call);
+    let mut left = office(click());
     left.last.status = Status::Ringing;
     left.last.dialed_at = Some(moment(990.0).wall);
     left.last.ringing_at = Some(moment(995.0).wall);
-    if let Some(office) = &mut left.office {
-        office.way = Some(WayKind::Ssh);
-    }
+    left.last.way = Some(WayKind::Ssh);
     let (machine, effects) = OfficeMachine::restore(moment(1000.0), left);
     let mut office = Office { machine, now: 1000.0, last: effects.iter().map(word).collect() };
     office.expects(&["store(ringing)", "look"]);
@@ -357,14 +362,12 @@ fn a_restarted_bot_looks_and_goes_on() {
 /// limit's.
 #[test]
 fn a_limit_that_passed_while_nobody_looked_ends_nothing() {
-    let mut left = office(OfficeKind::Call);
+    let mut left = office(click());
+    left.request = OfficeCall { max_duration: 12, ..request(click()) }.into();
     left.last.status = Status::Answered;
     left.last.dialed_at = Some(moment(990.0).wall);
     left.last.answered_at = Some(moment(1000.0).wall);
-    left.request.max_duration = 12;
-    if let Some(office) = &mut left.office {
-        office.way = Some(WayKind::Ami);
-    }
+    left.last.way = Some(WayKind::Ami);
     let restored = || {
         let (machine, effects) = OfficeMachine::restore(moment(1040.0), left.clone());
         Office { machine, now: 1040.0, last: effects.iter().map(word).collect() }
@@ -388,13 +391,13 @@ fn a_limit_that_passed_while_nobody_looked_ends_nothing() {
 /// meanwhile nobody knows, so that it was not connected is not said.
 #[test]
 fn what_was_missed_may_have_been_an_answer() {
-    let mut office = Office::taken(OfficeKind::Call, false);
+    let mut office = Office::taken(click(), false);
     office.picked_up().phone(Seen::Ringing);
     office.at(5.0).feed(OfficeInput::Blind { why: "no connection".into() });
     office.at(9.0).feed(OfficeInput::Found).at(9.1).feed(OfficeInput::Over);
     office.ends(Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
 
-    let mut left = self::office(OfficeKind::Call);
+    let mut left = self::office(click());
     left.last.status = Status::Ringing;
     left.last.dialed_at = Some(moment(990.0).wall);
     left.last.ringing_at = Some(moment(995.0).wall);
@@ -445,7 +448,7 @@ fn a_refused_hangup_is_asked_for_less_and_less_often() {
 /// An order that is on its way may still be carried out: its call is there until that is told.
 #[test]
 fn a_hangup_waits_for_what_came_of_the_order() {
-    let mut office = Office::place(OfficeKind::Call);
+    let mut office = Office::place(click());
     office.feed(OfficeInput::IntentStored);
     office.at(1.0).feed(HANGUP);
     office.at(50.0).tick();
@@ -456,7 +459,7 @@ fn a_hangup_waits_for_what_came_of_the_order() {
 /// Somebody took the number's side away: the talk is over, whoever the extension talks with from then on.
 #[test]
 fn a_side_that_is_taken_away_ends_the_call() {
-    let mut office = Office::taken(OfficeKind::Call, true);
+    let mut office = Office::taken(click(), true);
     office.picked_up().phone(Seen::Up).at(9.0).phone(Seen::Gone { cause: Some(16), sip: None });
     // Nobody is hung up for that, and no newcomer is a leg.
     office.at(9.2).feed(HANGUP).expects(&[]);
@@ -469,7 +472,7 @@ fn a_side_that_is_taken_away_ends_the_call() {
 /// Both live, and talk with others: they are not hung up, and the call ends for the bot all the same.
 #[test]
 fn sides_that_are_apart_are_not_hung_up() {
-    let mut office = Office::taken(OfficeKind::Call, true);
+    let mut office = Office::taken(click(), true);
     office.picked_up().phone(Seen::Up).at(9.0).feed(HANGUP).expects(&["store(answered)", "hangup"]);
     office.feed(OfficeInput::Apart).expects(&["store(answered)"]);
     while !office.machine.has_ended() {
@@ -490,11 +493,11 @@ fn sides_that_are_apart_are_not_hung_up() {
 /// The next run knows which two talked: where one of them is gone, nobody who talks with the other one is hung up.
 #[test]
 fn a_restart_knows_who_talked() {
-    let mut office = Office::taken(OfficeKind::Call, true);
+    let mut office = Office::taken(click(), true);
     office.picked_up().phone(Seen::Up).at(9.0);
     let left = office.machine.record().clone();
     let sides = ["PJSIP/150-00000001", "PJSIP/trunk-00000002"].map(str::to_owned);
-    assert_eq!(left.office.as_ref().and_then(|office| office.sides.clone()), Some(sides.clone()));
+    assert_eq!(left.last.sides, Some(sides.clone()));
 
     let (machine, effects) = OfficeMachine::restore(moment(100.0), left);
     let mut office = Office { machine, now: 100.0, last: effects.iter().map(word).collect() };
@@ -511,7 +514,7 @@ fn a_restart_knows_who_talked() {
 /// Of several phones each entry says of which it is; of one alone it does not.
 #[test]
 fn a_timeline_of_several_phones_names_them() {
-    let mut office = Office::taken(OfficeKind::Call, true);
+    let mut office = Office::taken(click(), true);
     let which = |office: &mut Office, channel: &str, seen: Seen| -> Option<String> {
         let sight =
             Sight { leg: Role::Desk, channel: channel.into(), name: format!("PJSIP/{channel}"), seen };
@@ -576,7 +579,7 @@ proptest! {
     /// Whatever comes in whatever order: one order at most, one end, no step back, and until the end a timer.
     #[test]
     fn any_order_of_inputs_ends_once(inputs in prop::collection::vec((any_input(), 0.0..5.0f64), 0..60)) {
-        let (mut machine, _) = OfficeMachine::place(moment(0.0), office(OfficeKind::Call));
+        let (mut machine, _) = OfficeMachine::place(moment(0.0), office(click()));
         let (mut now, mut orders, mut ends) = (0.0, 0, 0);
         let mut last = Status::Dialing;
         let mut check = |machine: &OfficeMachine, effects: Vec<OfficeEffect>| {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use call::scenario::{Scenario, Step};
 use call::{
-    CallId, CallRecord, CallRequest, Causes, Effect, EndedBy, Found, FoundTrunk, Half, Input, Limits,
-    Machine, Moment, Reason, TrunkSeen,
+    CallId, CallRecord, Causes, Effect, EndedBy, Found, FoundTrunk, Half, Input, Limits, Machine, Moment,
+    OutgoingCall, Reason, TrunkSeen,
 };
 use chrono::{DateTime, TimeDelta};
 use uuid::Uuid;
@@ -30,7 +30,7 @@ pub fn moment(seconds: f64) -> Moment {
 }
 
 pub fn record() -> CallRecord {
-    let request = CallRequest {
+    let request = OutgoingCall {
         phone: "+79522675444".parse().expect("E.164"),
         caller_id: None,
         scenario: "default".into(),

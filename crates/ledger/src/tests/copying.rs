@@ -27,13 +27,20 @@ async fn refusal(url: &str) -> StoreError {
 /// Calls of many kinds with entries and keys; the newest entries are gone, and their numbers must not come back.
 async fn filled(store: &Store) -> CallRecord {
     for n in 0..230 {
-        let mut record = call(n, phone(n % 7));
+        let number = phone(n % 7);
+        let request: Request = match n % 5 {
+            0 => office(n % 3, number).into(),
+            _ => OutgoingCall {
+                custom_metadata: Metadata::of_store(&format!("{{\"order\":{n}}}")).ok(),
+                ..outgoing(number)
+            }
+            .into(),
+        };
+        let mut record = of(n, request);
         record.last.status = Status::ALL[n as usize % Status::ALL.len()];
         if record.last.status.is_terminal() {
             (record.last.reason, record.last.ended_by) = (Some(Reason::HungUp), Some(EndedBy::Callee));
         }
-        record.office = (n % 5 == 0).then(|| Box::new(office(n % 3)));
-        record.request.custom_metadata = Metadata::of_store(&format!("{{\"order\":{n}}}")).ok();
         let mut commit = commit(&record, &["queued", "dialing", "ringing"]);
         commit.idempotency = (n % 9 == 0).then(|| IdempotencyRow {
             scope: "crm".to_owned(),

@@ -92,10 +92,10 @@ async fn nothing_leaves_by_default_and_calls_go_on_while_it_does(on: On) {
 async fn the_file_gives_its_room_back() {
     let f = Fixture::new(On::Sqlite).await;
     for n in 0..3000 {
-        let mut record = call(n, phone(n));
-        record.created_at = Utc::now() - TimeDelta::days(40);
-        record.request.custom_metadata =
+        let custom_metadata =
             Metadata::of_store(&serde_json::json!({ "filling": "x".repeat(2000) }).to_string()).ok();
+        let mut record = of(n, OutgoingCall { custom_metadata, ..outgoing(phone(n)) });
+        record.created_at = Utc::now() - TimeDelta::days(40);
         f.store.submit(commit(&ended(record, Status::Completed, Reason::HungUp, EndedBy::Callee), &[]));
     }
     stored(&f.store, &call(5000, phone(5000))).await;

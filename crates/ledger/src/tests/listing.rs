@@ -107,10 +107,13 @@ fn any_call() -> impl Strategy<Value = CallRecord> {
         select(vec![None, Some("crm"), Some("касса")]),
     )
         .prop_map(|(when, number, status, reason, ended_by, enterprise, client)| {
-            let mut call = call(when, phone(number));
+            let phone = phone(number);
+            let request: Request = match enterprise {
+                Some(n) => office(n, phone).into(),
+                None => OutgoingCall { requested_by: client.map(str::to_owned), ..outgoing(phone) }.into(),
+            };
+            let mut call = of(when, request);
             (call.last.status, call.last.reason, call.last.ended_by) = (status, reason, ended_by);
-            call.office = enterprise.map(|n| Box::new(office(n)));
-            call.request.requested_by = client.map(str::to_owned);
             call
         })
 }
@@ -157,15 +160,15 @@ fn plain<'a>(calls: &'a [CallRecord], filter: &Filter) -> Vec<&'a CallRecord> {
                 .is_none_or(|list| call.last.ended_by.is_some_and(|by| list.contains(&by)))
         })
         .filter(|call| filter.reason.is_none_or(|reason| call.last.reason == Some(reason)))
-        .filter(|call| filter.phone.as_ref().is_none_or(|phone| call.request.phone == *phone))
+        .filter(|call| filter.phone.as_ref().is_none_or(|phone| call.request.phone() == phone.as_str()))
         .filter(|call| {
-            let of =
-                |number: &String| call.office.as_ref().is_some_and(|office| office.enterprise == *number);
+            let of = |number: &String| call.request.tenant().is_some_and(|tenant| tenant.number == *number);
             filter.enterprise.as_ref().is_none_or(of)
         })
         .filter(|call| {
-            let is_own =
-                |name: &String| call.office.is_none() && call.request.requested_by.as_ref() == Some(name);
+            let is_own = |name: &String| {
+                call.request.outgoing().is_some_and(|own| own.requested_by.as_ref() == Some(name))
+            };
             filter.client.as_ref().is_none_or(is_own)
         })
         .filter(|call| filter.from.is_none_or(|from| call.created_at >= from))
@@ -277,9 +280,9 @@ async fn a_page_of_large_metadata_ends_early_and_loses_nothing(on: On) {
     let filling = serde_json::json!({ "filling": "x".repeat(1 << 20) }).to_string();
     let mut expected = Vec::new();
     for n in 0..12 {
-        let mut record = call(n, phone(1));
+        let custom_metadata = call::Metadata::of_store(&filling).ok();
+        let record = of(n, OutgoingCall { custom_metadata, ..outgoing(phone(1)) });
         expected.push(record.id);
-        record.request.custom_metadata = call::Metadata::of_store(&filling).ok();
         stored(store, &record).await;
     }
     let (mut seen, mut pages) = (Vec::new(), 0);

@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 use super::*;
 use call::{
-    Attempt, CallRequest, DialString, EndedBy, MonitorMode, OfficeCall, OfficeKind, Reason, Source, Status,
-    Technology, WayKind,
+    Attempt, DialString, EndedBy, MonitorMode, OfficeCall, OutgoingCall, Reason, Request, Source, Status,
+    Technology, Tenant, WayKind, What,
 };
 use cluster::Cluster;
 use lang::Told;
@@ -160,8 +160,8 @@ fn phone(n: u32) -> DialString {
     format!("+7952{n:07}").parse().expect("E.164")
 }
 
-fn call(n: u32, phone: DialString) -> CallRecord {
-    let request = CallRequest {
+fn outgoing(phone: DialString) -> OutgoingCall {
+    OutgoingCall {
         phone,
         caller_id: None,
         scenario: "default".to_owned(),
@@ -169,7 +169,14 @@ fn call(n: u32, phone: DialString) -> CallRecord {
         max_duration: 600,
         custom_metadata: None,
         requested_by: Some("crm".to_owned()),
-    };
+    }
+}
+
+fn call(n: u32, phone: DialString) -> CallRecord {
+    of(n, outgoing(phone))
+}
+
+fn of(n: u32, request: impl Into<Request>) -> CallRecord {
     CallRecord::new(CallId(Uuid::now_v7()), request, start() + TimeDelta::seconds(n.into()))
 }
 
@@ -177,19 +184,19 @@ fn enterprise_number(n: u32) -> String {
     format!("{n:04}")
 }
 
-fn office(n: u32) -> OfficeCall {
+/// Of the first two enterprises a call to the number, of others a monitoring.
+fn office(n: u32, phone: DialString) -> OfficeCall {
+    let target = "160".parse().expect("digits");
     OfficeCall {
-        kind: if n == 0 { OfficeKind::Call } else { OfficeKind::Monitor(MonitorMode::Whisper) },
-        enterprise: enterprise_number(n),
-        enterprise_name: "june".to_owned(),
+        what: if n < 2 { What::Dial(phone) } else { What::Listen { target, mode: MonitorMode::Whisper } },
+        tenant: Tenant { number: enterprise_number(n), name: "june".to_owned() },
         host: "127.0.0.1".to_owned(),
         extension: "150".parse().expect("digits"),
         context: "inoffice".to_owned(),
         technology: Technology::Pjsip,
-        way: (n > 1).then_some(WayKind::Ssh),
-        linked_id: None,
-        sides: None,
         client: None,
+        ring_timeout: 60,
+        max_duration: 600,
     }
 }
 

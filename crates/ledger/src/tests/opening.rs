@@ -138,7 +138,7 @@ async fn a_store_of_before_opens_with_its_live_calls() {
     let (store, _notices) = open(&url(&folder)).await;
 
     let live = store.open_calls().await.expect("open calls");
-    let seen: Vec<_> = live.iter().map(|call| (call.request.phone.as_str(), call.last.status)).collect();
+    let seen: Vec<_> = live.iter().map(|call| (call.request.phone(), call.last.status)).collect();
     let expected = [
         ("+79005550203", Status::Answered),
         ("+79005550180", Status::Ringing),
@@ -151,7 +151,7 @@ async fn a_store_of_before_opens_with_its_live_calls() {
         live.iter().filter(|call| call.is_at_work()).map(|call| call.attempt_id().near_channel()).collect();
     assert_eq!(channels[0], "01a22be6-5e8a-7460-84b1-bac74d71111e");
     assert_eq!(channels.len(), 2);
-    let metadata = live[0].request.custom_metadata.as_ref().expect("metadata");
+    let metadata = live[0].request.outgoing().and_then(|own| own.custom_metadata.as_ref()).expect("metadata");
     assert_eq!(serde_json::to_string(metadata).expect("JSON"), r#"{"order":"17"}"#);
 
     let ended = store.call("01a22be6-5667-770e-8747-0340a88a71e2".parse().expect("an id")).await;

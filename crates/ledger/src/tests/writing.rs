@@ -5,6 +5,7 @@ use call::Metadata;
 
 on_both!(
     every_value_of_a_record_and_an_entry_is_read_back,
+    an_offices_call_is_read_back_with_what_its_attempt_knows_of_it,
     many_submitters_share_transactions,
     steps_of_one_call_keep_their_order_and_the_last_record_stands,
     seq_grows_over_deletion_and_restart,
@@ -17,10 +18,13 @@ on_both!(
 
 async fn every_value_of_a_record_and_an_entry_is_read_back(on: On) {
     let fixture = Fixture::new(on).await;
-    let mut record = call(1, phone(1));
-    record.request.caller_id = Some("+74951234567".to_owned());
-    record.request.custom_metadata =
-        Metadata::of_store(&serde_json::json!({ "order": 7, "name": "Ёж \"' \0" }).to_string()).ok();
+    let metadata = serde_json::json!({ "order": 7, "name": "Ёж \"' \0" }).to_string();
+    let request = OutgoingCall {
+        caller_id: Some("+74951234567".to_owned()),
+        custom_metadata: Metadata::of_store(&metadata).ok(),
+        ..outgoing(phone(1))
+    };
+    let record = of(1, request);
     stored(&fixture.store, &record).await;
     assert_eq!(fixture.store.call(record.id).await.expect("read").as_ref(), Some(&record));
 
@@ -45,6 +49,7 @@ async fn every_value_of_a_record_and_an_entry_is_read_back(on: On) {
         talk_seconds: Some(0.1),
         sip_call_id: Some("abc@carrier".to_owned()),
         trunk_channel: Some("1790000000.17".to_owned()),
+        ..Attempt::to_come()
     };
     let record = CallRecord {
         earlier: refused.attempts().cloned().collect(),
@@ -62,6 +67,21 @@ async fn every_value_of_a_record_and_an_entry_is_read_back(on: On) {
     assert!(submit(&fixture.store, with_entries).await);
     assert_eq!(fixture.store.call(record.id).await.expect("read"), Some(record.clone()));
     assert_eq!(fixture.store.timeline(record.id).await.expect("read"), [(1, entry("declined")), (2, silent)]);
+}
+
+async fn an_offices_call_is_read_back_with_what_its_attempt_knows_of_it(on: On) {
+    let fixture = Fixture::new(on).await;
+    for n in [0, 2] {
+        let mut record = of(n, OfficeCall { client: Some("10.0.0.7".to_owned()), ..office(n, phone(n)) });
+        record.begin_attempt(start());
+        stored(&fixture.store, &record).await;
+        assert_eq!(fixture.store.call(record.id).await.expect("read").as_ref(), Some(&record));
+        record.last.way = Some(WayKind::Ssh);
+        record.last.linked_id = Some("1790000000.1".to_owned());
+        record.last.sides = Some(["1790000000.1".to_owned(), "1790000000.2".to_owned()]);
+        assert!(submit(&fixture.store, commit(&record, &["leg_up"])).await);
+        assert_eq!(fixture.store.call(record.id).await.expect("read"), Some(record));
+    }
 }
 
 async fn many_submitters_share_transactions(on: On) {

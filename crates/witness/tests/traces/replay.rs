@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use asterisk::ari::Event;
 use call::scenario::{Scenario, Step};
 use call::{
-    CallId, CallRecord, CallRequest, Effect, EndedBy, Input, Limits, Machine, Moment, Reason, Registry,
+    CallId, CallRecord, Effect, EndedBy, Input, Limits, Machine, Moment, OutgoingCall, Reason, Registry,
 };
 use chrono::{DateTime, TimeDelta};
 use serde_json::Value;
@@ -70,8 +70,8 @@ pub fn moment(mono: Duration) -> Moment {
     Moment { mono, wall: start + TimeDelta::from_std(mono).expect("a short time") }
 }
 
-pub fn request() -> CallRequest {
-    CallRequest {
+pub fn request() -> OutgoingCall {
+    OutgoingCall {
         phone: "+79522675444".parse().expect("E.164"),
         caller_id: None,
         scenario: "default".into(),

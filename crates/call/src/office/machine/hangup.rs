@@ -73,7 +73,7 @@ impl OfficeMachine {
         {
             return;
         }
-        let seconds = (reason == Reason::MaxDuration).then_some(self.kernel.record.request.max_duration);
+        let seconds = (reason == Reason::MaxDuration).then_some(self.kernel.record.request.max_duration());
         self.kernel.note(now, &Fact::HangupAsked { by, reason, seconds, client });
         self.ask_for_end(now, by, reason);
     }
