@@ -165,12 +165,13 @@ pub struct Entry {
     pub text: Clean,
     pub status: Option<Word<Status>>,
     data: Option<Value>,
+    attempt: Option<u16>,
 }
 
 impl Entry {
     /// The fact that it tells, when it is one of this version's.
     pub fn fact(&self) -> Option<Fact> {
-        Fact::read(self.event.as_str(), self.data.as_ref())
+        Fact::read(self.event.as_str(), self.data.as_ref(), self.attempt)
     }
 }
 

@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use call::{EndedBy, Fact, Reason, Status};
+use call::{EndedBy, Fact, LegRef, Reason, Role, Status};
 use lang::Lang;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -297,6 +297,8 @@ pub fn refused_events() -> Vec<Value> {
 
 pub fn completed_events() -> Vec<Value> {
     let answered = with(completed(), json!({"status": "answered", "ended_at": null}));
+    let leg = LegRef { attempt: Some(1), role: Role::Trunk, channel: None };
+    let up = Fact::Leg { leg, seen: call::Seen::Up };
     let end = Fact::Ended {
         status: Status::Completed,
         reason: Reason::HungUp,
@@ -306,7 +308,7 @@ pub fn completed_events() -> Vec<Value> {
     };
     vec![
         accepted(10),
-        told(14, "09:30:04.000", &Fact::TrunkUp { channel: None }, Some(&answered)),
+        told(14, "09:30:04.000", &up, Some(&answered)),
         told(15, "09:30:16.250", &end, Some(&completed())),
     ]
 }

@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{EndedBy, Outcome, Reason, Source, Status, WayKind, leg::Role};
+use super::{EndedBy, LegRef, Outcome, Reason, Seen, Source, Status, WayKind};
 
-/// Serialized as `{"event": word, "data": values}`; words and fields are the API's.
+/// Written as a word and its values, [`Fact::parts`]; both are the API's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", content = "data", rename_all = "snake_case")]
 pub enum Fact {
@@ -36,53 +36,17 @@ pub enum Fact {
     AttemptBegun {
         number: u16,
     },
-    TrunkCreated {
-        channel: String,
-        sip_call_id: Option<String>,
-    },
-    /// `channel`, here and below: name of the leg's channel, where the dialplan dialed several.
-    TrunkRinging {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
-    },
-    TrunkEarlyMedia {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
-    },
-    TrunkUp {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
-    },
-    /// The far side ended the trunk leg. Q.850 cause, and the protocol's own (a SIP status).
-    TrunkHangup {
-        cause: Option<u16>,
-        tech_cause: Option<u16>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
-    },
-    /// Somebody at the PBX ended the trunk leg.
-    TrunkHungUpHere {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
+    /// What was seen of a leg.
+    #[serde(skip)]
+    Leg {
+        leg: LegRef,
+        seen: Seen,
     },
     /// Somebody at the PBX hung up our side of the call.
     HungUpHere,
     /// Somebody at the PBX picked up the ringing call: `channel` is his, and the trunk leg is gone.
     PickedUpHere {
         channel: String,
-    },
-    /// The answered trunk leg was taken away at the PBX (a transfer, a redirect, parking), and lives on.
-    TrunkTaken,
-    TrunkDestroyed {
-        cause: Option<u16>,
-        tech_cause: Option<u16>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
-    },
-    DialEnded {
-        dialstatus: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
     },
     Redirected {
         to: String,
@@ -143,63 +107,8 @@ pub enum Fact {
     OrderUncertain {
         why: String,
     },
-    LegCreated {
-        leg: Role,
-        channel: String,
-    },
-    /// `channel`, here and below: name of the leg's channel, where several were dialed for its side.
-    LegRinging {
-        leg: Role,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
-    },
-    LegEarlyMedia {
-        leg: Role,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
-    },
-    LegUp {
-        leg: Role,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
-    },
-    /// It was put together with the other side.
-    LegJoined {
-        leg: Role,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
-    },
-    /// That side put the phone down.
-    LegHungUp {
-        leg: Role,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
-    },
-    /// Somebody at the PBX ended the leg.
-    LegHungUpHere {
-        leg: Role,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
-    },
-    LegDialEnded {
-        leg: Role,
-        dialstatus: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
-    },
-    LegGone {
-        leg: Role,
-        cause: Option<u16>,
-        tech_cause: Option<u16>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
-    },
     /// The two sides talk with others, and were not hung up.
     Apart,
-    /// Before the two sides were connected, somebody at the PBX took this one over: it is in another conversation.
-    LegTakenOver {
-        leg: Role,
-    },
     /// What happens at the host can't be seen for a time.
     SightLost {
         why: String,
@@ -232,8 +141,11 @@ impl Fact {
         }
     }
 
-    /// The fact that a word and its values tell; `None` when they are no fact of this version's.
-    pub fn read(event: &str, data: Option<&Value>) -> Option<Self> {
+    /// The fact that a word and its values tell of this attempt; `None` when they are no fact of this version's.
+    pub fn read(event: &str, data: Option<&Value>, attempt: Option<u16>) -> Option<Self> {
+        if let Some((leg, seen)) = Seen::read(event, data, attempt) {
+            return Some(Fact::Leg { leg, seen });
+        }
         let read = |data: Value| serde_json::from_value(json!({"event": event, "data": data})).ok();
         // A fact whose values are all left out was written without any.
         read(data.cloned().unwrap_or_default()).or_else(|| read(json!({})).filter(|_| data.is_none()))
@@ -241,6 +153,9 @@ impl Fact {
 
     /// Its word, and its values if it has any.
     pub fn parts(&self) -> (String, Option<Value>) {
+        if let Fact::Leg { leg, seen } = self {
+            return seen.parts(leg);
+        }
         match serde_json::to_value(self).expect("a fact has plain fields") {
             Value::Object(mut fields) => match fields.remove("event") {
                 Some(Value::String(event)) => {
@@ -253,41 +168,32 @@ impl Fact {
         }
     }
 
+    /// The attempt that it names; any other is of the one that is under way.
+    pub fn attempt(&self) -> Option<u16> {
+        match self {
+            Fact::Leg { leg, .. } => leg.attempt,
+            Fact::AttemptOver { number, .. } | Fact::AttemptBegun { number } => Some(*number),
+            _ => None,
+        }
+    }
+
     pub fn source(&self) -> Source {
         match self {
             Fact::Accepted { .. } | Fact::HangupAsked { by: EndedBy::Api, .. } => Source::Api,
             Fact::IntentStored | Fact::AttemptBegun { .. } => Source::Store,
-            Fact::TrunkRinging { .. }
-            | Fact::TrunkEarlyMedia { .. }
-            | Fact::TrunkUp { .. }
-            | Fact::TrunkHangup { .. }
-            | Fact::Redirected { .. } => Source::Sip,
+            Fact::Leg { leg, seen } => seen.source(leg.role),
+            Fact::Redirected { .. } => Source::Sip,
             Fact::Report { .. } => Source::Dialplan,
             Fact::OrderTaken { .. }
             | Fact::OrderRefused { .. }
             | Fact::OrderUncertain { .. }
-            | Fact::LegCreated { .. }
-            | Fact::LegRinging { .. }
-            | Fact::LegEarlyMedia { .. }
-            | Fact::LegUp { .. }
-            | Fact::LegJoined { .. }
-            | Fact::LegHungUp { .. }
-            | Fact::LegHungUpHere { .. }
-            | Fact::LegDialEnded { .. }
-            | Fact::LegGone { .. }
             | Fact::Apart
-            | Fact::LegTakenOver { .. }
             | Fact::SightLost { .. } => Source::Host,
             Fact::OriginateNotSent { .. }
             | Fact::OriginateRefused { .. }
             | Fact::OriginateUncertain { .. }
-            | Fact::TrunkCreated { .. }
-            | Fact::TrunkHungUpHere { .. }
             | Fact::HungUpHere
             | Fact::PickedUpHere { .. }
-            | Fact::TrunkTaken
-            | Fact::TrunkDestroyed { .. }
-            | Fact::DialEnded { .. }
             | Fact::SoundPlayed { .. }
             | Fact::SoundFailed { .. }
             | Fact::SoundEnded { .. }
@@ -309,13 +215,7 @@ impl Fact {
         Some(match self {
             Fact::Accepted { .. } => Status::Queued,
             Fact::IntentStored => Status::Dialing,
-            Fact::TrunkRinging { .. } => Status::Ringing,
-            Fact::TrunkEarlyMedia { .. } => Status::EarlyMedia,
-            Fact::TrunkUp { .. } => Status::Answered,
-            Fact::LegRinging { leg, .. } if leg.is_main() => Status::Ringing,
-            Fact::LegEarlyMedia { leg, .. } if leg.is_main() => Status::EarlyMedia,
-            // The number alone is no conversation: its machine says when there is one.
-            Fact::LegUp { leg: Role::Listener, .. } => Status::Answered,
+            Fact::Leg { leg, seen } => return seen.proves(leg.role),
             Fact::Ended { status, .. } => *status,
             _ => return None,
         })
@@ -331,7 +231,6 @@ mod tests {
         for fact in [
             Fact::Accepted { from: Some("crm".into()) },
             Fact::IntentStored,
-            Fact::TrunkHangup { cause: Some(17), tech_cause: None, channel: None },
             Fact::HangupAsked {
                 by: EndedBy::Limit,
                 reason: Reason::MaxDuration,
@@ -347,23 +246,16 @@ mod tests {
             Fact::RequestFailed { what: Asked::Hangup, why: "500".into() },
         ] {
             let (event, data) = fact.parts();
-            assert_eq!(Fact::read(&event, data.as_ref()), Some(fact));
+            assert_eq!(Fact::read(&event, data.as_ref(), Some(1)), Some(fact));
         }
     }
 
     #[test]
-    fn the_words_and_values_are_the_apis() {
-        let cause = Fact::TrunkDestroyed { cause: Some(21), tech_cause: Some(401), channel: None };
-        assert_eq!(cause.parts(), ("trunk_destroyed".into(), Some(json!({"cause": 21, "tech_cause": 401}))));
-        assert_eq!(Fact::TrunkUp { channel: None }.parts(), ("trunk_up".into(), None));
-    }
-
-    #[test]
     fn what_is_no_fact_of_ours_is_not_made_one() {
-        assert_eq!(Fact::read("teleported", None), None);
-        assert_eq!(Fact::read("report", Some(&json!({"dialstatus": 7}))), None);
+        assert_eq!(Fact::read("teleported", None, None), None);
+        assert_eq!(Fact::read("report", Some(&json!({"dialstatus": 7})), None), None);
         // A field of a newer version does not hide what is known.
         let newer = json!({"seconds": 60, "tone": "high"});
-        assert_eq!(Fact::read("ring_timeout", Some(&newer)), Some(Fact::RingTimeout { seconds: 60 }));
+        assert_eq!(Fact::read("ring_timeout", Some(&newer), None), Some(Fact::RingTimeout { seconds: 60 }));
     }
 }

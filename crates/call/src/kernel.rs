@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{CallRecord, Entry, Fact, Moment, Outcome, Reached, Status, Timers};
+use super::{CallRecord, Entry, Fact, LegRef, Moment, Outcome, Reached, Role, Seen, Status, Timers};
 
 /// `E`: what the machine wishes for.
 #[derive(Debug, Clone)]
@@ -62,6 +62,11 @@ impl<E> Kernel<E> {
     /// Writes a line of the timeline, and takes the step it proves, if that is a step forward.
     pub fn note(&mut self, now: Moment, fact: &Fact) {
         self.note_step(now, fact, fact.proves());
+    }
+
+    /// What was seen of a leg of the attempt that is under way. `channel`: as the timeline names it.
+    pub fn leg(&self, role: Role, channel: Option<String>, seen: Seen) -> Fact {
+        Fact::Leg { leg: LegRef { attempt: Some(self.record.last.number), role, channel }, seen }
     }
 
     /// The same, with the step that the machine concludes from it.

@@ -146,6 +146,12 @@ impl Legs {
         self.legs.iter().find(|leg| leg.channel == channel)
     }
 
+    /// In a timeline of several legs each entry says of which it is.
+    pub fn which(&self, channel: &str) -> Option<String> {
+        let leg = self.get(channel).filter(|_| self.len() > 1)?;
+        Some(leg.name.clone().unwrap_or_else(|| leg.channel.clone()))
+    }
+
     pub fn named(&self, name: &str) -> Option<&Leg> {
         self.legs.iter().find(|leg| leg.name.as_deref().unwrap_or(&leg.channel) == name)
     }

@@ -70,13 +70,14 @@ impl Entry {
     /// `attempt`: how many were begun.
     pub fn new(at: DateTime<Utc>, fact: &Fact, status: Option<Status>, attempt: u16) -> Self {
         let (event, data) = fact.parts();
-        let attempt = (attempt > 0).then_some(attempt);
+        let attempt = fact.attempt().or(Some(attempt)).filter(|number| *number > 0);
         Entry { at, source: fact.source(), event, text: fact.text(Lang::En), status, data, attempt }
     }
 
     /// What it says to this reader. What is no fact of this release (a newer one's) stays English.
     pub fn told(&self, lang: Lang) -> Cow<'_, str> {
-        let fact = (lang != Lang::En).then(|| Fact::read(&self.event, self.data.as_ref())).flatten();
+        let fact =
+            (lang != Lang::En).then(|| Fact::read(&self.event, self.data.as_ref(), self.attempt)).flatten();
         fact.map_or(Cow::Borrowed(self.text.as_str()), |fact| Cow::Owned(fact.text(lang)))
     }
 }

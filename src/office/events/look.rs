@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use super::{Known, Tracker, pair};
 use crate::office::heard::{ChannelRef, Standing};
 use call::{
-    CallId, Role,
-    office::{OfficeInput, Seen, Sight},
+    CallId, Causes, Role, Seen,
+    office::{OfficeInput, Sight},
 };
 
 impl Tracker {
@@ -78,7 +78,7 @@ impl Tracker {
             let channel = &one.channel.id;
             let sight =
                 |seen| OfficeInput::Sight(Sight { leg, channel: channel.clone(), name: name.clone(), seen });
-            inputs.extend((!is_known).then(|| sight(Seen::Created)));
+            inputs.extend((!is_known).then(|| sight(Seen::Created { sip_call_id: None })));
             inputs.extend(one.is_ringing.then(|| sight(Seen::Ringing)));
             inputs.extend(one.is_up.then(|| sight(Seen::Up)));
             inputs.extend(is_joined.then(|| sight(Seen::Joined)));
@@ -143,7 +143,7 @@ impl Tracker {
                 continue;
             };
             known.is_gone = true;
-            inputs.push(OfficeInput::Sight(known.sight(&id, Seen::Gone { cause: None, sip: None })));
+            inputs.push(OfficeInput::Sight(known.sight(&id, Seen::Gone(Causes::default()))));
         }
         inputs
     }

@@ -15,8 +15,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::heard::{ChannelRef, Dial, Heard};
 use call::{
-    CallId, Role,
-    office::{OfficeInput, Seen, Sight},
+    CallId, Causes, Role, Seen,
+    office::{OfficeInput, Sight},
 };
 
 pub use whole::State;
@@ -273,7 +273,7 @@ impl Tracker {
                     known.hung_up = true;
                     known.sip = *sip;
                 }
-                self.leg(channel, Seen::HungUp { cause: *cause, sip: *sip })
+                self.leg(channel, Seen::HungUp(Causes { cause: *cause, tech_cause: *sip }))
             }
             Heard::HungUpHere(channel) => self.leg(channel, Seen::HungUpHere),
             Heard::Gone { channel, cause, sip, .. } => self.gone(channel, *cause, *sip),
@@ -314,7 +314,7 @@ impl Tracker {
         }
         let mut seen = Vec::new();
         if is_new {
-            seen.push(Seen::Created);
+            seen.push(Seen::Created { sip_call_id: None });
         }
         match dial {
             Dial::Begin => {}
@@ -353,7 +353,7 @@ impl Tracker {
         let is_whole = has_far || !self.tells_creation || tracked.is_missed;
         let mut inputs = Vec::new();
         if known.is_leg {
-            let seen = Seen::Gone { cause, sip: known.sip.or(sip.filter(|_| known.hung_up)) };
+            let seen = Seen::Gone(Causes { cause, tech_cause: known.sip.or(sip.filter(|_| known.hung_up)) });
             inputs.push(OfficeInput::Sight(known.sight(&channel.id, seen)));
         }
         // Of one that has dialed nobody it is all there is.

@@ -3,10 +3,7 @@
 
 use super::{Known, Tracker};
 use crate::office::heard::ChannelRef;
-use call::{
-    CallId, Role,
-    office::{OfficeInput, Seen},
-};
+use call::{CallId, Role, Seen, office::OfficeInput};
 
 impl Tracker {
     /// A phone was dialed for the number, and nothing of it was missed.

@@ -23,6 +23,9 @@ fn words(heard: Option<(CallId, Vec<OfficeInput>)>) -> Vec<String> {
     let Some((call, inputs)) = heard else { return Vec::new() };
     assert_eq!(call, ID);
     let word = |input| match input {
+        OfficeInput::Sight(Sight { leg, name, seen: Seen::Created { .. }, .. }) => {
+            format!("{leg:?} {name} Created")
+        }
         OfficeInput::Sight(Sight { leg, name, seen, .. }) => format!("{leg:?} {name} {seen:?}"),
         other => format!("{other:?}"),
     };
@@ -59,12 +62,12 @@ fn a_call_through_two_local_channels() {
     assert_eq!(told, ["Alone { leg: Desk }"], "which means nothing where the two are connected");
     assert_eq!(
         hear(Heard::HungUp { channel: trunk.clone(), cause: Some(16), sip: None }),
-        ["Phone PJSIP/trunk-00000002 HungUp { cause: Some(16), sip: None }"]
+        ["Phone PJSIP/trunk-00000002 HungUp(Causes { cause: Some(16), tech_cause: None })"]
     );
     let gone = hear(Heard::Gone { channel: trunk, cause: Some(16), sip: None, state: None });
-    assert_eq!(gone, ["Phone PJSIP/trunk-00000002 Gone { cause: Some(16), sip: None }"]);
+    assert_eq!(gone, ["Phone PJSIP/trunk-00000002 Gone(Causes { cause: Some(16), tech_cause: None })"]);
     let gone = hear(Heard::Gone { channel: desk, cause: Some(16), sip: None, state: None });
-    assert_eq!(gone, ["Desk PJSIP/150-00000001 Gone { cause: Some(16), sip: None }", "Over"]);
+    assert_eq!(gone, ["Desk PJSIP/150-00000001 Gone(Causes { cause: Some(16), tech_cause: None })", "Over"]);
     tracker.forget(ID);
     assert!(tracker.channels.is_empty() && tracker.pairs.is_empty() && tracker.calls.is_empty());
 }
@@ -156,7 +159,7 @@ fn whoever_went_unheard_is_gone() {
     let now = [standing(&trunk), standing(&channel("1.5", "PJSIP/151-00000003"))];
     let sides = [desk.id.clone(), trunk.id.clone()];
     let word = |inputs: Vec<OfficeInput>| words(Some((ID, inputs)));
-    let gone = "Gone { cause: None, sip: None }";
+    let gone = "Gone(Causes { cause: None, tech_cause: None })";
 
     let mut tracker = Tracker::default();
     tracker.follow(ID);
@@ -211,11 +214,11 @@ fn what_is_told_too_early_is_not_lost() {
     assert_eq!(tracker.hear(dial(&two, &trunk, Dial::Begin)), None);
     assert_eq!(tracker.hear(Heard::HungUp { channel: trunk.clone(), cause: Some(1), sip: Some(404) }), None);
     let told = words(tracker.hear(dial(&near(), &one, Dial::Begin)));
-    let hung_up = "Phone PJSIP/trunk-00000002 HungUp { cause: Some(1), sip: Some(404) }";
+    let hung_up = "Phone PJSIP/trunk-00000002 HungUp(Causes { cause: Some(1), tech_cause: Some(404) })";
     assert_eq!(told, ["Phone PJSIP/trunk-00000002 Created", hung_up]);
     let gone =
         words(tracker.hear(Heard::Gone { channel: trunk, cause: Some(1), sip: Some(404), state: None }));
-    assert_eq!(gone, ["Phone PJSIP/trunk-00000002 Gone { cause: Some(1), sip: Some(404) }"]);
+    assert_eq!(gone, ["Phone PJSIP/trunk-00000002 Gone(Causes { cause: Some(1), tech_cause: Some(404) })"]);
 }
 
 #[test]
@@ -226,7 +229,7 @@ fn the_far_sides_status_is_kept_and_ours_is_not_taken_for_it() {
     tracker.hear(dial(&far(), &desk, Dial::Begin));
     tracker.hear(Heard::HungUp { channel: desk.clone(), cause: Some(17), sip: Some(486) });
     let gone = words(tracker.hear(Heard::Gone { channel: desk, cause: Some(17), sip: None, state: None }));
-    assert_eq!(gone, ["Desk PJSIP/150-00000001 Gone { cause: Some(17), sip: Some(486) }"]);
+    assert_eq!(gone, ["Desk PJSIP/150-00000001 Gone(Causes { cause: Some(17), tech_cause: Some(486) })"]);
 }
 
 #[test]

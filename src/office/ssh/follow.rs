@@ -16,8 +16,8 @@ use tokio::sync::OwnedMutexGuard;
 use crate::office::order::Order;
 use asterisk::console::{Channel, ChannelDetails, ChannelName, ChannelState, Channels, Command, UniqueId};
 use call::{
-    CallId, Role,
-    office::{OfficeInput, Seen, Sight},
+    CallId, Causes, Role, Seen,
+    office::{OfficeInput, Sight},
 };
 
 /// A host that was not to be asked for so long has calls that nobody sees.
@@ -136,7 +136,7 @@ impl Followed {
             if channels.has(&id, &known.name) {
                 now.entry(id).or_insert(known);
             } else {
-                inputs.push(sight(&id, &known, Seen::Gone { cause: None, sip: None }));
+                inputs.push(sight(&id, &known, Seen::Gone(Causes::default())));
             }
         }
         self.seen = now;
@@ -209,7 +209,7 @@ struct Known {
 fn steps(before: Option<&Known>, now: &Known) -> Vec<Seen> {
     let mut steps = Vec::new();
     if before.is_none() {
-        steps.push(Seen::Created);
+        steps.push(Seen::Created { sip_call_id: None });
     }
     if before.is_none_or(|before| before.state != now.state) {
         match now.state {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Machine, Phase};
 use crate::{
-    Causes, ChannelState, DialStep, Effect, EndedBy, Fact, Half, LegReport, Moment, Reason, Report, Timer,
-    TrunkSeen, leg::Leg,
+    Causes, ChannelState, DialStep, Effect, EndedBy, Fact, Half, LegReport, Moment, Reason, Report, Role,
+    Seen, Timer, TrunkSeen, leg::Leg,
 };
 
 /// After the trunk leg's end, the other witnesses follow within milliseconds (measured); a second
@@ -58,11 +58,9 @@ impl Machine {
         }
     }
 
-    /// In a timeline of several legs each entry says of which it is.
-    fn which(&self, channel: &str) -> Option<String> {
-        let legs = &self.evidence.legs;
-        let leg = legs.get(channel).filter(|_| legs.len() > 1)?;
-        Some(leg.name.clone().unwrap_or_else(|| leg.channel.clone()))
+    pub(super) fn note_trunk(&mut self, now: Moment, channel: &str, seen: Seen) {
+        let fact = self.kernel.leg(Role::Trunk, self.evidence.legs.which(channel), seen);
+        self.kernel.note(now, &fact);
     }
 
     pub(super) fn created(
@@ -89,8 +87,9 @@ impl Machine {
         }
         // The dialplan tries once more: how the call ends is told by this leg.
         self.kernel.timers.disarm(Timer::Settle);
-        let shown = self.which(channel).unwrap_or_else(|| channel.to_owned());
-        self.kernel.note(now, &Fact::TrunkCreated { channel: shown, sip_call_id });
+        let shown = self.evidence.legs.which(channel).unwrap_or_else(|| channel.to_owned());
+        let fact = self.kernel.leg(Role::Trunk, Some(shown), Seen::Created { sip_call_id });
+        self.kernel.note(now, &fact);
         self.kernel.wish(Effect::Watch { trunk_channel: channel.to_owned(), name });
     }
 
@@ -98,8 +97,7 @@ impl Machine {
         if self.evidence.legs.give_up(channel, &dialstatus) {
             self.evidence.legs.entry(channel).canceled_here =
                 dialstatus == "CANCEL" && self.evidence.hangup.is_none();
-            let channel = self.which(channel);
-            self.kernel.note(now, &Fact::DialEnded { dialstatus, channel });
+            self.note_trunk(now, channel, Seen::DialEnded(dialstatus));
         }
     }
 
@@ -110,8 +108,7 @@ impl Machine {
         }
         leg.rang = true;
         self.kernel.record.last.ringing_at.get_or_insert(now.wall);
-        let channel = self.which(channel);
-        self.kernel.note(now, &Fact::TrunkRinging { channel });
+        self.note_trunk(now, channel, Seen::Ringing);
     }
 
     fn early_media(&mut self, now: Moment, channel: &str) {
@@ -120,8 +117,7 @@ impl Machine {
             return;
         }
         leg.early_media = true;
-        let channel = self.which(channel);
-        self.kernel.note(now, &Fact::TrunkEarlyMedia { channel });
+        self.note_trunk(now, channel, Seen::EarlyMedia);
     }
 
     pub(super) fn up(&mut self, now: Moment, channel: &str) {
@@ -131,7 +127,6 @@ impl Machine {
             return;
         }
         leg.up = true;
-        let channel = self.which(channel);
         if is_first {
             self.kernel.answered_since = Some(now.mono);
             self.kernel.record.last.answered_at = Some(now.wall);
@@ -140,7 +135,7 @@ impl Machine {
             let longest = Duration::from_secs(self.kernel.record.request.max_duration().into());
             self.kernel.timers.arm(Timer::MaxDuration, now.mono + longest);
         }
-        self.kernel.note(now, &Fact::TrunkUp { channel });
+        self.note_trunk(now, channel, Seen::Up);
         if is_first {
             self.begin_scenario(now);
         }
@@ -208,9 +203,7 @@ impl Machine {
         leg.far_hangup = Some(causes);
         leg.far_first = !is_asked;
         leg.at_timer_b = at_timer_b;
-        let Causes { cause, tech_cause } = causes;
-        let channel = self.which(channel);
-        self.kernel.note(now, &Fact::TrunkHangup { cause, tech_cause, channel });
+        self.note_trunk(now, channel, Seen::HungUp(causes));
     }
 
     fn hung_up_here(&mut self, now: Moment, channel: &str) {
@@ -219,17 +212,14 @@ impl Machine {
             return;
         }
         leg.hung_up_here = true;
-        let channel = self.which(channel);
-        self.kernel.note(now, &Fact::TrunkHungUpHere { channel });
+        self.note_trunk(now, channel, Seen::HungUpHere);
     }
 
     fn destroyed(&mut self, now: Moment, channel: &str, causes: Causes) {
         if !self.evidence.legs.end(channel, causes) {
             return;
         }
-        let Causes { cause, tech_cause } = causes;
-        let channel = self.which(channel);
-        self.kernel.note(now, &Fact::TrunkDestroyed { cause, tech_cause, channel });
+        self.note_trunk(now, channel, Seen::Gone(causes));
         self.picked_up_elsewhere(now);
         let wait = if self.dialplan_runs() { DIALPLAN } else { SETTLE };
         self.kernel.timers.arm_once(Timer::Settle, now.mono + wait);
@@ -348,7 +338,8 @@ impl Machine {
         if !self.taken && self.evidence.near_gone && self.has_live_trunk() {
             self.taken = true;
             self.evidence.legs.not_canceled();
-            self.kernel.note(now, &Fact::TrunkTaken);
+            let fact = self.kernel.leg(Role::Trunk, None, Seen::TakenOver);
+            self.kernel.note(now, &fact);
         }
     }
 

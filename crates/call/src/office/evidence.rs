@@ -5,9 +5,9 @@
 //! `call::leg` says which of them decides. Both sides are connected when a phone of each is up and the extension's is
 //! in a bridge; from then on only these two channels count, whoever talks with one of them later.
 
-use super::{HostFailure, Seen, Sight, verdict::sip};
+use super::{HostFailure, Sight, verdict::sip};
 use crate::{
-    Causes, EndedBy, Reached, Reason,
+    Causes, EndedBy, Reached, Reason, Seen,
     leg::{Leg, Legs, Role},
 };
 
@@ -73,9 +73,8 @@ impl OfficeEvidence {
             Seen::DialEnded(status) => {
                 legs.give_up(channel, status);
             }
-            Seen::Gone { cause, sip } => {
-                let causes = Causes { cause: cause.filter(|cause| *cause != 0), tech_cause: *sip };
-                legs.end(channel, causes);
+            Seen::Gone(causes) => {
+                legs.end(channel, given(*causes));
             }
             _ => {
                 let leg = legs.entry(channel);
@@ -85,9 +84,8 @@ impl OfficeEvidence {
                     Seen::Up => leg.up = true,
                     Seen::Joined => leg.joined = true,
                     Seen::Left => leg.joined = false,
-                    Seen::HungUp { cause, sip } => {
-                        let causes = Causes { cause: cause.filter(|cause| *cause != 0), tech_cause: *sip };
-                        leg.far_hangup.get_or_insert(causes);
+                    Seen::HungUp(causes) => {
+                        leg.far_hangup.get_or_insert(given(*causes));
                         leg.far_first |= !is_asked;
                     }
                     Seen::HungUpHere => leg.hung_up_here |= !is_asked,
@@ -109,9 +107,7 @@ impl OfficeEvidence {
 
     /// In a timeline of several legs each entry says of which it is.
     pub fn which(&self, role: Role, channel: &str) -> Option<String> {
-        let legs = self.legs(role != Role::Phone);
-        let leg = legs.get(channel).filter(|_| legs.len() > 1)?;
-        Some(leg.name.clone().unwrap_or_else(|| leg.channel.clone()))
+        self.legs(role != Role::Phone).which(channel)
     }
 
     pub(super) fn legs(&self, is_desk: bool) -> &Legs {
@@ -125,7 +121,7 @@ impl OfficeEvidence {
             self.early_media |= *seen == Seen::EarlyMedia;
         }
         let first = match seen {
-            Seen::HungUp { .. } => FirstEnd::PutDown(if is_desk { Role::Desk } else { Role::Phone }),
+            Seen::HungUp(_) => FirstEnd::PutDown(if is_desk { Role::Desk } else { Role::Phone }),
             Seen::HungUpHere => FirstEnd::AtThePbx,
             _ => return self.conclude_connection(),
         };
@@ -191,4 +187,9 @@ impl OfficeEvidence {
             Reached::Sent
         }
     }
+}
+
+/// Cause 0 is none.
+fn given(causes: Causes) -> Causes {
+    Causes { cause: causes.cause.filter(|cause| *cause != 0), ..causes }
 }

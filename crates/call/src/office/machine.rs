@@ -7,9 +7,11 @@ mod hangup;
 
 use std::time::Duration;
 
-use super::{HostFailure, OfficeEvidence, Seen, Sight, WayKind};
+use super::{HostFailure, OfficeEvidence, Sight, WayKind};
 use crate::kernel::{Kernel, passed_since};
-use crate::{Asked, CallRecord, EndedBy, Entry, Fact, Kind, Moment, Outcome, Reason, Role, Status, Timer};
+use crate::{
+    Asked, CallRecord, EndedBy, Entry, Fact, Kind, Moment, Outcome, Reason, Role, Seen, Status, Timer,
+};
 
 /// A hang-up, or a doubt, is looked into after this.
 const CHECK_AFTER: Duration = Duration::from_millis(500);
@@ -408,20 +410,14 @@ impl OfficeMachine {
         if self.evidence.has_lost_a_side() && !before.has_lost_a_side() {
             self.kernel.timers.arm(Timer::Settle, now.mono + SETTLE);
         }
-        let channel = self.evidence.which(leg, &channel);
-        let fact = match seen {
-            Seen::Created => Fact::LegCreated { leg, channel: name },
-            Seen::Ringing => Fact::LegRinging { leg, channel },
-            Seen::EarlyMedia => Fact::LegEarlyMedia { leg, channel },
-            Seen::Up => Fact::LegUp { leg, channel },
+        let shown = match seen {
+            Seen::Created { .. } => Some(name),
             // What both sides do before is in no conversation yet.
-            Seen::Joined if is_answer => Fact::LegJoined { leg, channel },
-            Seen::Joined | Seen::Left => return,
-            Seen::HungUp { .. } => Fact::LegHungUp { leg, channel },
-            Seen::HungUpHere => Fact::LegHungUpHere { leg, channel },
-            Seen::DialEnded(dialstatus) => Fact::LegDialEnded { leg, dialstatus, channel },
-            Seen::Gone { cause, sip } => Fact::LegGone { leg, cause, tech_cause: sip, channel },
+            Seen::Joined if !is_answer => return,
+            Seen::Left => return,
+            _ => self.evidence.which(leg, &channel),
         };
+        let fact = self.kernel.leg(leg, shown, seen);
         let step = if is_answer { Some(Status::Answered) } else { fact.proves() };
         self.kernel.note_step(now, &fact, step);
     }

@@ -20,7 +20,7 @@ use super::{DialString, Extension, Kind, Tenant};
 
 pub use evidence::{FirstEnd, OfficeEvidence};
 pub use machine::{OfficeEffect, OfficeInput, OfficeMachine};
-pub use sight::{HostFailure, Seen, Sight};
+pub use sight::{HostFailure, Sight};
 
 /// What an office asks for, at its own Asterisk.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,35 +1,6 @@
 //! What can be seen of an office's call at its host, by whatever way.
 
-use crate::{Reason, Role};
-
-/// What a leg was seen to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
-    Created,
-    Ringing,
-    /// Audio before an answer.
-    EarlyMedia,
-    Up,
-    /// It is in a bridge with another channel of the call.
-    Joined,
-    /// It is so no more.
-    Left,
-    /// This side asked for the end, or Asterisk did in its name. Q.850 cause and the SIP status that came with it, where the
-    /// host tells them: those that Asterisk puts on the channel later may be its own.
-    HungUp {
-        cause: Option<u16>,
-        sip: Option<u16>,
-    },
-    /// Somebody at the PBX ended the leg.
-    HungUpHere,
-    /// A `Dial` of this leg has ended; the word is Asterisk's.
-    DialEnded(String),
-    /// Its channel is gone. Q.850 cause and the SIP status, where the host tells them.
-    Gone {
-        cause: Option<u16>,
-        sip: Option<u16>,
-    },
-}
+use crate::{Reason, Role, Seen};
 
 /// One thing that was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]

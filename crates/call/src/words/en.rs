@@ -1,7 +1,7 @@
 //! A timeline in English, with the values as Asterisk or the carrier gave them. The log has it, and what is stored.
 
 use super::status_line;
-use crate::{Asked, EndedBy, Fact, Reason, Role};
+use crate::{Asked, Causes, EndedBy, Fact, LegRef, Reason, Role, Seen};
 
 pub(super) fn fact(fact: &Fact) -> String {
     match fact {
@@ -31,36 +31,12 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::OriginateUncertain { why } => {
             format!("whether Asterisk took the originate is not known: {why}")
         }
-        Fact::TrunkCreated { channel, .. } => {
-            format!("the trunk leg was created: channel {channel}, INVITE on its way")
-        }
-        Fact::TrunkRinging { channel } => format!("the trunk leg{} rings", of(channel)),
-        Fact::TrunkEarlyMedia { channel } => {
-            format!("the carrier sends audio before an answer{}", on(channel))
-        }
-        Fact::TrunkUp { channel } => format!("the trunk leg{} is up", of(channel)),
-        Fact::TrunkHangup { cause, tech_cause, channel } => {
-            format!("the far side ended the trunk leg{} ({})", of(channel), causes(*cause, *tech_cause))
-        }
-        Fact::TrunkHungUpHere { channel } => format!(
-            "the trunk leg{} was hung up at the PBX: by an operator, or by Asterisk's own stop",
-            of(channel)
-        ),
+        Fact::Leg { leg, seen } => of_leg(leg, seen),
         Fact::HungUpHere => {
             "our side of the call was hung up at the PBX: by an operator, another program, or Asterisk's own stop".into()
         }
         Fact::PickedUpHere { channel } => {
             format!("somebody at the PBX picked up the ringing call with {channel}, and the carrier's leg is gone")
-        }
-        Fact::TrunkTaken => {
-            "the trunk leg was taken from the bot at the PBX (a transfer, a redirect, parking), and lives on"
-                .into()
-        }
-        Fact::TrunkDestroyed { cause, tech_cause, channel } => {
-            format!("the trunk channel{} is gone ({})", of(channel), causes(*cause, *tech_cause))
-        }
-        Fact::DialEnded { dialstatus, channel } => {
-            format!("Dial{} ended without an answer: {dialstatus}", of(channel))
         }
         Fact::Redirected { to, followed } => {
             let end = if *followed { "and the dialplan followed it" } else { "which is refused" };
@@ -104,31 +80,9 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::OrderTaken { way } => format!("the host took the order, by {way}"),
         Fact::OrderRefused { why } => format!("the host did not take the order: {why}"),
         Fact::OrderUncertain { why } => format!("whether the host took the order is not known: {why}"),
-        Fact::LegCreated { leg, channel } => format!("{} is called: channel {channel}", side(*leg)),
-        Fact::LegRinging { leg, channel } => format!("{}{} rings", side(*leg), of(channel)),
-        Fact::LegEarlyMedia { leg, channel } => {
-            format!("{}{} sends audio before an answer", side(*leg), of(channel))
-        }
-        Fact::LegUp { leg, channel } => format!("{}{} is up", side(*leg), of(channel)),
-        Fact::LegJoined { leg, channel } => {
-            format!("{}{} is connected with the other side", side(*leg), of(channel))
-        }
-        Fact::LegHungUp { leg, channel } => format!("{}{} was put down", side(*leg), of(channel)),
-        Fact::LegHungUpHere { leg, channel } => {
-            format!("{}{} was hung up at the PBX", side(*leg), of(channel))
-        }
-        Fact::LegDialEnded { leg, dialstatus, channel } => {
-            format!("Dial of {}{} ended without an answer: {dialstatus}", side(*leg), of(channel))
-        }
-        Fact::LegGone { leg, cause, tech_cause, channel } => {
-            format!("{}{} is gone ({})", side(*leg), of(channel), causes(*cause, *tech_cause))
-        }
         Fact::Apart => {
             "the two sides are not connected with each other now; who else they talk with is not hung up"
                 .into()
-        }
-        Fact::LegTakenOver { leg } => {
-            format!("{} was taken over at the PBX: another conversation has begun", side(*leg))
         }
         Fact::SightLost { why } => format!("what happens at the host can't be seen: {why}"),
         Fact::Ended { status, reason, ended_by, sip_code, sip_text } => {
@@ -137,6 +91,51 @@ pub(super) fn fact(fact: &Fact) -> String {
             format!("{status}: {reason}, ended by {ended_by}{said}")
         }
     }
+}
+
+/// The trunk's leg is spoken of as the carrier's; any other by its role.
+fn of_leg(leg: &LegRef, seen: &Seen) -> String {
+    let (role, channel) = (leg.role, &leg.channel);
+    let name = format!("{}{}", side(role), of(channel));
+    match (seen, role) {
+        (Seen::Created { .. }, Role::Trunk) => {
+            format!("the trunk leg was created: channel {}, INVITE on its way", shown(channel))
+        }
+        (Seen::Created { .. }, _) => format!("{} is called: channel {}", side(role), shown(channel)),
+        (Seen::Ringing, _) => format!("{name} rings"),
+        (Seen::EarlyMedia, Role::Trunk) => {
+            format!("the carrier sends audio before an answer{}", on(channel))
+        }
+        (Seen::EarlyMedia, _) => format!("{name} sends audio before an answer"),
+        (Seen::Up, _) => format!("{name} is up"),
+        (Seen::Joined, _) => format!("{name} is connected with the other side"),
+        (Seen::Left, _) => format!("{name} is not connected with the other side any more"),
+        (Seen::HungUp(given), Role::Trunk) => format!("the far side ended {name} ({})", causes(given)),
+        (Seen::HungUp(_), _) => format!("{name} was put down"),
+        (Seen::HungUpHere, Role::Trunk) => {
+            format!("{name} was hung up at the PBX: by an operator, or by Asterisk's own stop")
+        }
+        (Seen::HungUpHere, _) => format!("{name} was hung up at the PBX"),
+        (Seen::DialEnded(status), Role::Trunk) => {
+            format!("Dial{} ended without an answer: {status}", of(channel))
+        }
+        (Seen::DialEnded(status), _) => format!("Dial of {name} ended without an answer: {status}"),
+        (Seen::Gone(given), Role::Trunk) => {
+            format!("the trunk channel{} is gone ({})", of(channel), causes(given))
+        }
+        (Seen::Gone(given), _) => format!("{name} is gone ({})", causes(given)),
+        (Seen::TakenOver, Role::Trunk) => {
+            "the trunk leg was taken from the bot at the PBX (a transfer, a redirect, parking), and lives on"
+                .into()
+        }
+        (Seen::TakenOver, _) => {
+            format!("{} was taken over at the PBX: another conversation has begun", side(role))
+        }
+    }
+}
+
+fn shown(channel: &Option<String>) -> &str {
+    channel.as_deref().unwrap_or_default()
 }
 
 /// Which of several legs.
@@ -157,8 +156,8 @@ fn side(leg: Role) -> &'static str {
     }
 }
 
-fn causes(cause: Option<u16>, tech_cause: Option<u16>) -> String {
-    match (cause, tech_cause) {
+fn causes(causes: &Causes) -> String {
+    match (causes.cause, causes.tech_cause) {
         (Some(cause), Some(sip)) => format!("cause {cause}, SIP {sip}"),
         (Some(cause), None) => format!("cause {cause}"),
         (None, Some(sip)) => format!("SIP {sip}"),

@@ -3,7 +3,7 @@
 use super::status_line;
 use lang::{Lang, system_in_russian as told};
 
-use crate::{Asked, EndedBy, Fact, Reason, Role};
+use crate::{Asked, Causes, EndedBy, Fact, LegRef, Reason, Role, Seen};
 
 pub(super) fn fact(fact: &Fact) -> String {
     match fact {
@@ -12,33 +12,12 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::IntentStored => {
             "намерение позвонить записано на диск; повторно этот звонок уже не набирается".into()
         }
-        Fact::TrunkCreated { channel, .. } => {
-            format!("создано плечо к оператору: канал {channel}, INVITE отправляется")
-        }
-        Fact::TrunkRinging { channel } => format!("у оператора идут гудки{}", of(channel)),
-        Fact::TrunkEarlyMedia { channel } => format!("оператор передаёт звук до ответа{}", of(channel)),
-        Fact::TrunkUp { channel } => format!("на стороне оператора ответили{}", of(channel)),
-        Fact::TrunkHangup { cause, tech_cause, channel } => {
-            format!("та сторона завершила плечо к оператору{} ({})", of(channel), causes(*cause, *tech_cause))
-        }
-        Fact::TrunkHungUpHere { channel } => format!(
-            "плечо к оператору{} завершили на самой АТС: администратор или остановка Asterisk",
-            of(channel)
-        ),
+        Fact::Leg { leg, seen } => of_leg(leg, seen),
         Fact::HungUpHere => {
             "нашу сторону вызова завершили на самой АТС: администратор, другая программа или остановка Asterisk".into()
         }
         Fact::PickedUpHere { channel } => {
             format!("звонящий вызов перехватили на АТС с {channel}, плеча к оператору больше нет")
-        }
-        Fact::TrunkTaken => {
-            "плечо к оператору забрали у бота на АТС (перевод, перенаправление, парковка), разговор продолжается".into()
-        }
-        Fact::TrunkDestroyed { cause, tech_cause, channel } => {
-            format!("канала к оператору{} больше нет ({})", of(channel), causes(*cause, *tech_cause))
-        }
-        Fact::DialEnded { dialstatus, channel } => {
-            format!("Dial{} завершился без ответа: {dialstatus}", of(channel))
         }
         Fact::Report { sip_code, sip_text, dialstatus, channel, .. } => {
             let said = match status_line(*sip_code, sip_text.as_deref()) {
@@ -109,28 +88,8 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::OrderTaken { way } => format!("хост принял команду ({way})"),
         Fact::OrderRefused { why } => format!("хост не принял команду: {}", told(why)),
         Fact::OrderUncertain { why } => format!("неизвестно, принял ли хост команду: {}", told(why)),
-        Fact::LegCreated { leg, channel } => format!("{}: вызов, канал {channel}", side(*leg)),
-        Fact::LegRinging { leg, channel } => format!("{}{}: гудки", side(*leg), of(channel)),
-        Fact::LegEarlyMedia { leg, channel } => format!("{}{}: звук до ответа", side(*leg), of(channel)),
-        Fact::LegUp { leg, channel } => format!("{}{}: сняли трубку", side(*leg), of(channel)),
-        Fact::LegJoined { leg, channel } => {
-            format!("{}{}: соединён с другой стороной", side(*leg), of(channel))
-        }
-        Fact::LegHungUp { leg, channel } => format!("{}{}: положили трубку", side(*leg), of(channel)),
-        Fact::LegHungUpHere { leg, channel } => {
-            format!("{}{}: завершили на самой АТС", side(*leg), of(channel))
-        }
-        Fact::LegDialEnded { leg, dialstatus, channel } => {
-            format!("{}{}: Dial завершился без ответа: {dialstatus}", side(*leg), of(channel))
-        }
-        Fact::LegGone { leg, cause, tech_cause, channel } => {
-            format!("{}{}: канала больше нет ({})", side(*leg), of(channel), causes(*cause, *tech_cause))
-        }
         Fact::Apart => {
             "стороны сейчас не соединены друг с другом; разговоры с другими не завершаются".into()
-        }
-        Fact::LegTakenOver { leg } => {
-            format!("{}: вызов забрали на самой АТС, это уже другой разговор", side(*leg))
         }
         Fact::SightLost { why } => format!("не видно, что происходит на хосте: {}", told(why)),
         Fact::Ended { status, reason, ended_by, sip_code, sip_text } => {
@@ -140,6 +99,52 @@ pub(super) fn fact(fact: &Fact) -> String {
             format!("{status}: {reason}, завершил: {by}{said}")
         }
     }
+}
+
+/// The trunk's leg is spoken of as the carrier's; any other by its role.
+fn of_leg(leg: &LegRef, seen: &Seen) -> String {
+    let (role, channel) = (leg.role, &leg.channel);
+    let name = format!("{}{}", side(role), of(channel));
+    match (seen, role) {
+        (Seen::Created { .. }, Role::Trunk) => {
+            format!("создано плечо к оператору: канал {}, INVITE отправляется", shown(channel))
+        }
+        (Seen::Created { .. }, _) => format!("{}: вызов, канал {}", side(role), shown(channel)),
+        (Seen::Ringing, Role::Trunk) => format!("у оператора идут гудки{}", of(channel)),
+        (Seen::Ringing, _) => format!("{name}: гудки"),
+        (Seen::EarlyMedia, Role::Trunk) => format!("оператор передаёт звук до ответа{}", of(channel)),
+        (Seen::EarlyMedia, _) => format!("{name}: звук до ответа"),
+        (Seen::Up, Role::Trunk) => format!("на стороне оператора ответили{}", of(channel)),
+        (Seen::Up, _) => format!("{name}: сняли трубку"),
+        (Seen::Joined, _) => format!("{name}: соединён с другой стороной"),
+        (Seen::Left, _) => format!("{name}: больше не соединён с другой стороной"),
+        (Seen::HungUp(given), Role::Trunk) => {
+            format!("та сторона завершила {name} ({})", causes(given))
+        }
+        (Seen::HungUp(_), _) => format!("{name}: положили трубку"),
+        (Seen::HungUpHere, Role::Trunk) => {
+            format!("{name} завершили на самой АТС: администратор или остановка Asterisk")
+        }
+        (Seen::HungUpHere, _) => format!("{name}: завершили на самой АТС"),
+        (Seen::DialEnded(status), Role::Trunk) => {
+            format!("Dial{} завершился без ответа: {status}", of(channel))
+        }
+        (Seen::DialEnded(status), _) => format!("{name}: Dial завершился без ответа: {status}"),
+        (Seen::Gone(given), Role::Trunk) => {
+            format!("канала к оператору{} больше нет ({})", of(channel), causes(given))
+        }
+        (Seen::Gone(given), _) => format!("{name}: канала больше нет ({})", causes(given)),
+        (Seen::TakenOver, Role::Trunk) => {
+            "плечо к оператору забрали у бота на АТС (перевод, перенаправление, парковка), разговор продолжается".into()
+        }
+        (Seen::TakenOver, _) => {
+            format!("{}: вызов забрали на самой АТС, это уже другой разговор", side(role))
+        }
+    }
+}
+
+fn shown(channel: &Option<String>) -> &str {
+    channel.as_deref().unwrap_or_default()
 }
 
 /// Which of several legs.
@@ -152,12 +157,12 @@ fn side(leg: Role) -> &'static str {
         Role::Desk => "внутренний телефон",
         Role::Phone => "номер",
         Role::Listener => "телефон слушающего",
-        Role::Trunk => "нога транка",
+        Role::Trunk => "плечо к оператору",
     }
 }
 
-fn causes(cause: Option<u16>, tech_cause: Option<u16>) -> String {
-    match (cause, tech_cause) {
+fn causes(causes: &Causes) -> String {
+    match (causes.cause, causes.tech_cause) {
         (Some(cause), Some(sip)) => format!("причина {cause}, SIP {sip}"),
         (Some(cause), None) => format!("причина {cause}"),
         (None, Some(sip)) => format!("SIP {sip}"),

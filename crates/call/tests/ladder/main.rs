@@ -5,6 +5,7 @@
 
 mod admission;
 mod dialplan;
+mod facts;
 mod forks;
 mod hangup;
 mod hearing;

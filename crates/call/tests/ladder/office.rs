@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use call::{
-    CallRecord, EndedBy, MonitorMode, OfficeCall, Reached, Reason, Role, Status, Technology, Tenant, WayKind,
-    What,
-    office::{HostFailure, OfficeEffect, OfficeInput, OfficeMachine, Seen, Sight},
+    CallRecord, Causes, EndedBy, MonitorMode, OfficeCall, Reached, Reason, Role, Seen, Status, Technology,
+    Tenant, WayKind, What,
+    office::{HostFailure, OfficeEffect, OfficeInput, OfficeMachine, Sight},
 };
 use proptest::prelude::*;
 
@@ -108,14 +108,14 @@ impl Office {
 
     /// The extension's phone was picked up, and the number is being dialed.
     fn picked_up(&mut self) -> &mut Self {
-        self.at(1.0).desk(Seen::Created).desk(Seen::Ringing);
+        self.at(1.0).desk(CREATED).desk(Seen::Ringing);
         self.at(3.0).desk(Seen::Up).desk(Seen::Joined);
-        self.at(3.1).phone(Seen::Created)
+        self.at(3.1).phone(CREATED)
     }
 
     fn gone(&mut self, cause: u16) -> &mut Self {
-        self.phone(Seen::Gone { cause: Some(cause), sip: None });
-        self.desk(Seen::Gone { cause: Some(16), sip: None });
+        self.phone(Seen::Gone(Causes { cause: Some(cause), tech_cause: None }));
+        self.desk(Seen::Gone(Causes { cause: Some(16), tech_cause: None }));
         self.feed(OfficeInput::Over)
     }
 
@@ -134,8 +134,10 @@ impl Office {
     }
 }
 
+const CREATED: Seen = Seen::Created { sip_call_id: None };
+
 const HANGUP: OfficeInput = OfficeInput::Hangup { by: EndedBy::Api, reason: Reason::HungUp, client: None };
-const HUNG_UP: Seen = Seen::HungUp { cause: Some(16), sip: None };
+const HUNG_UP: Seen = Seen::HungUp(Causes { cause: Some(16), tech_cause: None });
 
 #[test]
 fn both_sides_are_connected_and_the_callee_hangs_up() {
@@ -145,10 +147,10 @@ fn both_sides_are_connected_and_the_callee_hangs_up() {
     let taken = OfficeInput::Taken { way: WayKind::Ami, linked_id: None, detailed: true };
     office.feed(taken).expects(&["store(dialing)"]);
     // The extension's phone is not what a state is said of.
-    office.at(1.0).desk(Seen::Created).desk(Seen::Ringing).expects(&["store(dialing)"]);
+    office.at(1.0).desk(CREATED).desk(Seen::Ringing).expects(&["store(dialing)"]);
     office.at(3.0).desk(Seen::Up).expects(&["store(dialing)"]);
     office.desk(Seen::Joined).expects(&[]);
-    office.at(3.1).phone(Seen::Created).phone(Seen::Ringing).expects(&["store(ringing)"]);
+    office.at(3.1).phone(CREATED).phone(Seen::Ringing).expects(&["store(ringing)"]);
     office.at(8.1).phone(Seen::Up).expects(&["store(answered)"]);
     office.at(20.1).phone(HUNG_UP).gone(16).expects(&["store(completed)", "ended"]);
     let record = office.ends(Status::Completed, Reason::HungUp, EndedBy::Callee);
@@ -170,16 +172,16 @@ fn the_extension_ends_it_before_or_after_the_answer() {
 
 #[test]
 fn why_the_number_was_not_dialed() {
-    let gone = |cause| Seen::Gone { cause: Some(cause), sip: None };
-    let refused = |sip, cause| Seen::Gone { cause: Some(cause), sip: Some(sip) };
+    let gone = |cause| Seen::Gone(Causes { cause: Some(cause), tech_cause: None });
+    let refused = |sip, cause| Seen::Gone(Causes { cause: Some(cause), tech_cause: Some(sip) });
     let busy = || Seen::DialEnded("BUSY".into());
     for (sights, reason, by) in [
-        (vec![Seen::Created, gone(17)], Reason::ExtensionBusy, EndedBy::Extension),
-        (vec![Seen::Created, busy(), gone(0)], Reason::ExtensionBusy, EndedBy::Extension),
-        (vec![Seen::Created, Seen::Ringing, refused(603, 21)], Reason::ExtensionDeclined, EndedBy::Extension),
-        (vec![Seen::Created, Seen::Ringing, gone(21)], Reason::ExtensionDeclined, EndedBy::Extension),
-        (vec![Seen::Created, Seen::Ringing, gone(16)], Reason::ExtensionNoAnswer, EndedBy::Pbx),
-        (vec![Seen::Created, gone(20)], Reason::ExtensionUnavailable, EndedBy::Pbx),
+        (vec![CREATED, gone(17)], Reason::ExtensionBusy, EndedBy::Extension),
+        (vec![CREATED, busy(), gone(0)], Reason::ExtensionBusy, EndedBy::Extension),
+        (vec![CREATED, Seen::Ringing, refused(603, 21)], Reason::ExtensionDeclined, EndedBy::Extension),
+        (vec![CREATED, Seen::Ringing, gone(21)], Reason::ExtensionDeclined, EndedBy::Extension),
+        (vec![CREATED, Seen::Ringing, gone(16)], Reason::ExtensionNoAnswer, EndedBy::Pbx),
+        (vec![CREATED, gone(20)], Reason::ExtensionUnavailable, EndedBy::Pbx),
         (vec![], Reason::ExtensionUnavailable, EndedBy::Pbx),
     ] {
         let mut office = Office::taken(click(), true);
@@ -221,7 +223,7 @@ fn what_became_of_the_number() {
     office.ends(Status::NoAnswer, Reason::RingTimeout, EndedBy::Pbx);
     // It was picked up, and no leg came of the number.
     let mut office = Office::taken(click(), true);
-    office.at(1.0).desk(Seen::Created).desk(Seen::Up).feed(OfficeInput::Over);
+    office.at(1.0).desk(CREATED).desk(Seen::Up).feed(OfficeInput::Over);
     office.ends(Status::Failed, Reason::NumberNotDialed, EndedBy::Pbx);
 }
 
@@ -239,11 +241,14 @@ fn a_way_that_only_looks_claims_nothing_that_it_did_not_see() {
 #[test]
 fn a_monitoring_is_said_of_the_listeners_phone() {
     let mut office = Office::taken(monitor(), true);
-    office.at(1.0).desk(Seen::Created).desk(Seen::Ringing).expects(&["store(ringing)"]);
+    office.at(1.0).desk(CREATED).desk(Seen::Ringing).expects(&["store(ringing)"]);
     office.at(2.0).desk(Seen::Up).expects(&["store(answered)"]);
     office.at(60.0).feed(HANGUP).expects(&["store(answered)", "hangup"]);
     // That the channel says so too makes nobody else the one who ended it.
-    office.desk(Seen::HungUpHere).desk(Seen::Gone { cause: Some(16), sip: None }).feed(OfficeInput::Over);
+    office
+        .desk(Seen::HungUpHere)
+        .desk(Seen::Gone(Causes { cause: Some(16), tech_cause: None }))
+        .feed(OfficeInput::Over);
     let record = office.ends(Status::Completed, Reason::HungUp, EndedBy::Api);
     assert_eq!(record.last.talk_seconds, Some(58.0));
 }
@@ -276,7 +281,7 @@ fn an_order_that_may_have_been_taken_is_looked_for_and_never_given_again() {
 fn the_end_that_came_before_the_answer_to_the_order_waits_for_it() {
     let mut office = Office::place(click());
     office.feed(OfficeInput::IntentStored);
-    office.desk(Seen::Created).desk(Seen::Gone { cause: Some(17), sip: None });
+    office.desk(CREATED).desk(Seen::Gone(Causes { cause: Some(17), tech_cause: None }));
     office.feed(OfficeInput::Over).expects(&[]);
     office.feed(OfficeInput::Taken { way: WayKind::Ami, linked_id: None, detailed: true });
     office.ends(Status::Failed, Reason::ExtensionBusy, EndedBy::Extension);
@@ -310,9 +315,9 @@ fn a_store_that_never_confirms_orders_nothing() {
 #[test]
 fn nobody_rings_for_ever() {
     let mut office = Office::taken(click(), true);
-    office.at(1.0).desk(Seen::Created).desk(Seen::Ringing);
+    office.at(1.0).desk(CREATED).desk(Seen::Ringing);
     office.at(30.0).tick().expects(&["store(dialing)", "hangup"]);
-    office.at(30.1).desk(Seen::Gone { cause: Some(16), sip: None }).feed(OfficeInput::Over);
+    office.at(30.1).desk(Seen::Gone(Causes { cause: Some(16), tech_cause: None })).feed(OfficeInput::Over);
     office.ends(Status::Failed, Reason::ExtensionNoAnswer, EndedBy::Limit);
 
     let mut office = Office::taken(click(), true);
@@ -351,7 +356,7 @@ fn a_restarted_bot_looks_and_goes_on() {
     office.expects(&["store(ringing)", "look"]);
     office.feed(OfficeInput::Found);
     // It is connected when both sides are seen.
-    office.at(1001.0).desk(Seen::Created).desk(Seen::Up).desk(Seen::Joined).expects(&[]);
+    office.at(1001.0).desk(CREATED).desk(Seen::Up).desk(Seen::Joined).expects(&[]);
     office.phone(Seen::Up).expects(&["store(answered)"]);
     office.at(1010.0).feed(OfficeInput::Over);
     let record = office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
@@ -460,10 +465,14 @@ fn a_hangup_waits_for_what_came_of_the_order() {
 #[test]
 fn a_side_that_is_taken_away_ends_the_call() {
     let mut office = Office::taken(click(), true);
-    office.picked_up().phone(Seen::Up).at(9.0).phone(Seen::Gone { cause: Some(16), sip: None });
+    office
+        .picked_up()
+        .phone(Seen::Up)
+        .at(9.0)
+        .phone(Seen::Gone(Causes { cause: Some(16), tech_cause: None }));
     // Nobody is hung up for that, and no newcomer is a leg.
     office.at(9.2).feed(HANGUP).expects(&[]);
-    office.sight(Role::Desk, "PJSIP/152-00000003", Seen::Created).expects(&[]);
+    office.sight(Role::Desk, "PJSIP/152-00000003", CREATED).expects(&[]);
     office.at(9.5).desk(Seen::HungUpHere);
     office.at(10.0).tick().expects(&["store(completed)", "ended"]);
     office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
@@ -505,7 +514,7 @@ fn a_restart_knows_who_talked() {
     assert_eq!(office.machine.sides(), Some(&sides));
     // They are others, whatever side they seem to be of.
     office.sight(Role::Phone, "PJSIP/151-00000003", Seen::Up).expects(&[]);
-    office.phone(Seen::Up).desk(Seen::Gone { cause: None, sip: None });
+    office.phone(Seen::Up).desk(Seen::Gone(Causes::default()));
     office.feed(HANGUP).expects(&[]);
     office.at(101.0).tick().expects(&["store(completed)", "ended"]);
     office.ends(Status::Completed, Reason::HungUp, EndedBy::Unknown);
@@ -526,15 +535,15 @@ fn a_timeline_of_several_phones_names_them() {
         let data = entry.and_then(|entry| entry.data).expect("an entry with values");
         data["channel"].as_str().map(str::to_owned)
     };
-    assert_eq!(which(&mut office, "1.3", Seen::Created).as_deref(), Some("PJSIP/1.3"));
+    assert_eq!(which(&mut office, "1.3", CREATED).as_deref(), Some("PJSIP/1.3"));
     assert_eq!(which(&mut office, "1.3", Seen::Ringing), None);
-    assert_eq!(which(&mut office, "1.4", Seen::Created).as_deref(), Some("PJSIP/1.4"));
+    assert_eq!(which(&mut office, "1.4", CREATED).as_deref(), Some("PJSIP/1.4"));
     assert_eq!(which(&mut office, "1.4", Seen::Ringing).as_deref(), Some("PJSIP/1.4"));
     assert_eq!(
-        which(&mut office, "1.3", Seen::HungUp { cause: Some(17), sip: Some(486) }).as_deref(),
+        which(&mut office, "1.3", Seen::HungUp(Causes { cause: Some(17), tech_cause: Some(486) })).as_deref(),
         Some("PJSIP/1.3")
     );
-    let gone = Seen::Gone { cause: Some(17), sip: None };
+    let gone = Seen::Gone(Causes { cause: Some(17), tech_cause: None });
     assert_eq!(which(&mut office, "1.3", gone).as_deref(), Some("PJSIP/1.3"));
     assert_eq!(which(&mut office, "1.4", Seen::Up).as_deref(), Some("PJSIP/1.4"));
 }
@@ -542,7 +551,7 @@ fn a_timeline_of_several_phones_names_them() {
 fn any_input() -> impl Strategy<Value = OfficeInput> {
     let leg = prop_oneof![Just(Role::Desk), Just(Role::Phone)];
     let seen = prop_oneof![
-        Just(Seen::Created),
+        Just(CREATED),
         Just(Seen::Ringing),
         Just(Seen::EarlyMedia),
         Just(Seen::Up),
@@ -550,7 +559,7 @@ fn any_input() -> impl Strategy<Value = OfficeInput> {
         Just(HUNG_UP),
         Just(Seen::HungUpHere),
         Just(Seen::DialEnded("NOANSWER".into())),
-        (0..128u16).prop_map(|cause| Seen::Gone { cause: Some(cause), sip: None }),
+        (0..128u16).prop_map(|cause| Seen::Gone(Causes { cause: Some(cause), tech_cause: None })),
     ];
     let sight = (leg, 1..4u8, seen).prop_map(|(leg, nth, seen)| {
         let channel = format!("PJSIP/1-{nth}");

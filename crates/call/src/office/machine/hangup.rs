@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{CHECK_AGAIN, OfficeEffect, OfficeMachine, Phase, SETTLE};
-use crate::{EndedBy, Fact, Moment, Reason, Role, Timer};
+use crate::{EndedBy, Fact, Moment, Reason, Role, Seen, Timer};
 
 /// So long a hang-up may have no effect, because the host can't be asked.
 const GIVE_UP: Duration = Duration::from_secs(30);
@@ -41,7 +41,8 @@ impl OfficeMachine {
         }
         self.evidence.taken_over = Some(leg);
         let leg = if self.evidence.is_monitor { Role::Listener } else { leg };
-        self.kernel.note(now, &Fact::LegTakenOver { leg });
+        let fact = self.kernel.leg(leg, None, Seen::TakenOver);
+        self.kernel.note(now, &fact);
         self.kernel.timers.arm(Timer::Settle, now.mono + SETTLE);
     }
 
