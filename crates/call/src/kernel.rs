@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{CallRecord, Entry, Fact, LegRef, Moment, Outcome, Reached, Role, Seen, Status, Timers};
+use super::{
+    CallRecord, EndedBy, Entry, Fact, LegRef, Moment, Outcome, Reached, Reason, Role, Seen, Status, Timer,
+    Timers,
+};
 
 /// `E`: what the machine wishes for.
 #[derive(Debug, Clone)]
@@ -17,11 +20,17 @@ pub(crate) struct Kernel<E> {
     /// So long it rang before that.
     pub rang_for: Option<Duration>,
     pub answered_since: Option<Duration>,
+    /// A request failed and was written down; the next failures are not, until one works again.
+    pub failure_noted: bool,
     entries: Vec<Entry>,
     effects: Vec<E>,
     changed: bool,
     intent: bool,
 }
+
+/// After the end of a leg, what else is told of it follows within milliseconds (measured); a second is for a machine under
+/// load.
+pub(crate) const SETTLE: Duration = Duration::from_secs(1);
 
 /// How long that was ago by the wall clock: the monotonic one of a former run is gone.
 pub(crate) fn passed_since(now: Moment, at: DateTime<Utc>) -> Duration {
@@ -36,6 +45,7 @@ impl<E> Kernel<E> {
             ringing_since: None,
             rang_for: None,
             answered_since: None,
+            failure_noted: false,
             entries: Vec::new(),
             effects: Vec::new(),
             changed: false,
@@ -57,6 +67,63 @@ impl<E> Kernel<E> {
         self.record.begin_attempt(now.wall);
         self.intent = true;
         self.changed = true;
+        self.timers.clear();
+        self.timers.arm(Timer::Ring, now.mono + self.ring_timeout());
+    }
+
+    /// It is answered: from here on it is the talk that has a limit.
+    pub fn answer(&mut self, now: Moment) {
+        self.answered_since = Some(now.mono);
+        self.record.last.answered_at = Some(now.wall);
+        self.timers.disarm(Timer::Ring);
+        self.timers.arm(Timer::MaxDuration, now.mono + self.max_duration());
+    }
+
+    /// A former run left it under way: its clocks go on, and so does its limit, which ends nothing before `soonest`.
+    pub fn resume(&mut self, now: Moment, soonest: Duration) {
+        let since = |at| now.mono.saturating_sub(passed_since(now, at));
+        let last = &self.record.last;
+        match last.answered_at {
+            Some(up) => {
+                let rang = |at: DateTime<Utc>| (up - at).to_std().unwrap_or_default();
+                self.rang_for = last.ringing_at.map(rang);
+                self.answered_since = Some(since(up));
+            }
+            None => self.ringing_since = last.ringing_at.map(since),
+        }
+        let (timer, whole) = match last.answered_at {
+            Some(_) => (Timer::MaxDuration, self.max_duration()),
+            None => (Timer::Ring, self.ring_timeout()),
+        };
+        let begun = last.answered_at.or(last.dialed_at).unwrap_or(self.record.created_at);
+        let left = whole.saturating_sub(passed_since(now, begun));
+        self.timers.arm(timer, now.mono + left.max(soonest));
+    }
+
+    fn ring_timeout(&self) -> Duration {
+        Duration::from_secs(self.record.request.ring_timeout().into())
+    }
+
+    fn max_duration(&self) -> Duration {
+        Duration::from_secs(self.record.request.max_duration().into())
+    }
+
+    pub fn note_hangup(&mut self, now: Moment, by: EndedBy, reason: Reason, client: Option<String>) {
+        let seconds = (reason == Reason::MaxDuration).then_some(self.record.request.max_duration());
+        self.note(now, &Fact::HangupAsked { by, reason, seconds, client });
+    }
+
+    /// The end is asked for. That is kept: a restarted bot goes on with the hang-up.
+    pub fn ask_for_end(&mut self, by: EndedBy, reason: Reason) {
+        self.record.hangup = Some((by, reason));
+        self.changed = true;
+    }
+
+    /// A failure, if it is the first.
+    pub fn note_failure(&mut self, now: Moment, fact: &Fact) {
+        if !std::mem::replace(&mut self.failure_noted, true) {
+            self.note(now, fact);
+        }
     }
 
     /// Writes a line of the timeline, and takes the step it proves, if that is a step forward.

@@ -49,9 +49,8 @@ pub struct CallRecord {
     pub scenario_result: Option<String>,
     /// Steps of the scenario that were begun: a restarted bot goes on with the last of them.
     pub scenario_steps: u32,
-    /// Who asked for the end, once somebody did: a restarted bot goes on with the hang-up.
-    pub hangup_by: Option<EndedBy>,
-    pub hangup_reason: Option<Reason>,
+    /// Who asked for the end, and why, once somebody did: a restarted bot goes on with the hang-up.
+    pub hangup: Option<(EndedBy, Reason)>,
 }
 
 impl CallRecord {
@@ -64,8 +63,7 @@ impl CallRecord {
             last: Attempt::to_come(),
             scenario_result: None,
             scenario_steps: 0,
-            hangup_by: None,
-            hangup_reason: None,
+            hangup: None,
         }
     }
 

@@ -56,6 +56,11 @@ impl Timers {
         self.0.entry(timer).or_insert(at);
     }
 
+    /// Arms the timer, or moves it forward: the earlier deadline stands.
+    pub fn arm_by(&mut self, timer: Timer, at: Duration) {
+        self.0.entry(timer).and_modify(|armed| *armed = at.min(*armed)).or_insert(at);
+    }
+
     pub fn disarm(&mut self, timer: Timer) {
         self.0.remove(&timer);
     }

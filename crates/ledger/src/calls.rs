@@ -126,8 +126,8 @@ pub(super) fn push_upsert(query: &mut Query, records: &[&CallRecord], node: Opti
             call.scenario_steps.into(),
             last.sip_call_id.as_deref().into(),
             last.trunk_channel.as_deref().into(),
-            call.hangup_by.map(call::EndedBy::as_str).into(),
-            call.hangup_reason.map(call::Reason::as_str).into(),
+            call.hangup.map(|(by, _)| by.as_str()).into(),
+            call.hangup.map(|(_, reason)| reason.as_str()).into(),
             request.tenant().map(|tenant| tenant.number.as_str()).into(),
             office::column_of(call).into(),
             last.number.into(),
@@ -226,8 +226,7 @@ pub(super) fn record_of(row: &Row) -> Result<CallRecord, sqlx::Error> {
         last,
         scenario_result: row.get("scenario_result")?,
         scenario_steps: whole(row, "scenario_steps")?.unwrap_or_default(),
-        hangup_by: word(row, "hangup_by")?,
-        hangup_reason: word(row, "hangup_reason")?,
+        hangup: word(row, "hangup_by")?.zip(word(row, "hangup_reason")?),
     })
 }
 

@@ -14,10 +14,8 @@ use std::time::Duration;
 
 use self::pbx::Putting;
 use super::{
-    AttemptId, CallId, CallRecord, Effect, Evidence, Fact, Input, Kind, Moment, OutgoingCall, Reason, Request,
-    Status, Timer,
-    kernel::{Kernel, passed_since},
-    outcome::EndedBy,
+    AttemptId, CallId, CallRecord, Effect, Evidence, Fact, Input, Kind, Moment, OutgoingCall, Reason,
+    Request, Status, Timer, kernel::Kernel, outcome::EndedBy,
 };
 use crate::scenario::{Run, Scenario};
 
@@ -71,8 +69,6 @@ pub struct Machine {
     taken: bool,
     /// Our half is being hung up, or is gone.
     leaving: bool,
-    /// A request to Asterisk failed and was written down; the next failures are not.
-    failure_noted: bool,
     /// Asterisk took no calls at all when this one's originate came, so many times.
     refusals: u8,
     /// The last originate was one of these, and nothing was seen of the call.
@@ -131,7 +127,7 @@ impl Machine {
         let record = &machine.kernel.record;
         let up = record.last.answered_at.is_some();
         machine.evidence = Evidence {
-            hangup: record.hangup_by.zip(record.hangup_reason),
+            hangup: record.hangup,
             // The originate of the former run may or may not have left.
             uncertain: record.last.trunk_channel.is_none(),
             blind: true,
@@ -145,26 +141,10 @@ impl Machine {
             leg.early_media = record.last.status == Status::EarlyMedia;
             leg.up = up;
         }
-        // The monotonic clock of the former run is gone; the wall clock tells what has passed.
-        let passed =
-            passed_since(now, record.last.answered_at.or(record.last.dialed_at).unwrap_or(record.created_at));
-        machine.kernel.rang_for = record
-            .last
-            .ringing_at
-            .zip(record.last.answered_at)
-            .map(|(rang, up)| (up - rang).to_std().unwrap_or_default());
-        let rings = record.last.ringing_at.filter(|_| !up);
-        machine.kernel.ringing_since = rings.map(|at| now.mono.saturating_sub(passed_since(now, at)));
-        let (timer, whole) = if up {
-            (Timer::MaxDuration, Duration::from_secs(record.request.max_duration().into()))
-        } else {
-            (Timer::Ring, Duration::from_secs(record.request.ring_timeout().into()))
-        };
+        machine.kernel.resume(now, Duration::ZERO);
         if up {
             machine.resume_scenario(now, scenario);
-            machine.kernel.answered_since = Some(now.mono.saturating_sub(passed));
         }
-        machine.kernel.timers.arm(timer, now.mono + whole.saturating_sub(passed));
         let watch = machine.kernel.record.last.trunk_channel.clone();
         let watch = watch.map(|trunk_channel| Effect::Watch { trunk_channel, name: None });
         watch.into_iter().for_each(|wish| machine.kernel.wish(wish));
@@ -193,7 +173,6 @@ impl Machine {
             trunk_looked_for: false,
             taken: false,
             leaving: false,
-            failure_noted: false,
             refusals: 0,
             refused_all: false,
             takes_again: false,

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Machine, Phase, trunk::SETTLE};
+use super::{Machine, Phase};
 use crate::{
     Asked, Effect, EndedBy, Evidence, Fact, Found, FoundTrunk, Moment, Originate, OriginateFailure, Outcome,
     Reached, Reason, Status, Timer, TrunkSeen,
+    kernel::{SETTLE, passed_since},
 };
 
 /// Asterisk ends an unanswered originate by itself this much after our own time-out, in case that
@@ -88,9 +89,6 @@ impl Machine {
     /// Begins an attempt; it is sent once that is on disk.
     fn intend(&mut self, now: Moment) {
         self.phase = Phase::Storing;
-        self.kernel.timers.clear();
-        let longest = Duration::from_secs(self.kernel.record.request.ring_timeout().into());
-        self.kernel.timers.arm(Timer::Ring, now.mono + longest);
         self.kernel.intend(now);
     }
 
@@ -148,10 +146,7 @@ impl Machine {
             OriginateFailure::NotSent(why) if !seen => {
                 // Asterisk went away between the decision to dial and the dialing: nothing was dialed, so it
                 // may wait as those do that are still in the queue.
-                if !self.failure_noted {
-                    self.failure_noted = true;
-                    self.kernel.note(now, &Fact::OriginateNotSent { why });
-                }
+                self.kernel.note_failure(now, &Fact::OriginateNotSent { why });
                 self.phase = Phase::Unsent;
                 self.kernel.timers.arm_once(Timer::Unreachable, now.mono + self.limits.unreachable_timeout);
                 self.kernel.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
@@ -231,8 +226,7 @@ impl Machine {
     }
 
     pub(super) fn time_left_in_queue(&self, now: Moment) -> Duration {
-        let waited = (now.wall - self.kernel.record.created_at).to_std().unwrap_or_default();
-        self.limits.queue_timeout.saturating_sub(waited)
+        self.limits.queue_timeout.saturating_sub(passed_since(now, self.kernel.record.created_at))
     }
 
     pub(super) fn ring_timeout(&mut self, now: Moment) {
@@ -255,8 +249,7 @@ impl Machine {
         if self.evidence.hangup.is_some() {
             return;
         }
-        let seconds = (reason == Reason::MaxDuration).then_some(self.kernel.record.request.max_duration());
-        self.kernel.note(now, &Fact::HangupAsked { by, reason, seconds, client });
+        self.kernel.note_hangup(now, by, reason, client);
         if matches!(self.phase, Phase::Waiting | Phase::Storing | Phase::Unsent) {
             return self.end_unsent(now, Status::Canceled, reason, by);
         }
@@ -267,9 +260,7 @@ impl Machine {
         if self.evidence.hangup.is_none() {
             self.evidence.hangup = Some((by, reason));
             self.evidence.asked_blind = self.evidence.blind;
-            self.kernel.record.hangup_by = Some(by);
-            self.kernel.record.hangup_reason = Some(reason);
-            self.kernel.changed();
+            self.kernel.ask_for_end(by, reason);
             self.kernel.timers.disarm(Timer::Wait);
             if self.kernel.timers.is_armed(Timer::Settle) {
                 // What the dialplan has to say comes with the end of our halves.
@@ -299,10 +290,7 @@ impl Machine {
     }
 
     pub(super) fn request_failed(&mut self, now: Moment, what: Asked, why: String) {
-        if !self.failure_noted {
-            self.failure_noted = true;
-            self.kernel.note(now, &Fact::RequestFailed { what, why });
-        }
+        self.kernel.note_failure(now, &Fact::RequestFailed { what, why });
         self.kernel.timers.arm(Timer::Check, now.mono + CHECK_AFTER);
     }
 
@@ -323,7 +311,7 @@ impl Machine {
         if matches!(self.phase, Phase::Waiting | Phase::Storing | Phase::Unsent) {
             return;
         }
-        self.failure_noted = false;
+        self.kernel.failure_noted = false;
         if found.near.is_none() && !found.far && found.trunks.is_empty() {
             return self.found_nothing(now);
         }

@@ -5,12 +5,8 @@ use std::time::Duration;
 use super::{Machine, Phase};
 use crate::{
     Causes, ChannelState, DialStep, Effect, EndedBy, Fact, Half, LegReport, Moment, Reason, Report, Role,
-    Seen, Timer, TrunkSeen, leg::Leg,
+    Seen, Timer, TrunkSeen, kernel::SETTLE, leg::Leg,
 };
-
-/// After the trunk leg's end, the other witnesses follow within milliseconds (measured); a second
-/// is for a machine under load.
-pub(super) const SETTLE: Duration = Duration::from_secs(1);
 
 /// A dialplan that goes on after its `Dial` tells its end by an event; this is how often Asterisk is asked besides.
 const DIALPLAN: Duration = Duration::from_secs(10);
@@ -128,12 +124,8 @@ impl Machine {
         }
         leg.up = true;
         if is_first {
-            self.kernel.answered_since = Some(now.mono);
-            self.kernel.record.last.answered_at = Some(now.wall);
-            self.kernel.timers.disarm(Timer::Ring);
+            self.kernel.answer(now);
             self.kernel.timers.disarm(Timer::Proof);
-            let longest = Duration::from_secs(self.kernel.record.request.max_duration().into());
-            self.kernel.timers.arm(Timer::MaxDuration, now.mono + longest);
         }
         self.note_trunk(now, channel, Seen::Up);
         if is_first {
@@ -302,13 +294,11 @@ impl Machine {
 
     /// From here on the last witnesses have a second.
     fn settle_soon(&mut self, now: Moment) {
+        let at = now.mono + SETTLE;
         if self.evidence.far_gone || self.evidence.report.is_some() {
-            let at = now.mono + SETTLE;
-            if self.kernel.timers.at(Timer::Settle).is_none_or(|armed| armed > at) {
-                self.kernel.timers.arm(Timer::Settle, at);
-            }
+            self.kernel.timers.arm_by(Timer::Settle, at);
         } else {
-            self.kernel.timers.arm_once(Timer::Settle, now.mono + SETTLE);
+            self.kernel.timers.arm_once(Timer::Settle, at);
         }
     }
 

@@ -8,7 +8,7 @@ mod hangup;
 use std::time::Duration;
 
 use super::{HostFailure, OfficeEvidence, Sight, WayKind};
-use crate::kernel::{Kernel, passed_since};
+use crate::kernel::{Kernel, SETTLE};
 use crate::{
     Asked, CallRecord, EndedBy, Entry, Fact, Kind, Moment, Outcome, Reason, Role, Seen, Status, Timer,
 };
@@ -19,8 +19,6 @@ const CHECK_AFTER: Duration = Duration::from_millis(500);
 const CHECK_AGAIN: Duration = Duration::from_secs(2);
 /// So long the host has to be asked for the calls that a former run left.
 const FIRST_LOOK: Duration = Duration::from_secs(15);
-/// One of the two that talked is gone; so long the other one may take to go too.
-const SETTLE: Duration = Duration::from_secs(1);
 /// So long a call may live that nobody can see.
 const BLIND: Duration = Duration::from_secs(600);
 /// Looks in a row that found nothing: one can be earlier than the channels.
@@ -127,7 +125,6 @@ pub struct OfficeMachine {
     alone: Option<Role>,
     /// How often the host was asked for the end.
     hangups: u32,
-    failure_noted: bool,
     /// It was over before the host had answered to the order.
     over: bool,
     /// The host was asked for the end and has not answered.
@@ -145,7 +142,6 @@ impl OfficeMachine {
         machine.kernel.note(now, &Fact::Accepted { from });
         machine.kernel.intend(now);
         machine.kernel.note(now, &Fact::IntentStored);
-        machine.kernel.timers.arm(Timer::Ring, now.mono + machine.ring_timeout());
         let effects = machine.flush();
         (machine, effects)
     }
@@ -156,15 +152,12 @@ impl OfficeMachine {
     /// When the record is not an office's.
     pub fn restore(now: Moment, record: CallRecord) -> (Self, Vec<OfficeEffect>) {
         let mut machine = Self::build(record, Phase::Placed);
+        // A limit that has passed meanwhile ends nothing before the host was asked: the call may be over for long.
+        machine.kernel.resume(now, FIRST_LOOK);
         let record = &machine.kernel.record;
-        let passed =
-            passed_since(now, record.last.answered_at.or(record.last.dialed_at).unwrap_or(record.created_at));
         let (rang, up) = (record.last.ringing_at.is_some(), record.last.answered_at.is_some());
         let early_media = record.last.status == Status::EarlyMedia;
-        machine.kernel.ringing_since =
-            record.last.ringing_at.map(|at| now.mono.saturating_sub(passed_since(now, at)));
-        machine.kernel.answered_since = up.then(|| now.mono.saturating_sub(passed));
-        machine.evidence.hangup = record.hangup_by.zip(record.hangup_reason);
+        machine.evidence.hangup = record.hangup;
         // The order of the former run may or may not have left.
         machine.evidence.uncertain = record.last.way.is_none();
         machine.evidence.missed = true;
@@ -173,12 +166,6 @@ impl OfficeMachine {
         if let Some(sides) = machine.kernel.record.last.sides.clone() {
             evidence.restore_sides(sides);
         }
-        let (timer, whole) = match up {
-            true => (Timer::MaxDuration, machine.max_duration()),
-            false => (Timer::Ring, machine.ring_timeout()),
-        };
-        // A limit that has passed meanwhile ends nothing before the host was asked: the call may be over for long.
-        machine.kernel.timers.arm(timer, now.mono + whole.saturating_sub(passed).max(FIRST_LOOK));
         machine.kernel.note(now, &Fact::Restarted { dialed: true });
         if machine.evidence.hangup.is_some() {
             machine.send_hangup(now);
@@ -199,7 +186,6 @@ impl OfficeMachine {
             misses: 0,
             alone: None,
             hangups: 0,
-            failure_noted: false,
             over: false,
             hanging_up: false,
         }
@@ -221,14 +207,6 @@ impl OfficeMachine {
     /// The earliest deadline; until the end there always is one.
     pub fn next_timer(&self) -> Option<(Duration, Timer)> {
         self.kernel.timers.next()
-    }
-
-    fn ring_timeout(&self) -> Duration {
-        Duration::from_secs(self.kernel.record.request.ring_timeout().into())
-    }
-
-    fn max_duration(&self) -> Duration {
-        Duration::from_secs(self.kernel.record.request.max_duration().into())
     }
 
     /// Takes one input and says what is to be done. After the end nothing is.
@@ -433,13 +411,10 @@ impl OfficeMachine {
     /// Both sides are connected.
     fn answered(&mut self, now: Moment) {
         if self.kernel.answered_since.is_none() {
-            self.kernel.answered_since = Some(now.mono);
-            self.kernel.record.last.answered_at = Some(now.wall);
-            self.kernel.timers.disarm(Timer::Ring);
+            self.kernel.answer(now);
             // They were on their way to each other.
             self.kernel.timers.disarm(Timer::Settle);
             self.alone = None;
-            self.kernel.timers.arm(Timer::MaxDuration, now.mono + self.max_duration());
         }
     }
 
@@ -449,7 +424,7 @@ impl OfficeMachine {
         if self.evidence.hangup.is_some() {
             return self.send_hangup(now);
         }
-        self.failure_noted = false;
+        self.kernel.failure_noted = false;
         self.kernel.timers.disarm(Timer::Check);
         self.kernel.timers.disarm(Timer::GiveUp);
     }
@@ -476,10 +451,7 @@ impl OfficeMachine {
     }
 
     fn failed(&mut self, now: Moment, what: Asked, why: String) {
-        if !self.failure_noted {
-            self.failure_noted = true;
-            self.kernel.note(now, &Fact::RequestFailed { what, why });
-        }
+        self.kernel.note_failure(now, &Fact::RequestFailed { what, why });
         match what {
             // It is asked for again when its own time has come.
             Asked::Hangup => self.kernel.timers.arm_once(Timer::Check, now.mono + CHECK_AGAIN),

@@ -190,8 +190,7 @@ fn ringing_and_gone_is_unknown() {
 #[test]
 fn a_hang_up_that_was_asked_for_goes_on() {
     let mut left = left_in(Status::Answered);
-    left.hangup_by = Some(call::EndedBy::Api);
-    left.hangup_reason = Some(call::Reason::HungUp);
+    left.hangup = Some((call::EndedBy::Api, call::Reason::HungUp));
     let mut call = Ladder::restore(left);
     call.expect(&["store(answered)", "watch", "hangup"]);
     call.trunk_and_halves_gone().ends("completed hung_up api");

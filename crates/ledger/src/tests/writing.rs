@@ -56,8 +56,7 @@ async fn every_value_of_a_record_and_an_entry_is_read_back(on: On) {
         last,
         scenario_result: Some("interrupted".to_owned()),
         scenario_steps: 2,
-        hangup_by: Some(EndedBy::Api),
-        hangup_reason: Some(Reason::HungUp),
+        hangup: Some((EndedBy::Api, Reason::HungUp)),
         ..record
     };
     let mut silent = entry("silence");

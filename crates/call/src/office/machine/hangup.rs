@@ -27,10 +27,7 @@ impl OfficeMachine {
         // Where they are connected, the channels between them go as a matter of course.
         if !self.is_connected() && self.alone.is_none() {
             self.alone = Some(leg);
-            let settled = now.mono + SETTLE;
-            if self.kernel.timers.at(Timer::Settle).is_none_or(|at| at > settled) {
-                self.kernel.timers.arm(Timer::Settle, settled);
-            }
+            self.kernel.timers.arm_by(Timer::Settle, now.mono + SETTLE);
         }
     }
 
@@ -74,17 +71,14 @@ impl OfficeMachine {
         {
             return;
         }
-        let seconds = (reason == Reason::MaxDuration).then_some(self.kernel.record.request.max_duration());
-        self.kernel.note(now, &Fact::HangupAsked { by, reason, seconds, client });
+        self.kernel.note_hangup(now, by, reason, client);
         self.ask_for_end(now, by, reason);
     }
 
     pub(super) fn ask_for_end(&mut self, now: Moment, by: EndedBy, reason: Reason) {
         if self.evidence.hangup.is_none() {
             self.evidence.hangup = Some((by, reason));
-            self.kernel.record.hangup_by = Some(by);
-            self.kernel.record.hangup_reason = Some(reason);
-            self.kernel.changed();
+            self.kernel.ask_for_end(by, reason);
         }
         match self.phase {
             Phase::Placed => self.send_hangup(now),
