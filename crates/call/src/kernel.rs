@@ -126,14 +126,14 @@ impl<E> Kernel<E> {
         }
     }
 
-    /// Writes a line of the timeline, and takes the step it proves, if that is a step forward.
-    pub fn note(&mut self, now: Moment, fact: &Fact) {
-        self.note_step(now, fact, fact.proves());
-    }
-
     /// What was seen of a leg of the attempt that is under way. `channel`: as the timeline names it.
     pub fn leg(&self, role: Role, channel: Option<String>, seen: Seen) -> Fact {
         Fact::Leg { leg: LegRef { attempt: Some(self.record.last.number), role, channel }, seen }
+    }
+
+    /// Writes a line of the timeline, and takes the step it proves, if that is a step forward.
+    pub fn note(&mut self, now: Moment, fact: &Fact) {
+        self.note_step(now, fact, fact.proves());
     }
 
     /// The same, with the step that the machine concludes from it.
