@@ -95,6 +95,7 @@ impl Evidence {
     pub fn go_blind(&mut self) {
         self.blind = true;
         self.gaps = true;
+        self.legs.lose_sight();
     }
 
     /// Asterisk keeps events away, or may: legs that were dialed may be among what was not told.
@@ -493,7 +494,8 @@ impl Evidence {
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         let silent = decisive.is_some_and(Decisive::is_silent);
-        if self.blind && decisive.is_some() && !silent {
+        let is_unseen = decisive.is_some_and(|decisive| self.blind || decisive.leg.is_unseen);
+        if is_unseen && !silent {
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         (Status::Failed, if silent { Reason::CarrierSilent } else { reason }, ended_by)

@@ -76,6 +76,9 @@ pub struct Leg {
     pub is_told: bool,
     /// Its own events come, and not only those of the `Dial` that made it: its end will be told.
     pub is_heard: bool,
+    /// Events of it may be missing. How far it is now can be asked for, but not whether it sent sound before the answer: that
+    /// is no state of a channel.
+    pub is_unseen: bool,
     /// Legs with the same number were dialed at once.
     dial: u32,
     /// Its place among the ends.
@@ -167,6 +170,11 @@ impl Legs {
         let dial = if is_over { last + 1 } else { last };
         self.legs.push(Leg { channel: channel.to_owned(), dial, ..Leg::default() });
         self.legs.last_mut().expect("one was pushed")
+    }
+
+    /// Events are being lost.
+    pub fn lose_sight(&mut self) {
+        self.legs.iter_mut().for_each(|leg| leg.is_unseen = true);
     }
 
     /// Legs that only the dialplan's words tell of, by their names.

@@ -49,7 +49,7 @@ impl Evidence {
 
     /// Whether it rang could not be seen: events were lost, or what rang was behind a Local channel.
     pub(super) fn may_have_rung(&self, leg: &Leg) -> bool {
-        !leg.rang() && (self.blind || self.local_rang)
+        !leg.rang() && (self.blind || leg.is_unseen || self.local_rang)
     }
 
     /// What a leg shows may not have been told: it was behind a Local channel, or events were lost.

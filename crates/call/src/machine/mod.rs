@@ -140,6 +140,7 @@ impl Machine {
             leg.rang = record.last.ringing_at.is_some();
             leg.early_media = record.last.status == Status::EarlyMedia;
             leg.up = up;
+            leg.is_unseen = true;
         }
         machine.kernel.resume(now, Duration::ZERO);
         if up {

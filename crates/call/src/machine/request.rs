@@ -328,8 +328,11 @@ impl Machine {
             self.playback_seen(now, &playback.id, playback.playing);
         }
         for FoundTrunk { channel, name, state, sip_call_id } in found.trunks {
+            // One that nobody told of was there before this look.
+            let is_new = self.evidence.legs.get(&channel).is_none();
             self.trunk(now, channel.clone(), TrunkSeen::Created { name: Some(name), sip_call_id });
-            self.trunk(now, channel, TrunkSeen::State(state));
+            self.trunk(now, channel.clone(), TrunkSeen::State(state));
+            self.evidence.legs.entry(&channel).is_unseen |= is_new;
         }
         if found.near.is_none() && self.has_live_trunk() {
             // Our half was taken out, and the leg lives.

@@ -2,9 +2,9 @@
 //! by the bot within two seconds, and a call may end before that.
 
 use call::cause::CarrierStatus;
-use call::{Causes, ChannelState, EndedBy, Half, Input, LegReport, Reason, TrunkSeen};
+use call::{Causes, ChannelState, EndedBy, Found, Half, Input, LegReport, Reason, TrunkSeen};
 
-use crate::support::{Ladder, TRUNK, hangup_by_api, leg, moment, name, trunk};
+use crate::support::{Ladder, TRUNK, found, hangup_by_api, leg, moment, name, trunk};
 
 const WHOLE: Input = Input::HearingTested { whole: true };
 const DEAF: Input = Input::HearingTested { whole: false };
@@ -155,4 +155,26 @@ fn what_came_after_a_challenge_was_not_told() {
     };
     challenged().give(WHOLE).ends("failed trunk_auth_failed carrier");
     challenged().give(DEAF).ends("unknown outcome_lost unknown");
+}
+
+/// Events were lost for a moment. A look tells how far the leg is, but not whether there was early media before.
+#[test]
+fn early_media_may_have_been_missed() {
+    let after_a_gap = |state| {
+        let mut call = Ladder::dialed();
+        call.give(trunk()).give(Input::Deaf);
+        call.give(Input::Found(found(ChannelState::Down, state)));
+        call
+    };
+    let mut call = after_a_gap(ChannelState::Down);
+    call.at(30.0).trunk_and_halves_gone().ends("unknown outcome_lost unknown");
+    let mut call = after_a_gap(ChannelState::Ringing);
+    call.at(30.0).trunk_and_halves_gone().ends("no_answer ring_timeout limit");
+
+    // A leg that was dialed after it was seen from its beginning.
+    let mut call = Ladder::dialed();
+    call.give(Input::Deaf);
+    let nothing_yet = Found { near: Some(ChannelState::Down), far: true, ..Found::default() };
+    call.give(Input::Found(nothing_yet)).give(trunk());
+    call.at(30.0).trunk_and_halves_gone().ends("failed ring_timeout limit");
 }

@@ -152,9 +152,17 @@ fn refused_before_asterisk_could_tell_what_it_has() {
     let mut call = Ladder::dialed();
     call.give(trunk());
     call.give(Input::AsteriskBack);
+    call.give(Input::Found(found(ChannelState::Down, ChannelState::Ringing)));
+    refused(&mut call);
+    call.ends("no_answer no_answer carrier");
+
+    // It does not ring, but there may have been early media: that is no state of a channel.
+    let mut call = Ladder::dialed();
+    call.give(trunk());
+    call.give(Input::AsteriskBack);
     call.give(Input::Found(found(ChannelState::Down, ChannelState::Down)));
     refused(&mut call);
-    call.ends("unavailable unavailable carrier");
+    call.ends("unknown outcome_lost unknown");
 }
 
 /// It rang when it was last seen; it may have been answered or declined since.
