@@ -85,15 +85,17 @@ pg_admin() { # DIR DATABASE ARGUMENT...
   PGPASSWORD=$PG_ADMIN_PASSWORD with_tool psql -X -q -v ON_ERROR_STOP=1 -h "$dir/pg" -p "$PG_PORT" -U postgres -d "$database" "$@"
 }
 
+# Role and database are made once and left alone: to change them beside the server's own work on these rows (vacuum, after
+# it was killed) sometimes failed with "tuple concurrently updated".
 # The table as "up" leaves it: june, july, and august who is switched off.
 fill_pg() { # DIR
   pg_admin "$1" postgres >/dev/null <<SQL
-SELECT 'CREATE DATABASE $PG_DATABASE' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '$PG_DATABASE') \gexec
 DO \$\$ BEGIN
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '$PG_USER') THEN CREATE ROLE $PG_USER LOGIN; END IF;
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '$PG_USER') THEN
+    CREATE ROLE $PG_USER LOGIN PASSWORD '$PG_PASSWORD';
+  END IF;
 END \$\$;
-ALTER ROLE $PG_USER PASSWORD '$PG_PASSWORD';
-ALTER DATABASE $PG_DATABASE OWNER TO $PG_USER;
+SELECT 'CREATE DATABASE $PG_DATABASE OWNER $PG_USER' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '$PG_DATABASE') \gexec
 SQL
   pg_admin "$1" "$PG_DATABASE" >/dev/null 2>&1 <<SQL
 DROP SCHEMA public CASCADE;
