@@ -40,11 +40,15 @@ show_api() { # RUSSIAN ENGLISH URL TEST
 
 status() {
   local pid
-  if ! pid=$(service_pid); then
+  if [[ -n $OTHER ]]; then
+    tell_other
+  elif pid=$(service_pid); then
+    good "novofon-bot работает (pid $pid)" "novofon-bot runs (pid $pid)"
+  else
     printf '✗ %s\n' "$(t "novofon-bot не работает: $0 start" "novofon-bot does not run: $0 start")"
+    tell_strangers
     return "$NOT_RUNNING"
   fi
-  good "novofon-bot работает (pid $pid)" "novofon-bot runs (pid $pid)"
   show_apis
 }
 

@@ -53,8 +53,12 @@ main one too (all.sh).
 
 status() {
   local pid answer why
-  if ! pid=$(service_pid); then
+  if [[ -n $OTHER ]]; then
+    pid=$OTHER
+    tell_other
+  elif ! pid=$(service_pid); then
     printf '✗ %s\n' "$(t "не работает: $0 start" "it does not run: $0 start")"
+    tell_strangers
     return "$NOT_RUNNING"
   fi
   need_office
@@ -73,7 +77,11 @@ status() {
   fi
   note "способ: $(field "$answer" method), живых звонков: $(field "$answer" live_calls)" \
     "way: $(field "$answer" method), live calls: $(field "$answer" live_calls)"
-  if [[ $MODE == systemd ]]; then note "журнал: journalctl -u novofon-bot" "log: journalctl -u novofon-bot"; else note "журнал: $LOG" "log: $LOG"; fi
+  if [[ $MODE == systemd && -z $OTHER ]]; then
+    note "журнал: journalctl -u novofon-bot" "log: journalctl -u novofon-bot"
+  elif [[ -n $LOG ]]; then
+    note "журнал: $LOG" "log: $LOG"
+  fi
 }
 
 # field JSON NAME: a plain value
@@ -133,7 +141,7 @@ try_api() {
 test_service() {
   local base=${1:-}
   if [[ -z $base ]]; then
-    if ! service_pid >/dev/null && ! office_answers; then
+    if [[ -z $OTHER ]] && ! service_pid >/dev/null && ! office_answers; then
       die 1 "сервис не работает, проверять нечего. Запустите: $0 start" "it does not run, so there is nothing to try. Start it: $0 start"
     fi
     service_pid >/dev/null || note "этим скриптом сервис не запущен; проверяется $OFFICE_API" "it was not started by this script; what is tried is $OFFICE_API"

@@ -3,11 +3,15 @@
 # and what the bot's configuration says. Needs nothing but bash, coreutils, sed and awk.
 
 ASTERISK_ETC=${ASTERISK_ETC:-/etc/asterisk}
-BOT_CONFIG=${NOVOFON_BOT_CONFIG:-/etc/novofon-bot/config.toml}
+CONFIG_OF_SERVICE=/etc/novofon-bot/config.toml
+BOT_CONFIG=${NOVOFON_BOT_CONFIG:-$CONFIG_OF_SERVICE}
 
 LANGUAGE_OF_MESSAGES=${NOVOFON_BOT_LANG:-${LC_ALL:-${LC_MESSAGES:-${LANG:-}}}}
 # Bytes are bytes from here on: a comment in any encoding is carried over as it is.
 export LC_ALL=C
+
+# shellcheck source=SCRIPTDIR/bots.sh
+. "$(dirname "${BASH_SOURCE[0]}")/bots.sh"
 
 # t RUSSIAN ENGLISH: the one of them that the user reads
 t() { if [[ $LANGUAGE_OF_MESSAGES == ru* ]]; then printf '%s' "$1"; else printf '%s' "$2"; fi; }
@@ -76,25 +80,4 @@ bot_value() {
   local variable
   variable=$(tr '[:lower:]' '[:upper:]' <<<"NOVOFON_BOT_${1}__$2")
   if [[ -n ${!variable+set} ]]; then printf '%s' "${!variable}"; else toml_value "$1" "$2"; fi
-}
-
-# The bots that run beside the service of systemd: "PID USER CONFIGURATION", one a line. Without root's rights only
-# one's own.
-running_bots() {
-  local folder pid unit='' arguments config n
-  ! command -v systemctl >/dev/null || unit=$(systemctl show --property MainPID --value novofon-bot.service 2>/dev/null || true)
-  for folder in /proc/[0-9]*; do
-    pid=${folder#/proc/}
-    [[ $pid != "$unit" && $(readlink "$folder/exe" 2>/dev/null) =~ /novofon-bot(\ \(deleted\))?$ ]] || continue
-    { mapfile -d '' -t arguments <"$folder/cmdline"; } 2>/dev/null || continue
-    [[ " ${arguments[*]} " == *' serve '* ]] || continue
-    config=$(tr '\0' '\n' 2>/dev/null <"$folder/environ" | sed -n 's/^NOVOFON_BOT_CONFIG=//p' | head -n 1) || true
-    for ((n = 1; n < ${#arguments[@]}; n++)); do
-      case ${arguments[n]} in
-        --config) config=${arguments[n + 1]:-} ;;
-        --config=*) config=${arguments[n]#*=} ;;
-      esac
-    done
-    printf '%s %s %s\n' "$pid" "$(stat -c %U "$folder" 2>/dev/null)" "${config:-/etc/novofon-bot/config.toml}"
-  done
 }

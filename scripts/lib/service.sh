@@ -16,7 +16,7 @@ note() { printf '  %s\n' "$(t "$1" "$2")"; }
 # die CODE RUSSIAN ENGLISH
 die() { bad "$2" "$3"; exit "$1"; }
 
-has() { command -v "$1" >/dev/null 2>&1; }
+has() { has_command "$1"; }
 
 on_systemd() {
   [[ -z $OWN_CONFIG && -d /run/systemd/system ]] && has systemctl &&
@@ -96,8 +96,11 @@ need_office() {
 choose_folder() {
   local url
   url=$(in_force store url sqlite:///var/lib/novofon-bot/bot.db)
-  # With PostgreSQL there is no file: the folder is the usual one.
-  [[ $url != postgres* ]] || url=/var/lib/novofon-bot/bot.db
+  # With PostgreSQL there is no file: beside the configuration, and for the service's in its own folder.
+  if [[ $url == postgres* ]]; then
+    url=/var/lib/novofon-bot/bot.db
+    [[ $BOT_CONFIG == "$CONFIG_OF_SERVICE" ]] || url=$(dirname "$BOT_CONFIG")/bot.db
+  fi
   url=${url#sqlite:}
   FOLDER=$(dirname "${url#//}")
   PID_FILE=$FOLDER/novofon-bot.pid
@@ -105,8 +108,8 @@ choose_folder() {
 }
 
 need_folder() {
-  [[ -d $FOLDER ]] || die "$NOT_CONFIGURED" "нет папки $FOLDER для базы звонков (store.url): sudo install -d -o \"\$USER\" -m 700 $FOLDER" \
-    "there is no folder $FOLDER for the calls (store.url): sudo install -d -o \"\$USER\" -m 700 $FOLDER"
+  [[ -d $FOLDER ]] || die "$NOT_CONFIGURED" "нет папки $FOLDER для базы звонков (store.url), журнала и номера процесса: sudo install -d -o \"\$USER\" -m 700 $FOLDER" \
+    "there is no folder $FOLDER for the calls (store.url), the log and the number of the process: sudo install -d -o \"\$USER\" -m 700 $FOLDER"
   [[ -w $FOLDER ]] || die "$NO_RIGHTS" "нет прав на запись в $FOLDER: запустите через sudo или от имени владельца" \
     "no right to write to $FOLDER: run this with sudo, or as its owner"
 }
@@ -138,6 +141,37 @@ bot_pid() {
   { read -r pid; read -r birth; } 2>/dev/null <"$PID_FILE"
   [[ $pid =~ ^[1-9][0-9]*$ && -n $birth && $(birth_of "$pid") == "$birth" ]] &&
     tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q ' serve\b' && printf '%s' "$pid"
+}
+
+# Of the same configuration, and started another way: by quickstart, by hand, as a service. Nobody says that it does not
+# run, or starts a second one; whoever started it stops it.
+find_other() {
+  local pid ours
+  OTHER='' STOP_OTHER=''
+  ours=$(service_pid)
+  while read -r pid; do
+    [[ $pid != "$ours" ]] || continue
+    OTHER=$pid STOP_OTHER=$(how_to_stop "$pid" "$BOT_CONFIG") LOG=$(log_of "$pid")
+  done < <(bots_of "$BOT_CONFIG")
+}
+
+tell_other() {
+  good "novofon-bot работает (pid $OTHER, настройки $BOT_CONFIG), его запустили не этим скриптом. Остановить: $STOP_OTHER" \
+    "novofon-bot runs (pid $OTHER, configuration $BOT_CONFIG); it was started another way. To stop it: $STOP_OTHER"
+}
+
+# What else runs here, for one who looks for it and has named no configuration, or another.
+tell_strangers() {
+  local pid user config
+  while read -r pid user config; do
+    note "работает другой бот: pid $pid, пользователь $user, настройки $config. О нём: NOVOFON_BOT_CONFIG=$config $0 status" \
+      "another bot runs: pid $pid, user $user, configuration $config. About it: NOVOFON_BOT_CONFIG=$config $0 status"
+  done < <(all_bots)
+}
+
+tell_stopped() {
+  good "уже остановлен" "it is stopped already"
+  tell_strangers
 }
 
 service_pid() {
@@ -226,12 +260,12 @@ start_process() {
 # Live calls get service.stop_timeout, then all is written; so long it is waited for.
 stop_process() {
   local pid until patience
-  [[ -d $FOLDER ]] || { good "уже остановлен" "it is stopped already"; return; }
+  [[ -d $FOLDER ]] || { tell_stopped; return; }
   need_folder
   lock
   if ! pid=$(bot_pid); then
     rm -f "$PID_FILE"
-    good "уже остановлен" "it is stopped already"
+    tell_stopped
     return
   fi
   kill "$pid" 2>/dev/null || [[ -z $(birth_of "$pid") ]] ||
@@ -273,7 +307,7 @@ start_unit() {
 
 stop_unit() {
   if [[ $(systemctl is-active "$UNIT") =~ ^(inactive|failed)$ ]]; then
-    good "уже остановлен" "it is stopped already"
+    tell_stopped
     return
   fi
   # It returns when the process has ended.
@@ -288,7 +322,10 @@ KEPT='the old one stays in force'
 # SIGHUP, and then what the bot says of it.
 reload_process() {
   local pid before said='' until=$((SECONDS + 30))
-  pid=$(bot_pid) || die "$NOTHING_RUNS" "не работает: $0 start" "it does not run: $0 start"
+  pid=${OTHER:-$(bot_pid)}
+  [[ -n $pid ]] || die "$NOTHING_RUNS" "не работает: $0 start" "it does not run: $0 start"
+  [[ -n $LOG ]] || die 1 "журнал процесса $pid — не файл, и его ответа отсюда не видно. Перечитать настройки: kill -HUP $pid" \
+    "the log of process $pid is no file, so its answer can't be seen from here. To have the configuration read again: kill -HUP $pid"
   before=$(stat -c %s "$LOG" 2>/dev/null || echo 0)
   kill -HUP "$pid" 2>/dev/null || die "$NO_RIGHTS" "нет прав на процесс $pid: запустите через sudo" "no right to signal process $pid: run this with sudo"
   until [[ $said == *"$RELOADED"* || $said == *"$KEPT"* ]]; do
@@ -323,19 +360,28 @@ look_around() {
   MAIN_API=$(url_of "$(in_force http listen 127.0.0.1:8080)")
   [[ -z $(in_force office database '') ]] || OFFICE_API=$(url_of "$(in_force office listen 127.0.0.1:8018)")
   choose_folder
+  find_other
 }
 
-start_service() { if [[ $MODE == systemd ]]; then start_unit; else start_process; fi; }
-reload_service() { if [[ $MODE == systemd ]]; then reload_unit; else reload_process; fi; }
-stop_service() { if [[ $MODE == systemd ]]; then stop_unit; else stop_process; fi; }
+start_service() {
+  if [[ -n $OTHER ]]; then tell_other; elif [[ $MODE == systemd ]]; then start_unit; else start_process; fi
+}
+reload_service() { if [[ $MODE == systemd && -z $OTHER ]]; then reload_unit; else reload_process; fi; }
+stop_service() {
+  [[ -z $OTHER ]] || die 1 "novofon-bot работает (pid $OTHER, настройки $BOT_CONFIG), но его запустили не этим скриптом. Остановить: $STOP_OTHER" \
+    "novofon-bot runs (pid $OTHER, configuration $BOT_CONFIG), but it was started another way. To stop it: $STOP_OTHER"
+  if [[ $MODE == systemd ]]; then stop_unit; else stop_process; fi
+}
 
 show_logs() {
   local follow=()
   # For a person it goes on; for a program it ends.
   [[ ! -t 1 ]] || follow=(-f)
-  if [[ $MODE == systemd ]]; then
+  if [[ $MODE == systemd && -z $OTHER ]]; then
     exec journalctl --unit "$UNIT" --lines "$LINES_OF_LOG" --no-pager "${follow[@]}"
   fi
+  [[ -n $LOG ]] || die 1 "журнал процесса $OTHER — не файл: смотрите там, где его запустили" \
+    "the log of process $OTHER is no file: look where it was started"
   [[ -e $LOG ]] || die 1 "журнала $LOG ещё нет: сервис здесь не запускали" "there is no log $LOG yet: nothing was started here"
   [[ -r $LOG ]] || die "$NO_RIGHTS" "нет прав читать $LOG: запустите через sudo" "no right to read $LOG: run this with sudo"
   # By name: it may be rotated.

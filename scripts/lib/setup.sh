@@ -8,6 +8,8 @@ export LAB_HOME=${LAB_HOME:-$ROOT/.lab}
 LAB_ROOT=$ROOT LAB_ROOTFS=${LAB_ROOTFS:-$LAB_HOME/rootfs}
 # shellcheck source=lab-setup.sh
 . "$ROOT/scripts/lib/lab-setup.sh"
+# shellcheck source=bots.sh
+. "$ROOT/scripts/lib/bots.sh"
 
 VENV=$ROOT/.venv
 SCHEMATHESIS='schemathesis>=4.32,<5'
@@ -153,11 +155,11 @@ pick_offices() { # DIR FIRST
   return 1
 }
 
-# The bot of DIR as a process: DIR/bot.pid is believed only if that process runs with DIR's configuration.
+# The bot of DIR as a process: the one that runs with DIR's configuration, whoever has started it.
 bot_pid() {
-  local pid
-  [[ -r $1/bot.pid ]] && pid=$(<"$1/bot.pid") && [[ -n $pid ]] &&
-    tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "serve --config $1/bot.toml" && echo "$pid"
+  local pids
+  pids=$(bots_of "$1/bot.toml")
+  [[ -n $pids ]] && printf '%s\n' "${pids%%$'\n'*}"
 }
 
 # start_bot DIR URL: from $BIN, in a session of its own; returns when it is ready.
@@ -165,7 +167,6 @@ start_bot() {
   local dir=$1 url=$2 pid until
   (
     exec 7>&- # the lock of the caller
-    echo "$BASHPID" >"$dir/bot.pid" # before the start, so that a kill between the two loses nobody
     exec setsid "$BIN" serve --config "$dir/bot.toml"
   ) >>"$dir/bot.log" 2>&1 </dev/null &
   until=$((SECONDS + 30))
@@ -182,10 +183,9 @@ stop_bot() {
   if pid=$(bot_pid "$1"); then
     kill "$pid" 2>/dev/null || true
     # It hangs up live calls after service.stop_timeout, and writes what is to be written.
-    while [[ -e /proc/$pid ]] && ((tries++ < 100)); do sleep 0.1; done
+    while readlink "/proc/$pid/exe" >/dev/null && ((tries++ < 100)); do sleep 0.1; done
     kill -KILL "$pid" 2>/dev/null || true
   fi
-  rm -f "$1/bot.pid"
 }
 
 # bot_config DIR LISTEN [LINE...]: the configuration of a bot on the lab in DIR, for our eyes only

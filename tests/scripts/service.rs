@@ -397,12 +397,81 @@ fn nothing_that_root_made_is_in_its_owners_way() {
     }
 }
 
+/// There is no file that the number and the log could lie beside: they stay where the user runs it from.
+#[test]
+fn with_postgresql_all_lies_beside_the_configuration() {
+    let service = Service::without_office();
+    let config = fs::read_to_string(service.config()).expect("it is read");
+    let store = format!("sqlite://{}", service.at("bot.db").display());
+    let postgres = config.replace(&store, "postgres://nobody@127.0.0.1:9/none");
+    write(&service.config(), postgres.as_bytes(), 0o600);
+    // There is no such server, so it ends at once.
+    let log = service.at("asterisk_service.log").display().to_string();
+    service.all("start", 1, &["it did not start", &log]);
+    assert!(service.at("novofon-bot.lock").exists());
+}
+
+/// A child that does not outlive its test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.kill().expect("our child");
+        self.0.wait().expect("our child");
+    }
+}
+
+/// quickstart, a terminal, another script: whoever started it, it runs, and whoever started it stops it.
+#[test]
+fn a_bot_that_was_started_another_way_is_seen() {
+    let service = Service::new();
+    let log = service.at("terminal.log");
+    let other = Command::new(BOT)
+        .args(["serve", "--config", "config.toml"])
+        .current_dir(service.folder.path())
+        .stdin(Stdio::null())
+        .stderr(fs::File::create(&log).expect("a file"))
+        .spawn()
+        .expect("the program can be run");
+    let other = Ended(other);
+    let pid = format!("pid {}", other.0.id());
+    let kill = format!("To stop it: kill {}", other.0.id());
+    let until = Instant::now() + Duration::from_secs(30);
+    while !fs::read_to_string(&log).expect("its log").contains("the office API is ready") {
+        assert!(Instant::now() < until, "it did not start");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let main = format!("✓ main API: http://{}", service.main);
+    service.all("status", 0, &["started another way", &pid, &kill, &main]);
+    service.all("start", 0, &["started another way", &pid, &main]);
+    service.asterisk("status", 0, &["started another way", &pid, &log.display().to_string()]);
+    service.asterisk("logs", 0, &["the office API is ready"]);
+    service.append("[dial]\nmax_concurrent = 7\n");
+    service.asterisk("reload", 0, &["dial.max_concurrent", "→ 7", "✓ the configuration was read again"]);
+    service.all("stop", 1, &["started another way", &pid, &kill]);
+    service.all("restart", 1, &[&kill]);
+    assert!(is_alive(other.0.id()) && service.pid().is_none(), "there is one bot, and it goes on");
+
+    // Who asks for another bot is told that there is this one.
+    let config = service.config().display().to_string();
+    let stranger = Service::new();
+    // Named as it was started.
+    stranger.all("status", 3, &["does not run", "another bot runs", &pid]);
+    stranger.all("stop", 0, &["it is stopped already", &pid]);
+    let mut listed = stranger.command("all.sh", &["status"]);
+    listed.env("NOVOFON_BOT_CONFIG", &config);
+    stranger.ends_with(listed, 0, &[&pid]);
+
+    drop(other);
+    service.all("status", 3, &["does not run"]);
+}
+
 #[test]
 fn a_process_beside_systemd_is_found() {
     let service = Service::new();
     service.asterisk("start", 0, &[]);
     let pid = service.pid().expect("it runs").to_string();
-    let lib = crate::support::root().join("scripts/lib/asterisk.sh");
+    let lib = crate::support::root().join("scripts/lib/bots.sh");
     let listed = || {
         let mut bash = Command::new("bash");
         bash.args(["-c", "set -euo pipefail; . \"$1\"; running_bots", "-"]).arg(&lib);
