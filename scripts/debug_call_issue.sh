@@ -4,6 +4,7 @@
 # shellcheck source-path=SCRIPTDIR
 set -uo pipefail
 
+GIVEN_ASTERISK=${ASTERISK_ETC:-}${ASTERISK_CLI:-}
 HERE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck source=lib/asterisk.sh
 . "$HERE/lib/asterisk.sh"
@@ -13,17 +14,25 @@ HERE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 LINES_OF_LOG=40
 
 usage() {
-  t "Использование: sudo bash debug_call_issue.sh
+  t "Использование: sudo bash debug_call_issue.sh [--config ФАЙЛ]
 
 Показывает состояние Asterisk, PJSIP endpoints и регистрации, dialplan, ARI приложения, последние логи и
 ошибки, затем запускает novofon-bot doctor. Ничего не меняет; пароли скрыты.
 
+  --config ФАЙЛ   настройки бота, о котором речь (то же — NOVOFON_BOT_CONFIG, но sudo переменные не передаёт).
+                  Без них — служба (/etc/novofon-bot/config.toml), а где её нет — единственный работающий бот,
+                  например тот, что оставил scripts/quickstart --keep: тогда и его Asterisk
+
   ASTERISK_ETC    папка настроек Asterisk (/etc/asterisk)
   ASTERISK_CLI    команда Asterisk (asterisk), например \"docker exec pbx asterisk\"
-" "Usage: sudo bash debug_call_issue.sh
+" "Usage: sudo bash debug_call_issue.sh [--config FILE]
 
 Shows the state of Asterisk, PJSIP endpoints and registrations, the dialplan, ARI applications, the last
 logs and errors, then runs novofon-bot doctor. Changes nothing; passwords are masked.
+
+  --config FILE   the configuration of the bot in question (NOVOFON_BOT_CONFIG does the same, but sudo does not
+                  pass it on). Else the service (/etc/novofon-bot/config.toml), and where there is none the only
+                  bot that runs, such as the one that scripts/quickstart --keep left: then its Asterisk, too
 
   ASTERISK_ETC    Asterisk's configuration folder (/etc/asterisk)
   ASTERISK_CLI    Asterisk's command (asterisk), for example \"docker exec pbx asterisk\"
@@ -97,8 +106,10 @@ show_asterisk() {
     asterisk_cli 'core show uptime'
     asterisk_cli 'core show channels count'
   else
-    bad "Asterisk не отвечает (${ASTERISK_COMMAND[*]} -rx). Запустите: systemctl start asterisk; нет прав — запустите скрипт через sudo" \
-      "Asterisk does not answer (${ASTERISK_COMMAND[*]} -rx). Start it: systemctl start asterisk; if rights are missing, run this with sudo"
+    local start='systemctl start asterisk'
+    [[ -z $LAB_FOLDER ]] || start="${ASTERISK_COMMAND[0]%/lab}/quickstart --keep"
+    bad "Asterisk не отвечает (${ASTERISK_COMMAND[*]} -rx). Запустите: $start; нет прав — запустите скрипт через sudo" \
+      "Asterisk does not answer (${ASTERISK_COMMAND[*]} -rx). Start it: $start; if rights are missing, run this with sudo"
     asterisk_cli 'core show version' | head -n 3
   fi
 }
@@ -231,19 +242,67 @@ log_files() {
   done
 }
 
-# The bot's own logs where no systemd keeps them: what all.sh writes beside the store, and the files that bots write
-# to which run here. Who names a configuration means the one bot.
+# Whose logs, configuration and Asterisk are looked at: the bot whose configuration is named, else the service, else the
+# only one that runs.
+choose_bot() {
+  local running pid user config
+  ABOUT=''
+  if [[ -n $OWN_CONFIG ]]; then
+    ABOUT=$(t "настройки $BOT_CONFIG" "configuration $BOT_CONFIG")
+  elif [[ -e $BOT_CONFIG || $(unit_pid) == [1-9]* ]]; then
+    ABOUT=$(t "служба, настройки $BOT_CONFIG" "the service, configuration $BOT_CONFIG")
+  else
+    mapfile -t running <<<"$RUNNING"
+    read -r pid user config <<<"${running[0]}"
+    if ((${#running[@]} == 1)) && [[ -n $pid ]]; then
+      [[ $config == /* ]] || config=/proc/$pid/cwd/$config
+      BOT_CONFIG=$(readlink -f "$config")
+      export NOVOFON_BOT_CONFIG=$BOT_CONFIG
+      ABOUT=$(t "единственный, который здесь работает: pid $pid, пользователь $user, настройки $BOT_CONFIG" \
+        "the only one that runs here: pid $pid, user $user, configuration $BOT_CONFIG")
+    fi
+  fi
+  use_its_lab
+}
+
+# The Asterisk of scripts/quickstart is not the machine's.
+use_its_lab() {
+  local folder
+  LAB_FOLDER=''
+  folder=$(dirname "$(readlink -f "$BOT_CONFIG")")
+  [[ -z $GIVEN_ASTERISK && -d $folder/pbx/etc && -x ${folder%/.lab/*}/scripts/lab ]] || return 0
+  LAB_FOLDER=$folder
+  export ASTERISK_ETC=$folder/pbx/etc
+  ASTERISK_COMMAND=("${folder%/.lab/*}/scripts/lab" cli pbx "$folder")
+  export ASTERISK_CLI=${ASTERISK_COMMAND[*]}
+}
+
+is_service() { [[ $BOT_CONFIG == "$CONFIG_OF_SERVICE" || $BOT_CONFIG -ef $CONFIG_OF_SERVICE ]]; }
+
+tell_bot() {
+  local pid user config
+  printf '%s: %s\n' "$(t "бот" "the bot")" "${ABOUT:-$(t "не выбран: службы нет (нет $BOT_CONFIG)" "none: there is no service (no $BOT_CONFIG)")}"
+  [[ -z $ABOUT ]] || return 0
+  [[ -n $RUNNING ]] || { note "и ни один бот не работает. Его настройки называет --config ФАЙЛ" "and no bot runs. --config FILE names its configuration"; return; }
+  note "работают несколько; назовите один:" "several run; name one of them:"
+  while read -r pid user config; do printf '    %s --config %s    # pid %s, %s\n' "$0" "$config" "$pid" "$user"; done <<<"$RUNNING"
+}
+
+# The bot's own logs where no systemd keeps them: what all.sh writes beside the store, and the file that it writes to
+# as it runs.
 bot_log_files() {
-  local pid _ file
+  local pid unit
+  [[ -n $ABOUT ]] || return 0
+  unit=$(unit_pid)
   {
     printf '%s\n' "$LOG"
-    [[ -n $OWN_CONFIG ]] || while read -r pid _; do
-      file=$(readlink "/proc/$pid/fd/1" 2>/dev/null) && printf '%s\n' "$file"
-    done <<<"$RUNNING"
+    [[ -z $LAB_FOLDER ]] || printf '%s/bot.log\n' "$LAB_FOLDER"
+    while read -r pid; do [[ $pid == "$unit" ]] || log_of "$pid"; done < <(bots_of "$BOT_CONFIG")
   } | awk '!seen[$0]++' | while IFS= read -r file; do [[ ! -f $file ]] || printf '%s\n' "$file"; done
 }
 
-bot_journal() { ! has journalctl || journalctl --quiet -u novofon-bot -n "$1" --no-pager 2>/dev/null; }
+# The service's, so it tells of no other bot.
+bot_journal() { ! is_service || ! has journalctl || journalctl --quiet -u novofon-bot -n "$1" --no-pager 2>/dev/null; }
 
 # What is wrong in standard input, a log named $1.
 show_errors() {
@@ -277,9 +336,14 @@ show_logs() {
     printf -- '-- journalctl -u novofon-bot\n'
     tail -n "$LINES_OF_LOG" <<<"$journal"
     ERRORS+=$(show_errors 'journalctl -u novofon-bot' <<<"$journal")$'\n'
+  elif [[ -z $ABOUT ]]; then
+    note "журнал novofon-bot: неизвестно, какого бота (см. начало)" "the log of novofon-bot: it is not known of which bot (see above)"
+  elif ((${#of_bot[@]} == 0)) && is_service; then
+    note "журнал novofon-bot не найден: нет ни $LOG, ни записей journalctl -u novofon-bot (или прав на них: sudo). Бот пишет в другое место? ASTERISK_SERVICE_LOG=/путь/журнал" \
+      "no log of novofon-bot was found: there is no $LOG, and nothing in journalctl -u novofon-bot (or no right to read it: sudo). Is it elsewhere? ASTERISK_SERVICE_LOG=/path/log"
   elif ((${#of_bot[@]} == 0)); then
-    note "журнал novofon-bot не найден: нет ни $LOG, ни записей journalctl -u novofon-bot (или прав на них: sudo). Бот пишет в другое место? ASTERISK_SERVICE_LOG=/путь/журнал, NOVOFON_BOT_CONFIG=/путь/config.toml" \
-      "no log of novofon-bot was found: there is no $LOG, and nothing in journalctl -u novofon-bot (or no right to read it: sudo). Is it elsewhere? ASTERISK_SERVICE_LOG=/path/log, NOVOFON_BOT_CONFIG=/path/config.toml"
+    note "журнал novofon-bot не найден: нет $LOG, и бот с этими настройками не работает или пишет не в файл. Бот пишет в другое место? ASTERISK_SERVICE_LOG=/путь/журнал. О другом боте — --config ФАЙЛ" \
+      "no log of novofon-bot was found: there is no $LOG, and no bot of this configuration runs, or it writes to no file. Is it elsewhere? ASTERISK_SERVICE_LOG=/path/log. Of another bot: --config FILE"
   fi
   title "Ошибки" "Errors"
   printf '%s' "$ERRORS"
@@ -289,7 +353,9 @@ show_logs() {
 
 run_doctor() {
   title "novofon-bot doctor" "novofon-bot doctor"
-  if find_bot && "$BOT" doctor --help >/dev/null 2>&1; then
+  if [[ -z $ABOUT && -n $RUNNING ]]; then
+    note "неизвестно, о каком боте (см. начало)" "it is not known of which bot (see above)"
+  elif find_bot && "$BOT" doctor --help >/dev/null 2>&1; then
     NOVOFON_BOT_LANG=$(language) "$BOT" doctor 2>&1 || BAD=1
   else
     printf '%s\n' "$(t "программы ${NOVOFON_BOT:-novofon-bot} здесь нет: соберите её (cargo build --release --locked) или укажите NOVOFON_BOT=/путь/novofon-bot" \
@@ -300,6 +366,7 @@ run_doctor() {
 show_all() {
   BAD='' UP=''
   printf 'novofon-bot: %s, ASTERISK_ETC=%s, ASTERISK_CLI=%s\n' "$(date '+%F %T %z')" "$ASTERISK_ETC" "${ASTERISK_COMMAND[*]}"
+  tell_bot
   show_asterisk
   # The files tell it, whether Asterisk runs or not.
   show_duplicates
@@ -313,15 +380,21 @@ show_all() {
   [[ -z $BAD ]]
 }
 
-case ${1:-} in
-  '') ;;
-  -h | --help) usage; exit 0 ;;
-  *) usage >&2; exit 2 ;;
-esac
+while (($#)); do
+  case $1 in
+    --config) [[ -n ${2:-} ]] || { usage >&2; exit 2; }; BOT_CONFIG=$2 OWN_CONFIG=yes; shift ;;
+    --config=?*) BOT_CONFIG=${1#*=} OWN_CONFIG=yes ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+  shift
+done
+[[ -z $OWN_CONFIG ]] || export NOVOFON_BOT_CONFIG=$BOT_CONFIG
 # As the configuration's text says it: a bot that can't be run, or a program that is not here, has logs too.
 IN_FORCE=''
+RUNNING=$(all_bots 2>/dev/null)
+choose_bot
 choose_folder
-RUNNING=$(running_bots 2>/dev/null)
 mapfile -t CONFIGS < <(awk 'NF >= 3 { print $3 }' <<<"$RUNNING")
 # The longest first: a secret that contains another is masked whole.
 SECRETS=$(secrets 2>/dev/null | awk 'length($0) >= 4 && $0 != "YOUR_SIP_PASSWORD" { print length($0) "\t" $0 }' | sort -rnu | cut -f 2-)

@@ -1,6 +1,10 @@
 //! debug_call_issue.sh: it shows what is wrong, and no secret.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
 
 use crate::support::{Pbx, said, script, write};
 
@@ -95,6 +99,7 @@ fn secrets_in_logs_are_masked() {
     let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
     let output = script(DEBUG)
         .env("PATH", path)
+        .env("NOVOFON_BOT_CONFIG", "/etc/novofon-bot/config.toml")
         .env("ASTERISK_ETC", folder.path())
         .env("ASTERISK_CLI", "false")
         .env("NOVOFON_BOT", "/nonexistent/novofon-bot")
@@ -209,7 +214,7 @@ fn the_bots_own_log_is_looked_into() {
         (logs.to_owned(), rest.split_once("== novofon-bot doctor").expect("the doctor").0.to_owned())
     };
     let (logs, errors) = run("ru_RU.UTF-8");
-    assert!(logs.contains(&format!("нет ни {}", at("asterisk_service.log").display())), "{logs}");
+    assert!(logs.contains(&format!("нет {}", at("asterisk_service.log").display())), "{logs}");
     assert!(
         errors.contains("novofon-bot: неизвестно") && errors.contains("Asterisk: неизвестно"),
         "{errors}"
@@ -222,6 +227,113 @@ fn the_bots_own_log_is_looked_into() {
     assert!(logs.contains("INFO all is ready"), "{logs}");
     assert!(errors.contains("ERROR ari: connection refused") && !errors.contains("all is ready"), "{errors}");
     assert!(!errors.contains("novofon-bot: неизвестно"), "{errors}");
+}
+
+/// A bot that runs with this configuration, ended with this.
+struct Running {
+    folder: tempfile::TempDir,
+    child: Child,
+}
+
+impl Running {
+    /// Its log is a file of this name.
+    fn new(log: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let text = format!(
+            "[http]\nlisten = \"127.0.0.1:0\"\n[ari]\nurl = \"http://127.0.0.1:9\"\nusername = \"nobody\"\npassword = \"of-{log}-1\"\n\
+             [store]\nurl = \"sqlite://{}\"\n",
+            at("bot.db").display()
+        );
+        write(&at("config.toml"), text.as_bytes(), 0o600);
+        let file = fs::File::create(at(log)).expect("a file");
+        let child = Command::new(env!("CARGO_BIN_EXE_novofon-bot"))
+            .args(["serve", "--config"])
+            .arg(at("config.toml"))
+            .stdin(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .expect("the program can be run");
+        Self { folder, child }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().expect("our child");
+        self.child.wait().expect("our child");
+    }
+}
+
+/// Several bots on a machine: the log is that of the one in question, and which one that is stands at the top.
+#[test]
+fn the_log_is_that_of_the_bot_that_is_named() {
+    let (asked, other) = (Running::new("of_asked.log"), Running::new("of_other.log"));
+    let etc = tempfile::tempdir().expect("a folder");
+    let config = asked.at("config.toml").display().to_string();
+    let run = |arguments: &[&str], variable: &str| {
+        let mut command = script(DEBUG);
+        command.args(arguments).env("NOVOFON_BOT_CONFIG", variable);
+        command.env("ASTERISK_ETC", etc.path()).env("ASTERISK_CLI", "false");
+        said(&command.env("NOVOFON_BOT", "/nonexistent/novofon-bot").output().expect("the script runs"))
+    };
+    for told in [run(&["--config", &config], "/nonexistent/config.toml"), run(&[], &config)] {
+        assert!(told.contains(&format!("the bot: configuration {config}\n")), "{told}");
+        assert!(told.contains(&format!("-- {}\n", asked.at("of_asked.log").display())), "{told}");
+        assert!(!told.contains("of_other.log") && !told.contains("journalctl -u novofon-bot\n"), "{told}");
+    }
+    // Nobody is named, there is no service, and several run.
+    let mut command = script(DEBUG);
+    command.env_remove("NOVOFON_BOT_CONFIG").env("ASTERISK_ETC", etc.path()).env("ASTERISK_CLI", "false");
+    let told =
+        said(&command.env("NOVOFON_BOT", "/nonexistent/novofon-bot").output().expect("the script runs"));
+    if Path::new("/etc/novofon-bot/config.toml").exists() {
+        assert!(told.contains("the bot: the service"), "{told}");
+        return;
+    }
+    assert!(told.contains("several run; name one of them"), "{told}");
+    for bot in [&asked, &other] {
+        assert!(told.contains(&format!("--config {}", bot.at("config.toml").display())), "{told}");
+    }
+    assert!(!told.contains("of_asked.log\n") && !told.contains("of_other.log\n"), "{told}");
+}
+
+/// On a machine with this bot alone, as after `scripts/quickstart --keep`: it is the one in question.
+#[test]
+fn the_only_bot_is_the_one_in_question() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("asterisk")).expect("a folder");
+    let text = format!(
+        "[ari]\nurl = \"http://127.0.0.1:9\"\nusername = \"nobody\"\npassword = \"nothing\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
+         [store]\nurl = \"sqlite://{}\"\n",
+        at("bot.db").display()
+    );
+    write(&at("config.toml"), text.as_bytes(), 0o600);
+    // A list of processes of its own, and no configuration of a service.
+    let inner = "mount -t tmpfs none /etc/novofon-bot 2>/dev/null; \"$1\" serve --config \"$2/config.toml\" 2>\"$2/terminal.log\" & \
+        until [ -s \"$2/terminal.log\" ]; do sleep 0.1; done; \"$3\"";
+    let script = crate::support::root().join("scripts").join(DEBUG);
+    let output = Command::new("unshare")
+        .args(["-rmpf", "--mount-proc", "--kill-child", "bash", "-c", inner, "-"])
+        .args([Path::new(env!("CARGO_BIN_EXE_novofon-bot")), folder.path(), &script])
+        .env_remove("NOVOFON_BOT_CONFIG")
+        .env("LANG", "en_US.UTF-8")
+        .env_remove("LC_ALL")
+        .env("ASTERISK_ETC", at("asterisk"))
+        .env("ASTERISK_CLI", "false")
+        .env("NOVOFON_BOT", env!("CARGO_BIN_EXE_novofon-bot"))
+        .output()
+        .expect("unshare can be run");
+    let told = said(&output);
+    assert!(told.contains("the bot: the only one that runs here: pid "), "{told}");
+    assert!(told.contains(&format!("-- {}\n", at("terminal.log").display())), "{told}");
+    let config = format!("{} is read and right", at("config.toml").display());
+    assert!(told.contains(&config), "doctor looks at the same bot: {told}");
 }
 
 #[test]
