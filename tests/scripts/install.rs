@@ -5,7 +5,7 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
-    process::Output,
+    process::{Command, Output, Stdio},
 };
 
 use crate::support::{said, script, write};
@@ -180,4 +180,55 @@ fn quickstart_speaks_the_bots_language() {
     };
     assert!(help("ru").contains("настоящий звонок") && help("en").contains("a real call"));
     assert!(help("ru").contains("LAB_PBX_IP") && help("en").contains("LAB_PBX_IP"));
+}
+
+/// What a newcomer has done is not lost, and he is told where it lies.
+#[test]
+fn quickstart_tells_what_its_stop_keeps() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("quickstart");
+    fs::create_dir(&folder).expect("a folder");
+    let stop = |lang: &str| {
+        let mut command = script("quickstart");
+        command.arg("--stop").env("LAB_HOME", home.path()).env("NOVOFON_BOT_LANG", lang);
+        let output = command.output().expect("it can be run");
+        assert!(output.status.success(), "{}", said(&output));
+        said(&output)
+    };
+    assert!(!stop("en").contains("bot.db"), "there is nothing yet");
+    let store = folder.join("bot.db");
+    fs::write(&store, "").expect("written");
+    let remove = format!("rm {}* ", store.display());
+    let told = stop("ru");
+    assert!(told.contains("Звонки остались в ") && told.contains(&remove), "{told}");
+    let told = stop("en");
+    assert!(told.contains("The calls stay in ") && told.contains(&remove), "{told}");
+    assert!(store.exists());
+}
+
+/// Its bot may have been started again by all.sh: nothing of it is left behind.
+#[test]
+fn quickstart_stops_its_bot_whoever_started_it() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("quickstart");
+    fs::create_dir(&folder).expect("a folder");
+    let config = folder.join("bot.toml");
+    let text = format!(
+        "[http]\nlisten = \"127.0.0.1:0\"\n[ari]\nurl = \"http://127.0.0.1:9\"\nusername = \"nobody\"\npassword = \"nothing\"\n\
+         [store]\nurl = \"sqlite://{}/bot.db\"\n",
+        folder.display()
+    );
+    fs::write(&config, text).expect("written");
+    let mut bot = Command::new(env!("CARGO_BIN_EXE_novofon-bot"))
+        .arg("serve")
+        .env("NOVOFON_BOT_CONFIG", &config)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program can be run");
+    let output =
+        script("quickstart").arg("--stop").env("LAB_HOME", home.path()).output().expect("it can be run");
+    assert!(output.status.success(), "{}", said(&output));
+    let ended = bot.try_wait().expect("our child");
+    bot.kill().expect("our child");
+    assert!(ended.is_some(), "it runs on: {}", said(&output));
 }
