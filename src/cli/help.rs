@@ -353,8 +353,8 @@ const TEXTS: &[(&str, &str)] = &[
         "Перенести все звонки с историей, ключами и счётчиками в другое хранилище; прежнее больше не открывается",
     ),
     (
-        "Stop every bot that uses either store first, and put the new one into store.url afterwards. FROM is retired: no bot\nopens it any more. A copy that was broken off is begun again, or finished, by the same command.\nA password is best left out of the command: it is looked for in ~/.pgpass, or in PGPASSWORD.",
-        "Сначала остановите всех ботов, у которых есть одно из этих хранилищ, а потом впишите новое в store.url. FROM больше\nне откроет ни один бот. Прерванное копирование та же команда начинает заново или доводит до конца.\nПароль лучше не писать в команде: он берётся из ~/.pgpass или PGPASSWORD.",
+        "Stop every bot that uses either store first, and put the new one into store.url afterwards. FROM is retired: no bot\nopens it any more. A copy that was broken off is begun again, or finished, by the same command.\nLeave the password out of the command: it is taken from PGPASSWORD, else from the file that PGPASSFILE names, else\nfrom ~/.pgpass (either file only with mode 600).",
+        "Сначала остановите всех ботов, у которых есть одно из этих хранилищ, а потом впишите новое в store.url. FROM больше\nне откроет ни один бот. Прерванное копирование та же команда начинает заново или доводит до конца.\nПароль в команде не пишите: он берётся из PGPASSWORD, иначе из файла, который называет PGPASSFILE, иначе\nиз ~/.pgpass (оба файла — только с правами 600).",
     ),
     (
         "The store that is: sqlite:///FILE or postgres://USER@HOST/DATABASE",

@@ -18,7 +18,8 @@ Examples:
 
 Stop every bot that uses either store first, and put the new one into store.url afterwards. FROM is retired: no bot
 opens it any more. A copy that was broken off is begun again, or finished, by the same command.
-A password is best left out of the command: it is looked for in ~/.pgpass, or in PGPASSWORD.";
+Leave the password out of the command: it is taken from PGPASSWORD, else from the file that PGPASSFILE names, else
+from ~/.pgpass (either file only with mode 600).";
 
 #[derive(Debug, Args)]
 pub struct StoreArgs {

@@ -107,3 +107,38 @@ async fn a_password_in_the_url_is_shown_nowhere() {
         assert!(!format!("{said:?}").contains(PASSWORD), "{said:?}");
     }
 }
+
+/// The order that docs/operate.md, default.toml and `store copy --help` tell.
+#[tokio::test]
+async fn the_password_is_looked_for_where_the_documents_say() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = Cluster::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(folder.path(), &server.url("bot"));
+    let pass = |name: &str, password: &str, mode: u32| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(&path, format!("*:*:*:bot:{password}\n")).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its mode");
+        path.display().to_string()
+    };
+    let (right, wrong) = (pass("right", PASSWORD, 0o600), pass("wrong", "no", 0o600));
+    pass("at_home/.pgpass", PASSWORD, 0o600);
+    pass("readable/.pgpass", PASSWORD, 0o644);
+    let is_let_in = async |variables: &[(&str, &str)]| {
+        let mut command = bare(&["serve", "--config", &config]);
+        for (name, value) in variables {
+            let at_home = folder.path().join(value).display().to_string();
+            command.env(name, if *name == "HOME" { &at_home } else { *value });
+        }
+        let said = run(command).await;
+        // The user may do nothing there, which only one who is let in is told.
+        said.err.contains("GRANT CREATE ON DATABASE")
+    };
+    assert!(is_let_in(&[("PGPASSWORD", PASSWORD), ("PGPASSFILE", &wrong), ("HOME", "nothing")]).await);
+    assert!(!is_let_in(&[("PGPASSWORD", "no"), ("PGPASSFILE", &right), ("HOME", "at_home")]).await);
+    assert!(is_let_in(&[("PGPASSFILE", &right), ("HOME", "nothing")]).await);
+    assert!(!is_let_in(&[("PGPASSFILE", &wrong), ("HOME", "at_home")]).await);
+    assert!(is_let_in(&[("HOME", "at_home")]).await);
+    assert!(!is_let_in(&[("HOME", "readable")]).await);
+}
