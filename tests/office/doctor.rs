@@ -120,3 +120,30 @@ async fn wrong_technology(way: Way) {
 }
 
 by_each_way!(wrong_technology);
+
+/// Root's look leaves nothing behind that is not the service's to write: not even the folder, where there is none yet.
+#[tokio::test]
+async fn a_look_makes_no_folder() {
+    let lab = Lab::shared().await;
+    let mut bot = Bot::stopped(&lab, "june", Way::Exec, &[]);
+    let secret = "7".repeat(32);
+    bot.has_enterprises(
+        &[&["0501", "one", lab.office("june", "IP"), "--secret-file", "secret"]],
+        &[("secret", &secret)],
+    );
+    let folder = bot.file("not_yet");
+    bot.set("office.ssh_known_hosts", &folder.join("known_hosts").display().to_string());
+    let look = |lang: &str| {
+        let output = bot.program().args(["--lang", lang, "enterprise", "test", "0501"]).output();
+        let output = output.expect("the program can be run");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let (en, ru) = (look("en"), look("ru"));
+    assert!(en.contains(&format!("there is no folder {}", folder.display())), "{en}");
+    assert!(ru.contains("ключ хоста не записан: папки "), "{ru}");
+    assert!(!folder.exists());
+    std::fs::create_dir(&folder).expect("the folder");
+    let said = look("en");
+    assert!(folder.join("known_hosts").exists() && !said.contains("not written down"), "{said}");
+}

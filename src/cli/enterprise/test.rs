@@ -1,6 +1,6 @@
 //! `novofon-bot enterprise test`: what leads to an enterprise's host.
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use super::{
     super::{
@@ -15,7 +15,7 @@ use crate::{
     office::{self, Fit, Probed},
 };
 use asterisk::ssh::KnownHosts;
-use call::{Technology, WayChoice};
+use call::{Technology, WayChoice, WayKind};
 use lang::{Lang, Told};
 
 pub(super) const EXAMPLES: &str = "\
@@ -32,7 +32,13 @@ pub(super) async fn run(OneArgs { number, database }: OneArgs, text: Text) -> an
         return Err(DirectoryError::NoSuch { number: number.to_string() }.into());
     };
     let choice = office::HostSettings::of(&config, &enterprise).way;
-    let known_hosts = KnownHosts::new(&config.ssh_known_hosts);
+    // A folder that root makes here is root's, and the service could not write into it: who installs it makes it.
+    let folder = config.ssh_known_hosts.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let missing = folder.filter(|folder| !folder.exists()).map(Path::to_owned);
+    let known_hosts = match missing {
+        None => KnownHosts::new(&config.ssh_known_hosts),
+        Some(_) => KnownHosts::only_read(&config.ssh_known_hosts),
+    };
     let Probed { ways: probes, technology, fit } = office::probe(config, &enterprise, known_hosts).await;
     if probes.is_empty() {
         note(&match (text.0, choice) {
@@ -61,6 +67,21 @@ pub(super) async fn run(OneArgs { number, database }: OneArgs, text: Text) -> an
             Err(error) => format!("✗ {}: {}", probe.way, error.why.of(text.0)),
         };
         line(&shown)?;
+    }
+    if let Some(folder) =
+        missing.filter(|_| probes.iter().any(|probe| probe.way == WayKind::Ssh && probe.result.is_ok()))
+    {
+        let folder = folder.display();
+        note(&match text.0 {
+            Lang::En => format!(
+                "the host's key is not written down: there is no folder {folder} (`office.ssh_known_hosts`); scripts/install \
+                 makes the service's, and the bot learns the key at its first connection"
+            ),
+            Lang::Ru => format!(
+                "ключ хоста не записан: папки {folder} нет (`office.ssh_known_hosts`); папку службы создаёт \
+                 scripts/install, а ключ бот запомнит при первом соединении"
+            ),
+        });
     }
     let works = probes.iter().find(|probe| probe.result.is_ok());
     if let Some(best) = works {

@@ -194,13 +194,17 @@ impl KnownHosts {
         }
     }
 
-    /// What root made is the daemon's too: it gets the owner of the file of before, or that of the folder.
+    /// What root made is the daemon's too: it gets the owner of the file of before, or that of the folder. A file that is
+    /// root's in another's folder was left by root's editor or ssh-keygen, and the daemon can't read it.
     fn give(&self, made: &File) -> io::Result<()> {
         if made.metadata()?.uid() != 0 {
             return Ok(());
         }
         let folder = self.file.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let owner = fs::metadata(&self.file).or_else(|_| fs::metadata(folder.unwrap_or(Path::new("."))))?;
+        let owner = match fs::metadata(&self.file) {
+            Ok(file) if file.uid() != 0 => file,
+            _ => fs::metadata(folder.unwrap_or(Path::new(".")))?,
+        };
         if owner.uid() == 0 {
             return Ok(());
         }
@@ -288,7 +292,11 @@ mod tests {
         let folder = Folder::new();
         let _ = std::os::unix::fs::chown(folder.folder.path(), Some(65534), Some(65534));
         let owner = fs::metadata(folder.folder.path()).unwrap().uid();
-        for host in ["10.0.0.1", "10.0.0.2"] {
+        for host in ["10.0.0.1", "10.0.0.2", "10.0.0.3"] {
+            if host == "10.0.0.3" {
+                // ssh-keygen writes it anew, as root's.
+                let _ = std::os::unix::fs::chown(folder.hosts.file(), Some(0), Some(0));
+            }
             assert_eq!(folder.check(host, &key(Algorithm::Ed25519)), Ok(Verdict::Learned));
             for made in [folder.hosts.file(), &folder.folder.path().join("known_hosts.lock")] {
                 assert_eq!(fs::metadata(made).unwrap().uid(), owner, "{}", made.display());
