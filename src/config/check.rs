@@ -315,9 +315,7 @@ fn store(r: &mut Reader<'_>) -> Store {
             "хранилище в памяти или только для чтения потеряло бы звонки; дайте ему файл"
         );
         r.problem("store.url", text);
-    } else if ledger::is_postgres(&url)
-        && let Err(StoreError::Url { problem }) = ledger::check_url(&url)
-    {
+    } else if let Err(StoreError::Url { problem }) = ledger::check_url(&url) {
         r.problem("store.url", problem);
     }
     let name = say!(

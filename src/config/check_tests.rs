@@ -47,6 +47,9 @@ fn lines(key: &str, value: &str) -> String {
     format!("[{section}]\n{key} = {value}\n")
 }
 
+const TWO_SLASHES: &str = "it has two slashes after `sqlite:`: a whole path makes three, as in \
+    sqlite:///var/lib/novofon-bot/bot.db; a file in the working folder is written without any, as in sqlite:bot.db";
+
 #[test]
 fn bad_values_are_told_with_their_line_and_what_is_expected() {
     let cases = [
@@ -111,6 +114,8 @@ fn bad_values_are_told_with_their_line_and_what_is_expected() {
             "'sqlite://'",
             r#"expected an SQLite database, as in "sqlite:///var/lib/novofon-bot/bot.db", or "postgres://user:password@host/database", found "sqlite://""#,
         ),
+        ("store.url", "'sqlite://bot.db'", TWO_SLASHES),
+        ("office.database", "'sqlite://var/e.db'", TWO_SLASHES),
         (
             "log.level",
             "'loud'",

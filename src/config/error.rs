@@ -4,7 +4,7 @@
 //! Values of secrets never get into these texts; whoever makes a [`Problem`] sees to it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lang::{Lang, Text, Told, say};
 
@@ -81,22 +81,21 @@ impl ConfigErrors {
         if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
     }
 
-    /// These, and one more.
-    pub(super) fn and(mut self, problem: Problem) -> Self {
-        self.0.push(problem);
-        self
-    }
-
     /// These, and more.
     pub(super) fn with(mut self, problems: Vec<Problem>) -> Self {
         self.0.extend(problems);
         self
     }
 
-    /// Those, and then these.
-    pub(super) fn after(self, mut problems: Vec<Problem>) -> Self {
-        problems.extend(self.0);
-        Self(problems)
+    /// As somebody mends them: what is wrong with the file as a whole, then line by line, then other files, the
+    /// environment, and what stands nowhere.
+    pub(super) fn in_order(mut self, file: Option<&Path>) -> Self {
+        self.0.sort_by_key(|problem| match &problem.origin {
+            Origin::File { path, line } => (u8::from(file.is_some_and(|file| file != path)), *line),
+            Origin::Environment(_) => (2, None),
+            Origin::Default => (3, None),
+        });
+        self
     }
 
     /// At least one.

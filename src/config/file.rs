@@ -3,8 +3,9 @@
 //! Finds what isn't TOML and what isn't a key, and takes the latter out, so that the rest can be judged beside it;
 //! whether a value is good is not decided here.
 
+use super::alien;
 use super::error::{ConfigErrors, Problem};
-use super::schema::{Schema, is_scenario_name};
+use super::schema::{Schema, is_scenario_name, nearest};
 use lang::{Text, say};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -96,7 +97,8 @@ pub(super) fn parse(text: &str) -> Result<(Table, Lines), (Option<usize>, Text)>
     let line = |span: Range<usize>| 1 + text.bytes().take(span.start).filter(|&byte| byte == b'\n').count();
     let error = |error: toml::de::Error| {
         let line = error.span().map(line);
-        let odd = line.and_then(|line| odd_sign(text.lines().nth(line - 1).unwrap_or_default()));
+        let words = line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default();
+        let odd = odd_sign(words).or_else(|| alien_key(words));
         (line, odd.unwrap_or_else(|| told(error.message())))
     };
     let tree = DeTable::parse(text).map_err(error)?;
@@ -131,6 +133,34 @@ fn odd_sign(line: &str) -> Option<Text> {
                     "на месте {at} невидимый знак (U+{code:04X}); нужен простой пробел или ничего"
                 ));
             }
+            (None, _) => {}
+        }
+    }
+    None
+}
+
+/// A key or a section's name with a letter of another alphabet in it, which mostly looks like a Latin one. What is quoted, and
+/// what stands as a value, is none.
+fn alien_key(line: &str) -> Option<Text> {
+    let (mut quote, mut found) = (None, None);
+    let is_header = line.trim_start().starts_with('[');
+    for (index, sign) in line.chars().enumerate() {
+        match (quote, sign) {
+            (None, '#') => return None,
+            (None, '"' | '\'') => quote = Some(sign),
+            (Some(open), sign) if open == sign => quote = None,
+            (Some(_), _) => {}
+            (None, '=' | ']') if found.is_some() && (sign == '=' || is_header) => {
+                let (at, named) = (found?, alien::named(line.chars().nth(found? - 1)?));
+                return Some(say!(
+                    "at column {at} {named}; keys and sections are written in Latin letters",
+                    "место {at}: {named}; ключи и секции пишутся латинскими буквами",
+                    named = named
+                ));
+            }
+            // The word before was no key.
+            (None, ',' | '{' | '}' | '=' | '[' | ']') => found = None,
+            (None, sign) if sign.is_alphabetic() && !sign.is_ascii() => found = found.or(Some(index + 1)),
             (None, _) => {}
         }
     }
@@ -201,7 +231,9 @@ fn unknown(table: &Table, schema: &Schema) -> Vec<(String, Text)> {
     let mut unknown = Vec::new();
     for (section, keys) in table {
         let Some(keys) = keys.as_table() else {
-            let text = if schema.is_section(section) {
+            let text = if section == "scenarios" {
+                no_scenario()
+            } else if schema.is_section(section) {
                 say!(
                     "this is a section: write [{section}] and its keys below",
                     "это секция: пишите [{section}], а её ключи — ниже"
@@ -216,20 +248,46 @@ fn unknown(table: &Table, schema: &Schema) -> Vec<(String, Text)> {
             let text = say!(
                 "there is no such section; {hint}",
                 "такой секции нет; {hint}",
-                hint = schema.section_suggestion(section)
+                hint = schema.section_suggestion(section, inner_section(keys))
             );
             unknown.push((section.clone(), text));
         } else if section == "scenarios" {
             unknown.extend(keys.iter().flat_map(|(name, scenario)| unknown_in_scenario(name, scenario)));
         } else {
-            let keys = keys.keys().map(|key| format!("{section}.{key}"));
-            unknown.extend(keys.filter(|key| schema.kind(key).is_none()).map(|key| {
-                let text = no_such_key(schema.suggestion(&key));
-                (key, text)
+            let is_unknown = |key: &str| schema.kind(&format!("{section}.{key}")).is_none();
+            unknown.extend(keys.iter().filter(|(key, _)| is_unknown(key)).map(|(key, value)| {
+                let path = format!("{section}.{key}");
+                let text = match value {
+                    Value::Table(_) if section == "scenario" => {
+                        say!(
+                            "there is no such section; did you mean [scenarios.{key}]?",
+                            "такой секции нет; имелась в виду [scenarios.{key}]?"
+                        )
+                    }
+                    _ if section == "scenario" && key == "steps" => no_scenario(),
+                    _ => no_such_key(schema.suggestion(&path)),
+                };
+                (path, text)
             }));
         }
     }
     unknown
+}
+
+/// The name of a section within this one: its only one.
+fn inner_section(table: &Table) -> Option<&str> {
+    let mut inner = table.iter();
+    match (inner.next(), inner.next()) {
+        (Some((name, Value::Table(_))), None) => Some(name),
+        _ => None,
+    }
+}
+
+fn no_scenario() -> Text {
+    say!(
+        "a scenario has a section with its name: write [scenarios.NAME] and `steps = [...]` below",
+        "у сценария есть секция с его именем: пишите [scenarios.ИМЯ], а ниже — `steps = [...]`"
+    )
 }
 
 fn no_such_key(hint: Text) -> Text {
@@ -238,6 +296,9 @@ fn no_such_key(hint: Text) -> Text {
 
 fn unknown_in_scenario(name: &str, scenario: &Value) -> Vec<(String, Text)> {
     let path = format!("scenarios.{name}");
+    if name == "steps" && !scenario.is_table() {
+        return vec![(path, no_scenario())];
+    }
     let Some(keys) = scenario.as_table().filter(|_| is_scenario_name(name)) else {
         let text = if is_scenario_name(name) {
             say!(
@@ -261,7 +322,9 @@ fn unknown_in_scenario(name: &str, scenario: &Value) -> Vec<(String, Text)> {
             (format!("{path}.{key}"), text)
         })
         .collect();
-    if !keys.contains_key("steps") {
+    // What is nearly `steps` has been told.
+    let is_near = |key: &String| nearest(key, std::iter::once("steps")).is_some();
+    if !keys.contains_key("steps") && !keys.keys().any(is_near) {
         let text = say!(
             "`steps` is missing: write steps = [{{ play = \"sound:hello-world\" }}]",
             "нет `steps`: пишите steps = [{{ play = \"sound:hello-world\" }}]"
@@ -320,6 +383,25 @@ mod tests {
                  bot.toml:5: `scenarios.b.loop`: there is no such key; a scenario has only `steps`\n\
                  bot.toml:6: `scenarios.c`: `steps` is missing: write steps = [{ play = \"sound:hello-world\" }]\n",
             ),
+            (
+                "[scenario.reminder]\nsteps = []\n",
+                "bot.toml:1: `scenario.reminder`: there is no such section; did you mean [scenarios.reminder]?\n",
+            ),
+            (
+                "[scenaros.reminder]\nsteps = []\n",
+                "bot.toml:1: `scenaros`: there is no such section; did you mean [scenarios.reminder]?\n",
+            ),
+            (
+                "[scenarios]\nsteps = []\n[scenario]\nsteps = []\n[scenarios.x]\nstep = []\n",
+                "bot.toml:2: `scenarios.steps`: a scenario has a section with its name: write [scenarios.NAME] and `steps = [...]` below\n\
+                 bot.toml:4: `scenario.steps`: a scenario has a section with its name: write [scenarios.NAME] and `steps = [...]` below\n\
+                 bot.toml:6: `scenarios.x.step`: there is no such key; a scenario has only `steps`\n",
+            ),
+            (
+                "[dial]\n\"аllow\" = []\n",
+                "bot.toml:2: `dial.аllow`: there is no such key; the letter `а` is Cyrillic (U+0430) and only looks like the \
+                 Latin `a`; did you mean `dial.allow`?\n",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(problems(text), expected, "{text}");
@@ -347,6 +429,34 @@ mod tests {
         let told = problems("[ari]\nusername = \"«bot»\" x # «");
         assert!(!told.contains("quotes at"), "{told}");
         assert_eq!(problems("# «настройки»\n[ari]\nusername = '«bot»'"), "");
+    }
+
+    #[test]
+    fn a_letter_of_another_alphabet_in_a_key_is_named() {
+        for (text, expected) in [
+            (
+                "[dial]\nmax_сoncurrent = 5",
+                "bot.toml:2: this is not TOML: at column 5 the letter `с` is Cyrillic (U+0441)",
+            ),
+            ("[diаl]", "bot.toml:1: this is not TOML: at column 4 the letter `а` is Cyrillic (U+0430)"),
+            (
+                "[scenarios.привет]",
+                "bot.toml:1: this is not TOML: at column 12 the letter `п` (U+043F) is not Latin",
+            ),
+            (
+                "[http]\napi_keys = [{ name = \"мы\", kеy = \"hunter2\" }]",
+                "bot.toml:2: this is not TOML: at column 29 the letter `е` is Cyrillic (U+0435)",
+            ),
+        ] {
+            let told = problems(text);
+            assert!(told.starts_with(expected) && !told.contains("hunter2"), "{told}");
+        }
+        // Those of a value are what somebody wrote.
+        for text in ["[ari]\nusername = имя", "[ari]\nusername 'имя'", "[http]\napi_keys = [{ name = имя }]"]
+        {
+            let told = problems(text);
+            assert!(!told.contains("at column"), "{told}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Knows how a key is written in the configuration; how it is presented over HTTP is the API's matter.
 
 use super::rights::Rights;
+use super::schema::nearest;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -183,11 +184,18 @@ fn parse_table(table: &Table, rate_limit: u32) -> Result<Written, Text> {
     };
     const FIELDS: [&str; 5] = ["name", "key", "hash", "rights", "rate_limit"];
     if let Some(unknown) = table.keys().find(|field| !FIELDS.contains(&field.as_str())) {
-        return Err(say!(
-            "there is no `{unknown}` in a key; expected {forms}",
-            "у ключа нет `{unknown}`; нужно {forms}",
-            forms = forms()
-        ));
+        return Err(match nearest(unknown, FIELDS.into_iter()) {
+            Some(near) => say!(
+                "there is no `{unknown}` in a key; did you mean `{near}`? expected {forms}",
+                "у ключа нет `{unknown}`; имелось в виду `{near}`? нужно {forms}",
+                forms = forms()
+            ),
+            None => say!(
+                "there is no `{unknown}` in a key; expected {forms}",
+                "у ключа нет `{unknown}`; нужно {forms}",
+                forms = forms()
+            ),
+        });
     }
     let name = text("name")?.ok_or_else(|| {
         say!("`name` is missing: it is what logs show", "нет `name`: по нему ключ узнают в журнале")

@@ -5,6 +5,7 @@
 //! at once, with file and line or variable. Knows files and the environment, not what the values are used
 //! for.
 
+mod alien;
 mod change;
 mod check;
 mod env;
@@ -200,18 +201,21 @@ impl Config {
         let Read { layers, path, unknown } = layers(path, env, default_path)?;
         let checked = match check::check(&layers) {
             Ok(checked) => ConfigErrors::check(unknown).map(|()| checked),
-            Err(errors) => Err(errors.after(unknown)),
+            Err(errors) => Err(errors.with(unknown)),
         };
         let (config, warnings) = checked.map_err(|errors| match &path {
-            Some(_) => errors,
-            None => errors.and(Problem::of_file(
-                default_path,
-                None,
-                say!(
-                    "there is no such file, and no other was named; see --config",
-                    "такого файла нет, а другой не назван; его задаёт --config"
-                ),
-            )),
+            Some(path) => errors.in_order(Some(path)),
+            // The rest mostly follows from it.
+            None => errors
+                .with(vec![Problem::of_file(
+                    default_path,
+                    None,
+                    say!(
+                        "there is no such file, and no other was named; see --config",
+                        "такого файла нет, а другой не назван; его задаёт --config"
+                    ),
+                )])
+                .in_order(None),
         })?;
         Ok(Loaded { config, warnings, source_path: path, effective_toml: show::effective(&layers) })
     }

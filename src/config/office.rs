@@ -71,6 +71,9 @@ pub(super) fn office(r: &mut Reader<'_>) -> Option<Office> {
             || schemes.iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme)))
         .then(|| text.to_owned())
     });
+    if let Some(problem) = ledger::slash_missing(&database) {
+        r.problem("office.database", problem);
+    }
     let user = || {
         say!(
             "a name: at most 64 Latin letters, digits, `.`, `_` and `-`, or nothing",

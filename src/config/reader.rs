@@ -3,6 +3,7 @@
 //! A bad value is noted and the default taken instead, so that reading goes on and finds the next one; with
 //! any problem noted the whole configuration is refused in the end, and no such default is ever used.
 
+use super::alien;
 use super::error::{Problem, placed};
 use super::layers::Layers;
 use lang::{Text, say};
@@ -98,7 +99,11 @@ impl<'a> Reader<'a> {
 
 /// What was expected, and what stands there.
 pub(super) fn expected_but(expected: &Text, found: &Text) -> Text {
-    say!("expected {a}, found {b}", "нужно: {a}; задано: {b}", a = *expected, b = *found)
+    let text = say!("expected {a}, found {b}", "нужно: {a}; задано: {b}", a = *expected, b = *found);
+    match alien::hidden(&found.en) {
+        Some(sign) => say!("{a}; {b}", "{a}; {b}", a = text, b = alien::named(sign)),
+        None => text,
+    }
 }
 
 /// A unit of the keys.

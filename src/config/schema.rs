@@ -2,6 +2,7 @@
 //!
 //! Knows no values but the defaults, and nothing of what they mean.
 
+use super::alien;
 use super::file::{self, Lines};
 use lang::{Text, say};
 use std::collections::BTreeMap;
@@ -61,6 +62,10 @@ impl Schema {
 
     /// What the writer of an unknown key may have meant.
     pub fn suggestion(&self, unknown: &str) -> Text {
+        alien_or(unknown, |unknown| self.near(unknown))
+    }
+
+    fn near(&self, unknown: &str) -> Text {
         let last = |name: &str| name.rsplit('.').next().map(str::to_owned);
         let namesakes: Vec<&str> = self.keys().filter(|key| last(key) == last(unknown)).collect();
         match nearest(unknown, self.keys()) {
@@ -73,16 +78,26 @@ impl Schema {
         }
     }
 
-    /// The same for a section.
-    pub fn section_suggestion(&self, unknown: &str) -> Text {
-        match nearest(unknown, self.defaults.keys().map(String::as_str)) {
-            Some(section) => say!("did you mean [{section}]?", "имелась в виду [{section}]?"),
-            None => say!("the sections are {}", "есть секции {}", self.sections().join(", ")),
-        }
+    /// The same for a section. One with sections in it is of scenarios: nothing else is named by its writer.
+    pub fn section_suggestion(&self, unknown: &str, inner: Option<&str>) -> Text {
+        alien_or(unknown, |unknown| {
+            let sections = self.sections().into_iter();
+            match nearest(unknown, sections.filter(|name| inner.is_none() || *name == "scenarios")) {
+                Some(section) => {
+                    let whole = inner.map_or(section.to_owned(), |inner| format!("{section}.{inner}"));
+                    say!("did you mean [{whole}]?", "имелась в виду [{whole}]?")
+                }
+                None => say!("the sections are {}", "есть секции {}", self.sections().join(", ")),
+            }
+        })
     }
 
     /// The same for the environment, in the environment's own spelling.
     pub fn variable_suggestion(&self, unknown: &str) -> Text {
+        alien_or(unknown, |unknown| self.near_variable(unknown))
+    }
+
+    fn near_variable(&self, unknown: &str) -> Text {
         let names: Vec<String> = self.keys().map(variable).collect();
         match nearest(unknown, names.iter().map(String::as_str)) {
             Some(name) => say!("did you mean {name}?", "имелась в виду {name}?"),
@@ -95,6 +110,17 @@ impl Schema {
 
     fn sections(&self) -> Vec<&str> {
         self.defaults.keys().map(String::as_str).collect()
+    }
+}
+
+/// A hint for a name; one with letters that only look like Latin ones is told of these, for the right name looks the same.
+fn alien_or(unknown: &str, hint: impl Fn(&str) -> Text) -> Text {
+    match alien::meant(unknown) {
+        Some((meant, sign)) => {
+            let (named, hint) = (alien::named(sign), hint(&meant));
+            say!("{named}; {hint}", "{named}; {hint}", named = named, hint = hint)
+        }
+        None => hint(unknown),
     }
 }
 
@@ -173,8 +199,17 @@ mod tests {
         for (unknown, expected) in cases {
             assert_eq!(schema.suggestion(unknown).en, expected, "{unknown}");
         }
-        assert_eq!(schema.section_suggestion("htttp").en, "did you mean [http]?");
-        assert!(schema.section_suggestion("nothing_alike").en.starts_with("the sections are ari, dial"));
+        assert_eq!(schema.section_suggestion("htttp", None).en, "did you mean [http]?");
+        assert_eq!(schema.section_suggestion("scenaros", Some("x")).en, "did you mean [scenarios.x]?");
+        assert!(
+            schema.section_suggestion("nothing_alike", None).en.starts_with("the sections are ari, dial")
+        );
+        let alien = schema.variable_suggestion("NOVOFON_BOT_DIАL__ALLOW").en;
+        assert!(alien.contains("`А` is Cyrillic (U+0410)"), "{alien}");
+        assert_eq!(
+            schema.suggestion("dial.аllow").ru,
+            "буква `а` русская (U+0430), а нужна латинская `a`; имелся в виду `dial.allow`?"
+        );
         assert_eq!(
             schema.variable_suggestion("NOVOFON_BOT_DIAL_ALLOW").en,
             "did you mean NOVOFON_BOT_DIAL__ALLOW?"

@@ -3,6 +3,7 @@
 //! Knows how a step is written; what playing or waiting means is the scenario's matter.
 
 use super::reader::number;
+use super::schema::nearest;
 use lang::{Text, say};
 use std::time::Duration;
 use toml::Value;
@@ -59,9 +60,14 @@ pub(super) fn parse(item: &Value) -> Result<StepConfig, Text> {
             "`hangup`: expected true; to stay on the line, leave the step out",
             "`hangup`: нужно true; чтобы остаться на линии, уберите этот шаг"
         )),
-        (verb, _) => {
-            Err(say!("there is no step `{verb}`; {forms}", "шага `{verb}` нет; {forms}", forms = forms()))
-        }
+        (verb, _) => Err(match nearest(verb, ["play", "wait", "hangup"].into_iter()) {
+            Some(near) => say!(
+                "there is no step `{verb}`; did you mean `{near}`? {forms}",
+                "шага `{verb}` нет; имелся в виду `{near}`? {forms}",
+                forms = forms()
+            ),
+            None => say!("there is no step `{verb}`; {forms}", "шага `{verb}` нет; {forms}", forms = forms()),
+        }),
     }
 }
 
@@ -118,6 +124,7 @@ mod tests {
             ("{}", "expected one of"),
             ("{wait=1, hangup=true}", "expected one of"),
             ("{say='x'}", "there is no step `say`; expected one of"),
+            ("{plai='x'}", "there is no step `plai`; did you mean `play`? expected one of"),
             ("{play='hello-world'}", "must begin with one of sound: recording:"),
             ("{play='sound:'}", "is not one sound"),
             ("{play='sound:a,sound:b'}", "is not one sound"),

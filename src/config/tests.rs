@@ -66,10 +66,10 @@ fn the_defaults_alone_say_what_must_be_set() {
     assert_eq!(
         load(None, &[]).unwrap_err().to_string(),
         "the configuration can't be used:\n  \
+         /nonexistent/novofon-bot.toml: there is no such file, and no other was named; see --config\n  \
          `ari.username`: must be set: the name of a user section in Asterisk's ari.conf; a bot for enterprises alone has [office] \
          with its `database` in place of [ari]\n  \
-         `ari.password`: must be set, or `ari.password_file`: the password of that ari.conf user\n  \
-         /nonexistent/novofon-bot.toml: there is no such file, and no other was named; see --config"
+         `ari.password`: must be set, or `ari.password_file`: the password of that ari.conf user"
     );
 }
 
@@ -132,8 +132,8 @@ fn unknown_keys_of_file_and_environment_are_told_together() {
         format!(
             "the configuration can't be used:\n  \
              {0}:2: `dial.ring_timout`: there is no such key; did you mean `dial.ring_timeout`?\n  \
-             NOVOFON_BOT_HTTP__LISEN: `http.lisen`: there is no such key; did you mean NOVOFON_BOT_HTTP__LISTEN?\n  \
-             {0}:3: `dial.min_gap`: expected a whole number of seconds, 0 to 2592000, found -1",
+             {0}:3: `dial.min_gap`: expected a whole number of seconds, 0 to 2592000, found -1\n  \
+             NOVOFON_BOT_HTTP__LISEN: `http.lisen`: there is no such key; did you mean NOVOFON_BOT_HTTP__LISTEN?",
             path.display()
         )
     );
@@ -281,6 +281,32 @@ fn no_secret_is_shown() {
         "expected text in quotes, found a secret of type integer",
     ];
     assert_eq!(told, expected);
+}
+
+/// As somebody goes through the file, whatever kind of fault it is.
+#[test]
+fn faults_are_told_in_the_order_of_the_file() {
+    let text = "[service]\nstop_timeout = -1\n[http]\nlisten = 'x'\nfoo = 1\n[dial]\nmax_queued = 0\nring_timout = 5\n\
+        [ari]\nurl = 'ftp'\nusername = ''\n[dail]\nx = 1\n[scenario]\ndefault = 'none'\n";
+    let (_folder, path) = file(text);
+    let errors =
+        load(Some(&path), &[("NOVOFON_BOT_DIAL__MIN_GAP", "-1"), ("NOVOFON_BOT_NONE", "1")]).unwrap_err();
+    let origins: Vec<String> = errors.problems().iter().map(|problem| problem.origin.to_string()).collect();
+    let lines = [2, 4, 5, 7, 8, 10, 11, 12, 15].map(|line| format!("{}:{line}", path.display()));
+    assert_eq!(origins[..lines.len()], lines, "{errors}");
+    assert_eq!(
+        origins[lines.len()..],
+        ["NOVOFON_BOT_DIAL__MIN_GAP", "NOVOFON_BOT_NONE", "default"],
+        "{errors}"
+    );
+
+    // Where there is no file, that comes first: the rest follows from it.
+    let missing = Path::new("/nonexistent/novofon-bot.toml");
+    let errors = Config::load_or(None, std::iter::empty(), missing).unwrap_err();
+    assert!(
+        errors.problems().len() > 1 && errors.problems()[0].text.en.starts_with("there is no such file"),
+        "{errors}"
+    );
 }
 
 #[test]

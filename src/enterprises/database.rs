@@ -151,6 +151,9 @@ fn sqlite(url: &str, rest: &str) -> Result<Target, DirectoryError> {
     if rest.trim_start_matches("//").is_empty() {
         return refuse(say!("it names no file", "файла в нём нет"));
     }
+    if let Some(problem) = ledger::slash_missing(url) {
+        return refuse(problem);
+    }
     match SqliteConnectOptions::from_str(url) {
         Ok(options) => Ok(Target::Sqlite(Box::new(options))),
         Err(_) => refuse(say!("it is not written as a URL is", "он записан не как адрес")),
@@ -275,6 +278,7 @@ mod tests {
             "postgres://bot:hunter2@host/db?sslmode=hunter2",
             "sqlite:",
             "sqlite://:memory:",
+            "sqlite://enterprises.db",
             "sqlite:///a.db?mode=ro",
             "postgres://bot:hunter2@ho st/db",
         ] {

@@ -54,7 +54,7 @@ use follow::Followers;
 use sql::{Dialect, Readers};
 use writer::{Job, Writer};
 
-pub use address::{Address, host_name};
+pub use address::{Address, host_name, slash_missing};
 pub use calls::Deleted;
 pub use copy::{Copied, Part, copy};
 pub use error::StoreError;

@@ -56,5 +56,8 @@ pub(crate) fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
             "хранилище в памяти или только для чтения потеряло бы звонки"
         ));
     }
+    if let Some(problem) = crate::slash_missing(url) {
+        return refuse(problem);
+    }
     SqliteConnectOptions::from_str(url).or_else(|e| refuse(Text::same(e.to_string())))
 }

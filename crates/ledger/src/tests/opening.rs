@@ -61,6 +61,11 @@ async fn only_a_file_will_do_and_no_password_is_shown() {
     for url in ["sqlite::memory:", "sqlite://", "sqlite:///tmp/x.db?mode=memory", "bot.db"] {
         assert!(refusal(url).await.contains("store.url"), "{url}");
     }
+    let error = refusal("sqlite://var/lib/bot.db").await;
+    assert!(
+        error.contains("two slashes") && error.contains("sqlite:///var/lib/novofon-bot/bot.db"),
+        "{error}"
+    );
 }
 
 async fn a_second_daemon_is_kept_out_until_the_first_has_closed(on: On) {
