@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use lang::{Lang, Text, Told};
+use lang::{Lang, Text, Told, say};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DirectoryError {
@@ -142,7 +142,9 @@ impl Failure {
             _ if error.is_unique_violation() || error.is_check_violation() => Kind::Rule,
             _ => Kind::Other,
         };
-        Self { why: Text::same(error.message()), kind }
+        // The server speaks the language of its own `lc_messages`.
+        let said = error.message();
+        Self { why: say!("{said}", "ответ базы: {said}"), kind }
     }
 }
 

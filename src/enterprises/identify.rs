@@ -240,7 +240,9 @@ impl Inner {
             // A secret that this table can't hold is nobody's. What the database says of it repeats the secret.
             Ok(Err(Failure { kind: Kind::Values, .. })) => return Ok((Answer::Unknown, asked)),
             Ok(Err(failure)) => failure,
-            Err(_late) => Failure::other(say!("no answer within {limit:?}", "за {limit:?} нет ответа")),
+            Err(_late) => {
+                Failure::other(say!("no answer within {limit}", "за {limit} нет ответа", limit = limit))
+            }
         };
         count(&self.tally.failures);
         self.lost(failure.why.en);

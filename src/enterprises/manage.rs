@@ -235,8 +235,9 @@ impl Directory {
         let away = |failure: Failure| DirectoryError::Away { since: Utc::now(), why: failure.why };
         let limit = self.inner.config.time_limit;
         let connected = timeout(limit, self.inner.target.connect(mode, LIMIT)).await;
-        let late =
-            |limit: Duration| Failure::other(say!("no answer within {limit:?}", "за {limit:?} нет ответа"));
+        let late = |limit: Duration| {
+            Failure::other(say!("no answer within {limit}", "за {limit} нет ответа", limit = limit))
+        };
         let mut connection = connected.unwrap_or_else(|_| Err(late(limit))).map_err(away)?;
         let done = timeout(LIMIT, async {
             connection

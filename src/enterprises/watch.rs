@@ -53,7 +53,9 @@ impl Watcher {
         let limit = self.inner.config.time_limit;
         let result = match timeout(limit, self.ask()).await {
             Ok(result) => result,
-            Err(_late) => Err(Failure::other(say!("no answer within {limit:?}", "за {limit:?} нет ответа"))),
+            Err(_late) => {
+                Err(Failure::other(say!("no answer within {limit}", "за {limit} нет ответа", limit = limit)))
+            }
         };
         match result {
             Ok(()) => {

@@ -44,6 +44,9 @@ const PHRASES: &[(&str, &str)] = &[
     ("connection timed out", "ответа нет, время вышло"),
     ("timed out", "время ожидания вышло"),
     ("early eof", "соединение закрыто"),
+    ("expected to read 5 bytes, got 0 bytes at EOF", "соединение закрыто"),
+    (", but its key cannot be read", ", но ключа в ней не прочитать"),
+    (" is about ", " — о хосте "),
     ("unexpected end of file", "соединение закрыто"),
     ("certificate expired: verification time", "срок сертификата вышел: сейчас"),
     ("invalid peer certificate: certificate not valid for name", "сертификат выдан не на имя"),
@@ -264,15 +267,74 @@ const PHRASES: &[(&str, &str)] = &[
 
 /// The same text, with what is known of it in Russian.
 pub fn system_in_russian(text: &str) -> String {
-    PHRASES.iter().fold(text.to_owned(), |text, (en, ru)| match text.contains(en) {
+    let told = PHRASES.iter().fold(text.to_owned(), |text, (en, ru)| match text.contains(en) {
         true => text.replace(en, ru),
         false => text,
-    })
+    });
+    measures(&told)
+}
+
+/// Times as Rust writes them (`10s`, `1.5s`, `300ms`), and places in a text (`at line 334 column 5`).
+fn measures(text: &str) -> String {
+    let mut told = String::with_capacity(text.len());
+    for (index, word) in text.split(' ').enumerate() {
+        if index > 0 {
+            told.push(' ');
+        }
+        told.push_str(&time(word).unwrap_or_else(|| word.to_owned()));
+    }
+    for (en, ru) in [("at line ", "в строке "), (" column ", ", знак "), ("line ", "строка ")]
+    {
+        told = before_number(&told, en, ru);
+    }
+    told
+}
+
+/// A time with what follows it, such as a comma.
+fn time(word: &str) -> Option<String> {
+    let number = word.find(|sign: char| !sign.is_ascii_digit() && sign != '.').filter(|end| *end > 0)?;
+    let (number, rest) = word.split_at(number);
+    number.parse::<f64>().ok()?;
+    let (unit, after) = [("ms", "мс"), ("µs", "мкс"), ("ns", "нс"), ("s", "с")]
+        .into_iter()
+        .find_map(|(en, ru)| Some((ru, rest.strip_prefix(en)?)))?;
+    let is_whole = !after.contains(|sign: char| sign.is_alphanumeric());
+    is_whole.then(|| format!("{} {unit}{after}", number.replace('.', ",")))
+}
+
+/// Replaces these words where a number follows.
+fn before_number(text: &str, en: &str, ru: &str) -> String {
+    let mut parts = text.split(en);
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let ends_a_word = told.ends_with(|sign: char| sign.is_alphanumeric()) && !en.starts_with(' ');
+        let is_number = part.starts_with(|sign: char| sign.is_ascii_digit());
+        told.push_str(if is_number && !ends_a_word { ru } else { en });
+        told.push_str(part);
+    }
+    told
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Lang, Told};
+
+    #[test]
+    fn times_and_places_are_told_in_russian() {
+        for (en, ru) in [
+            ("no answer within 10s", "ответа нет за 10 с"),
+            ("a, within 1.5s; b", "a, за 1,5 с; b"),
+            ("x within 300ms, then", "x за 300 мс, then"),
+            ("expected `]` at line 334 column 5", "expected `]` в строке 334, знак 5"),
+            ("line 3 is about host", "строка 3 — о хосте host"),
+            ("online 3, 10sec, v1.5.s, at line x", "online 3, 10sec, v1.5.s, at line x"),
+        ] {
+            assert_eq!(system_in_russian(en), ru);
+        }
+        assert_eq!(std::time::Duration::from_millis(2500).told(Lang::Ru), "2,5 с");
+        assert_eq!(std::time::Duration::from_millis(2500).told(Lang::En), "2.5s");
+    }
 
     #[test]
     fn no_phrase_hides_a_later_one() {

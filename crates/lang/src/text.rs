@@ -2,7 +2,7 @@
 //!
 //! Pure. The sentences themselves stand where they are used; the log gets the English one.
 
-use std::{fmt, io};
+use std::{fmt, io, time::Duration};
 
 use super::{Lang, system_in_russian};
 
@@ -58,6 +58,16 @@ impl Told for io::Error {
         match lang {
             Lang::En => self.to_string(),
             Lang::Ru => system_in_russian(&self.to_string()),
+        }
+    }
+}
+
+impl Told for Duration {
+    fn told(&self, lang: Lang) -> String {
+        let told = format!("{self:?}");
+        match lang {
+            Lang::En => told,
+            Lang::Ru => system_in_russian(&told),
         }
     }
 }

@@ -22,7 +22,7 @@ use asterisk::{
     ssh::{Exit, Output, SshError, SshHost, SshStream},
 };
 use call::{Extension, WayKind};
-use lang::say;
+use lang::{Text, say};
 
 /// A command that has no turn after so long looks for room.
 const CROWDED: Duration = Duration::from_millis(200);
@@ -76,10 +76,11 @@ impl Line {
             is_certain: true,
             words: "Too many commands in progress".to_owned(),
             why: say!(
-                "an order for {extension} at {} waited {waited:?} for those before it; see whether that Asterisk stands \
-                 still",
-                "команда для {extension} на {} ждала предыдущих {waited:?}; посмотрите, не завис ли тот Asterisk",
-                self.host.label()
+                "an order for {extension} at {host} waited {waited} for those before it; see whether that Asterisk \
+                 stands still",
+                "команда для {extension} на {host} ждала предыдущих {waited}; посмотрите, не завис ли тот Asterisk",
+                host = Text::same(self.host.label()),
+                waited = waited
             ),
         }
     }

@@ -22,7 +22,7 @@ fn russian(error: &SshError) -> String {
             format!("{host} отказал в соединении; проверьте, что там работает sshd и слушает этот порт")
         }
         SshError::ConnectTimeout { host, limit, stage } => {
-            format!("за {limit:?} нет соединения SSH с {host}: {}", stage_in_russian(*stage))
+            format!("за {} нет соединения SSH с {host}: {}", limit.told(Lang::Ru), stage_in_russian(*stage))
         }
         SshError::Handshake { host, why } => format!(
             "соединение SSH с {host} не установлено: {}; подробнее — в журнале sshd на хосте",
@@ -52,13 +52,17 @@ fn russian(error: &SshError) -> String {
             why_of(why)
         ),
         SshError::Paused { host, wait, cause } => {
-            format!("к {host} ещё {wait:.1?} не обращаются, раз перед этим не вышло: {}", russian(cause))
+            let wait = system_in_russian(&format!("{wait:.1?}"));
+            format!("к {host} ещё {wait} не обращаются, раз перед этим не вышло: {}", russian(cause))
         }
         SshError::Busy { host, limit } => {
             format!("на {host} уже идут и ждут {limit} команд; повторите позже")
         }
         SshError::QueueTimeout { host, limit } => {
-            format!("команда ждала очереди на {host} {limit:?}; команды там медленные, или их слишком много")
+            format!(
+                "команда ждала очереди на {host} {}; команды там медленные, или их слишком много",
+                limit.told(Lang::Ru)
+            )
         }
         SshError::ChannelRefused { host, what, why } => {
             format!("{host} отказался открыть {what}: {}", why_of(why))
@@ -67,7 +71,7 @@ fn russian(error: &SshError) -> String {
             "{host} не выполняет команды; проверьте ForceCommand, оболочку пользователя и ограничения ключа"
         ),
         SshError::CommandTimeout { host, limit, fate } => {
-            format!("команда на {host} не кончилась за {limit:?}{}", fate_in_russian(*fate))
+            format!("команда на {host} не кончилась за {}{}", limit.told(Lang::Ru), fate_in_russian(*fate))
         }
         SshError::Lost { host, why, fate } => {
             format!("соединение с {host} потеряно: {}{}", why_of(why), fate_in_russian(*fate))
@@ -109,8 +113,14 @@ mod tests {
         let wait = std::time::Duration::from_secs(900);
         let paused = SshError::Paused { host: "root@10.0.0.1:5059".into(), wait, cause: Box::new(denied) };
         let told = paused.told(Lang::Ru);
-        for part in ["root@10.0.0.1:5059", "не принял вход", "password", "publickey", "PermitRootLogin"]
-        {
+        for part in [
+            "ещё 900,0 с не",
+            "root@10.0.0.1:5059",
+            "не принял вход",
+            "password",
+            "publickey",
+            "PermitRootLogin",
+        ] {
             assert!(told.contains(part), "{part}: {told}");
         }
         assert_eq!(paused.told(Lang::En), paused.to_string());

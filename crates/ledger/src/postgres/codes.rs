@@ -63,7 +63,7 @@ pub(crate) fn opening(store: &str, source: sqlx::Error) -> StoreError {
                 "проверьте, что сервер работает и что store.url называет его"
             ),
         ),
-        _ => (Text::same(deepest(&source)), say!("see the server's log", "посмотрите журнал сервера")),
+        _ => (said(&deepest(&source)), say!("see the server's log", "посмотрите журнал сервера")),
     };
     StoreError::Open {
         store: store.to_owned(),
@@ -71,6 +71,11 @@ pub(crate) fn opening(store: &str, source: sqlx::Error) -> StoreError {
         hint: hint.into(),
         source: Some(source),
     }
+}
+
+/// The server's own words, in the language of its `lc_messages`.
+fn said(words: &str) -> Text {
+    say!("{words}", "ответ базы: {words}")
 }
 
 /// What is wrong with the database, without the words of its client around it.
