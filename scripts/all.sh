@@ -21,6 +21,7 @@ All services at once. That is one process, novofon-bot, with two APIs: the main 
 enterprises (office.listen, where office.database is set). Exit status of status: 0 all runs, 3 it doesn't run, 1
 something does not answer. The environment's variables are those of asterisk.sh (${0%/*}/asterisk.sh --help).
 "
+  tell_language
 }
 
 show_apis() {

@@ -49,6 +49,7 @@ main one too (all.sh).
   NOVOFON_BOT            the program
   ASTERISK_SERVICE_LOG   the log of the process
 "
+  tell_language
 }
 
 status() {

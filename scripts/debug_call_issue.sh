@@ -37,6 +37,7 @@ logs and errors, then runs novofon-bot doctor. Changes nothing; passwords are ma
   ASTERISK_ETC    Asterisk's configuration folder (/etc/asterisk)
   ASTERISK_CLI    Asterisk's command (asterisk), for example \"docker exec pbx asterisk\"
 "
+  tell_language
 }
 
 title() { printf '\n== %s ==\n' "$(t "$1" "$2")"; }

@@ -44,6 +44,7 @@ is done by novofon-bot dialplan fix; its other options (novofon-bot dialplan fix
   ASTERISK_CLI    Asterisk's command (asterisk), for example \"docker exec pbx asterisk\"
   NOVOFON_BOT     the program novofon-bot, if it is not found
 "
+  tell_language
 }
 
 arguments=()

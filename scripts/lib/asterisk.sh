@@ -7,6 +7,7 @@ CONFIG_OF_SERVICE=/etc/novofon-bot/config.toml
 BOT_CONFIG=${NOVOFON_BOT_CONFIG:-$CONFIG_OF_SERVICE}
 
 LANGUAGE_OF_MESSAGES=${NOVOFON_BOT_LANG:-${LC_ALL:-${LC_MESSAGES:-${LANG:-}}}}
+LANGUAGE_OF_MESSAGES=${LANGUAGE_OF_MESSAGES,,}
 # Bytes are bytes from here on: a comment in any encoding is carried over as it is.
 export LC_ALL=C
 
@@ -15,6 +16,16 @@ export LC_ALL=C
 
 # t RUSSIAN ENGLISH: the one of them that the user reads
 t() { if [[ $LANGUAGE_OF_MESSAGES == ru* ]]; then printf '%s' "$1"; else printf '%s' "$2"; fi; }
+
+# The end of each --help.
+tell_language() {
+  t "
+Язык — по первой заданной из NOVOFON_BOT_LANG, LC_ALL, LC_MESSAGES и LANG. Через sudo: sudo NOVOFON_BOT_LANG=ru $0
+" "
+The language is that of the first of NOVOFON_BOT_LANG, LC_ALL, LC_MESSAGES and LANG that is set. By sudo:
+sudo NOVOFON_BOT_LANG=en $0
+"
+}
 
 # The same for the program: LC_ALL says C by now.
 language() { if [[ $LANGUAGE_OF_MESSAGES == ru* ]]; then printf ru; else printf en; fi; }

@@ -11,9 +11,9 @@ use super::{client::CancelWish, connect::ConnectArgs, failure::Failure, output::
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  novofon-bot cancel --queued --dry-run          how many wait
-  novofon-bot cancel --queued --prefix +7900     those to +7900..., after a question
-  novofon-bot cancel --queued --key crm --yes    those that the API key `crm` asked for, at once
+  novofon-bot cancel --queued --dry-run        # how many wait
+  novofon-bot cancel --queued --prefix +7900   # those to +7900..., asks first
+  novofon-bot cancel --queued --key crm --yes  # of the API key `crm`, at once
 
 Calls whose turn has come are left alone; `novofon-bot hangup ID` ends those.
 Exit status: 0 done (with --dry-run: counted), 1 you said no, 2 it could not be done.";

@@ -61,8 +61,8 @@ const TEXTS: &[(&str, &str)] = &[
         "Звонит через Asterisk и говорит правду о том, чем кончился звонок",
     ),
     (
-        "Language of messages: ru or en [default: by LANG]",
-        "Язык сообщений: ru или en [по умолчанию: по LANG]",
+        "Language of messages: ru or en [default: the first of NOVOFON_BOT_LANG, LC_ALL, LC_MESSAGES and LANG that is set]",
+        "Язык сообщений: ru или en [по умолчанию: по первой заданной из NOVOFON_BOT_LANG, LC_ALL, LC_MESSAGES и LANG]",
     ),
     ("Run the daemon", "Запустить демон"),
     (
@@ -146,8 +146,8 @@ const TEXTS: &[(&str, &str)] = &[
     // cancel
     ("Take waiting calls out of the queue", "Убрать из очереди то, что ждёт"),
     (
-        "Examples:\n  novofon-bot cancel --queued --dry-run          how many wait\n  novofon-bot cancel --queued --prefix +7900     those to +7900..., after a question\n  novofon-bot cancel --queued --key crm --yes    those that the API key `crm` asked for, at once\n\nCalls whose turn has come are left alone; `novofon-bot hangup ID` ends those.\nExit status: 0 done (with --dry-run: counted), 1 you said no, 2 it could not be done.",
-        "Примеры:\n  novofon-bot cancel --queued --dry-run          сколько ждёт\n  novofon-bot cancel --queued --prefix +7900     те, что на +7900..., после вопроса\n  novofon-bot cancel --queued --key crm --yes    те, о которых просил ключ API `crm`, сразу\n\nЗвонки, чья очередь уже подошла, остаются; их завершает `novofon-bot hangup ID`.\nКод выхода: 0 — сделано (с --dry-run: посчитано), 1 — вы отказались, 2 — сделать не удалось.",
+        "Examples:\n  novofon-bot cancel --queued --dry-run        # how many wait\n  novofon-bot cancel --queued --prefix +7900   # those to +7900..., asks first\n  novofon-bot cancel --queued --key crm --yes  # of the API key `crm`, at once\n\nCalls whose turn has come are left alone; `novofon-bot hangup ID` ends those.\nExit status: 0 done (with --dry-run: counted), 1 you said no, 2 it could not be done.",
+        "Примеры:\n  novofon-bot cancel --queued --dry-run        # сколько ждёт\n  novofon-bot cancel --queued --prefix +7900   # те, что на +7900..., спросит\n  novofon-bot cancel --queued --key crm --yes  # заказы ключа `crm`, сразу\n\nЗвонки, чья очередь уже подошла, остаются; их завершает `novofon-bot hangup ID`.\nКод выхода: 0 — сделано (с --dry-run: посчитано), 1 — вы отказались, 2 — сделать не удалось.",
     ),
     ("The calls that wait in the queue; must be given", "Звонки, что ждут в очереди; указывать обязательно"),
     (
@@ -387,6 +387,23 @@ mod tests {
             argument.get_help_heading().into_iter().for_each(|heading| seen(heading.to_owned()));
         }
         command.get_subcommands().for_each(|command| each(command, seen));
+    }
+
+    /// What is broken over lines by a terminal of 80 columns can't be copied.
+    #[test]
+    fn an_example_is_a_line_that_can_be_copied() {
+        for command in [Cli::command(), in_russian(Cli::command())] {
+            let mut examples = Vec::new();
+            each(&command, &mut |text| {
+                if ["Example", "Пример"].iter().any(|word| text.starts_with(word)) {
+                    let block = text.split("\n\n").next().unwrap_or_default();
+                    examples.extend(block.lines().skip(1).map(str::to_owned));
+                }
+            });
+            assert!(examples.len() > 20, "{examples:#?}");
+            let long: Vec<_> = examples.iter().filter(|line| line.chars().count() > 79).collect();
+            assert!(long.is_empty(), "{long:#?}");
+        }
     }
 
     #[test]

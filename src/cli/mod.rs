@@ -60,7 +60,8 @@ fn call_id(text: &str) -> Result<Uuid, lang::Text> {
 #[derive(Debug, Parser)]
 #[command(name = "novofon-bot", version, propagate_version = true, max_term_width = 100)]
 pub struct Cli {
-    /// Language of messages: ru or en [default: by LANG]
+    /// Language of messages: ru or en [default: the first of NOVOFON_BOT_LANG, LC_ALL, LC_MESSAGES and LANG that is
+    /// set]
     #[arg(long, global = true, env = "NOVOFON_BOT_LANG", value_name = "LANG", hide_env = true)]
     pub lang: Option<Lang>,
     #[command(subcommand)]

@@ -13,8 +13,10 @@ use ledger::{Copied, Part};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  novofon-bot store copy sqlite:///var/lib/novofon-bot/bot.db postgres://bot@db/calls
-  novofon-bot store copy postgres://bot@db/calls sqlite:///var/lib/novofon-bot/bot.db
+  novofon-bot store copy sqlite:///var/lib/novofon-bot/bot.db \\
+    postgres://bot@db/calls
+  novofon-bot store copy postgres://bot@db/calls \\
+    sqlite:///var/lib/novofon-bot/bot.db
 
 Stop every bot that uses either store first, and put the new one into store.url afterwards. FROM is retired: no bot
 opens it any more. A copy that was broken off is begun again, or finished, by the same command.

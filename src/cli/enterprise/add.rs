@@ -23,8 +23,10 @@ use lang::Lang;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   novofon-bot enterprise add 0367 june 10.88.10.19
-  novofon-bot enterprise add 0368 july pbx.example.org --technology PJSIP --ssh-port 22 --extensions 100-199,300
-  novofon-bot enterprise add 0369 may 10.88.10.21 --way ami --ami-user bot --ami-password-file - < password
+  novofon-bot enterprise add 0368 july pbx.example.org --technology PJSIP \\
+    --ssh-port 22 --extensions 100-199,300
+  novofon-bot enterprise add 0369 may 10.88.10.21 --way ami --ami-user bot \\
+    --ami-password-file - < password
 
 The secret goes to standard output, all else to standard error. Where the database has no table of enterprises, it is
 made. In a table that others made a row is added, and nothing is altered without --alter-table.";

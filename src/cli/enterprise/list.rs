@@ -19,7 +19,8 @@ use lang::{Lang, Told};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   novofon-bot enterprise list
-  novofon-bot enterprise list --json | jq -r 'select(.problem) | .number, .problem'
+  novofon-bot enterprise list --json |
+    jq -r 'select(.problem) | .number, .problem'
 
 It ends with 1 if a row can't be used.";
 
