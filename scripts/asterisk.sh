@@ -151,7 +151,7 @@ test_service() {
   if try_api "${base%/}"; then
     good "всё в порядке" "all is well"
   else
-    die 1 "не всё в порядке: docs/office.md, «Troubleshooting»" "not all is well: docs/office.md, \"Troubleshooting\""
+    die 1 "не всё в порядке: docs/office.ru.md, «Если что-то не так»" "not all is well: docs/office.md, \"Troubleshooting\""
   fi
 }
 

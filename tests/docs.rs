@@ -3,7 +3,8 @@
 
 use std::{fs, path::Path};
 
-const PAIRS: [&str; 3] = ["calls", "doctor", "operate"];
+const PAIRS: [&str; 5] =
+    ["docs/calls", "docs/doctor", "docs/office", "docs/operate", "asterisk-config/README"];
 
 #[derive(Debug, PartialEq)]
 struct Outline {
@@ -43,22 +44,29 @@ fn words(cell: &str) -> Vec<String> {
 
 #[test]
 fn both_languages_of_a_document_say_the_same() {
-    let readme = read("README.ru.md");
     for name in PAIRS {
-        let (english, russian) = (read(&format!("docs/{name}.md")), read(&format!("docs/{name}.ru.md")));
+        let (english, russian) = (read(&format!("{name}.md")), read(&format!("{name}.ru.md")));
         let (en, ru) = (outline(&english), outline(&russian));
         assert_eq!(en.sections.len(), ru.sections.len(), "{name}: as many headings");
         for (index, (en, ru)) in en.sections.iter().zip(&ru.sections).enumerate() {
-            assert_eq!(en, ru, "docs/{name}.ru.md: heading {} and what stands below it", index + 1);
+            assert_eq!(en, ru, "{name}.ru.md: heading {} and what stands below it", index + 1);
         }
         let link = |text: &str, to: &str| text.lines().take(4).any(|line| line.contains(&format!("]({to})")));
-        assert!(link(&english, &format!("{name}.ru.md")), "docs/{name}.md leads to its Russian at once");
-        assert!(link(&russian, &format!("{name}.md")), "docs/{name}.ru.md leads to its English at once");
-        assert!(readme.contains(&format!("](docs/{name}.ru.md)")), "README.ru.md leads to docs/{name}.ru.md");
-        assert!(
-            !readme.contains(&format!("](docs/{name}.md)")),
-            "README.ru.md leads to the English docs/{name}.md"
-        );
+        let file = name.rsplit('/').next().expect("a name");
+        assert!(link(&english, &format!("{file}.ru.md")), "{name}.md leads to its Russian at once");
+        assert!(link(&russian, &format!("{file}.md")), "{name}.ru.md leads to its English at once");
+        for reader in ["README", "docs/calls", "docs/doctor", "docs/office", "docs/operate"] {
+            let text = read(&format!("{reader}.ru.md"));
+            let folder = Path::new(reader).parent().expect("a folder");
+            let led = |ending: &str| {
+                let paths = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+                paths
+                    .map(|path| path.strip_prefix("../").map_or(folder.join(path), Into::into))
+                    .any(|path| path == Path::new(&format!("{name}{ending}")))
+            };
+            assert!(reader != "README" || led(".ru.md"), "README.ru.md leads to {name}.ru.md");
+            assert!(reader == name || !led(".md"), "{reader}.ru.md leads to the English {name}.md");
+        }
     }
 }
 
@@ -72,8 +80,12 @@ fn links_within_the_documents_lead_somewhere() {
         "docs/calls.ru.md",
         "docs/doctor.md",
         "docs/doctor.ru.md",
+        "docs/office.md",
+        "docs/office.ru.md",
         "docs/operate.md",
         "docs/operate.ru.md",
+        "asterisk-config/README.md",
+        "asterisk-config/README.ru.md",
     ] {
         // What stands in backticks is code.
         let text: String = read(name).split('`').step_by(2).collect();

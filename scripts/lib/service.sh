@@ -88,7 +88,7 @@ need_sight() {
 }
 
 need_office() {
-  [[ -n $OFFICE_API ]] || die "$NOT_CONFIGURED" "API для предприятий не настроен: в $BOT_CONFIG нужен office.database (docs/office.md)" \
+  [[ -n $OFFICE_API ]] || die "$NOT_CONFIGURED" "API для предприятий не настроен: в $BOT_CONFIG нужен office.database (docs/office.ru.md)" \
     "the API for enterprises is not set up: $BOT_CONFIG needs office.database (docs/office.md)"
 }
 

@@ -177,7 +177,7 @@ async fn of_no_own_calls(patient: &Patient, test_call: bool) -> Vec<Finding> {
             ),
             say!(
                 "call from an enterprise's extension: GET /api/makecallexternal (docs/office.md)",
-                "позвоните с номера предприятия: GET /api/makecallexternal (docs/office.md)"
+                "позвоните с номера предприятия: GET /api/makecallexternal (docs/office.ru.md)"
             ),
         ));
     }

@@ -188,7 +188,7 @@ fn judge(enterprise: &Enterprise, probes: &[Probe]) -> Option<Finding> {
             ),
             say!(
                 "give it an SSH password or key, or a user of its AMI or ARI (docs/office.md)",
-                "нужен пароль или ключ SSH либо пользователь AMI или ARI (docs/office.md)"
+                "нужен пароль или ключ SSH либо пользователь AMI или ARI (docs/office.ru.md)"
             ),
         ));
     }
