@@ -256,8 +256,7 @@ choose_bot() {
     mapfile -t running <<<"$RUNNING"
     read -r pid user config <<<"${running[0]}"
     if ((${#running[@]} == 1)) && [[ -n $pid ]]; then
-      [[ $config == /* ]] || config=/proc/$pid/cwd/$config
-      BOT_CONFIG=$(readlink -f "$config")
+      BOT_CONFIG=$config
       export NOVOFON_BOT_CONFIG=$BOT_CONFIG
       ABOUT=$(t "единственный, который здесь работает: pid $pid, пользователь $user, настройки $BOT_CONFIG" \
         "the only one that runs here: pid $pid, user $user, configuration $BOT_CONFIG")

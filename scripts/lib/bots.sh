@@ -17,7 +17,9 @@ all_bots() {
         --config=*) config=${arguments[n]#*=} ;;
       esac
     done
-    printf '%s %s %s\n' "$pid" "$(stat -c %U "$folder" 2>/dev/null)" "${config:-/etc/novofon-bot/config.toml}"
+    config=${config:-/etc/novofon-bot/config.toml}
+    [[ $config == /* ]] || config=$(readlink "$folder/cwd")/$config || continue
+    printf '%s %s %s\n' "$pid" "$(stat -c %U "$folder" 2>/dev/null)" "$config"
   done < <(find /proc/[0-9]* -maxdepth 1 -name exe \( -lname '*/novofon-bot' -o -lname '*/novofon-bot (deleted)' \) -printf '%h\n' 2>/dev/null)
 }
 
@@ -36,8 +38,7 @@ running_bots() {
 bots_of() {
   local pid _ config
   while read -r pid _ config; do
-    [[ $config == /* ]] && config=/proc/$pid/root$config || config=/proc/$pid/cwd/$config
-    [[ ! $config -ef $1 ]] || printf '%s\n' "$pid"
+    [[ ! /proc/$pid/root$config -ef $1 ]] || printf '%s\n' "$pid"
   done < <(all_bots)
 }
 

@@ -106,7 +106,7 @@ impl Text {
     pub fn seconds(self, seconds: f64) -> String {
         match self.0 {
             Lang::En => format!("{seconds:.1} s"),
-            Lang::Ru => format!("{seconds:.1} с"),
+            Lang::Ru => format!("{seconds:.1} с").replace('.', ","),
         }
     }
 

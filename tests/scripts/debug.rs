@@ -183,6 +183,7 @@ fn the_doctor_of_a_checkout_speaks_the_users_language() {
         .env_remove("LC_MESSAGES")
         .env_remove("NOVOFON_BOT")
         .env_remove("NOVOFON_BOT_LANG")
+        .env("NOVOFON_BOT_CONFIG", "/nonexistent/config.toml")
         .env("ASTERISK_ETC", checkout.path())
         .env("ASTERISK_CLI", "false")
         .output()

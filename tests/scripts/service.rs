@@ -455,8 +455,12 @@ fn a_bot_that_was_started_another_way_is_seen() {
     // Who asks for another bot is told that there is this one.
     let config = service.config().display().to_string();
     let stranger = Service::new();
-    // Named as it was started.
-    stranger.all("status", 3, &["does not run", "another bot runs", &pid]);
+    // As it can be named from anywhere, though it was not started so.
+    stranger.all(
+        "status",
+        3,
+        &["does not run", "another bot runs", &pid, &format!("NOVOFON_BOT_CONFIG={config} ")],
+    );
     stranger.all("stop", 0, &["it is stopped already", &pid]);
     let mut listed = stranger.command("all.sh", &["status"]);
     listed.env("NOVOFON_BOT_CONFIG", &config);

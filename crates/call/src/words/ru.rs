@@ -42,7 +42,10 @@ pub(super) fn fact(fact: &Fact) -> String {
             format!("прошло {seconds} с разговора, это предел")
         }
         Fact::HangupAsked { .. } => "сценарий окончен, бот кладёт трубку".into(),
-        Fact::SoundPlayed { media, seconds } => format!("проиграно: {media} ({seconds:.1} с)"),
+        Fact::SoundPlayed { media, seconds } => {
+            let seconds = format!("{seconds:.1}").replace('.', ",");
+            format!("проиграно: {media} ({seconds} с)")
+        }
         Fact::SoundFailed { media, why } => format!("не проиграно: {media}: {}", told(why)),
         Fact::SoundEnded { media } => format!("{media} закончилось; когда, не видели"),
         Fact::Redirected { to, followed: false } => {
