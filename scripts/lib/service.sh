@@ -188,7 +188,7 @@ service_pid() {
 ask() {
   local url=$1
   shift
-  curl -sS --noproxy '*' --max-time 10 -w '\n%{http_code}' "$@" "$url" 2>&1
+  curl -sS --noproxy '*' --max-time 10 -H "Accept-Language: $(language)" -w '\n%{http_code}' "$@" "$url" 2>&1
 }
 
 need_curl() { has curl || die "$NOT_INSTALLED" "нет curl: apt-get install curl" "there is no curl: apt-get install curl"; }

@@ -57,7 +57,7 @@ mod tests {
             (
                 "sound_played",
                 json!({"media": "sound:hello", "seconds": 1.234}),
-                "проиграно: sound:hello (1.2 с)",
+                "проиграно: sound:hello (1,2 с)",
             ),
             (
                 "ended",

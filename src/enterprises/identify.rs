@@ -159,9 +159,7 @@ impl Inner {
 
     fn away(&self) -> DirectoryError {
         match &*self.link.borrow() {
-            Link::Away { since, why } => {
-                DirectoryError::Away { since: *since, why: Text::same(why.as_str()) }
-            }
+            Link::Away { since, why } => DirectoryError::Away { since: *since, why: why.clone() },
             // It has come back between our failure and now.
             Link::Connected => DirectoryError::Away {
                 since: Utc::now(),
@@ -245,7 +243,7 @@ impl Inner {
             }
         };
         count(&self.tally.failures);
-        self.lost(failure.why.en);
+        self.lost(failure.why);
         self.wake.notify_one();
         Err(Trouble::Away)
     }
@@ -290,7 +288,7 @@ impl Inner {
     }
 
     /// The database is away from now on, until the watcher has reached it.
-    pub(super) fn lost(&self, why: String) {
+    pub(super) fn lost(&self, why: Text) {
         self.idle.lock().clear();
         let is_news = self.link.send_if_modified(|link| match link {
             Link::Connected => {

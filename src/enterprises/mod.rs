@@ -49,6 +49,7 @@ pub use manage::{Added, Listed, NewEnterprise};
 pub use value::{BadValue, Context, Extensions, Host, Name, Number, User};
 
 use asterisk::secret::Secret;
+use lang::{Text, say};
 
 /// The most unknown secrets that are remembered: about 1 MB.
 const UNKNOWN: usize = 10_000;
@@ -109,7 +110,7 @@ pub enum DirectoryState {
     Away {
         since: DateTime<Utc>,
         /// Without a password.
-        why: String,
+        why: Text,
         known: usize,
     },
 }
@@ -134,7 +135,7 @@ pub struct Counts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Link {
     Connected,
-    Away { since: DateTime<Utc>, why: String },
+    Away { since: DateTime<Utc>, why: Text },
 }
 
 struct Inner {
@@ -202,7 +203,10 @@ impl Directory {
         let target = Target::parse(&config.url, config.password.as_ref())?;
         let places = usize::try_from(config.connections).unwrap_or(usize::MAX).clamp(2, 100);
         let cache = Cache::new(config.life, config.unknown_life, UNKNOWN);
-        let away = Link::Away { since: Utc::now(), why: "it was not reached yet".to_owned() };
+        let away = Link::Away {
+            since: Utc::now(),
+            why: say!("it was not reached yet", "к ней ещё не подключились"),
+        };
         Ok(Arc::new(Inner {
             target,
             key: Key::new(),

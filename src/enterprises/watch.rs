@@ -64,7 +64,7 @@ impl Watcher {
             }
             Err(failure) => {
                 let was_connected = *self.inner.link.borrow() == Link::Connected;
-                self.inner.lost(failure.why.en);
+                self.inner.lost(failure.why);
                 self.connection = None;
                 self.wait = if was_connected { FIRST_WAIT } else { (self.wait * 2).min(PULSE) };
             }

@@ -83,7 +83,7 @@ fn hears_changes(directory: &Directory) -> bool {
 /// Why the database is away.
 fn why(directory: &Directory) -> String {
     match directory.state() {
-        DirectoryState::Away { why, .. } => why,
+        DirectoryState::Away { why, .. } => why.en,
         DirectoryState::Connected { .. } => "connected".to_owned(),
     }
 }

@@ -264,6 +264,9 @@ fn the_test_tries_a_secret_and_finds_what_is_wrong() {
     write(&service.config(), away.as_bytes(), 0o600);
     service.asterisk("start", 0, &[]);
     service.asterisk("status", 0, &["✗ the database of enterprises is away", "Connection refused"]);
+    let mut russian = service.command("asterisk.sh", &["status"]);
+    russian.env("LANG", "ru_RU.UTF-8");
+    service.ends_with(russian, 0, &["✗ база предприятий недоступна", "в соединении отказано"]);
     let away = ["✓ /health", "✗ /api/status", "is away: ", "Connection refused", "Database connection error"];
     service.asterisk("test", 1, &away);
 }

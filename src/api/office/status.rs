@@ -7,7 +7,10 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{OfficeState, guard};
-use crate::{api::view, enterprises::DirectoryState};
+use crate::{
+    api::{extract::Language, view},
+    enterprises::DirectoryState,
+};
 use call::{WayChoice, WayKind};
 
 /// The name that the service had before.
@@ -76,11 +79,13 @@ async fn health(State(state): State<OfficeState>) -> Json<OfficeHealth> {
 #[utoipa::path(get, path = "/api/status", operation_id = "status", tag = "status", responses(
     (status = 200, description = "How it is", body = OfficeStatus),
 ))]
-async fn status(State(state): State<OfficeState>) -> Json<OfficeStatus> {
+async fn status(State(state): State<OfficeState>, Language(lang): Language) -> Json<OfficeStatus> {
     let config = guard::office_config(&state);
     let (database, error, since, known) = match state.office.directory().state() {
         DirectoryState::Connected { known, .. } => ("connected", None, None, known),
-        DirectoryState::Away { since, why, known } => ("disconnected", Some(why), Some(since), known),
+        DirectoryState::Away { since, why, known } => {
+            ("disconnected", Some(why.of(lang).to_owned()), Some(since), known)
+        }
     };
     let has_events = config.ami_user.is_some() || config.ari_user.is_some();
     let method = match config.way {

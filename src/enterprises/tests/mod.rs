@@ -56,7 +56,7 @@ async fn a_file_that_is_made_later_is_found() {
         panic!("{:?}", directory.state())
     };
     assert_eq!(
-        why,
+        why.en,
         format!("there is no file {}; `novofon-bot enterprise add` makes it", file(&folder).display())
     );
     assert!(matches!(directory.identify(&Secret::new("s")).await, Err(DirectoryError::Away { .. })));
@@ -121,7 +121,7 @@ async fn who_is_known_goes_on_without_the_file() {
         .expect("written");
     until("the loss", async || matches!(directory.state(), DirectoryState::Away { .. })).await;
     let DirectoryState::Away { why, .. } = directory.state() else { panic!("{:?}", directory.state()) };
-    assert!(why.contains("file is not a database"), "{why}");
+    assert!(why.en.contains("file is not a database"), "{why}");
 }
 
 #[tokio::test]
