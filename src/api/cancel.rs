@@ -51,7 +51,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 /// Cancel calls that wait in the queue
 ///
 /// A key without the right `admin` cancels its own calls alone. They end as `canceled`, by `api`. When the answer comes, their ends are on disk: none of them is dialed any more, not
-/// even after a crash. Calls whose turn has come are left alone; POST /api/calls/{id}/hangup ends those.
+/// even after a crash. Calls that Asterisk may have been given are left alone; POST /api/calls/{id}/hangup ends those.
 #[utoipa::path(
     post, path = "/api/calls/cancel", operation_id = "cancel_calls", tag = "calls",
     request_body = Cancel,

@@ -51,12 +51,12 @@ impl Runner {
         }
     }
 
-    /// Cancels what waits in the queue; the answer comes when all of it is on disk.
+    /// Cancels what waits: in the queue, and what nobody has dialed though its turn had come. The answer comes when all of it is on disk.
     pub(super) fn cancel(&mut self, filter: &CancelFilter, reply: oneshot::Sender<usize>) {
         let calls: Vec<CallId> = self
             .machines
             .iter()
-            .filter(|(call, machine)| !self.live.contains(call) && filter.takes(machine.request()))
+            .filter(|(_, machine)| !machine.was_sent() && filter.takes(machine.request()))
             .map(|(call, _)| *call)
             .collect();
         if filter.dry_run || calls.is_empty() {

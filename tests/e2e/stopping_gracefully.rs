@@ -2,7 +2,8 @@
 
 use std::{process::Stdio, time::Duration};
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
 
 use crate::support::{Bot, Call, Lab, SOON, assert_end, until};
 
@@ -98,6 +99,23 @@ async fn what_waits_in_a_stop_can_be_canceled() {
         bot.hang_up(&call.id()).await;
         let call = bot.until_ended(&call.id(), SOON).await;
         assert_end(&bot, &call, "canceled hung_up api none").await;
+    }
+    lab.console("pbx", "core abort shutdown");
+    bot.hang_up(&live.id()).await;
+    bot.until_all_ended(SOON).await;
+    assert_eq!(bot.reached("+79005550486"), 0);
+}
+
+/// All at once, the one that was refused among them: nothing of it is on its way.
+#[tokio::test]
+async fn all_that_waits_in_a_stop_can_be_canceled_at_once() {
+    let (lab, bot, live) = stopping("core stop gracefully").await;
+    let waiting = wait_in_it(&bot).await;
+    let answer = bot.send(Method::POST, "/api/calls/cancel", Some(json!({})), None).await;
+    let canceled = answer.expect("the bot answers").body;
+    assert_eq!(canceled["canceled"], waiting.len(), "{canceled}");
+    for call in &waiting {
+        assert_end(&bot, &bot.call(&call.id()).await, "canceled hung_up api none").await;
     }
     lab.console("pbx", "core abort shutdown");
     bot.hang_up(&live.id()).await;
