@@ -429,7 +429,9 @@ impl Shared {
     /// Of an end, what it was is concluded from what was not told, too: so whether all was told is asked before. The
     /// supervisor would find it out a little later.
     async fn over(self: Arc<Self>, ari: Ari, call: CallId) {
-        if let Ok(Some(why)) = ari.missing_events().await {
+        let missing = ari.missing_events().await;
+        // Where it can't be asked, it is not known.
+        if let Some(why) = missing.unwrap_or_else(|error| Some(error.to_string())) {
             self.inboxes.put(call, OfficeInput::Blind { why });
         }
         self.inboxes.put(call, OfficeInput::Over);

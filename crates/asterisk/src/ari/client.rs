@@ -497,23 +497,36 @@ impl Ari {
     /// # Errors
     /// As every request.
     pub async fn missing_events(&self) -> Result<Option<String>, AriError> {
-        let allowed = self.subscriptions.allowed_events();
-        let (endpoint, wants_all) = (self.subscriptions.endpoint.as_deref(), self.target.all_channels);
-        if allowed.is_empty() && endpoint.is_none() && !wants_all {
+        if !self.is_to_be_told() {
             return Ok(None);
         }
-        let Some(application) = self.application().await? else { return Ok(None) };
+        Ok(match self.application().await? {
+            Some(application) => self.lacking(&application),
+            // It is told nothing at all. Asterisk forgets one with its socket, and may notice that before we do.
+            None => Some(format!("Asterisk does not know the application `{}` any more", self.target.app)),
+        })
+    }
+
+    /// Asterisk was asked to tell something.
+    pub(super) fn is_to_be_told(&self) -> bool {
+        let wants_all = self.target.all_channels;
+        wants_all || self.subscriptions.endpoint.is_some() || !self.subscriptions.allowed_events().is_empty()
+    }
+
+    /// What the application is not told, though it was asked for.
+    pub(super) fn lacking(&self, application: &Application) -> Option<String> {
+        let (endpoint, wants_all) = (self.subscriptions.endpoint.as_deref(), self.target.all_channels);
         if wants_all && application.is_told_of_all() {
             self.shows_all.store(true, Ordering::Relaxed);
         }
         let wants_all = wants_all && self.shows_all.load(Ordering::Relaxed);
-        Ok(application.lacks(&allowed, endpoint, wants_all).map(|what| {
+        application.lacks(&self.subscriptions.allowed_events(), endpoint, wants_all).map(|what| {
             format!(
                 "Asterisk does not tell all of the application `{}`: {what}; another program has changed that, and must \
                  not use this name (`{}`)",
                 self.target.app, self.target.app_setting
             )
-        }))
+        })
     }
 
     /// Whether the configuration has this endpoint. One that is gone from it is an endpoint still, `offline`, for as

@@ -329,12 +329,19 @@ impl Supervisor {
     /// What Asterisk does not tell, though it was asked to. Where it can't be asked, nothing is known to be wrong.
     async fn whats_wrong(&self) -> Option<String> {
         let endpoint = self.subscriptions.endpoint.as_deref();
-        match self.ari.missing_events().await {
-            Ok(None) => {}
-            Ok(missing) => return missing,
-            Err(error) => {
-                tracing::debug!(%error, "could not look at the application");
-                return None;
+        if self.ari.is_to_be_told() {
+            match self.ari.application().await {
+                Ok(Some(application)) => {
+                    if let Some(what) = self.ari.lacking(&application) {
+                        return Some(what);
+                    }
+                }
+                // Whether Asterisk has forgotten it is found by a look of its own.
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "could not look at the application");
+                    return None;
+                }
             }
         }
         let gone = match endpoint {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{Machine, Phase};
 use crate::{Effect, Input, Moment, Outcome, Timer};
 
-/// How long Asterisk may take to say whether it tells all.
-const HEARING: Duration = Duration::from_secs(5);
+/// How long Asterisk may take to say whether it tells all. A bot that stops waits longer than that for its last calls.
+const HEARING: Duration = Duration::from_secs(3);
 
 impl Machine {
     pub(super) fn conclude(&mut self, now: Moment) {

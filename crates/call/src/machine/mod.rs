@@ -278,7 +278,7 @@ impl Machine {
             Input::PlaybackRefused { playback, why } => self.playback_refused(now, &playback, why),
             Input::Timer(timer) => self.timer(now, timer),
         }
-        if !self.has_ended() && self.is_proven() {
+        if !matches!(self.phase, Phase::Ending(_) | Phase::Ended) && self.is_proven() {
             self.conclude(now);
         }
         self.flush()

@@ -91,7 +91,7 @@ fn what_comes_while_it_is_asked() {
     call.give(Input::Hangup { by: EndedBy::Bot, reason: Reason::Shutdown, client: None }).expect(&[]);
     call.give(leg(TrunkSeen::Hangup(Causes { cause: Some(16), tech_cause: None }))).expect(&[]);
     call.give(Input::HalfDestroyed { half: Half::Near, cause: Some(16) }).expect(&[]);
-    call.at(4.0).give(WHOLE).ends("completed hung_up pbx");
+    call.at(2.0).give(WHOLE).ends("completed hung_up pbx");
     let record = call.machine.record();
     assert_eq!(record.last.ended_at, Some(moment(0.0).wall), "it ended when it did, not when that was known");
 }
@@ -99,7 +99,7 @@ fn what_comes_while_it_is_asked() {
 #[test]
 fn it_can_not_be_asked() {
     let mut call = gone_without_a_request();
-    call.at(5.1).ends("completed outcome_lost unknown");
+    call.at(3.1).ends("completed outcome_lost unknown");
     let mut call = gone_without_a_request();
     call.give(Input::AsteriskLost).ends("completed outcome_lost unknown");
     let mut call = gone_without_a_request();
