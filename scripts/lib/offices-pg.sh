@@ -97,8 +97,9 @@ DO \$\$ BEGIN
 END \$\$;
 SELECT 'CREATE DATABASE $PG_DATABASE OWNER $PG_USER' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '$PG_DATABASE') \gexec
 SQL
-  pg_admin "$1" "$PG_DATABASE" >/dev/null 2>&1 <<SQL
-DROP SCHEMA public CASCADE;
+  pg_admin "$1" "$PG_DATABASE" >/dev/null <<SQL
+SET client_min_messages = warning;
+DROP SCHEMA IF EXISTS public CASCADE; -- an "up" that was killed here left none
 CREATE SCHEMA public AUTHORIZATION $PG_USER;
 SET ROLE $PG_USER;
 CREATE TABLE enterprises (
