@@ -177,7 +177,10 @@ impl OfficeMachine {
 
     fn build(record: CallRecord, phase: Phase) -> Self {
         let kind = record.request.kind();
-        assert!(kind != Kind::Outgoing, "an office's machine is made of an office's record");
+        assert!(
+            matches!(kind, Kind::Click | Kind::Monitor),
+            "an office's machine is made of an office's record"
+        );
         let is_monitor = kind == Kind::Monitor;
         OfficeMachine {
             kernel: Kernel::new(record),
