@@ -261,7 +261,7 @@ impl AmiWay {
     }
 
     /// A list of channels which is not older than the last event of the call that was dropped.
-    async fn rows_for(&self, ami: &Ami, call: CallId) -> Result<Vec<ChannelRow>, AmiError> {
+    async fn rows_for(&self, ami: &Ami, call: CallId) -> Result<Arc<[ChannelRow]>, AmiError> {
         for _ in 0..ASKED_AGAIN {
             self.shared.tracker.lock().seek(call);
             let before = self.shared.dropped_of(call);

@@ -48,6 +48,7 @@ pub mod console;
 mod driver;
 pub mod files;
 mod link;
+mod looks;
 mod order;
 #[cfg(feature = "russian")]
 mod russian;
@@ -60,6 +61,7 @@ pub use certainty::Certainty;
 pub use chanspy::ChanSpy;
 pub use driver::Driver;
 pub use link::Received;
+pub use looks::Looks;
 
 /// The example of README.md compiles too.
 #[cfg(doctest)]

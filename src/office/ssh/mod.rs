@@ -33,6 +33,7 @@ use super::{
     way::{Busy, Taken},
 };
 use asterisk::{
+    Looks,
     console::{BadName, Channels, Command, Exten, endpoints, hangup_answer, ordered, version},
     ssh::{KnownHosts, SshAuth, SshHost, SshLimits, SshTarget},
 };
@@ -51,18 +52,13 @@ struct Inner {
     unfit: Option<String>,
     line: Line,
     followed: Mutex<HashMap<CallId, Followed>>,
-    last_look: AsyncMutex<Option<LastLook>>,
+    looks: Looks<Arc<Channels>, HostError>,
     /// A call is to be followed.
     wake: Arc<Notify>,
     /// One originate an extension at a time, so that its channel can be told from another's.
     gates: Mutex<HashMap<Extension, Arc<AsyncMutex<()>>>>,
     inboxes: Inboxes,
     stop: CancellationToken,
-}
-
-struct LastLook {
-    begun: Instant,
-    seen: Result<Arc<Channels>, HostError>,
 }
 
 impl SshWay {
@@ -91,7 +87,7 @@ impl SshWay {
             unfit,
             line: Line::new(SshHost::new(target), ssh.socket.clone()),
             followed: Mutex::default(),
-            last_look: AsyncMutex::default(),
+            looks: Looks::default(),
             wake: Arc::default(),
             gates: Mutex::default(),
             inboxes,
@@ -230,22 +226,14 @@ impl Inner {
         }
     }
 
-    /// The channels as they are now. Whoever asks while a look is under way waits for the next one, and shares it with
-    /// all who came meanwhile: many calls that end together cost the host no more than one.
+    /// The channels as they are now.
     async fn channels(&self) -> Result<Arc<Channels>, HostError> {
-        let asked = Instant::now();
-        let mut last = self.last_look.lock().await;
-        if let Some(look) = last.as_ref().filter(|look| look.begun >= asked) {
-            return look.seen.clone();
-        }
-        let begun = Instant::now();
-        let answers = self.line.run(vec![Command::Channels]).await;
-        let seen = answers.and_then(|answers| {
+        let look = async {
+            let answers = self.line.run(vec![Command::Channels]).await?;
             let channels = Channels::parse(answers.first().map_or("", String::as_str));
             channels.map(Arc::new).map_err(|error| of_console(&error))
-        });
-        *last = Some(LastLook { begun, seen: seen.clone() });
-        seen
+        };
+        self.looks.look(look).await
     }
 
     /// Gives an order, and finds the channel that came of it if that can be told.

@@ -15,7 +15,7 @@ use super::model::{ChannelRow, CoreSettings, CoreStatus, Reader, Unreadable};
 use super::request::{self, Originate};
 use super::target::AmiTarget;
 use super::wire::Block;
-use crate::Driver;
+use crate::{Driver, Looks};
 
 /// Rows of a list that a caller's number has cut are asked for one by one: no more than so many, so many at a time.
 const MAX_CUT: usize = 1000;
@@ -32,6 +32,7 @@ pub struct Ami {
     target: Arc<AmiTarget>,
     link: watch::Receiver<LinkState>,
     wish: Arc<watch::Sender<usize>>,
+    looks: Arc<Looks<Arc<[ChannelRow]>, AmiError>>,
 }
 
 /// Whether there is a connection.
@@ -90,7 +91,7 @@ impl Ami {
         link: watch::Receiver<LinkState>,
         wish: Arc<watch::Sender<usize>>,
     ) -> Self {
-        Self { target, link, wish }
+        Self { target, link, wish, looks: Arc::default() }
     }
 
     /// Whether there is a connection, at this moment.
@@ -176,12 +177,17 @@ impl Ami {
     /// All channels that there are now, by whichever list this user may ask for.
     ///
     /// `CoreShowChannels` needs `write=system` or `reporting`, `Status` that or `call`. Rows that a caller's number
-    /// with a line break has cut are asked for one by one: of those only name, ids and state are known.
+    /// with a line break has cut are asked for one by one: of those only name, ids and state are known. Who asks while a
+    /// list is on its way shares the next one with all who ask meanwhile ([`Looks`]).
     ///
     /// # Errors
     /// [`AmiError::Refused`] when the user has the right to neither list; [`AmiError::MaybeTaken`] when a row can't
     /// be read, or more than 1000 are cut.
-    pub async fn channels(&self) -> Result<Vec<ChannelRow>, AmiError> {
+    pub async fn channels(&self) -> Result<Arc<[ChannelRow]>, AmiError> {
+        self.looks.look(self.list()).await
+    }
+
+    async fn list(&self) -> Result<Arc<[ChannelRow]>, AmiError> {
         let mut action = Action::new("CoreShowChannels");
         let response = match self.action(&action).await {
             Err(error) if error.is_permission_denied() => {
@@ -211,7 +217,7 @@ impl Ami {
             let asked = some.iter().map(|row| self.row_of_cut(Reader { block: row, kind: action.what() }));
             rows.extend(try_join_all(asked).await?.into_iter().flatten());
         }
-        Ok(rows)
+        Ok(rows.into())
     }
 
     /// A row that a number has cut ends before the ids. `None`: the channel is gone.
