@@ -10,7 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::timeout,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -28,8 +28,8 @@ use super::{
 use crate::metrics::Metrics;
 use asterisk::{
     ami::{
-        self, Ami, AmiError, AmiLink, AmiState, AmiTarget, ChannelRow, ChannelState, DialStatus, Event, Hold,
-        Originate, OriginateTarget,
+        self, Ami, AmiError, AmiLink, AmiState, AmiTarget, ChannelRow, ChannelState, Class, DialStatus,
+        Event, Interest, Originate, OriginateTarget,
     },
     talk::{Seat, are_connected, heard_by, is_with_others},
 };
@@ -56,6 +56,12 @@ const ASKED_AGAIN: u32 = 3;
 /// waiting: some tens of milliseconds).
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// What is heard of.
+const CALLS: Interest = Interest::in_classes(&[Class::Call]);
+
+/// Events are heard for so long after the last call: the next one soon finds everything ready.
+const LINGER: Duration = Duration::from_secs(300);
+
 pub(super) struct AmiWay {
     /// What is wrong with the settings, if anything.
     ami: Result<Ami, String>,
@@ -72,8 +78,10 @@ struct Shared {
     /// Originates are queued by Asterisk without a bound; of so many nothing was heard yet.
     waiting: Arc<Semaphore>,
     unheard: Mutex<HashMap<CallId, OwnedSemaphorePermit>>,
-    /// The connection stays up while a call is followed.
-    holds: Mutex<HashMap<CallId, Hold>>,
+    /// Calls whose events are to be heard.
+    needed: watch::Sender<HashSet<CallId>>,
+    /// They are heard now: no order leaves before.
+    hears: watch::Sender<bool>,
     /// Originates by their ActionID, until it is told what came of them.
     orders: Mutex<HashMap<String, CallId>>,
     /// ActionIDs of which that was told before it was known whose they are.
@@ -116,7 +124,8 @@ impl AmiWay {
             tracker: Mutex::new(Tracker::with_creations()),
             waiting: Arc::new(Semaphore::new(UNHEARD)),
             unheard: Mutex::default(),
-            holds: Mutex::default(),
+            needed: watch::Sender::default(),
+            hears: watch::Sender::default(),
             orders: Mutex::default(),
             orphans: Mutex::default(),
             doubts: Mutex::default(),
@@ -129,10 +138,10 @@ impl AmiWay {
         });
         let closed = stop.child_token();
         let ami = match ami::connect(target, closed.clone()) {
-            Ok((ami, links)) => {
+            Ok(ami) => {
                 // Nobody else has it yet.
                 let _ = shared.ami.set(ami.clone());
-                tokio::spawn(shared.clone().listen(links));
+                tokio::spawn(shared.clone().listen(ami.clone(), closed.clone()));
                 tokio::spawn(guard::watch(Arc::downgrade(&shared), ami.clone(), closed.clone()));
                 Ok(ami)
             }
@@ -143,7 +152,15 @@ impl AmiWay {
 
     pub async fn place(&self, order: &Order) -> Result<Taken, HostError> {
         let ami = self.ami()?;
-        let hold = ami.hold();
+        self.shared.need(order.call);
+        let placed = self.order(ami, order).await;
+        if placed.as_ref().is_err_and(|error| error.is_certain) {
+            self.forget(order.call);
+        }
+        placed
+    }
+
+    async fn order(&self, ami: &Ami, order: &Order) -> Result<Taken, HostError> {
         let target = match &order.what {
             What::Dial(number) => {
                 let data = format!("Local/{number}@{}", order.context);
@@ -166,13 +183,12 @@ impl AmiWay {
             channel_id: order.call.only_attempt().near_channel(),
             other_channel_id: Some(order.call.only_attempt().far_channel()),
         };
-        // A loss of before is nothing to this call: it is followed from when there is a connection.
-        ami.ready().await.map_err(|error| self.error(ami, &error))?;
+        // A loss of before is nothing to this call: it is followed from when its events are heard.
+        self.hears(ami).await?;
         let turn = self.shared.turn().await.ok_or_else(|| self.too_many())?;
         self.shared.unheard.lock().insert(order.call, turn);
         // Before it leaves: its events may be faster than its answer.
         self.shared.tracker.lock().follow(order.call);
-        self.shared.holds.lock().insert(order.call, hold);
         let asked = Asked { device: order.device(), sides: None };
         self.shared.followed.lock().insert(order.call, asked);
         if let Some(why) = self.shared.filtered.lock().clone() {
@@ -183,12 +199,19 @@ impl AmiWay {
                 self.shared.ordered(order.call, action);
                 Ok(Taken { linked_id: None, detailed: true })
             }
-            Err(error) => {
-                let error = self.error(ami, &error);
-                if error.is_certain {
-                    self.forget(order.call);
-                }
-                Err(error)
+            Err(error) => Err(self.error(ami, &error)),
+        }
+    }
+
+    /// Comes back when the events of calls are heard.
+    async fn hears(&self, ami: &Ami) -> Result<(), HostError> {
+        ami.ready().await.map_err(|error| self.error(ami, &error))?;
+        let mut hears = self.shared.hears.subscribe();
+        match timeout(COMMAND, hears.wait_for(|hears| *hears)).await {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                let why = format!("its events are not heard within {COMMAND:?}");
+                Err(self.error(ami, &AmiError::NotSent { what: "Originate".to_owned(), why }))
             }
         }
     }
@@ -243,7 +266,16 @@ impl AmiWay {
 
     pub async fn look(&self, order: &Order) -> Result<bool, HostError> {
         let ami = self.ami()?;
-        let hold = ami.hold();
+        let is_new = self.shared.need(order.call);
+        let found = self.find(ami, order).await;
+        if is_new && !matches!(found, Ok(true)) {
+            self.shared.need_no_more(order.call);
+        }
+        found
+    }
+
+    async fn find(&self, ami: &Ami, order: &Order) -> Result<bool, HostError> {
+        self.hears(ami).await?;
         let rows = self.rows_for(ami, order.call).await.map_err(|error| self.error(ami, &error))?;
         let asked = Asked { device: order.device(), sides: order.sides.clone() };
         let standing = self.shared.of_call(&rows, order.call, &asked);
@@ -254,7 +286,6 @@ impl AmiWay {
             }
             return Ok(is_over);
         }
-        self.shared.holds.lock().entry(order.call).or_insert(hold);
         self.shared.resync(order.call, &asked, &standing);
         self.shared.followed.lock().insert(order.call, asked);
         Ok(true)
@@ -312,7 +343,7 @@ impl AmiWay {
     pub fn forget(&self, call: CallId) {
         self.shared.tracker.lock().forget(call);
         self.shared.unheard.lock().remove(&call);
-        self.shared.holds.lock().remove(&call);
+        self.shared.need_no_more(call);
         self.shared.doubts.lock().remove(&call);
         self.shared.followed.lock().remove(&call);
         self.shared.orders.lock().retain(|_, of| *of != call);
@@ -369,17 +400,85 @@ fn is_of(row: &ChannelRow, device: &str) -> bool {
 }
 
 impl Shared {
-    async fn listen(self: Arc<Self>, mut links: mpsc::Receiver<AmiLink>) {
-        while let Some(link) = links.recv().await {
-            match link {
-                AmiLink::Event(event, _) => self.event(*event),
+    /// True: it was not needed for this call before.
+    fn need(&self, call: CallId) -> bool {
+        self.needed.send_if_modified(|calls| calls.insert(call))
+    }
+
+    fn need_no_more(&self, call: CallId) {
+        self.needed.send_if_modified(|calls| calls.remove(&call));
+    }
+
+    /// Hears while there are calls, and for a while after the last.
+    async fn listen(self: Arc<Self>, ami: Ami, closed: CancellationToken) {
+        let mut needed = self.needed.subscribe();
+        loop {
+            tokio::select! {
+                () = closed.cancelled() => return,
+                _ = needed.wait_for(|calls| !calls.is_empty()) => {}
+            }
+            let mut links = ami.subscribe(CALLS);
+            loop {
+                let unneeded = unneeded(self.needed.subscribe());
+                tokio::pin!(unneeded);
+                loop {
+                    tokio::select! {
+                        link = links.next() => match link {
+                            Some(link) => self.hear(link),
+                            None => return,
+                        },
+                        () = &mut unneeded => break,
+                    }
+                }
+                let heard = self.hears.send_replace(false);
+                if self.needed.borrow().is_empty() {
+                    break;
+                }
+                // A call came in this very moment, and may believe that it is heard.
+                self.hears.send_replace(heard);
+            }
+        }
+    }
+
+    fn hear(self: &Arc<Self>, link: AmiLink) {
+        match link {
+            AmiLink::Event(event, _) => self.event(Arc::unwrap_or_clone(event)),
+            AmiLink::Up { .. } => {
                 // Filters are taken over at the login.
-                AmiLink::Up { .. } => *self.filtered.lock() = None,
-                AmiLink::Undecodable { why } => tracing::debug!(why, "an AMI event could not be read"),
-                AmiLink::Tainted { why } => self.tainted(&why),
-                AmiLink::Doubtful { ids } => self.doubt(&ids),
-                AmiLink::Down { reason } | AmiLink::StillDown { reason } => self.blind(&reason),
-                AmiLink::Asleep => self.blind("the connection is closed"),
+                *self.filtered.lock() = None;
+                self.hears.send_replace(false);
+            }
+            AmiLink::Snapshot(snapshot) => {
+                self.catch_up(&snapshot.channels);
+                self.hears.send_replace(true);
+            }
+            AmiLink::Unseen { why } => {
+                tracing::debug!(host = self.host, why, "the channels of a host are not shown");
+                self.hears.send_replace(true);
+            }
+            AmiLink::Undecodable { why } => tracing::debug!(why, "an AMI event could not be read"),
+            AmiLink::Tainted { why } => self.tainted(&why),
+            AmiLink::Doubtful { ids } => self.doubt(&ids),
+            AmiLink::Lost { count } => {
+                self.blind(&format!("{count} events came faster than they were taken"))
+            }
+            AmiLink::Down { reason } | AmiLink::StillDown { reason } => {
+                self.hears.send_replace(false);
+                self.blind(&reason);
+            }
+        }
+    }
+
+    /// What stands in the list of calls of which something was missed. Those that do not are looked for by themselves.
+    fn catch_up(&self, rows: &[ChannelRow]) {
+        let mut missed: HashSet<CallId> = self.tracker.lock().blind().collect();
+        missed.extend(self.doubts.lock().keys());
+        for call in missed {
+            let Some(asked) = self.followed.lock().get(&call).cloned() else { continue };
+            let standing = self.of_call(rows, call, &asked);
+            if !standing.is_empty() {
+                self.tracker.lock().seek(call);
+                self.resync(call, &asked, &standing);
             }
         }
     }
@@ -525,6 +624,17 @@ impl Shared {
                 shared.inboxes.put(call, OfficeInput::NotMade);
             }
         });
+    }
+}
+
+/// Comes back when no call has needed them for so long.
+async fn unneeded(mut needed: watch::Receiver<HashSet<CallId>>) {
+    loop {
+        // The way holds the sender: no error.
+        let _ = needed.wait_for(HashSet::is_empty).await;
+        if timeout(LINGER, needed.wait_for(|calls| !calls.is_empty())).await.is_err() {
+            return;
+        }
     }
 }
 
