@@ -87,6 +87,9 @@ enum Due {
 /// A snapshot of the same link is not asked for again so soon for one subscriber.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// So many things are taken out of a queue with one look at it.
+const AT_ONCE: usize = 128;
+
 /// One that failed is asked for again after so long.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -96,24 +99,19 @@ impl<L: Told> Feed<L> {
         Self { inner: Mutex::new(inner), work: Notify::new(), capacity }
     }
 
-    /// Tells everybody who wants it.
-    pub async fn tell(&self, link: L, wants: impl Fn(&L::Interest) -> bool) {
+    /// Tells everybody who wants it what is made only if somebody does.
+    pub async fn tell(&self, wants: impl Fn(&L::Interest) -> bool, make: impl FnOnce() -> L) {
         // One task shall not have a thread to itself, however much comes.
         consume_budget().await;
         let inner = self.inner.lock();
-        let mut wanting = inner.mailboxes.iter().filter(|mailbox| wants(&mailbox.interest)).peekable();
-        while let Some(mailbox) = wanting.next() {
-            // Most often there is one, and it gets the thing itself.
-            if wanting.peek().is_none() {
-                return mailbox.put(link, self.capacity);
-            }
-            mailbox.put(link.clone(), self.capacity);
+        let mut wanting = inner.mailboxes.iter().filter(|mailbox| wants(&mailbox.interest));
+        let Some(first) = wanting.next() else { return };
+        let link = make();
+        for other in wanting {
+            other.put(link.clone(), self.capacity);
         }
-    }
-
-    /// Whether somebody wants such things.
-    pub fn is_wanted(&self, wants: impl Fn(&L::Interest) -> bool) -> bool {
-        self.inner.lock().mailboxes.iter().any(|mailbox| wants(&mailbox.interest))
+        // Most often there is one, and it gets the thing itself.
+        first.put(link, self.capacity);
     }
 
     /// All interests together.
@@ -272,22 +270,24 @@ impl<L: Told> Mailbox<L> {
         self.bell.notify_one();
     }
 
-    /// The next thing for the subscriber; `Err`: nothing is here. True: there is work for the link's keeper.
-    fn take(&self) -> (Result<Option<L>, ()>, bool) {
+    /// Adds what is next for the subscriber to `taken`, some of it at a time: at thousands a second each look at the queue
+    /// costs. False: nothing will come any more. The second: there is work for the link's keeper.
+    fn take(&self, taken: &mut VecDeque<L>) -> (bool, bool) {
         let mut slot = self.slot.lock();
-        if let Some(link) = slot.waiting.pop_front() {
-            if link.is_snapshot() {
-                slot.is_unread = false;
-                return (Ok(Some(link)), slot.due_at().is_some());
-            }
-            return (Ok(Some(link)), false);
+        if !slot.waiting.is_empty() {
+            let some = slot.waiting.len().min(AT_ONCE);
+            let had_unread = slot.is_unread;
+            taken.extend(slot.waiting.drain(..some));
+            slot.is_unread = had_unread && slot.waiting.iter().any(L::is_snapshot);
+            return (true, had_unread && slot.due_at().is_some());
         }
         if let Some(lag) = slot.lag.take() {
+            taken.push_back(L::lost(lag.count));
             slot.waiting.extend(lag.states);
             slot.begin();
-            return (Ok(Some(L::lost(lag.count))), true);
+            return (true, true);
         }
-        (if slot.is_closed { Ok(None) } else { Err(()) }, false)
+        (!slot.is_closed, false)
     }
 }
 
@@ -332,6 +332,8 @@ impl<L> Slot<L> {
 pub(crate) struct Listener<L: Told> {
     feed: Arc<Feed<L>>,
     mailbox: Arc<Mailbox<L>>,
+    /// Out of the mailbox, and not yet with the subscriber.
+    taken: VecDeque<L>,
 }
 
 impl<L: Told> Listener<L> {
@@ -352,27 +354,26 @@ impl<L: Told> Listener<L> {
         inner.mailboxes.push(mailbox.clone());
         drop(inner);
         feed.work.notify_one();
-        Self { feed, mailbox }
+        Self { feed, mailbox, taken: VecDeque::new() }
     }
 
     /// `None`: nothing will come any more. Given up in the middle, it has lost nothing.
     pub async fn next(&mut self) -> Option<L> {
         consume_budget().await;
         loop {
-            match self.try_next() {
-                Ok(next) => return next,
-                Err(()) => self.mailbox.bell.notified().await,
+            if let Some(link) = self.taken.pop_front() {
+                return Some(link);
+            }
+            let (goes_on, has_work) = self.mailbox.take(&mut self.taken);
+            if has_work {
+                self.feed.work.notify_one();
+            }
+            match self.taken.is_empty() {
+                false => {}
+                true if goes_on => self.mailbox.bell.notified().await,
+                true => return None,
             }
         }
-    }
-
-    /// `Err`: nothing is here yet.
-    pub fn try_next(&mut self) -> Result<Option<L>, ()> {
-        let (next, has_work) = self.mailbox.take();
-        if has_work {
-            self.feed.work.notify_one();
-        }
-        next
     }
 }
 

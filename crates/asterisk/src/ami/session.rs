@@ -285,24 +285,23 @@ impl Listener<'_> {
             (None, _) => {}
         }
         let classes = Classes::of_event(&block);
-        let event = match Event::read(&block) {
-            Ok(Some(Event::Shutdown(shutdown))) => {
-                self.shutdown = Some(shutdown);
-                return;
+        match Event::read(&block) {
+            Ok(Some(Event::Shutdown(shutdown))) => self.shutdown = Some(shutdown),
+            Ok(Some(_)) if block.bytes() > MAX_EVENT => self.undecodable(too_long(&block)).await,
+            Ok(Some(event)) => {
+                let link = || AmiLink::Event(Arc::new(event), received);
+                self.feed.tell(|interest| interest.takes(classes), link).await;
             }
-            Ok(event) => event,
-            Err(unreadable) => return self.undecodable(unreadable.to_string()).await,
-        };
-        let is_other = event.is_none();
-        let wants = |interest: &Interest| interest.takes(classes) && (!is_other || interest.wants_others());
-        if is_other && !self.feed.is_wanted(wants) {
-            return;
+            Ok(None) => {
+                let wants = |interest: &Interest| interest.wants_others() && interest.takes(classes);
+                let link = || match block.bytes() > MAX_EVENT {
+                    true => AmiLink::Undecodable { why: too_long(&block) },
+                    false => AmiLink::Event(Arc::new(Event::Other(block)), received),
+                };
+                self.feed.tell(wants, link).await;
+            }
+            Err(unreadable) => self.undecodable(unreadable.to_string()).await,
         }
-        if block.bytes() > MAX_EVENT {
-            return self.undecodable(too_long(&block)).await;
-        }
-        let event = Arc::new(event.unwrap_or(Event::Other(block)));
-        self.feed.tell(AmiLink::Event(event, received), wants).await;
     }
 
     /// Whatever its class is, it may have been of any.
@@ -312,7 +311,7 @@ impl Listener<'_> {
     }
 
     async fn tell(&self, link: AmiLink) {
-        self.feed.tell(link, |_| true).await;
+        self.feed.tell(|_| true, || link).await;
     }
 }
 

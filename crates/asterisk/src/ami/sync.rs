@@ -1,6 +1,8 @@
 //! Over one connection: asks Asterisk for the events that the subscribers want, and for a snapshot when one is due to any
 //! of them. It must not know what they do with it.
 
+use std::time::Instant;
+
 use tokio::time::sleep_until;
 
 use super::action::Action;
@@ -30,9 +32,10 @@ pub(super) async fn keep(common: &Common, line: &Line, generation: u64, mut aske
         }
         match common.feed.due() {
             None => common.feed.work().await,
+            Some(at) if at <= Instant::now() => snapshot(common, line, generation).await,
             Some(at) => {
                 tokio::select! {
-                    () = sleep_until(at.into()) => snapshot(common, line, generation).await,
+                    () = sleep_until(at.into()) => {}
                     () = common.feed.work() => {}
                 }
             }
