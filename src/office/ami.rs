@@ -1,11 +1,14 @@
 //! The way over AMI: an Originate, and every event of the call's channels.
 
+mod doubt;
+mod ears;
 mod guard;
+mod heard;
 
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, OnceLock},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use parking_lot::Mutex;
@@ -17,9 +20,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     error::{HostError, HostErrorKind},
-    events::{State, Tracker},
+    events::Tracker,
     fit::Endpoints,
-    heard::{ChannelRef, Dial, Heard},
     inbox::Inboxes,
     order::{Order, chanspy, driver},
     settings::{COMMAND, CONNECT, HostSettings, Login},
@@ -27,40 +29,20 @@ use super::{
 };
 use crate::metrics::Metrics;
 use asterisk::{
-    ami::{
-        self, Ami, AmiError, AmiLink, AmiState, AmiTarget, ChannelRow, ChannelState, Class, DialStatus,
-        Event, Interest, Originate, OriginateTarget,
-    },
+    ami::{self, Ami, AmiError, AmiState, AmiTarget, ChannelRow, ChannelState, Originate, OriginateTarget},
     talk::{Seat, are_connected, heard_by, is_with_others},
 };
 use call::{CallId, Technology, WayKind, What, office::OfficeInput};
+use doubt::Doubt;
 use guard::Asked;
+pub(super) use heard::heard;
 use lang::{Text, say};
-
-/// An OriginateResponse that overtakes the answer to its Originate waits for it so long.
-const ORPHANS: Duration = Duration::from_secs(30);
 
 /// Measured on 22.10.1: with a thousand a second Asterisk falls 20 s behind, and then has no files left for channels.
 const UNHEARD: usize = 32;
 
-/// A call of which something may have been forged is asked for at most so often.
-const DOUBT: Duration = Duration::from_secs(1);
-
-/// Forged messages are told of in the log at most so often: whoever sends them may send many.
-const TELL: Duration = Duration::from_secs(60);
-
 /// A list that is asked for in the middle of forged messages is asked for again so often.
 const ASKED_AGAIN: u32 = 3;
-
-/// The events of a failed Originate's channels are not later than this (measured on an Asterisk with 5,000 orders
-/// waiting: some tens of milliseconds).
-const SILENCE: Duration = Duration::from_secs(5);
-
-/// What is heard of.
-const CALLS: Interest = Interest::in_classes(&[Class::Call]);
-
-/// Events are heard for so long after the last call: the next one soon finds everything ready.
-const LINGER: Duration = Duration::from_secs(300);
 
 pub(super) struct AmiWay {
     /// What is wrong with the settings, if anything.
@@ -97,14 +79,6 @@ struct Shared {
     host: String,
     metrics: Arc<Metrics>,
     inboxes: Inboxes,
-}
-
-#[derive(Debug, Default)]
-struct Doubt {
-    /// So many events were dropped.
-    events: u64,
-    /// The call was told just now.
-    is_told: bool,
 }
 
 impl AmiWay {
@@ -397,313 +371,4 @@ impl AmiWay {
 
 fn is_of(row: &ChannelRow, device: &str) -> bool {
     row.channel.name.rsplit_once('-').is_some_and(|(of, _)| of.eq_ignore_ascii_case(device))
-}
-
-impl Shared {
-    /// True: it was not needed for this call before.
-    fn need(&self, call: CallId) -> bool {
-        self.needed.send_if_modified(|calls| calls.insert(call))
-    }
-
-    fn need_no_more(&self, call: CallId) {
-        self.needed.send_if_modified(|calls| calls.remove(&call));
-    }
-
-    /// Hears while there are calls, and for a while after the last.
-    async fn listen(self: Arc<Self>, ami: Ami, closed: CancellationToken) {
-        let mut needed = self.needed.subscribe();
-        loop {
-            tokio::select! {
-                () = closed.cancelled() => return,
-                _ = needed.wait_for(|calls| !calls.is_empty()) => {}
-            }
-            let mut links = ami.subscribe(CALLS);
-            loop {
-                let unneeded = unneeded(self.needed.subscribe());
-                tokio::pin!(unneeded);
-                loop {
-                    tokio::select! {
-                        link = links.next() => match link {
-                            Some(link) => self.hear(link),
-                            None => return,
-                        },
-                        () = &mut unneeded => break,
-                    }
-                }
-                let heard = self.hears.send_replace(false);
-                if self.needed.borrow().is_empty() {
-                    break;
-                }
-                // A call came in this very moment, and may believe that it is heard.
-                self.hears.send_replace(heard);
-            }
-        }
-    }
-
-    fn hear(self: &Arc<Self>, link: AmiLink) {
-        match link {
-            AmiLink::Event(event, _) => self.event(Arc::unwrap_or_clone(event)),
-            AmiLink::Up { .. } => {
-                // Filters are taken over at the login.
-                *self.filtered.lock() = None;
-                self.hears.send_replace(false);
-            }
-            AmiLink::Snapshot(snapshot) => {
-                self.catch_up(&snapshot.channels);
-                self.hears.send_replace(true);
-            }
-            AmiLink::Unseen { why } => {
-                tracing::debug!(host = self.host, why, "the channels of a host are not shown");
-                self.hears.send_replace(true);
-            }
-            AmiLink::Undecodable { why } => tracing::debug!(why, "an AMI event could not be read"),
-            AmiLink::Tainted { why } => self.tainted(&why),
-            AmiLink::Doubtful { ids } => self.doubt(&ids),
-            AmiLink::Lost { count } => {
-                self.blind(&format!("{count} events came faster than they were taken"))
-            }
-            AmiLink::Down { reason } | AmiLink::StillDown { reason } => {
-                self.hears.send_replace(false);
-                self.blind(&reason);
-            }
-        }
-    }
-
-    /// What stands in the list of calls of which something was missed. Those that do not are looked for by themselves.
-    fn catch_up(&self, rows: &[ChannelRow]) {
-        let mut missed: HashSet<CallId> = self.tracker.lock().blind().collect();
-        missed.extend(self.doubts.lock().keys());
-        for call in missed {
-            let Some(asked) = self.followed.lock().get(&call).cloned() else { continue };
-            let standing = self.of_call(rows, call, &asked);
-            if !standing.is_empty() {
-                self.tracker.lock().seek(call);
-                self.resync(call, &asked, &standing);
-            }
-        }
-    }
-
-    /// Events are missed from now on: each call is looked for when the host can be asked again.
-    fn blind(&self, why: &str) {
-        self.unheard.lock().clear();
-        let calls = self.tracker.lock().lose_sight();
-        for call in calls {
-            self.inboxes.put(call, OfficeInput::Blind { why: why.to_owned() });
-        }
-    }
-
-    /// Somebody writes events with a line break in his number, or this Asterisk has a form that nobody knows.
-    fn tainted(&self, why: &str) {
-        self.metrics.office.tainted(&self.host);
-        let mut told = self.tainted.lock();
-        told.1 += 1;
-        if told.0.is_some_and(|at| at.elapsed() < TELL) {
-            return;
-        }
-        let (host, messages) = (&self.host, told.1);
-        *told = (Some(Instant::now()), 0);
-        tracing::warn!(
-            host,
-            messages,
-            why,
-            "AMI messages are not whole, as when a caller's number has a line break in it; nothing of them is believed, \
-             and their calls are asked for: let the trunk or the dialplan refuse such numbers"
-        );
-    }
-
-    /// What was dropped may have been an event of these calls: what became of them is asked.
-    fn doubt(self: &Arc<Self>, ids: &[String]) {
-        let calls: HashSet<CallId> = {
-            let tracker = self.tracker.lock();
-            ids.iter().filter_map(|id| tracker.call_of(id)).collect()
-        };
-        for call in calls {
-            // Until the host was asked, nothing is over.
-            self.tracker.lock().seek(call);
-            let is_told = {
-                let mut doubts = self.doubts.lock();
-                let doubt = doubts.entry(call).or_default();
-                doubt.events += 1;
-                std::mem::replace(&mut doubt.is_told, true)
-            };
-            if !is_told {
-                tokio::spawn(self.clone().tell_doubt(call));
-            }
-        }
-    }
-
-    /// Tells a call that something of it was missed, and once more if there was more of it meanwhile.
-    async fn tell_doubt(self: Arc<Self>, call: CallId) {
-        loop {
-            let told = self.dropped_of(call);
-            let why = "AMI events that name the call may be forged by a caller's number".to_owned();
-            self.inboxes.put(call, OfficeInput::Blind { why });
-            tokio::time::sleep(DOUBT).await;
-            let mut doubts = self.doubts.lock();
-            match doubts.get_mut(&call) {
-                Some(doubt) if doubt.events == told => return doubt.is_told = false,
-                Some(_) => {}
-                None => return,
-            }
-        }
-    }
-
-    /// So many events of the call were dropped.
-    fn dropped_of(&self, call: CallId) -> u64 {
-        self.doubts.lock().get(&call).map_or(0, |doubt| doubt.events)
-    }
-
-    fn ordered(self: &Arc<Self>, call: CallId, action: String) {
-        let was_told = {
-            let mut orphans = self.orphans.lock();
-            orphans.retain(|(_, at)| at.elapsed() < ORPHANS);
-            let before = orphans.len();
-            orphans.retain(|(known, _)| *known != action);
-            orphans.len() < before
-        };
-        if was_told {
-            self.has_failed(call);
-        } else {
-            self.orders.lock().insert(action, call);
-        }
-    }
-
-    fn event(self: &Arc<Self>, event: Event) {
-        if let Event::OriginateResponse(response) = &event {
-            return self.answered(response);
-        }
-        let Some(heard) = heard(event) else { return };
-        let told = self.tracker.lock().hear(heard);
-        let Some((call, inputs)) = told else { return };
-        self.unheard.lock().remove(&call);
-        for input in inputs {
-            if matches!(input, OfficeInput::Alone { .. }) {
-                tokio::spawn(self.clone().alone(call, input));
-                continue;
-            }
-            // At the first time all calls are told, and this one is among them.
-            let is_told = matches!(&input, OfficeInput::Blind { why } if self.filtered(why));
-            if !is_told {
-                self.inboxes.put(call, input);
-            }
-        }
-    }
-
-    /// Until few enough originates wait in Asterisk.
-    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        timeout(COMMAND, self.waiting.clone().acquire_owned()).await.ok()?.ok()
-    }
-
-    fn answered(self: &Arc<Self>, response: &ami::OriginateResponse) {
-        let Some(action) = &response.action_id else { return };
-        let call = self.orders.lock().remove(action);
-        if response.answered {
-            return;
-        }
-        match call {
-            Some(call) => self.has_failed(call),
-            None => {
-                let mut orphans = self.orphans.lock();
-                // Those of others' Originates come here too.
-                orphans.retain(|(_, at)| at.elapsed() < ORPHANS);
-                orphans.push((action.clone(), Instant::now()));
-            }
-        }
-    }
-
-    /// Its channels tell why an Originate has failed; where none could be made, this is the only word of it. It may
-    /// be faster than theirs, and has the id that we chose whether there was a channel or not.
-    fn has_failed(self: &Arc<Self>, call: CallId) {
-        if !self.tracker.lock().is_silent(call) {
-            return;
-        }
-        let shared = self.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(SILENCE).await;
-            if shared.tracker.lock().is_silent(call) {
-                shared.inboxes.put(call, OfficeInput::NotMade);
-            }
-        });
-    }
-}
-
-/// Comes back when no call has needed them for so long.
-async fn unneeded(mut needed: watch::Receiver<HashSet<CallId>>) {
-    loop {
-        // The way holds the sender: no error.
-        let _ = needed.wait_for(HashSet::is_empty).await;
-        if timeout(LINGER, needed.wait_for(|calls| !calls.is_empty())).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// What an event tells of a channel.
-pub(super) fn heard(event: Event) -> Option<Heard> {
-    let of = |channel: ami::Channel| ChannelRef { id: channel.uniqueid, name: channel.name };
-    Some(match event {
-        Event::Newchannel(channel) => Heard::Created(of(channel)),
-        Event::DialBegin(dial) => dialed(dial, Dial::Begin),
-        Event::DialState(dial) => {
-            let state = match dial.status.as_ref()? {
-                DialStatus::Ringing => Dial::Ringing,
-                DialStatus::Progress => Dial::Progress,
-                _ => return None,
-            };
-            dialed(dial, state)
-        }
-        Event::DialEnd(dial) => {
-            let end = match dial.status.as_ref()? {
-                DialStatus::Answer => Dial::Answer,
-                other => Dial::Ended(word(other)),
-            };
-            dialed(dial, end)
-        }
-        Event::Newstate(channel) => match channel.state {
-            ChannelState::Ringing => Heard::Ringing(of(channel)),
-            ChannelState::Up => Heard::Up(of(channel)),
-            _ => return None,
-        },
-        Event::BridgeEnter(event) => Heard::Joined { channel: of(event.channel), bridge: event.bridge.id },
-        Event::BridgeLeave(event) => Heard::Left { channel: of(event.channel), bridge: event.bridge.id },
-        Event::HangupRequest(hangup) => {
-            Heard::HungUp { channel: of(hangup.channel), cause: hangup.cause, sip: hangup.tech_cause }
-        }
-        Event::SoftHangupRequest(hangup) => Heard::HungUpHere(of(hangup.channel)),
-        Event::Hangup(hangup) => {
-            let state = Some(match hangup.channel.state {
-                ChannelState::Up => State::Up,
-                ChannelState::Ringing => State::Ringing,
-                _ => State::Other,
-            });
-            let (cause, sip) = (hangup.cause, hangup.tech_cause);
-            Heard::Gone { channel: of(hangup.channel), cause, sip, state }
-        }
-        _ => return None,
-    })
-}
-
-fn dialed(event: ami::Dial, dial: Dial) -> Heard {
-    let of = |channel: ami::Channel| ChannelRef { id: channel.uniqueid, name: channel.name };
-    let peer = of(event.peer);
-    match event.caller.map(of) {
-        Some(caller) => Heard::Dial { caller, peer, dial },
-        None => Heard::Originated { channel: peer, dial },
-    }
-}
-
-fn word(status: &DialStatus) -> String {
-    match status {
-        DialStatus::Busy => "BUSY",
-        DialStatus::Cancel => "CANCEL",
-        DialStatus::NoAnswer => "NOANSWER",
-        DialStatus::Congestion => "CONGESTION",
-        DialStatus::ChanUnavail => "CHANUNAVAIL",
-        DialStatus::Answer => "ANSWER",
-        DialStatus::Ringing => "RINGING",
-        DialStatus::Proceeding => "PROCEEDING",
-        DialStatus::Progress => "PROGRESS",
-        DialStatus::Other(word) => word,
-    }
-    .to_owned()
 }

@@ -349,7 +349,7 @@ async fn a_connection_that_is_killed_and_a_taint_lead_to_a_fresh_snapshot() {
         match next(&mut links).await {
             AmiLink::Snapshot(snapshot) => break snapshot,
             AmiLink::Event(event, _) => {
-                assert!(!matches!(&*event, Event::Hangup(end) if end.channel.uniqueid == stays))
+                assert!(!matches!(&*event, Event::Hangup(end) if end.channel.uniqueid == stays));
             }
             AmiLink::Doubtful { .. } | AmiLink::Tainted { .. } => {}
             other => panic!("{other:?}"),
