@@ -24,12 +24,14 @@ use super::{
     fit::Endpoints,
     inbox::Inboxes,
     order::{Order, chanspy, driver},
-    settings::{COMMAND, CONNECT, HostSettings, Login},
     way::{Busy, Taken},
 };
-use crate::metrics::Metrics;
+use crate::{
+    hosts::{self, COMMAND, Login},
+    metrics::Metrics,
+};
 use asterisk::{
-    ami::{self, Ami, AmiError, AmiState, AmiTarget, ChannelRow, ChannelState, Originate, OriginateTarget},
+    ami::{Ami, AmiError, AmiState, ChannelRow, ChannelState, Originate, OriginateTarget},
     talk::{Seat, are_connected, heard_by, is_with_others},
 };
 use call::{CallId, Technology, WayKind, What, office::OfficeInput};
@@ -46,16 +48,16 @@ const ASKED_AGAIN: u32 = 3;
 
 pub(super) struct AmiWay {
     /// What is wrong with the settings, if anything.
-    ami: Result<Ami, String>,
+    ami: Result<Arc<Ami>, String>,
     shared: Arc<Shared>,
     user: String,
-    /// Ends the connection with this way.
+    /// Ends what is done beside the calls with this way.
     _closed: DropGuard,
 }
 
 struct Shared {
     /// `None` where the settings can't be used.
-    ami: OnceLock<Ami>,
+    ami: OnceLock<Arc<Ami>>,
     tracker: Mutex<Tracker>,
     /// Originates are queued by Asterisk without a bound; of so many nothing was heard yet.
     waiting: Arc<Semaphore>,
@@ -83,16 +85,12 @@ struct Shared {
 
 impl AmiWay {
     pub fn new(
-        settings: &HostSettings,
+        host: &hosts::Host,
         login: &Login,
         inboxes: Inboxes,
         metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> Self {
-        let mut target = AmiTarget::new(settings.address.clone(), login.user.clone(), login.password.clone());
-        target.port = login.port;
-        target.connect_timeout = CONNECT;
-        target.action_timeout = COMMAND;
         let shared = Arc::new(Shared {
             ami: OnceLock::new(),
             tracker: Mutex::new(Tracker::with_creations()),
@@ -106,17 +104,17 @@ impl AmiWay {
             followed: Mutex::default(),
             filtered: Mutex::default(),
             tainted: Mutex::default(),
-            host: settings.address.clone(),
+            host: host.address().to_owned(),
             metrics,
             inboxes,
         });
         let closed = stop.child_token();
-        let ami = match ami::connect(target, closed.clone()) {
+        let ami = match host.ami(login) {
             Ok(ami) => {
                 // Nobody else has it yet.
                 let _ = shared.ami.set(ami.clone());
-                tokio::spawn(shared.clone().listen(ami.clone(), closed.clone()));
-                tokio::spawn(guard::watch(Arc::downgrade(&shared), ami.clone(), closed.clone()));
+                tokio::spawn(shared.clone().listen(Ami::clone(&ami), closed.clone()));
+                tokio::spawn(guard::watch(Arc::downgrade(&shared), Ami::clone(&ami), closed.clone()));
                 Ok(ami)
             }
             Err(error) => Err(error.to_string()),
@@ -328,7 +326,7 @@ impl AmiWay {
     }
 
     fn ami(&self) -> Result<&Ami, HostError> {
-        self.ami.as_ref().map_err(|why| HostError {
+        self.ami.as_deref().map_err(|why| HostError {
             kind: HostErrorKind::NoWay,
             way: Some(WayKind::Ami),
             is_certain: true,

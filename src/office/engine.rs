@@ -21,11 +21,11 @@ use super::{
 use crate::{
     config,
     enterprises::{Directory, Enterprise},
+    hosts,
     logging::mask,
     metrics::Metrics,
     trouble::Troubles,
 };
-use asterisk::ssh::KnownHosts;
 use call::{
     CallId, CallRecord, EndedBy, Extension, Moment, OfficeCall, Reason, Status, Tenant, WayKind, What,
     office::{OfficeEffect, OfficeInput, OfficeMachine},
@@ -73,6 +73,8 @@ pub enum PlaceError {
 /// What the offices' calls are made of.
 pub struct Parts {
     pub config: config::Office,
+    /// Where the links come from.
+    pub hosts: hosts::Hosts,
     pub directory: Directory,
     pub store: Store,
     pub metrics: Arc<Metrics>,
@@ -103,10 +105,9 @@ type Reply = oneshot::Sender<Result<CallId, PlaceError>>;
 /// # Errors
 /// When the store can't be read.
 pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle, StoreError> {
-    let Parts { config, directory, store, metrics, mask_numbers } = parts;
+    let Parts { config, hosts, directory, store, metrics, mask_numbers } = parts;
     let inboxes = Inboxes::default();
-    let known_hosts = KnownHosts::new(&config.ssh_known_hosts);
-    let hosts = Hosts::new(config, known_hosts, inboxes.clone(), metrics.clone(), stop.clone());
+    let hosts = Hosts::new(config, hosts, inboxes.clone(), metrics.clone(), stop.clone());
     let open = store.open_calls().await?;
     let inner = Inner {
         directory,

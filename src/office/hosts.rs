@@ -27,6 +27,7 @@ use super::{
 use crate::{
     config,
     enterprises::{Enterprise, Extensions},
+    hosts,
     metrics::Metrics,
 };
 use asterisk::ssh::KnownHosts;
@@ -59,7 +60,9 @@ pub struct Probed {
 /// Tries every way that is set up to an enterprise's host, with connections of its own.
 pub async fn probe(config: config::Office, enterprise: &Enterprise, known_hosts: KnownHosts) -> Probed {
     let metrics = Arc::new(Metrics::default());
-    let hosts = Hosts::new(config, known_hosts, Inboxes::default(), metrics, CancellationToken::new());
+    let stop = CancellationToken::new();
+    let links = hosts::Hosts::new(known_hosts, stop.clone());
+    let hosts = Hosts::new(config, links, Inboxes::default(), metrics, stop);
     let host = hosts.of(enterprise);
     let ways = host.probe().await;
     let works = |kind| ways.iter().any(|probe| probe.way == kind && probe.result.is_ok());
@@ -78,7 +81,7 @@ pub async fn probe(config: config::Office, enterprise: &Enterprise, known_hosts:
 /// All hosts that were asked for.
 pub(super) struct Hosts {
     config: config::Office,
-    known_hosts: Arc<KnownHosts>,
+    links: hosts::Hosts,
     inboxes: Inboxes,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
@@ -91,14 +94,13 @@ pub(super) struct Hosts {
 impl Hosts {
     pub fn new(
         config: config::Office,
-        known_hosts: KnownHosts,
+        links: hosts::Hosts,
         inboxes: Inboxes,
         metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> Self {
-        let known_hosts = Arc::new(known_hosts);
         let (current, of_calls) = Default::default();
-        Hosts { config, known_hosts, inboxes, metrics, stop, current, of_calls }
+        Hosts { config, links, inboxes, metrics, stop, current, of_calls }
     }
 
     /// The host of an enterprise; it is connected to when it is needed.
@@ -151,6 +153,8 @@ impl Hosts {
 /// One host.
 pub struct Host {
     settings: HostSettings,
+    /// Keeps its links those of all who have the same host.
+    _links: Arc<hosts::Host>,
     /// All that are set up, the best first; orders go by those that the settings want.
     ways: Vec<Arc<Way>>,
     paused: Arc<Pauses>,
@@ -203,7 +207,8 @@ impl Host {
     /// `beside`: those at the same address. Enterprises that differ in no more than a context share a connection,
     /// and so its limits; two would take ARI's application from each other.
     fn new(settings: HostSettings, beside: &[Arc<Host>], of: &Hosts) -> Self {
-        let Hosts { known_hosts, inboxes, metrics, stop, .. } = of;
+        let Hosts { links, inboxes, metrics, stop, .. } = of;
+        let links = links.at(&settings.address);
         let beside = |kind, is_same: fn(&HostSettings, &HostSettings) -> bool| {
             let mut alike = beside.iter().filter(|host| is_same(&host.settings, &settings));
             alike.find_map(|host| host.ways.iter().find(|way| way.kind() == kind).cloned())
@@ -215,17 +220,18 @@ impl Host {
             ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ari(Box::new(new())))));
         }
         if let Some(login) = &settings.ami {
-            let new = || AmiWay::new(&settings, login, inboxes.clone(), metrics.clone(), stop.clone());
+            let new = || AmiWay::new(&links, login, inboxes.clone(), metrics.clone(), stop.clone());
             let shared = beside(WayKind::Ami, |one, other| one.ami == other.ami);
             ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ami(new()))));
         }
         if let Some(ssh) = &settings.ssh {
-            let new = || SshWay::new(&settings, ssh, known_hosts.clone(), inboxes.clone(), stop.clone());
+            let new = || SshWay::new(&links, ssh, inboxes.clone(), stop.clone());
             let shared = beside(WayKind::Ssh, |one, other| one.ssh == other.ssh);
             ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ssh(new()))));
         }
         Host {
             settings,
+            _links: links,
             ways,
             paused: Arc::default(),
             taken_by: Mutex::default(),

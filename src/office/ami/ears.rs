@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Shared, heard};
-use crate::office::settings::COMMAND;
+use crate::hosts::COMMAND;
 use asterisk::ami::{self, Ami, AmiLink, ChannelRow, Class, Event, Interest};
 use call::{CallId, office::OfficeInput};
 

@@ -29,13 +29,12 @@ use super::{
     fit::Endpoints,
     inbox::Inboxes,
     order::{Order, chanspy, driver},
-    settings::{COMMAND, CONNECT, HostSettings, Ssh},
     way::{Busy, Taken},
 };
+use crate::hosts::{self, CONNECT, Console, Ssh};
 use asterisk::{
     Looks,
     console::{BadName, Channels, Command, Exten, endpoints, hangup_answer, ordered, version},
-    ssh::{KnownHosts, SshAuth, SshHost, SshLimits, SshTarget},
 };
 use call::{CallId, Extension, Technology, WayKind, What};
 use error::of_console;
@@ -48,8 +47,7 @@ use root::{Found, Root};
 pub(super) struct SshWay(Arc<Inner>);
 
 struct Inner {
-    /// What is wrong with the settings, if anything: told at each request.
-    unfit: Option<String>,
+    console: Arc<Console>,
     line: Line,
     followed: Mutex<HashMap<CallId, Followed>>,
     looks: Looks<Arc<Channels>, HostError>,
@@ -62,30 +60,11 @@ struct Inner {
 }
 
 impl SshWay {
-    pub fn new(
-        settings: &HostSettings,
-        ssh: &Ssh,
-        known_hosts: Arc<KnownHosts>,
-        inboxes: Inboxes,
-        stop: CancellationToken,
-    ) -> Self {
-        let (auth, unfit) = logins(ssh);
-        let target = SshTarget {
-            host: settings.address.clone(),
-            port: ssh.port,
-            user: ssh.user.clone(),
-            auth,
-            limits: SshLimits {
-                connect: CONNECT,
-                command: COMMAND,
-                commands_at_once: ssh.commands,
-                ..SshLimits::default()
-            },
-            known_hosts,
-        };
+    pub fn new(host: &hosts::Host, ssh: &Ssh, inboxes: Inboxes, stop: CancellationToken) -> Self {
+        let console = host.console(ssh);
         let inner = Inner {
-            unfit,
-            line: Line::new(SshHost::new(target), ssh.socket.clone()),
+            line: Line::new(console.host.clone(), ssh.socket.clone()),
+            console,
             followed: Mutex::default(),
             looks: Looks::default(),
             wake: Arc::default(),
@@ -214,7 +193,7 @@ impl SshWay {
 
 impl Inner {
     fn check(&self) -> Result<(), HostError> {
-        match &self.unfit {
+        match &self.console.unfit {
             None => Ok(()),
             Some(why) => Err(HostError {
                 kind: HostErrorKind::Auth,
@@ -282,22 +261,6 @@ impl Inner {
         self.followed.lock().insert(order.call, Followed::new(order.clone(), root, begun, alone));
         self.wake.notify_one();
     }
-}
-
-/// The ways to log in, and what is wrong with them.
-fn logins(ssh: &Ssh) -> (Vec<SshAuth>, Option<String>) {
-    let mut auth = Vec::new();
-    let mut unfit = None;
-    if let Some(file) = &ssh.key_file {
-        match SshAuth::key_file(file, None) {
-            Ok(key) => auth.push(key),
-            // A password may do.
-            Err(error) if ssh.password.is_some() => tracing::warn!(%error, "a private key is passed over"),
-            Err(error) => unfit = Some(error.to_string()),
-        }
-    }
-    auth.extend(ssh.password.clone().map(SshAuth::Password));
-    (auth, unfit)
 }
 
 /// A name for a command; nothing was sent where it is none.
