@@ -9,13 +9,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::action::Action;
+use super::common::Common;
 use super::error::AmiError;
 use super::interest::Interest;
 use super::line::{Line, Response};
 use super::model::{ChannelRow, CoreSettings, CoreStatus, Reader, Unreadable};
 use super::request::{self, Originate};
 use super::rows;
-use super::state::{AmiState, Common, Hold, LinkState};
+use super::state::{AmiState, Hold, LinkState};
 use super::subscription::Subscription;
 use super::supervisor::Supervisor;
 use super::target::{AmiTarget, TargetError};

@@ -50,6 +50,7 @@
 mod action;
 mod check;
 mod client;
+mod common;
 mod error;
 mod event;
 #[cfg(feature = "fuzzing")]

@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::action::Action;
 use super::check;
+use super::common::Common;
 use super::event::{Event, Shutdown};
 use super::interest::{Classes, Interest};
 use super::line::{Ids, Line, Order, Pending};
 use super::loss::Loss;
-use super::state::Common;
 use super::subscription::AmiLink;
 use super::sync::keep;
 use super::target::AmiTarget;

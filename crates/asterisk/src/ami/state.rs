@@ -1,18 +1,10 @@
-//! What the handles, the supervisor and its connections have in common: who needs the connection, whether there is one, and
-//! who listens. It must not know actions.
+//! Whether there is a connection, and who needs one. It must not know how it comes about.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::error::AmiError;
-use super::interest::Classes;
-use super::line::{Ids, Line};
-use super::model::ChannelRow;
-use super::subscription::{AmiLink, CAPACITY};
-use super::target::AmiTarget;
-use crate::Looks;
-use crate::feed::Feed;
+use super::line::Line;
 
 /// Whether there is a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,26 +37,6 @@ pub(super) struct LinkState {
     pub(super) state: AmiState,
     /// Present when up.
     pub(super) line: Option<Line>,
-}
-
-/// Of one manager interface, for handles, supervisor and connections alike.
-pub(super) struct Common {
-    pub(super) target: AmiTarget,
-    pub(super) feed: Arc<Feed<AmiLink>>,
-    pub(super) looks: Looks<Arc<[ChannelRow]>, AmiError>,
-    pub(super) ids: Arc<Ids>,
-}
-
-impl Common {
-    pub(super) fn new(target: AmiTarget) -> Self {
-        let feed = Arc::new(Feed::new(CAPACITY));
-        Self { target, feed, looks: Looks::default(), ids: Arc::new(Ids::new()) }
-    }
-
-    /// Which events Asterisk is to send: what the connection itself and its subscribers need.
-    pub(super) fn classes(&self) -> Classes {
-        self.feed.fold(Classes::OWN, Classes::with)
-    }
 }
 
 /// Keeps the connection up as long as it lives.

@@ -8,9 +8,10 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::common::Common;
 use super::loss::Loss;
 use super::session::Session;
-use super::state::{AmiState, Common, LinkState};
+use super::state::{AmiState, LinkState};
 use super::subscription::AmiLink;
 use crate::backoff::Backoff;
 use crate::link::{News, Told};

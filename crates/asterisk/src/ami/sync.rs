@@ -6,12 +6,12 @@ use std::time::Instant;
 use tokio::time::sleep_until;
 
 use super::action::Action;
+use super::common::Common;
 use super::error::AmiError;
 use super::interest::Classes;
 use super::line::Line;
 use super::loss::Loss;
 use super::rows;
-use super::state::Common;
 use super::subscription::Snapshot;
 
 /// `asked`: the classes that the login asked for. Asterisk changes them in the order of the stream: what it writes after its

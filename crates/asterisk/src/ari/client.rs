@@ -18,7 +18,7 @@ use super::http::Http;
 use super::model::{Bridge, Channel, Endpoint, Playback};
 use super::request::{Answer, Request};
 use super::rest::RestLine;
-use super::supervisor::Subscriptions;
+use super::subscriptions::Subscriptions;
 use super::target::{AriTarget, TargetError};
 use crate::{Driver, Looks, secret::Secret};
 
