@@ -147,7 +147,7 @@ impl Ami {
     ///
     /// `CoreShowChannels` needs `write=system` or `reporting`, `Status` that or `call`. Rows that a caller's number
     /// with a line break has cut are asked for one by one: of those only name, ids and state are known. Who asks while a
-    /// list is on its way shares the next one with all who ask meanwhile ([`Looks`]).
+    /// list is on its way shares the next one with all who ask meanwhile ([`Looks`](crate::Looks)).
     ///
     /// # Errors
     /// [`AmiError::Refused`] when the user has the right to neither list; [`AmiError::MaybeTaken`] when a row can't

@@ -284,7 +284,7 @@ impl Ari {
     }
 
     /// All channels. A ghost may be among them; [`Ari::channel`] tells. Who asks while the list is on its way shares the
-    /// next one with all who ask meanwhile ([`Looks`]).
+    /// next one with all who ask meanwhile ([`Looks`](crate::Looks)).
     ///
     /// # Errors
     /// [`AriError::Uncertain`] also when the list is longer than 16 MiB.
