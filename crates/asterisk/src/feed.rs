@@ -28,7 +28,9 @@ pub(crate) trait Told: Clone {
 /// Those who listen to one link.
 pub(crate) struct Feed<L: Told> {
     inner: Mutex<Inner<L>>,
-    /// Something is to be done for a subscriber: a snapshot, or more or less to be asked of Asterisk.
+    /// Somebody came or went: more or less may be to be asked of Asterisk.
+    interests: Notify,
+    /// A snapshot may be due to somebody.
     work: Notify,
     /// So many things wait for a subscriber at most.
     capacity: usize,
@@ -50,6 +52,8 @@ struct Mailbox<L: Told> {
 
 struct Slot<L> {
     waiting: VecDeque<L>,
+    /// That the link is up, which is told as soon as Asterisk is asked for what this one wants to hear of.
+    greeting: Option<L>,
     /// What comes behind a snapshot that is not here yet.
     held: Option<VecDeque<L>>,
     lag: Option<Lag<L>>,
@@ -82,6 +86,8 @@ enum Due {
     },
     /// The last one was asked for then.
     Had(Instant),
+    /// Asking is of no use as long as the link is up.
+    Refused,
 }
 
 /// A snapshot of the same link is not asked for again so soon for one subscriber.
@@ -96,7 +102,7 @@ const RETRY: Duration = Duration::from_secs(5);
 impl<L: Told> Feed<L> {
     pub fn new(capacity: usize) -> Self {
         let inner = Inner { mailboxes: Vec::new(), state: None, is_up: false, is_closed: false };
-        Self { inner: Mutex::new(inner), work: Notify::new(), capacity }
+        Self { inner: Mutex::new(inner), interests: Notify::new(), work: Notify::new(), capacity }
     }
 
     /// Tells everybody who wants it what is made only if somebody does.
@@ -119,7 +125,7 @@ impl<L: Told> Feed<L> {
         self.inner.lock().mailboxes.iter().fold(begin, |all, mailbox| add(all, &mailbox.interest))
     }
 
-    /// The link is up: everybody gets a snapshot, and what comes from now on behind it.
+    /// The link is up: everybody gets a snapshot, and what comes from now on behind it. It is told by [`Feed::admit`].
     pub fn up(&self, link: L) {
         let mut inner = self.inner.lock();
         inner.is_up = true;
@@ -127,7 +133,17 @@ impl<L: Told> Feed<L> {
             mailbox.state(&link, true, self.capacity);
         }
         inner.state = Some(link);
-        drop(inner);
+    }
+
+    /// Asterisk is asked for all that these want to hear of: from now on they miss nothing, and are told that the link is up.
+    pub fn admit(&self, hears: impl Fn(&L::Interest) -> bool) {
+        for mailbox in self.inner.lock().mailboxes.iter().filter(|mailbox| hears(&mailbox.interest)) {
+            let mut slot = mailbox.slot.lock();
+            if let Some(greeting) = slot.greeting.take() {
+                slot.waiting.push_back(greeting);
+                mailbox.bell.notify_one();
+            }
+        }
         self.work.notify_one();
     }
 
@@ -141,7 +157,8 @@ impl<L: Told> Feed<L> {
         }
     }
 
-    /// The link sleeps, because nobody needs it: who comes in this very moment has not heard of it yet.
+    /// The link sleeps, because nobody needs it. Who comes in this very moment has not been told that it was up, and need not
+    /// hear why it was down.
     pub fn rest(&self) {
         let mut inner = self.inner.lock();
         inner.is_up = false;
@@ -150,6 +167,7 @@ impl<L: Told> Feed<L> {
             let mut slot = mailbox.slot.lock();
             slot.is_up = false;
             slot.waiting.clear();
+            slot.greeting = None;
             slot.begin();
         }
     }
@@ -172,12 +190,17 @@ impl<L: Told> Feed<L> {
         }
     }
 
-    /// Comes back when there may be something to do.
+    /// Comes back when other things may be to be asked of Asterisk, or somebody waits for [`Feed::admit`].
+    pub async fn interests(&self) {
+        self.interests.notified().await;
+    }
+
+    /// Comes back when a snapshot may be due.
     pub async fn work(&self) {
         self.work.notified().await;
     }
 
-    /// When the next snapshot is due; `None`: nobody wants one.
+    /// When the next snapshot is due; `None`: none is, as things stand.
     pub fn due(&self) -> Option<Instant> {
         self.inner.lock().mailboxes.iter().filter_map(|mailbox| mailbox.slot.lock().due_at()).min()
     }
@@ -199,6 +222,11 @@ impl<L: Told> Feed<L> {
         for mailbox in &self.inner.lock().mailboxes {
             let mut slot = mailbox.slot.lock();
             let Due::Asked { since, again } = slot.due else { continue };
+            mailbox.bell.notify_one();
+            if slot.is_full(self.capacity) {
+                slot.lag_behind(1);
+                continue;
+            }
             let link = match &answer {
                 Ok(snapshot) => {
                     slot.is_unread = true;
@@ -213,16 +241,15 @@ impl<L: Told> Feed<L> {
             slot.due = match &answer {
                 Ok(_) if again => Due::From(since + AGAIN),
                 Ok(_) => Due::Had(since),
-                Err(_) if is_final => Due::No,
+                Err(_) if is_final => Due::Refused,
                 Err(_) => Due::From(Instant::now() + RETRY),
             };
-            mailbox.bell.notify_one();
         }
     }
 
     fn leave(&self, mailbox: &Arc<Mailbox<L>>) {
         self.inner.lock().mailboxes.retain(|other| !Arc::ptr_eq(other, mailbox));
-        self.work.notify_one();
+        self.interests.notify_one();
     }
 }
 
@@ -234,7 +261,9 @@ impl<L: Told> Mailbox<L> {
             return;
         }
         if slot.is_full(capacity) {
-            return slot.lag_behind(1);
+            slot.lag_behind(1);
+            // What is lost was held back, and so it may sleep.
+            return self.bell.notify_one();
         }
         let slot = &mut *slot;
         match &mut slot.held {
@@ -252,6 +281,9 @@ impl<L: Told> Mailbox<L> {
     fn state(&self, link: &L, is_up: bool, capacity: usize) {
         let mut slot = self.slot.lock();
         slot.is_up = is_up;
+        // A loss follows what was lost.
+        let greeting = slot.greeting.take();
+        slot.waiting.extend(greeting);
         let held = slot.held.take();
         if slot.lag.is_none() && slot.is_full(capacity) {
             slot.lag_behind(0);
@@ -264,7 +296,10 @@ impl<L: Told> Mailbox<L> {
             if slot.has_seen {
                 slot.waiting.extend(held.into_iter().flatten());
             }
-            slot.waiting.push_back(link.clone());
+            match is_up {
+                true => slot.greeting = Some(link.clone()),
+                false => slot.waiting.push_back(link.clone()),
+            }
             slot.begin();
         }
         self.bell.notify_one();
@@ -315,14 +350,14 @@ impl<L> Slot<L> {
             Due::Asked { again, .. } => *again = true,
             Due::No if self.is_up && self.lag.is_none() => self.due = Due::From(now),
             Due::Had(at) => self.due = Due::From(*at + AGAIN),
-            Due::No | Due::From(_) => {}
+            Due::No | Due::From(_) | Due::Refused => {}
         }
     }
 
-    /// Nobody needs a second one who has not read the first.
+    /// Nobody needs a second one who has not read the first. For who is not admitted yet it would not hold.
     fn due_at(&self) -> Option<Instant> {
         match self.due {
-            Due::From(at) if !self.is_unread => Some(at),
+            Due::From(at) if !self.is_unread && self.greeting.is_none() => Some(at),
             _ => None,
         }
     }
@@ -339,8 +374,11 @@ pub(crate) struct Listener<L: Told> {
 impl<L: Told> Listener<L> {
     pub fn join(feed: Arc<Feed<L>>, interest: L::Interest) -> Self {
         let mut inner = feed.inner.lock();
+        let state = inner.state.clone();
+        let (greeting, told) = if inner.is_up { (state, None) } else { (None, state) };
         let mut slot = Slot {
-            waiting: inner.state.iter().cloned().collect(),
+            waiting: told.into_iter().collect(),
+            greeting,
             held: None,
             lag: None,
             due: Due::No,
@@ -353,7 +391,7 @@ impl<L: Told> Listener<L> {
         let mailbox = Arc::new(Mailbox { interest, slot: Mutex::new(slot), bell: Notify::new() });
         inner.mailboxes.push(mailbox.clone());
         drop(inner);
-        feed.work.notify_one();
+        feed.interests.notify_one();
         Self { feed, mailbox, taken: VecDeque::new() }
     }
 
@@ -382,3 +420,6 @@ impl<L: Told> Drop for Listener<L> {
         self.feed.leave(&self.mailbox);
     }
 }
+
+#[cfg(test)]
+mod tests;

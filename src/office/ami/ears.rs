@@ -88,7 +88,7 @@ impl Shared {
                 self.hears.send_replace(true);
             }
             AmiLink::Undecodable { why } => tracing::debug!(why, "an AMI event could not be read"),
-            AmiLink::Tainted { why } => self.tainted(&why),
+            AmiLink::Tainted { why, .. } => self.tainted(&why),
             AmiLink::Doubtful { ids } => self.doubt(&ids),
             AmiLink::Lost { count } => {
                 self.blind(&format!("{count} events came faster than they were taken"));

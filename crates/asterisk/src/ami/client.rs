@@ -27,8 +27,9 @@ use crate::Driver;
 /// same connection.
 ///
 /// It sends nothing twice, unless the connection fell asleep before a byte was written. Each method fails with an
-/// [`AmiError`], whose kind says what became of the action. None waits longer than [`AmiTarget::action_timeout`],
-/// save [`Ami::channels`], which may have to ask for several rows.
+/// [`AmiError`], whose kind says what became of the action. None waits longer than [`AmiTarget::action_timeout`], save
+/// [`Ami::ready`], which waits for the connection alone, and [`Ami::channels`], which may have to wait for a list that is on
+/// its way, and to ask for several rows.
 #[derive(Clone)]
 pub struct Ami {
     common: Arc<Common>,

@@ -129,6 +129,11 @@ impl Interest {
         self.others
     }
 
+    /// Whether Asterisk is asked for all of this, if it is asked for these classes.
+    pub(super) fn is_within(&self, asked: Classes) -> bool {
+        asked.hold(self.classes)
+    }
+
     /// Whether events of these classes are wanted. One of several comes only to who wants them all, as Asterisk has it.
     pub(super) fn takes(&self, classes: Classes) -> bool {
         self.classes.hold(classes)

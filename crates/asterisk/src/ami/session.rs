@@ -271,8 +271,8 @@ impl Listener<'_> {
         let flaw = check::flaw(&block);
         if let (Some(flaw), None) = (flaw, self.taint) {
             self.taint = Some(if is_answer { Taint::Row } else { Taint::Event });
-            self.tell(AmiLink::Tainted { why: flaw.to_string() }).await;
-            // A list goes on, and tells nothing that anybody believes; after an event, something must be asked.
+            self.tell(AmiLink::Tainted { why: flaw.to_string(), is_event: !is_answer }).await;
+            // A list goes on, and its row is asked for by itself; after an event, something must be asked.
             if !is_answer {
                 self.doubt.notify_one();
                 self.feed.doubt();

@@ -20,8 +20,12 @@ pub(super) const CAPACITY: usize = 4096;
 /// Asterisk has. Measured on 16.28 and 22.10.1 during storms of calls, with some hundred lists: of 7,700 and 7,200
 /// listed channels each had the bridge and the end that an unbroken record of events gave it.
 ///
-/// Further snapshots come after a [`AmiLink::Tainted`] and a [`AmiLink::Lost`], at most one a second. Each replaces all that
-/// was known.
+/// `Up` is told when Asterisk is asked for all that this subscriber wants to hear of: from then on nothing is missed, and who
+/// acts on it need not wait for the snapshot.
+///
+/// Further snapshots come after an event that is [`AmiLink::Tainted`], at most one a second, and after each
+/// [`AmiLink::Lost`]. Each replaces all that was known. To a user of whom an [`AmiLink::Unseen`] has told that he may not ask,
+/// none comes as long as the connection lasts.
 #[derive(Debug, Clone)]
 pub enum AmiLink {
     /// Let in. Events since the last `Down` are lost. `generation` counts connections from 1.
@@ -46,11 +50,14 @@ pub enum AmiLink {
         /// What is wrong with it; nothing of its text but the names of its type and of a field.
         why: String,
     },
-    /// A message is not as Asterisk writes it: somebody may have forged what follows it. Who keeps a state of what the
-    /// events tell must not rely on it before the next `Snapshot`.
+    /// A message is not as Asterisk writes it: somebody may have forged what follows it.
     Tainted {
         /// What is wrong with it; nothing of its text.
         why: String,
+        /// It was an event, and is missed: who keeps a state of what the events tell must not rely on it before the next
+        /// `Snapshot`, which is asked for. False: it was a row of a list, which tells nothing new. No snapshot follows, and
+        /// nothing is missed but what a `Doubtful` behind it names.
+        is_event: bool,
     },
     /// An event that may be forged and was dropped; it names these unique ids. It comes after a `Tainted`, until Asterisk has
     /// answered something that was asked since: ask for what Asterisk has now of the calls that are named.

@@ -91,6 +91,8 @@ impl Supervisor {
             if !matches!(self.told, Told::Nothing) {
                 tracing::debug!(address = %self.common.target.address(), "the AMI connection sleeps");
                 self.told = Told::Nothing;
+                // Why it was down is old by the time that somebody needs it.
+                self.common.feed.rest();
             }
         }
         let wanted = tokio::select! {

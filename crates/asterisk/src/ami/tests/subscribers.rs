@@ -41,6 +41,7 @@ async fn each_hears_what_it_wants_and_asterisk_is_asked_for_what_all_want() {
     let action = asterisk.expect("Events").await;
     assert_eq!(action.field("EventMask"), Some("system,call,agent"));
     // Before the answer nothing is promised, and nothing is told before the snapshot.
+    assert!(is_quiet(&mut queues));
     asterisk.write(JOINS).await;
     asterisk.answer(&action, "Success", "Events: On\r\n").await;
     asterisk.list(&["1.1"]).await;
@@ -99,6 +100,50 @@ async fn who_comes_later_gets_a_snapshot_and_all_that_came_since_it_was_asked_fo
     assert_eq!(channel(&mut later).await, "1.2");
     assert_eq!(channel(&mut later).await, "1.3");
     assert_eq!(channel(&mut client.links).await, "1.3");
+}
+
+#[tokio::test]
+async fn a_list_that_is_slow_keeps_nobody_from_events_and_hides_none() {
+    let peer = Peer::start().await;
+    let mut client = Client::start(target(peer.addr));
+    let mut asterisk = peer.let_in_alone().await;
+    let action = asterisk.expect("CoreShowChannels").await;
+    assert!(matches!(client.next().await, AmiLink::Up { .. }));
+    let mut queues = client.ami.subscribe(QUEUES);
+    let mask = asterisk.expect("Events").await;
+    asterisk.answer(&mask, "Success", "Events: On\r\n").await;
+    assert!(matches!(next(&mut queues).await, AmiLink::Up { .. }));
+    asterisk.write(JOINS).await;
+    asterisk.answer_list(&action, &["1.1"]).await;
+    asterisk.list(&["1.1"]).await;
+    for links in [&mut client.links, &mut queues] {
+        assert_eq!(ids(&snapshot(links).await), ["1.1"]);
+    }
+    assert!(matches!(event(&mut queues).await, Event::Other(_)));
+}
+
+/// A caller's number with a line break in it, for as long as his channel stands.
+#[tokio::test]
+async fn a_row_that_is_cut_asks_for_no_snapshot_behind_the_one_that_it_is_of() {
+    let peer = Peer::start().await;
+    let mut client = Client::start(target(peer.addr));
+    let mut asterisk = peer.let_in_alone().await;
+    let action = asterisk.expect("CoreShowChannels").await;
+    let id = action.field("ActionID").unwrap().to_owned();
+    let row = channel_event("CoreShowChannel", "1.1", "")
+        .replace("150\r\nCallerIDName", "1\r\n\r\nX: y\r\nCallerIDName");
+    let row = row.replacen("\r\n", &format!("\r\nActionID: {id}\r\n"), 1);
+    asterisk.write(&format!("Response: Success\r\nActionID: {id}\r\nEventList: start\r\n\r\n{row}")).await;
+    let end = "EventList: Complete\r\nListItems: 1\r\n\r\n";
+    asterisk.write(&format!("Event: CoreShowChannelsComplete\r\nActionID: {id}\r\n{end}")).await;
+    for value in ["1.1", "call"] {
+        let action = asterisk.expect("Getvar").await;
+        asterisk.answer(&action, "Success", &format!("Value: {value}\r\n")).await;
+    }
+    assert!(matches!(client.next().await, AmiLink::Up { .. }));
+    assert_eq!(ids(&snapshot(&mut client.links).await), ["1.1"]);
+    assert!(matches!(client.event().await, Event::FullyBooted));
+    assert!(matches!(client.next().await, AmiLink::Tainted { is_event: false, .. }));
 }
 
 #[tokio::test]
@@ -193,7 +238,7 @@ async fn after_a_taint_there_is_a_fresh_snapshot_and_not_one_for_each_forged_num
     let begun = std::time::Instant::now();
     for _ in 0..20 {
         asterisk.write(&newstate("1.1").replace("CallerIDNum: 150", "CallerIDNum: 1\r\n\r\nX: y")).await;
-        assert!(matches!(client.next().await, AmiLink::Tainted { .. }));
+        assert!(matches!(client.next().await, AmiLink::Tainted { is_event: true, .. }));
         while asterisk.any_action().await.unwrap().field("Action") != Some("Ping") {}
         asterisk.write(&newstate("1.2")).await;
         let AmiLink::Doubtful { ids } = client.next().await else { panic!("it was believed") };
@@ -244,6 +289,28 @@ async fn who_joins_one_that_sleeps_hears_of_the_next_connection_alone() {
     let _asterisk = peer.let_in().await;
     assert!(matches!(next(&mut links).await, AmiLink::Up { generation: 2, .. }));
     assert_eq!(snapshot(&mut links).await.generation, 2);
+}
+
+#[tokio::test]
+async fn who_joins_one_that_sleeps_since_a_failure_does_not_hear_of_that() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    drop(listener);
+    let idle = Some(Duration::from_millis(10));
+    let client = connect(AmiTarget { idle, ..target(addr) }, CancellationToken::new()).unwrap();
+    let mut first = client.subscribe(CALLS);
+    down(&mut first).await;
+    drop(first);
+    let asleep = async {
+        while client.state() != AmiState::Asleep {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asleep).await.expect("it does not sleep");
+    let peer = Peer::of(tokio::net::TcpListener::bind(addr).await.unwrap());
+    let mut links = client.subscribe(CALLS);
+    let _asterisk = peer.let_in().await;
+    assert!(matches!(next(&mut links).await, AmiLink::Up { .. }));
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ async fn connected() -> (Peer, Conversation, Client) {
 impl Client {
     async fn tainted(&mut self) -> String {
         match self.next().await {
-            AmiLink::Tainted { why } => why,
+            AmiLink::Tainted { why, .. } => why,
             other => panic!("it was believed: {other:?}"),
         }
     }
