@@ -1,8 +1,9 @@
 //! The Asterisks that the bot may use, each with the links that lead to it.
 //!
 //! A host owns its links and hands them out: whoever needs an Asterisk asks for its host's link and listens to that, and
-//! nobody opens a connection of his own. A link lives as long as somebody has it; who comes then with the same login gets the
-//! same one. It must not know what the links are used for. ARI's are not here yet: such a link has one listener.
+//! nobody opens a connection of his own. Who comes with the same login gets the same link as long as somebody keeps the `Arc`
+//! that was handed out; a clone of what is in it, or a subscription alone, keeps the connection but not the link. It must not
+//! know what the links are used for. ARI's are not here yet: such a link has one listener.
 
 mod console;
 mod login;

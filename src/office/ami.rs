@@ -113,8 +113,8 @@ impl AmiWay {
             Ok(ami) => {
                 // Nobody else has it yet.
                 let _ = shared.ami.set(ami.clone());
-                tokio::spawn(shared.clone().listen(Ami::clone(&ami), closed.clone()));
-                tokio::spawn(guard::watch(Arc::downgrade(&shared), Ami::clone(&ami), closed.clone()));
+                tokio::spawn(shared.clone().listen(ami.clone(), closed.clone()));
+                tokio::spawn(guard::watch(Arc::downgrade(&shared), ami.clone(), closed.clone()));
                 Ok(ami)
             }
             Err(error) => Err(error.to_string()),
@@ -370,3 +370,6 @@ impl AmiWay {
 fn is_of(row: &ChannelRow, device: &str) -> bool {
     row.channel.name.rsplit_once('-').is_some_and(|(of, _)| of.eq_ignore_ascii_case(device))
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,8 +40,8 @@ impl Shared {
         self.needed.send_if_modified(|calls| calls.remove(&call));
     }
 
-    /// Hears while there are calls, and for a while after the last.
-    pub(super) async fn listen(self: Arc<Self>, ami: Ami, closed: CancellationToken) {
+    /// Hears while there are calls, and for a while after the last; no longer than there is the way.
+    pub(super) async fn listen(self: Arc<Self>, ami: Arc<Ami>, closed: CancellationToken) {
         let mut needed = self.needed.subscribe();
         loop {
             tokio::select! {
@@ -59,6 +59,8 @@ impl Shared {
                             None => return,
                         },
                         () = &mut unneeded => break,
+                        // Its tries with an old password would be seen as an attack.
+                        () = closed.cancelled() => return,
                     }
                 }
                 let heard = self.hears.send_replace(false);
@@ -77,15 +79,12 @@ impl Shared {
             AmiLink::Up { .. } => {
                 // Filters are taken over at the login.
                 *self.filtered.lock() = None;
-                self.hears.send_replace(false);
-            }
-            AmiLink::Snapshot(snapshot) => {
-                self.catch_up(&snapshot.channels);
+                // From now on nothing is missed; an order does not wait for the list of channels.
                 self.hears.send_replace(true);
             }
+            AmiLink::Snapshot(snapshot) => self.catch_up(&snapshot.channels),
             AmiLink::Unseen { why } => {
                 tracing::debug!(host = self.host, why, "the channels of a host are not shown");
-                self.hears.send_replace(true);
             }
             AmiLink::Undecodable { why } => tracing::debug!(why, "an AMI event could not be read"),
             AmiLink::Tainted { why, .. } => self.tainted(&why),
