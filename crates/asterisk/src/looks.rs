@@ -19,6 +19,7 @@ pub struct Looks<T, E> {
 #[derive(Debug)]
 struct Look<T, E> {
     number: u64,
+    connection: u64,
     seen: Result<T, E>,
 }
 
@@ -40,12 +41,23 @@ impl<T: Clone, E: Clone> Looks<T, E> {
     /// Those of `ask`. A look that was under way already and fails is told too: who is silent to one is silent to all,
     /// and nobody waits for two of them.
     pub async fn look(&self, ask: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        self.look_over(0, ask).await
+    }
+
+    /// The same over this connection: the failure of one that is gone is not told to who asks over the next.
+    ///
+    /// # Errors
+    /// As [`Looks::look`].
+    pub async fn look_over(&self, connection: u64, ask: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let ended = self.ended.load(Ordering::Acquire);
         let begun = self.begun.load(Ordering::Acquire);
         let _waits = Waits::new(self);
         let mut last = self.last.lock().await;
         if let Some(look) = &*last
-            && (look.number > begun || (look.number > ended && look.seen.is_err()))
+            && match look.seen {
+                Ok(_) => look.number > begun,
+                Err(_) => look.number > ended && look.connection == connection,
+            }
         {
             return look.seen.clone();
         }
@@ -54,7 +66,7 @@ impl<T: Clone, E: Clone> Looks<T, E> {
         let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let seen = ask.await;
         self.ended.store(number, Ordering::Release);
-        *last = Some(Look { number, seen: seen.clone() });
+        *last = Some(Look { number, connection, seen: seen.clone() });
         seen
     }
 }
@@ -101,9 +113,17 @@ mod tests {
             Self { looks: Arc::default(), count: Arc::default(), ends: watch::Sender::new(0) }
         }
 
-        /// Asks, and comes back when it waits or looks.
         async fn ask(
             &self,
+            fails: bool,
+        ) -> (oneshot::Receiver<Arc<usize>>, tokio::task::JoinHandle<Result<Arc<usize>, String>>) {
+            self.ask_over(0, fails).await
+        }
+
+        /// Asks, and comes back when it waits or looks.
+        async fn ask_over(
+            &self,
+            connection: u64,
             fails: bool,
         ) -> (oneshot::Receiver<Arc<usize>>, tokio::task::JoinHandle<Result<Arc<usize>, String>>) {
             let (looks, count, mut ends) = (self.looks.clone(), self.count.clone(), self.ends.subscribe());
@@ -116,7 +136,7 @@ mod tests {
                     ends.wait_for(|end| *end >= number).await.expect("the test goes on");
                     if fails { Err(format!("look {number}")) } else { Ok(Arc::new(number)) }
                 };
-                looks.look(list).await
+                looks.look_over(connection, list).await
             });
             while !task.is_finished() && self.looks.waiting.load(Ordering::Relaxed) == waiting {
                 tokio::task::yield_now().await;
@@ -154,6 +174,17 @@ mod tests {
         assert_eq!(first.await.unwrap().unwrap_err(), "look 1");
         assert_eq!(later.await.unwrap().unwrap_err(), "look 1");
         assert_eq!(*lister.ask(false).await.1.await.unwrap().unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_failure_of_a_dead_connection_is_not_that_of_the_next() {
+        let lister = Lister::new();
+        let (begun, first) = lister.ask_over(1, true).await;
+        begun.await.expect("it looks");
+        let (_, later) = lister.ask_over(2, false).await;
+        lister.ends.send_replace(10);
+        assert_eq!(first.await.unwrap().unwrap_err(), "look 1");
+        assert_eq!(*later.await.unwrap().unwrap(), 2);
     }
 
     #[tokio::test]

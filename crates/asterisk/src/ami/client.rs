@@ -155,7 +155,11 @@ impl Ami {
     /// be read, or more than 1000 are cut.
     pub async fn channels(&self) -> Result<Arc<[ChannelRow]>, AmiError> {
         let _hold = self.hold();
-        self.common.looks.look(self.list()).await
+        let generation = match self.state() {
+            AmiState::Up { generation, .. } => generation,
+            _ => 0,
+        };
+        self.common.looks.look_over(generation, self.list()).await
     }
 
     async fn list(&self) -> Result<Arc<[ChannelRow]>, AmiError> {

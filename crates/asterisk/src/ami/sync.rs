@@ -68,7 +68,7 @@ async fn lost(line: &Line, error: &AmiError) -> Loss {
 
 async fn snapshot(common: &Common, line: &Line, generation: u64) {
     common.feed.ask();
-    let list = common.looks.look(rows::channels(line, common.target.action_timeout)).await;
+    let list = common.looks.look_over(generation, rows::channels(line, common.target.action_timeout)).await;
     if line.is_dead() {
         return std::future::pending().await;
     }
