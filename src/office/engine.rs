@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::{
     error::{HostError, HostErrorKind},
-    hosts::{Host, Hosts},
     inbox::Inboxes,
     order::Order,
+    reach::{Reach, Reaches},
     way::Taken,
 };
 use crate::{
@@ -92,7 +92,7 @@ struct Inner {
     metrics: Arc<Metrics>,
     mask_numbers: bool,
     troubles: Troubles,
-    hosts: Hosts,
+    hosts: Reaches,
     inboxes: Inboxes,
     started: Instant,
     stop: CancellationToken,
@@ -107,7 +107,7 @@ type Reply = oneshot::Sender<Result<CallId, PlaceError>>;
 pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle, StoreError> {
     let Parts { config, hosts, directory, store, metrics, mask_numbers } = parts;
     let inboxes = Inboxes::default();
-    let hosts = Hosts::new(config, hosts, inboxes.clone(), metrics.clone(), stop.clone());
+    let hosts = Reaches::new(config, hosts, inboxes.clone(), metrics.clone(), stop.clone());
     let open = store.open_calls().await?;
     let inner = Inner {
         directory,
@@ -182,7 +182,7 @@ impl OfficeHandle {
     }
 
     /// The host of an enterprise.
-    pub fn host(&self, enterprise: &Enterprise) -> Arc<Host> {
+    pub fn host(&self, enterprise: &Enterprise) -> Arc<Reach> {
         self.0.hosts.of(enterprise)
     }
 
@@ -341,7 +341,7 @@ impl Inner {
     /// Asks the host of a call something, beside the call's task.
     fn ask<F, A>(self: &Arc<Self>, machine: &OfficeMachine, of: Of, question: F)
     where
-        F: FnOnce(Arc<Host>, Order) -> A + Send + 'static,
+        F: FnOnce(Arc<Reach>, Order) -> A + Send + 'static,
         A: Future<Output = Option<OfficeInput>> + Send,
     {
         let Some(mut order) = Order::of(machine.record()) else { return };
@@ -373,7 +373,7 @@ impl Inner {
         of: Of,
         enterprise: &str,
         address: &str,
-    ) -> Result<Arc<Host>, String> {
+    ) -> Result<Arc<Reach>, String> {
         if let Some(host) = self.hosts.of_call(order.call) {
             let current = self.hosts.current(enterprise).filter(|current| {
                 of == Of::Enterprise

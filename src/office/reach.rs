@@ -62,7 +62,7 @@ pub async fn probe(config: config::Office, enterprise: &Enterprise, known_hosts:
     let metrics = Arc::new(Metrics::default());
     let stop = CancellationToken::new();
     let links = hosts::Hosts::new(known_hosts, stop.clone());
-    let hosts = Hosts::new(config, links, Inboxes::default(), metrics, stop);
+    let hosts = Reaches::new(config, links, Inboxes::default(), metrics, stop);
     let host = hosts.of(enterprise);
     let ways = host.probe().await;
     let works = |kind| ways.iter().any(|probe| probe.way == kind && probe.result.is_ok());
@@ -79,7 +79,7 @@ pub async fn probe(config: config::Office, enterprise: &Enterprise, known_hosts:
 }
 
 /// All hosts that were asked for.
-pub(super) struct Hosts {
+pub(super) struct Reaches {
     config: config::Office,
     links: hosts::Hosts,
     inboxes: Inboxes,
@@ -87,11 +87,11 @@ pub(super) struct Hosts {
     stop: CancellationToken,
     /// By the number of the enterprise, as its row says now. One whose row has changed serves its last calls, and is gone
     /// with them.
-    current: Mutex<HashMap<String, Arc<Host>>>,
-    of_calls: Mutex<HashMap<CallId, Arc<Host>>>,
+    current: Mutex<HashMap<String, Arc<Reach>>>,
+    of_calls: Mutex<HashMap<CallId, Arc<Reach>>>,
 }
 
-impl Hosts {
+impl Reaches {
     pub fn new(
         config: config::Office,
         links: hosts::Hosts,
@@ -100,11 +100,11 @@ impl Hosts {
         stop: CancellationToken,
     ) -> Self {
         let (current, of_calls) = Default::default();
-        Hosts { config, links, inboxes, metrics, stop, current, of_calls }
+        Reaches { config, links, inboxes, metrics, stop, current, of_calls }
     }
 
     /// The host of an enterprise; it is connected to when it is needed.
-    pub fn of(&self, enterprise: &Enterprise) -> Arc<Host> {
+    pub fn of(&self, enterprise: &Enterprise) -> Arc<Reach> {
         let settings = HostSettings::of(&self.config, enterprise);
         let mut current = self.current.lock();
         if let Some(host) = current.get(enterprise.number.as_str())
@@ -117,7 +117,7 @@ impl Hosts {
         beside.extend(self.of_calls.lock().values().cloned());
         beside.retain(|host| host.settings.address == settings.address);
         let same = beside.iter().find(|host| host.settings == settings).cloned();
-        let host = same.unwrap_or_else(|| Arc::new(Host::new(settings, &beside, self)));
+        let host = same.unwrap_or_else(|| Arc::new(Reach::new(settings, &beside, self)));
         current.insert(enterprise.number.to_string(), host.clone());
         host
     }
@@ -130,15 +130,15 @@ impl Hosts {
     }
 
     /// The host of the enterprise with this number, as its row was when it was last asked for.
-    pub fn current(&self, number: &str) -> Option<Arc<Host>> {
+    pub fn current(&self, number: &str) -> Option<Arc<Reach>> {
         self.current.lock().get(number).cloned()
     }
 
-    pub fn remember(&self, call: CallId, host: &Arc<Host>) {
+    pub fn remember(&self, call: CallId, host: &Arc<Reach>) {
         self.of_calls.lock().insert(call, host.clone());
     }
 
-    pub fn of_call(&self, call: CallId) -> Option<Arc<Host>> {
+    pub fn of_call(&self, call: CallId) -> Option<Arc<Reach>> {
         self.of_calls.lock().get(&call).cloned()
     }
 
@@ -151,7 +151,7 @@ impl Hosts {
 }
 
 /// One host.
-pub struct Host {
+pub struct Reach {
     settings: HostSettings,
     /// Keeps its links those of all who have the same host.
     _links: Arc<hosts::Host>,
@@ -203,11 +203,11 @@ impl Way {
     }
 }
 
-impl Host {
+impl Reach {
     /// `beside`: those at the same address. Enterprises that differ in no more than a context share a connection,
     /// and so its limits; two would take ARI's application from each other.
-    fn new(settings: HostSettings, beside: &[Arc<Host>], of: &Hosts) -> Self {
-        let Hosts { links, inboxes, metrics, stop, .. } = of;
+    fn new(settings: HostSettings, beside: &[Arc<Reach>], of: &Reaches) -> Self {
+        let Reaches { links, inboxes, metrics, stop, .. } = of;
         let links = links.at(&settings.address);
         let beside = |kind, is_same: fn(&HostSettings, &HostSettings) -> bool| {
             let mut alike = beside.iter().filter(|host| is_same(&host.settings, &settings));
@@ -229,7 +229,7 @@ impl Host {
             let shared = beside(WayKind::Ssh, |one, other| one.ssh == other.ssh);
             ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ssh(new()))));
         }
-        Host {
+        Reach {
             settings,
             _links: links,
             ways,
@@ -351,7 +351,7 @@ impl Host {
     }
 
     /// The call is another host's from now on, which is reached at the same address: it goes on.
-    pub(super) fn leave(&self, call: CallId, to: &Host) {
+    pub(super) fn leave(&self, call: CallId, to: &Reach) {
         self.taken_by.lock().remove(&call);
         for way in self.ways.iter().filter(|way| !to.ways.iter().any(|other| Arc::ptr_eq(way, other))) {
             of_way!(&**way, way => way.leave(call));
