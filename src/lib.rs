@@ -6,6 +6,7 @@ pub mod config;
 pub mod doctor;
 pub mod engine;
 pub mod enterprises;
+pub mod hosts;
 pub mod logging;
 pub mod metrics;
 pub mod office;

@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 /// where `NEIGHBOURS` says so.
 const FLOORS: [&[&str]; 4] = [
     &["seldom"],
-    &["enterprises", "config", "logging", "metrics", "trouble", "trunks"],
+    &["enterprises", "config", "hosts", "logging", "metrics", "trouble", "trunks"],
     &["engine", "office"],
     &["api", "doctor"],
 ];

@@ -99,7 +99,7 @@ office_modules() { # TECHNOLOGY
   # 29720) each time a spy comes or goes, and whoever hears them takes them for old ones, for seconds.
   ship modules.conf -e '/bridge_native_rtp/d'
   printf 'load = %s.so\n' app_chanspy res_clioriginate app_mixmonitor app_record app_playtones app_echo app_verbose \
-    app_stack app_originate app_directed_pickup app_channelredirect app_softhangup func_db func_global func_groupcount func_timeout \
+    app_stack app_originate app_directed_pickup app_channelredirect app_softhangup func_db func_global func_groupcount func_timeout func_uri \
     res_pjsip_registrar res_pjsip_refer res_parking bridge_builtin_features bridge_builtin_interval_features
   [[ $1 == PJSIP ]] || echo 'load = chan_sip.so'
 }

@@ -10,9 +10,11 @@ use crate::{
     api::{self, AppState},
     config::Config,
     enterprises::{Directory, DirectoryState},
+    hosts::Hosts,
     metrics::Metrics,
     office::{self, OfficeHandle, Parts},
 };
+use asterisk::ssh::KnownHosts;
 use lang::Lang;
 use ledger::Store;
 
@@ -39,6 +41,7 @@ impl Office {
         tokio::spawn(watch_database(directory.clone(), metrics.clone(), stop.clone()));
         let parts = Parts {
             config: office.clone(),
+            hosts: Hosts::new(KnownHosts::new(&office.ssh_known_hosts), stop.clone()),
             directory,
             store: store.clone(),
             metrics: metrics.clone(),

@@ -47,7 +47,7 @@ impl Strays {
                 Ok(channels) => channels,
                 Err(error) => return tracing::debug!(%error, "could not look for stray channels"),
             };
-            for channel in channels {
+            for channel in channels.iter() {
                 let application = channel.dialplan.app_data.split(',').next().unwrap_or_default();
                 let in_ours = channel.dialplan.app_name == "Stasis" && application == strays.app;
                 if let Ok(attempt) = channel.id.parse::<AttemptId>()

@@ -17,6 +17,9 @@ pub(super) struct Lookup {
     pub playback: Option<String>,
 }
 
+/// Channels by their ids.
+type Listed<'a> = HashMap<&'a str, &'a Channel>;
+
 /// Looks for all of them with one list of the channels, and confirms each find: the list can hold
 /// ghosts (channels that `GET /channels/ID` does not know). `known_trunks`: trunk channels whose call is
 /// known, so that nobody asks for it once more; each question takes a request.
@@ -26,8 +29,8 @@ pub(super) async fn survey(
     calls: Vec<Lookup>,
     known_trunks: &HashSet<String>,
 ) -> Result<Vec<(AttemptId, Found)>, AriError> {
-    let listed: HashMap<String, Channel> =
-        ari.channels().await?.into_iter().map(|channel| (channel.id.clone(), channel)).collect();
+    let list = ari.channels().await?;
+    let listed: Listed<'_> = list.iter().map(|channel| (channel.id.as_str(), channel)).collect();
     let trunks = trunks_by_call(ari, translator, &listed, &calls, known_trunks).await?;
     let mut answers = Vec::with_capacity(calls.len());
     for lookup in calls {
@@ -65,7 +68,7 @@ pub(super) async fn survey(
 async fn trunks_by_call(
     ari: &Ari,
     translator: &Translator,
-    listed: &HashMap<String, Channel>,
+    listed: &Listed<'_>,
     calls: &[Lookup],
     known: &HashSet<String>,
 ) -> Result<HashMap<AttemptId, Vec<String>>, AriError> {
@@ -87,11 +90,7 @@ async fn trunks_by_call(
     Ok(trunks)
 }
 
-async fn confirmed(
-    ari: &Ari,
-    listed: &HashMap<String, Channel>,
-    id: &str,
-) -> Result<Option<Channel>, AriError> {
+async fn confirmed(ari: &Ari, listed: &Listed<'_>, id: &str) -> Result<Option<Channel>, AriError> {
     if listed.contains_key(id) { ari.channel(id).await } else { Ok(None) }
 }
 

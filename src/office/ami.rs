@@ -1,79 +1,71 @@
 //! The way over AMI: an Originate, and every event of the call's channels.
 
+mod doubt;
+mod ears;
 mod guard;
+mod heard;
 
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, OnceLock},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use parking_lot::Mutex;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::timeout,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     error::{HostError, HostErrorKind},
-    events::{State, Tracker},
+    events::Tracker,
     fit::Endpoints,
-    heard::{ChannelRef, Dial, Heard},
     inbox::Inboxes,
     order::{Order, chanspy, driver},
-    settings::{COMMAND, CONNECT, HostSettings, Login},
     way::{Busy, Taken},
 };
-use crate::metrics::Metrics;
+use crate::{
+    hosts::{self, COMMAND, Login},
+    metrics::Metrics,
+};
 use asterisk::{
-    ami::{
-        self, Ami, AmiError, AmiLink, AmiState, AmiTarget, ChannelRow, ChannelState, DialStatus, Event, Hold,
-        Originate, OriginateTarget,
-    },
+    ami::{Ami, AmiError, AmiState, ChannelRow, ChannelState, Originate, OriginateTarget},
     talk::{Seat, are_connected, heard_by, is_with_others},
 };
 use call::{CallId, Technology, WayKind, What, office::OfficeInput};
+use doubt::Doubt;
 use guard::Asked;
+pub(super) use heard::heard;
 use lang::{Text, say};
-
-/// An OriginateResponse that overtakes the answer to its Originate waits for it so long.
-const ORPHANS: Duration = Duration::from_secs(30);
 
 /// Measured on 22.10.1: with a thousand a second Asterisk falls 20 s behind, and then has no files left for channels.
 const UNHEARD: usize = 32;
 
-/// A call of which something may have been forged is asked for at most so often.
-const DOUBT: Duration = Duration::from_secs(1);
-
-/// Forged messages are told of in the log at most so often: whoever sends them may send many.
-const TELL: Duration = Duration::from_secs(60);
-
 /// A list that is asked for in the middle of forged messages is asked for again so often.
 const ASKED_AGAIN: u32 = 3;
 
-/// The events of a failed Originate's channels are not later than this (measured on an Asterisk with 5,000 orders
-/// waiting: some tens of milliseconds).
-const SILENCE: Duration = Duration::from_secs(5);
-
 pub(super) struct AmiWay {
     /// What is wrong with the settings, if anything.
-    ami: Result<Ami, String>,
+    ami: Result<Arc<Ami>, String>,
     shared: Arc<Shared>,
     user: String,
-    /// Ends the connection with this way.
+    /// Ends what is done beside the calls with this way.
     _closed: DropGuard,
 }
 
 struct Shared {
     /// `None` where the settings can't be used.
-    ami: OnceLock<Ami>,
+    ami: OnceLock<Arc<Ami>>,
     tracker: Mutex<Tracker>,
     /// Originates are queued by Asterisk without a bound; of so many nothing was heard yet.
     waiting: Arc<Semaphore>,
     unheard: Mutex<HashMap<CallId, OwnedSemaphorePermit>>,
-    /// The connection stays up while a call is followed.
-    holds: Mutex<HashMap<CallId, Hold>>,
+    /// Calls whose events are to be heard.
+    needed: watch::Sender<HashSet<CallId>>,
+    /// They are heard now: no order leaves before.
+    hears: watch::Sender<bool>,
     /// Originates by their ActionID, until it is told what came of them.
     orders: Mutex<HashMap<String, CallId>>,
     /// ActionIDs of which that was told before it was known whose they are.
@@ -91,48 +83,37 @@ struct Shared {
     inboxes: Inboxes,
 }
 
-#[derive(Debug, Default)]
-struct Doubt {
-    /// So many events were dropped.
-    events: u64,
-    /// The call was told just now.
-    is_told: bool,
-}
-
 impl AmiWay {
     pub fn new(
-        settings: &HostSettings,
+        host: &hosts::Host,
         login: &Login,
         inboxes: Inboxes,
         metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> Self {
-        let mut target = AmiTarget::new(settings.address.clone(), login.user.clone(), login.password.clone());
-        target.port = login.port;
-        target.connect_timeout = CONNECT;
-        target.action_timeout = COMMAND;
         let shared = Arc::new(Shared {
             ami: OnceLock::new(),
             tracker: Mutex::new(Tracker::with_creations()),
             waiting: Arc::new(Semaphore::new(UNHEARD)),
             unheard: Mutex::default(),
-            holds: Mutex::default(),
+            needed: watch::Sender::default(),
+            hears: watch::Sender::default(),
             orders: Mutex::default(),
             orphans: Mutex::default(),
             doubts: Mutex::default(),
             followed: Mutex::default(),
             filtered: Mutex::default(),
             tainted: Mutex::default(),
-            host: settings.address.clone(),
+            host: host.address().to_owned(),
             metrics,
             inboxes,
         });
         let closed = stop.child_token();
-        let ami = match ami::connect(target, closed.clone()) {
-            Ok((ami, links)) => {
+        let ami = match host.ami(login) {
+            Ok(ami) => {
                 // Nobody else has it yet.
                 let _ = shared.ami.set(ami.clone());
-                tokio::spawn(shared.clone().listen(links));
+                tokio::spawn(shared.clone().listen(ami.clone(), closed.clone()));
                 tokio::spawn(guard::watch(Arc::downgrade(&shared), ami.clone(), closed.clone()));
                 Ok(ami)
             }
@@ -143,7 +124,15 @@ impl AmiWay {
 
     pub async fn place(&self, order: &Order) -> Result<Taken, HostError> {
         let ami = self.ami()?;
-        let hold = ami.hold();
+        self.shared.need(order.call);
+        let placed = self.order(ami, order).await;
+        if placed.as_ref().is_err_and(|error| error.is_certain) {
+            self.forget(order.call);
+        }
+        placed
+    }
+
+    async fn order(&self, ami: &Ami, order: &Order) -> Result<Taken, HostError> {
         let target = match &order.what {
             What::Dial(number) => {
                 let data = format!("Local/{number}@{}", order.context);
@@ -166,13 +155,12 @@ impl AmiWay {
             channel_id: order.call.only_attempt().near_channel(),
             other_channel_id: Some(order.call.only_attempt().far_channel()),
         };
-        // A loss of before is nothing to this call: it is followed from when there is a connection.
-        ami.ready().await.map_err(|error| self.error(ami, &error))?;
+        // A loss of before is nothing to this call: it is followed from when its events are heard.
+        self.hears(ami).await?;
         let turn = self.shared.turn().await.ok_or_else(|| self.too_many())?;
         self.shared.unheard.lock().insert(order.call, turn);
         // Before it leaves: its events may be faster than its answer.
         self.shared.tracker.lock().follow(order.call);
-        self.shared.holds.lock().insert(order.call, hold);
         let asked = Asked { device: order.device(), sides: None };
         self.shared.followed.lock().insert(order.call, asked);
         if let Some(why) = self.shared.filtered.lock().clone() {
@@ -183,12 +171,19 @@ impl AmiWay {
                 self.shared.ordered(order.call, action);
                 Ok(Taken { linked_id: None, detailed: true })
             }
-            Err(error) => {
-                let error = self.error(ami, &error);
-                if error.is_certain {
-                    self.forget(order.call);
-                }
-                Err(error)
+            Err(error) => Err(self.error(ami, &error)),
+        }
+    }
+
+    /// Comes back when the events of calls are heard.
+    async fn hears(&self, ami: &Ami) -> Result<(), HostError> {
+        ami.ready().await.map_err(|error| self.error(ami, &error))?;
+        let mut hears = self.shared.hears.subscribe();
+        match timeout(COMMAND, hears.wait_for(|hears| *hears)).await {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                let why = format!("its events are not heard within {COMMAND:?}");
+                Err(self.error(ami, &AmiError::NotSent { what: "Originate".to_owned(), why }))
             }
         }
     }
@@ -243,7 +238,16 @@ impl AmiWay {
 
     pub async fn look(&self, order: &Order) -> Result<bool, HostError> {
         let ami = self.ami()?;
-        let hold = ami.hold();
+        let is_new = self.shared.need(order.call);
+        let found = self.find(ami, order).await;
+        if is_new && !matches!(found, Ok(true)) {
+            self.shared.need_no_more(order.call);
+        }
+        found
+    }
+
+    async fn find(&self, ami: &Ami, order: &Order) -> Result<bool, HostError> {
+        self.hears(ami).await?;
         let rows = self.rows_for(ami, order.call).await.map_err(|error| self.error(ami, &error))?;
         let asked = Asked { device: order.device(), sides: order.sides.clone() };
         let standing = self.shared.of_call(&rows, order.call, &asked);
@@ -254,14 +258,13 @@ impl AmiWay {
             }
             return Ok(is_over);
         }
-        self.shared.holds.lock().entry(order.call).or_insert(hold);
         self.shared.resync(order.call, &asked, &standing);
         self.shared.followed.lock().insert(order.call, asked);
         Ok(true)
     }
 
     /// A list of channels which is not older than the last event of the call that was dropped.
-    async fn rows_for(&self, ami: &Ami, call: CallId) -> Result<Vec<ChannelRow>, AmiError> {
+    async fn rows_for(&self, ami: &Ami, call: CallId) -> Result<Arc<[ChannelRow]>, AmiError> {
         for _ in 0..ASKED_AGAIN {
             self.shared.tracker.lock().seek(call);
             let before = self.shared.dropped_of(call);
@@ -312,7 +315,7 @@ impl AmiWay {
     pub fn forget(&self, call: CallId) {
         self.shared.tracker.lock().forget(call);
         self.shared.unheard.lock().remove(&call);
-        self.shared.holds.lock().remove(&call);
+        self.shared.need_no_more(call);
         self.shared.doubts.lock().remove(&call);
         self.shared.followed.lock().remove(&call);
         self.shared.orders.lock().retain(|_, of| *of != call);
@@ -323,7 +326,7 @@ impl AmiWay {
     }
 
     fn ami(&self) -> Result<&Ami, HostError> {
-        self.ami.as_ref().map_err(|why| HostError {
+        self.ami.as_deref().map_err(|why| HostError {
             kind: HostErrorKind::NoWay,
             way: Some(WayKind::Ami),
             is_certain: true,
@@ -368,232 +371,5 @@ fn is_of(row: &ChannelRow, device: &str) -> bool {
     row.channel.name.rsplit_once('-').is_some_and(|(of, _)| of.eq_ignore_ascii_case(device))
 }
 
-impl Shared {
-    async fn listen(self: Arc<Self>, mut links: mpsc::Receiver<AmiLink>) {
-        while let Some(link) = links.recv().await {
-            match link {
-                AmiLink::Event(event, _) => self.event(*event),
-                // Filters are taken over at the login.
-                AmiLink::Up { .. } => *self.filtered.lock() = None,
-                AmiLink::Undecodable { why } => tracing::debug!(why, "an AMI event could not be read"),
-                AmiLink::Tainted { why } => self.tainted(&why),
-                AmiLink::Doubtful { ids } => self.doubt(&ids),
-                AmiLink::Down { reason } | AmiLink::StillDown { reason } => self.blind(&reason),
-                AmiLink::Asleep => self.blind("the connection is closed"),
-            }
-        }
-    }
-
-    /// Events are missed from now on: each call is looked for when the host can be asked again.
-    fn blind(&self, why: &str) {
-        self.unheard.lock().clear();
-        let calls = self.tracker.lock().lose_sight();
-        for call in calls {
-            self.inboxes.put(call, OfficeInput::Blind { why: why.to_owned() });
-        }
-    }
-
-    /// Somebody writes events with a line break in his number, or this Asterisk has a form that nobody knows.
-    fn tainted(&self, why: &str) {
-        self.metrics.office.tainted(&self.host);
-        let mut told = self.tainted.lock();
-        told.1 += 1;
-        if told.0.is_some_and(|at| at.elapsed() < TELL) {
-            return;
-        }
-        let (host, messages) = (&self.host, told.1);
-        *told = (Some(Instant::now()), 0);
-        tracing::warn!(
-            host,
-            messages,
-            why,
-            "AMI messages are not whole, as when a caller's number has a line break in it; nothing of them is believed, \
-             and their calls are asked for: let the trunk or the dialplan refuse such numbers"
-        );
-    }
-
-    /// What was dropped may have been an event of these calls: what became of them is asked.
-    fn doubt(self: &Arc<Self>, ids: &[String]) {
-        let calls: HashSet<CallId> = {
-            let tracker = self.tracker.lock();
-            ids.iter().filter_map(|id| tracker.call_of(id)).collect()
-        };
-        for call in calls {
-            // Until the host was asked, nothing is over.
-            self.tracker.lock().seek(call);
-            let is_told = {
-                let mut doubts = self.doubts.lock();
-                let doubt = doubts.entry(call).or_default();
-                doubt.events += 1;
-                std::mem::replace(&mut doubt.is_told, true)
-            };
-            if !is_told {
-                tokio::spawn(self.clone().tell_doubt(call));
-            }
-        }
-    }
-
-    /// Tells a call that something of it was missed, and once more if there was more of it meanwhile.
-    async fn tell_doubt(self: Arc<Self>, call: CallId) {
-        loop {
-            let told = self.dropped_of(call);
-            let why = "AMI events that name the call may be forged by a caller's number".to_owned();
-            self.inboxes.put(call, OfficeInput::Blind { why });
-            tokio::time::sleep(DOUBT).await;
-            let mut doubts = self.doubts.lock();
-            match doubts.get_mut(&call) {
-                Some(doubt) if doubt.events == told => return doubt.is_told = false,
-                Some(_) => {}
-                None => return,
-            }
-        }
-    }
-
-    /// So many events of the call were dropped.
-    fn dropped_of(&self, call: CallId) -> u64 {
-        self.doubts.lock().get(&call).map_or(0, |doubt| doubt.events)
-    }
-
-    fn ordered(self: &Arc<Self>, call: CallId, action: String) {
-        let was_told = {
-            let mut orphans = self.orphans.lock();
-            orphans.retain(|(_, at)| at.elapsed() < ORPHANS);
-            let before = orphans.len();
-            orphans.retain(|(known, _)| *known != action);
-            orphans.len() < before
-        };
-        if was_told {
-            self.has_failed(call);
-        } else {
-            self.orders.lock().insert(action, call);
-        }
-    }
-
-    fn event(self: &Arc<Self>, event: Event) {
-        if let Event::OriginateResponse(response) = &event {
-            return self.answered(response);
-        }
-        let Some(heard) = heard(event) else { return };
-        let told = self.tracker.lock().hear(heard);
-        let Some((call, inputs)) = told else { return };
-        self.unheard.lock().remove(&call);
-        for input in inputs {
-            if matches!(input, OfficeInput::Alone { .. }) {
-                tokio::spawn(self.clone().alone(call, input));
-                continue;
-            }
-            // At the first time all calls are told, and this one is among them.
-            let is_told = matches!(&input, OfficeInput::Blind { why } if self.filtered(why));
-            if !is_told {
-                self.inboxes.put(call, input);
-            }
-        }
-    }
-
-    /// Until few enough originates wait in Asterisk.
-    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        timeout(COMMAND, self.waiting.clone().acquire_owned()).await.ok()?.ok()
-    }
-
-    fn answered(self: &Arc<Self>, response: &ami::OriginateResponse) {
-        let Some(action) = &response.action_id else { return };
-        let call = self.orders.lock().remove(action);
-        if response.answered {
-            return;
-        }
-        match call {
-            Some(call) => self.has_failed(call),
-            None => {
-                let mut orphans = self.orphans.lock();
-                // Those of others' Originates come here too.
-                orphans.retain(|(_, at)| at.elapsed() < ORPHANS);
-                orphans.push((action.clone(), Instant::now()));
-            }
-        }
-    }
-
-    /// Its channels tell why an Originate has failed; where none could be made, this is the only word of it. It may
-    /// be faster than theirs, and has the id that we chose whether there was a channel or not.
-    fn has_failed(self: &Arc<Self>, call: CallId) {
-        if !self.tracker.lock().is_silent(call) {
-            return;
-        }
-        let shared = self.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(SILENCE).await;
-            if shared.tracker.lock().is_silent(call) {
-                shared.inboxes.put(call, OfficeInput::NotMade);
-            }
-        });
-    }
-}
-
-/// What an event tells of a channel.
-pub(super) fn heard(event: Event) -> Option<Heard> {
-    let of = |channel: ami::Channel| ChannelRef { id: channel.uniqueid, name: channel.name };
-    Some(match event {
-        Event::Newchannel(channel) => Heard::Created(of(channel)),
-        Event::DialBegin(dial) => dialed(dial, Dial::Begin),
-        Event::DialState(dial) => {
-            let state = match dial.status.as_ref()? {
-                DialStatus::Ringing => Dial::Ringing,
-                DialStatus::Progress => Dial::Progress,
-                _ => return None,
-            };
-            dialed(dial, state)
-        }
-        Event::DialEnd(dial) => {
-            let end = match dial.status.as_ref()? {
-                DialStatus::Answer => Dial::Answer,
-                other => Dial::Ended(word(other)),
-            };
-            dialed(dial, end)
-        }
-        Event::Newstate(channel) => match channel.state {
-            ChannelState::Ringing => Heard::Ringing(of(channel)),
-            ChannelState::Up => Heard::Up(of(channel)),
-            _ => return None,
-        },
-        Event::BridgeEnter(event) => Heard::Joined { channel: of(event.channel), bridge: event.bridge.id },
-        Event::BridgeLeave(event) => Heard::Left { channel: of(event.channel), bridge: event.bridge.id },
-        Event::HangupRequest(hangup) => {
-            Heard::HungUp { channel: of(hangup.channel), cause: hangup.cause, sip: hangup.tech_cause }
-        }
-        Event::SoftHangupRequest(hangup) => Heard::HungUpHere(of(hangup.channel)),
-        Event::Hangup(hangup) => {
-            let state = Some(match hangup.channel.state {
-                ChannelState::Up => State::Up,
-                ChannelState::Ringing => State::Ringing,
-                _ => State::Other,
-            });
-            let (cause, sip) = (hangup.cause, hangup.tech_cause);
-            Heard::Gone { channel: of(hangup.channel), cause, sip, state }
-        }
-        _ => return None,
-    })
-}
-
-fn dialed(event: ami::Dial, dial: Dial) -> Heard {
-    let of = |channel: ami::Channel| ChannelRef { id: channel.uniqueid, name: channel.name };
-    let peer = of(event.peer);
-    match event.caller.map(of) {
-        Some(caller) => Heard::Dial { caller, peer, dial },
-        None => Heard::Originated { channel: peer, dial },
-    }
-}
-
-fn word(status: &DialStatus) -> String {
-    match status {
-        DialStatus::Busy => "BUSY",
-        DialStatus::Cancel => "CANCEL",
-        DialStatus::NoAnswer => "NOANSWER",
-        DialStatus::Congestion => "CONGESTION",
-        DialStatus::ChanUnavail => "CHANUNAVAIL",
-        DialStatus::Answer => "ANSWER",
-        DialStatus::Ringing => "RINGING",
-        DialStatus::Proceeding => "PROCEEDING",
-        DialStatus::Progress => "PROGRESS",
-        DialStatus::Other(word) => word,
-    }
-    .to_owned()
-}
+#[cfg(test)]
+mod tests;

@@ -16,10 +16,11 @@ use super::{
     heard::{ChannelRef, Dial, Heard, Standing},
     inbox::Inboxes,
     order::{Order, driver},
-    settings::{COMMAND, CONNECT, HostSettings, Login},
+    settings::HostSettings,
     snoop::{Listeners, Wanted, is_of, seats, snooped_by},
     way::{Busy, Taken},
 };
+use crate::hosts::{COMMAND, CONNECT, Login};
 use asterisk::{
     ari::{
         self, Ari, AriError, AriTarget, Bridge, Channel, Event, HangupReason, Link, Originate,

@@ -13,19 +13,19 @@ use uuid::Uuid;
 
 use super::{
     error::{HostError, HostErrorKind},
-    hosts::{Host, Hosts},
     inbox::Inboxes,
     order::Order,
+    reach::{Reach, Reaches},
     way::Taken,
 };
 use crate::{
     config,
     enterprises::{Directory, Enterprise},
+    hosts,
     logging::mask,
     metrics::Metrics,
     trouble::Troubles,
 };
-use asterisk::ssh::KnownHosts;
 use call::{
     CallId, CallRecord, EndedBy, Extension, Moment, OfficeCall, Reason, Status, Tenant, WayKind, What,
     office::{OfficeEffect, OfficeInput, OfficeMachine},
@@ -73,6 +73,8 @@ pub enum PlaceError {
 /// What the offices' calls are made of.
 pub struct Parts {
     pub config: config::Office,
+    /// Where the links come from.
+    pub hosts: hosts::Hosts,
     pub directory: Directory,
     pub store: Store,
     pub metrics: Arc<Metrics>,
@@ -90,7 +92,7 @@ struct Inner {
     metrics: Arc<Metrics>,
     mask_numbers: bool,
     troubles: Troubles,
-    hosts: Hosts,
+    hosts: Reaches,
     inboxes: Inboxes,
     started: Instant,
     stop: CancellationToken,
@@ -103,10 +105,9 @@ type Reply = oneshot::Sender<Result<CallId, PlaceError>>;
 /// # Errors
 /// When the store can't be read.
 pub async fn start(parts: Parts, stop: CancellationToken) -> Result<OfficeHandle, StoreError> {
-    let Parts { config, directory, store, metrics, mask_numbers } = parts;
+    let Parts { config, hosts, directory, store, metrics, mask_numbers } = parts;
     let inboxes = Inboxes::default();
-    let known_hosts = KnownHosts::new(&config.ssh_known_hosts);
-    let hosts = Hosts::new(config, known_hosts, inboxes.clone(), metrics.clone(), stop.clone());
+    let hosts = Reaches::new(config, hosts, inboxes.clone(), metrics.clone(), stop.clone());
     let open = store.open_calls().await?;
     let inner = Inner {
         directory,
@@ -181,7 +182,7 @@ impl OfficeHandle {
     }
 
     /// The host of an enterprise.
-    pub fn host(&self, enterprise: &Enterprise) -> Arc<Host> {
+    pub fn host(&self, enterprise: &Enterprise) -> Arc<Reach> {
         self.0.hosts.of(enterprise)
     }
 
@@ -340,7 +341,7 @@ impl Inner {
     /// Asks the host of a call something, beside the call's task.
     fn ask<F, A>(self: &Arc<Self>, machine: &OfficeMachine, of: Of, question: F)
     where
-        F: FnOnce(Arc<Host>, Order) -> A + Send + 'static,
+        F: FnOnce(Arc<Reach>, Order) -> A + Send + 'static,
         A: Future<Output = Option<OfficeInput>> + Send,
     {
         let Some(mut order) = Order::of(machine.record()) else { return };
@@ -372,7 +373,7 @@ impl Inner {
         of: Of,
         enterprise: &str,
         address: &str,
-    ) -> Result<Arc<Host>, String> {
+    ) -> Result<Arc<Reach>, String> {
         if let Some(host) = self.hosts.of_call(order.call) {
             let current = self.hosts.current(enterprise).filter(|current| {
                 of == Of::Enterprise

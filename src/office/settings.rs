@@ -1,10 +1,9 @@
 //! How one host is spoken to: the configuration's defaults under the enterprise's own values.
 
-use std::{path::PathBuf, time::Duration};
-
 use crate::{
     config,
     enterprises::{DirectoryConfig, Enterprise},
+    hosts::{Login, Ssh},
 };
 use asterisk::secret::Secret;
 use call::{Technology, WayChoice};
@@ -23,24 +22,6 @@ pub struct HostSettings {
     pub ami: Option<Login>,
     pub ari: Option<Login>,
     pub ari_app: String,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ssh {
-    pub port: u16,
-    pub user: String,
-    pub password: Option<Secret>,
-    pub key_file: Option<PathBuf>,
-    /// The console's socket; `None`: by `asterisk -rx` only.
-    pub socket: Option<String>,
-    pub commands: usize,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Login {
-    pub port: u16,
-    pub user: String,
-    pub password: Secret,
 }
 
 impl HostSettings {
@@ -94,8 +75,3 @@ pub fn directory_config(office: &config::Office) -> DirectoryConfig {
     directory.grace = office.cache_grace;
     directory
 }
-
-/// To connect, with everything that belongs to it (the older service's ten seconds).
-pub const CONNECT: Duration = Duration::from_secs(10);
-/// For one command or action.
-pub const COMMAND: Duration = Duration::from_secs(15);

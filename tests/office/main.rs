@@ -19,6 +19,7 @@ mod outcomes;
 mod own;
 mod patience;
 mod restart;
+mod subscribers;
 #[allow(dead_code, reason = "tests/office_faults uses the rest")]
 mod support;
 mod takeover;

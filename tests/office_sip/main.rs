@@ -13,6 +13,8 @@ mod legs;
 mod monitor;
 #[path = "../office/outcomes.rs"]
 mod outcomes;
+#[path = "../office/subscribers.rs"]
+mod subscribers;
 #[path = "../office/support/mod.rs"]
 #[allow(dead_code, reason = "some of it only the other tests of tests/office need")]
 mod support;

@@ -10,13 +10,14 @@ use std::{
 
 use anyhow::{Context, bail};
 use asterisk::{
-    ami::{AmiLink, AmiTarget, Event, connect},
+    ami::{AmiLink, AmiTarget, Class, Event, Interest, connect},
     secret::Secret,
 };
 use asterisk_rs_ami::{AmiClient, AmiEvent};
 use clap::ValueEnum;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{END, SECRET, USER};
@@ -33,6 +34,9 @@ pub struct Told {
     /// With the last, numbered one.
     pub events: u64,
     pub kinds: BTreeMap<String, u64>,
+    /// Not delivered, and the reader was told so.
+    #[serde(default)]
+    pub lost: u64,
     /// Delivered, but as something that the client could not read.
     pub unreadable: u64,
     /// From the ping that starts the flood to its last event.
@@ -60,6 +64,10 @@ impl Pace {
     }
 }
 
+/// Of one that has lost events, whose last it may not know: nothing comes any more.
+const QUIET: Duration = Duration::from_secs(1);
+const FOREVER: Duration = Duration::from_secs(3600);
+
 /// Reads all, on a runtime as the bot's, and prints what there is to tell as one line of JSON.
 pub fn run(reader: Reader, from: SocketAddr, slow: Option<u64>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -77,15 +85,32 @@ pub fn run(reader: Reader, from: SocketAddr, slow: Option<u64>) -> anyhow::Resul
 async fn ours(from: SocketAddr, mut pace: Pace) -> anyhow::Result<Told> {
     let mut target = AmiTarget::new(from.ip().to_string(), USER, Secret::new(SECRET));
     target.port = from.port();
-    // The one thing that differs from the bot's: nothing is left out, so that all can be counted.
-    target.other_events = true;
-    let (ami, mut links) = connect(target, CancellationToken::new())?;
-    let _hold = ami.hold();
-    let mut count = None;
-    while let Some(link) = links.recv().await {
+    let ami = connect(target, CancellationToken::new())?;
+    // What differs from the bot's: nothing is left out, so that all can be counted.
+    let all = [Class::Call, Class::System, Class::User];
+    let mut links = ami.subscribe(Interest::in_classes(&all).with_others());
+    let mut count: Option<Count> = None;
+    loop {
+        let lost = count.as_ref().is_some_and(|count| count.told.lost > 0);
+        let link = match timeout(if lost { QUIET } else { FOREVER }, links.next()).await {
+            Ok(link) => link.context("the client gave up")?,
+            // The last one was among them.
+            Err(_) => {
+                let mut told = count.context("nothing came")?.end()?;
+                told.seconds -= QUIET.as_secs_f64();
+                return Ok(told);
+            }
+        };
         let event = match link {
-            AmiLink::Up { .. } => continue,
+            AmiLink::Up { .. } | AmiLink::Snapshot(_) => continue,
             AmiLink::Event(event, _) => event,
+            AmiLink::Lost { count: lost } => {
+                count
+                    .as_mut()
+                    .map(|count: &mut Count| count.told.lost += lost)
+                    .context("lost before it began")?;
+                continue;
+            }
             other => bail!("a flood of whole events led to {other:?}"),
         };
         if matches!(*event, Event::FullyBooted) {
@@ -105,7 +130,6 @@ async fn ours(from: SocketAddr, mut pace: Pace) -> anyhow::Result<Told> {
         }
         pace.keep().await;
     }
-    bail!("the client gave up")
 }
 
 fn kind(event: &Event) -> &'static str {

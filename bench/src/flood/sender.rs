@@ -105,6 +105,8 @@ fn answer(action: &Action) -> String {
             ("Success", "AMIversion: 11.0.0\r\nAsteriskVersion: 22.10.1\r\nSystemName: flood\r\n")
         }
         "Ping" => ("Success", "Ping: Pong\r\nTimestamp: 1795673768.000000\r\n"),
+        "Events" => ("Success", "Events: On\r\n"),
+        "CoreShowChannels" => ("Success", "EventList: start\r\nMessage: Channels will follow\r\n"),
         "Logoff" => ("Goodbye", "Message: Thanks for all the fish.\r\n"),
         _ => ("Error", "Message: Invalid/unknown command\r\n"),
     };
@@ -112,6 +114,13 @@ fn answer(action: &Action) -> String {
     let booted = match (action.name.as_str(), word) {
         ("Login", "Success") => {
             "Event: FullyBooted\r\nPrivilege: system,all\r\nUptime: 6\r\nLastReload: 6\r\nStatus: Fully Booted\r\n\r\n"
+        }
+        ("CoreShowChannels", _) => {
+            let id = &action.id;
+            return format!(
+                "Response: {word}\r\nActionID: {id}\r\n{rest}\r\nEvent: CoreShowChannelsComplete\r\nActionID: {id}\r\n\
+                 EventList: Complete\r\nListItems: 0\r\n\r\n"
+            );
         }
         _ => "",
     };

@@ -21,14 +21,17 @@
 //!   the others ([`console::ConsoleError::may_have_acted`], `ssh::SshError::fate`). When in doubt it is the last. What
 //!   was told as not sent is never sent afterwards, and nothing that may have been carried out is sent again.
 //! - **Connections come back by themselves**, with waits that grow and are left to chance. Each one has a number, the
-//!   `generation` of [`ari::Link::Up`] and [`ami::AmiLink::Up`]. Asterisk keeps no events for a client that is away: at
-//!   each `Up`, ask what it has now. A loss is told once, in words that say what to do.
-//! - **Memory is bounded**, whatever the other end sends: 8192 events of ARI up to 64 KiB each, 4096 of AMI up to 16 KiB
-//!   wait for a listener; a message has at most 1 MiB (ARI) or 4 MiB (AMI), a list 16 MiB, an answer of a console 4 MiB.
+//!   `generation` of [`ari::Link::Up`] and [`ami::AmiLink::Up`]. Asterisk keeps no events for a client that is away:
+//!   over AMI each subscriber gets a snapshot behind each `Up`, over ARI ask what it has now. A loss is told once, in
+//!   words that say what to do.
+//! - **Subscribers do not know each other.** One AMI connection carries what all of them want to hear of; who does not
+//!   listen delays nobody, and is told what it lost. One list of the channels serves all who ask ([`Looks`]).
+//! - **Memory is bounded**, whatever the other end sends: 8192 events of ARI up to 64 KiB each wait for the listener, 4096
+//!   of AMI up to 16 KiB for a subscriber; a message has at most 1 MiB (ARI) or 4 MiB (AMI), a list 16 MiB, an answer of a console 4 MiB.
 //! - **A forged AMI message taints.** A caller can write line breaks into his number, and Asterisk writes them into its
 //!   events (measured on 16.28 and 22.10.1), so what follows may be his words. A message that lacks what its type always
 //!   has, or has it twice, is told as [`ami::AmiLink::Tainted`]; events after it are dropped and only named
-//!   ([`ami::AmiLink::Doubtful`]) until Asterisk has answered something that was asked since.
+//!   ([`ami::AmiLink::Doubtful`]) until Asterisk has answered something that was asked since. A fresh snapshot follows.
 //! - **No value becomes a command.** What would be a second line, another address or a shell's business is encoded or
 //!   refused before it is sent. Secrets are in no log, error or `Debug` ([`secret::Secret`]).
 //!
@@ -46,8 +49,10 @@ mod certainty;
 mod chanspy;
 pub mod console;
 mod driver;
+mod feed;
 pub mod files;
 mod link;
+mod looks;
 mod order;
 #[cfg(feature = "russian")]
 mod russian;
@@ -60,6 +65,7 @@ pub use certainty::Certainty;
 pub use chanspy::ChanSpy;
 pub use driver::Driver;
 pub use link::Received;
+pub use looks::Looks;
 
 /// The example of README.md compiles too.
 #[cfg(doctest)]

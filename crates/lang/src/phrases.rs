@@ -197,11 +197,6 @@ const PHRASES: &[(&str, &str)] = &[
     ("Asterisk restarts", "Asterisk перезапускается"),
     ("Asterisk shuts down", "Asterisk останавливается"),
     ("events are lost until it is back", "до его возвращения события пропадают"),
-    ("the events of Asterisk were not taken for", "события Asterisk не забирали"),
-    (
-        "this machine is overloaded, or the event mask is too wide",
-        "машина перегружена, или маска событий слишком широка",
-    ),
     ("Asterisk does not tell all of the application", "Asterisk рассказывает не всё о приложении"),
     (
         "another program has changed that, and must not use this name",

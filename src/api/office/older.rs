@@ -353,7 +353,7 @@ fn check_own<const N: usize>(
     }
 }
 
-async fn check_talking(host: &crate::office::Host, target: &Extension) -> Result<(), OfficeError> {
+async fn check_talking(host: &crate::office::Reach, target: &Extension) -> Result<(), OfficeError> {
     let calls = host.calls_of(target).await.map_err(|error| OfficeError::Failed {
         detail: format!("Monitoring initiation failed: {}", error.told()),
         cause: error.why.en,

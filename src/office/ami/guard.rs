@@ -28,7 +28,7 @@ pub(super) struct Asked {
 }
 
 /// Ends with the way.
-pub(super) async fn watch(shared: Weak<Shared>, ami: Ami, closed: CancellationToken) {
+pub(super) async fn watch(shared: Weak<Shared>, ami: Arc<Ami>, closed: CancellationToken) {
     loop {
         tokio::select! {
             () = closed.cancelled() => return,

@@ -129,6 +129,11 @@ impl Tracker {
         self.calls.keys().copied().collect()
     }
 
+    /// The calls of which something was missed, and whose channels were not asked for since.
+    pub fn blind(&self) -> impl Iterator<Item = CallId> {
+        self.calls.iter().filter(|(_, tracked)| tracked.is_blind).map(|(call, _)| *call)
+    }
+
     pub fn forget(&mut self, call: CallId) {
         let Some(tracked) = self.calls.remove(&call) else { return };
         for channel in tracked.channels {

@@ -1,8 +1,8 @@
 //! What a failure on the way over SSH means to an order: is it certain that nothing came of it, and whose fault is it.
 
-use crate::office::{
-    error::{HostError, HostErrorKind},
-    settings::COMMAND,
+use crate::{
+    hosts::COMMAND,
+    office::error::{HostError, HostErrorKind},
 };
 use asterisk::{
     console::ConsoleError,

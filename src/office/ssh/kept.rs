@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::error::{late, of_console};
-use crate::office::{error::HostError, settings::COMMAND};
+use crate::{hosts::COMMAND, office::error::HostError};
 use asterisk::{
     console::{Command, ConsoleError, Shell, ShellStart},
     ssh::{SshHost, SshStream},

@@ -13,9 +13,9 @@ use super::{
     error::{cut_off, late, of_console, of_ssh},
     kept::KeptShell,
 };
-use crate::office::{
-    error::{HostError, HostErrorKind},
-    settings::COMMAND,
+use crate::{
+    hosts::COMMAND,
+    office::error::{HostError, HostErrorKind},
 };
 use asterisk::{
     console::{Batch, Command, Console, ConsoleError, noise_of, without},

@@ -29,12 +29,12 @@ use super::{
     fit::Endpoints,
     inbox::Inboxes,
     order::{Order, chanspy, driver},
-    settings::{COMMAND, CONNECT, HostSettings, Ssh},
     way::{Busy, Taken},
 };
+use crate::hosts::{self, CONNECT, Console, Ssh};
 use asterisk::{
+    Looks,
     console::{BadName, Channels, Command, Exten, endpoints, hangup_answer, ordered, version},
-    ssh::{KnownHosts, SshAuth, SshHost, SshLimits, SshTarget},
 };
 use call::{CallId, Extension, Technology, WayKind, What};
 use error::of_console;
@@ -47,11 +47,10 @@ use root::{Found, Root};
 pub(super) struct SshWay(Arc<Inner>);
 
 struct Inner {
-    /// What is wrong with the settings, if anything: told at each request.
-    unfit: Option<String>,
+    console: Arc<Console>,
     line: Line,
     followed: Mutex<HashMap<CallId, Followed>>,
-    last_look: AsyncMutex<Option<LastLook>>,
+    looks: Looks<Arc<Channels>, HostError>,
     /// A call is to be followed.
     wake: Arc<Notify>,
     /// One originate an extension at a time, so that its channel can be told from another's.
@@ -60,38 +59,14 @@ struct Inner {
     stop: CancellationToken,
 }
 
-struct LastLook {
-    begun: Instant,
-    seen: Result<Arc<Channels>, HostError>,
-}
-
 impl SshWay {
-    pub fn new(
-        settings: &HostSettings,
-        ssh: &Ssh,
-        known_hosts: Arc<KnownHosts>,
-        inboxes: Inboxes,
-        stop: CancellationToken,
-    ) -> Self {
-        let (auth, unfit) = logins(ssh);
-        let target = SshTarget {
-            host: settings.address.clone(),
-            port: ssh.port,
-            user: ssh.user.clone(),
-            auth,
-            limits: SshLimits {
-                connect: CONNECT,
-                command: COMMAND,
-                commands_at_once: ssh.commands,
-                ..SshLimits::default()
-            },
-            known_hosts,
-        };
+    pub fn new(host: &hosts::Host, ssh: &Ssh, inboxes: Inboxes, stop: CancellationToken) -> Self {
+        let console = host.console(ssh);
         let inner = Inner {
-            unfit,
-            line: Line::new(SshHost::new(target), ssh.socket.clone()),
+            line: Line::new(console.host.clone(), ssh.socket.clone()),
+            console,
             followed: Mutex::default(),
-            last_look: AsyncMutex::default(),
+            looks: Looks::default(),
             wake: Arc::default(),
             gates: Mutex::default(),
             inboxes,
@@ -218,7 +193,7 @@ impl SshWay {
 
 impl Inner {
     fn check(&self) -> Result<(), HostError> {
-        match &self.unfit {
+        match &self.console.unfit {
             None => Ok(()),
             Some(why) => Err(HostError {
                 kind: HostErrorKind::Auth,
@@ -230,22 +205,14 @@ impl Inner {
         }
     }
 
-    /// The channels as they are now. Whoever asks while a look is under way waits for the next one, and shares it with
-    /// all who came meanwhile: many calls that end together cost the host no more than one.
+    /// The channels as they are now.
     async fn channels(&self) -> Result<Arc<Channels>, HostError> {
-        let asked = Instant::now();
-        let mut last = self.last_look.lock().await;
-        if let Some(look) = last.as_ref().filter(|look| look.begun >= asked) {
-            return look.seen.clone();
-        }
-        let begun = Instant::now();
-        let answers = self.line.run(vec![Command::Channels]).await;
-        let seen = answers.and_then(|answers| {
+        let look = async {
+            let answers = self.line.run(vec![Command::Channels]).await?;
             let channels = Channels::parse(answers.first().map_or("", String::as_str));
             channels.map(Arc::new).map_err(|error| of_console(&error))
-        });
-        *last = Some(LastLook { begun, seen: seen.clone() });
-        seen
+        };
+        self.looks.look(look).await
     }
 
     /// Gives an order, and finds the channel that came of it if that can be told.
@@ -294,22 +261,6 @@ impl Inner {
         self.followed.lock().insert(order.call, Followed::new(order.clone(), root, begun, alone));
         self.wake.notify_one();
     }
-}
-
-/// The ways to log in, and what is wrong with them.
-fn logins(ssh: &Ssh) -> (Vec<SshAuth>, Option<String>) {
-    let mut auth = Vec::new();
-    let mut unfit = None;
-    if let Some(file) = &ssh.key_file {
-        match SshAuth::key_file(file, None) {
-            Ok(key) => auth.push(key),
-            // A password may do.
-            Err(error) if ssh.password.is_some() => tracing::warn!(%error, "a private key is passed over"),
-            Err(error) => unfit = Some(error.to_string()),
-        }
-    }
-    auth.extend(ssh.password.clone().map(SshAuth::Password));
-    (auth, unfit)
 }
 
 /// A name for a command; nothing was sent where it is none.

@@ -1,107 +1,78 @@
 //! The handle for actions, one method a thing that can be asked of Asterisk. It owns the wait for the connection;
 //! it must not retry, and it must not know why something is asked.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::try_join_all;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::action::Action;
-use super::check;
+use super::common::Common;
 use super::error::AmiError;
+use super::interest::Interest;
 use super::line::{Line, Response};
 use super::model::{ChannelRow, CoreSettings, CoreStatus, Reader, Unreadable};
 use super::request::{self, Originate};
-use super::target::AmiTarget;
+use super::rows;
+use super::state::{AmiState, Hold, LinkState};
+use super::subscription::Subscription;
+use super::supervisor::Supervisor;
+use super::target::{AmiTarget, TargetError};
 use super::wire::Block;
 use crate::Driver;
 
-/// Rows of a list that a caller's number has cut are asked for one by one: no more than so many, so many at a time.
-const MAX_CUT: usize = 1000;
-const CUT_AT_ONCE: usize = 32;
-
-/// The handle for actions on one Asterisk, given by [`connect`](super::connect). Cheap to clone; every clone sees the
+/// The handle for actions on one Asterisk, given by [`connect`]. Cheap to clone; every clone sees the
 /// same connection.
 ///
 /// It sends nothing twice, unless the connection fell asleep before a byte was written. Each method fails with an
-/// [`AmiError`], whose kind says what became of the action. None waits longer than [`AmiTarget::action_timeout`],
-/// save [`Ami::channels`], which may have to ask for several rows.
-#[derive(Debug, Clone)]
+/// [`AmiError`], whose kind says what became of the action. None waits longer than [`AmiTarget::action_timeout`], save
+/// [`Ami::ready`], which waits for the connection alone, and [`Ami::channels`], which may have to wait for a list that is on
+/// its way, and to ask for several rows.
+#[derive(Clone)]
 pub struct Ami {
-    target: Arc<AmiTarget>,
+    common: Arc<Common>,
     link: watch::Receiver<LinkState>,
     wish: Arc<watch::Sender<usize>>,
 }
 
-/// Whether there is a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AmiState {
-    /// Nobody needs it. The next action wakes it.
-    Asleep,
-    /// For the first time since it slept or was up; an action waits for it.
-    Connecting,
-    /// `asterisk_version` is `None` when the user may not ask for it (`write` lacks `reporting`).
-    Up {
-        /// As Asterisk calls itself: `22.10.1+dfsg+~cs6.17.60671434-1`.
-        asterisk_version: Option<String>,
-        /// Which connection this is, counted from 1.
-        generation: u64,
-    },
-    /// Tries go on while somebody needs it.
-    Down {
-        /// What happened and what to do about it, for people.
-        reason: String,
-        /// Asterisk was reached, and does not let this user in.
-        denied: bool,
-    },
-    /// It was stopped, and never comes back.
-    Stopped,
-}
-
-/// What the supervisor tells the handles.
-#[derive(Debug, Clone)]
-pub(super) struct LinkState {
-    pub(super) state: AmiState,
-    /// Present when up.
-    pub(super) line: Option<Line>,
-}
-
-/// Keeps the connection up as long as it lives: while calls are followed, no event may be missed.
-#[derive(Debug)]
-pub struct Hold(Arc<watch::Sender<usize>>);
-
-impl Hold {
-    fn new(wish: &Arc<watch::Sender<usize>>) -> Self {
-        wish.send_modify(|holds| *holds += 1);
-        Self(wish.clone())
+impl fmt::Debug for Ami {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ami").field("address", &self.common.target.address()).finish_non_exhaustive()
     }
 }
 
-impl Drop for Hold {
-    fn drop(&mut self) {
-        self.0.send_modify(|holds| *holds -= 1);
-    }
+/// Starts a supervisor, which sleeps until the first action or [`Ami::subscribe`], and ends when `stop` is cancelled or
+/// the last handle is gone.
+///
+/// # Errors
+/// The target can never work. That Asterisk is away is no error.
+///
+/// # Panics
+/// Outside of a Tokio runtime.
+pub fn connect(target: AmiTarget, stop: CancellationToken) -> Result<Ami, TargetError> {
+    target.check()?;
+    let (state, link) = watch::channel(LinkState { state: AmiState::Asleep, line: None });
+    let (wish, wanted) = watch::channel(usize::from(target.idle.is_none()));
+    let common = Arc::new(Common::new(target));
+    tokio::spawn(Supervisor::new(common.clone(), state, wanted, stop).run());
+    Ok(Ami { common, link, wish: Arc::new(wish) })
 }
 
 impl Ami {
-    pub(super) fn new(
-        target: Arc<AmiTarget>,
-        link: watch::Receiver<LinkState>,
-        wish: Arc<watch::Sender<usize>>,
-    ) -> Self {
-        Self { target, link, wish }
-    }
-
     /// Whether there is a connection, at this moment.
     pub fn state(&self) -> AmiState {
         self.link.borrow().state.clone()
     }
 
-    /// Wakes the connection and keeps it.
-    ///
-    /// As long as one such [`Hold`] lives, a connection that is lost is made anew.
-    pub fn hold(&self) -> Hold {
+    /// Listens from now on: Asterisk is asked for the events of `interest` too, and the connection is woken, and kept up
+    /// as long as the [`Subscription`] lives.
+    pub fn subscribe(&self, interest: Interest) -> Subscription {
+        Subscription::new(self.common.feed.clone(), interest, self.hold())
+    }
+
+    fn hold(&self) -> Hold {
         Hold::new(&self.wish)
     }
 
@@ -111,7 +82,7 @@ impl Ami {
     /// Always [`AmiError::NotSent`]. It waits no longer than [`AmiTarget::connect_timeout`].
     pub async fn ready(&self) -> Result<(), AmiError> {
         let _hold = self.hold();
-        self.line("connect", self.target.connect_timeout).await.map(|_| ())
+        self.line("connect", self.common.target.connect_timeout).await.map(|_| ())
     }
 
     /// Sends any action; its ActionID is chosen here. A sleeping connection is woken for it; one that is known to be
@@ -122,10 +93,10 @@ impl Ami {
     /// [`AmiError::Refused`]. [`AmiError::MaybeTaken`] also for a list of more than 20,000 rows or 16 MiB.
     pub async fn action(&self, action: &Action) -> Result<Response, AmiError> {
         let what = action.what();
-        action.check().map_err(|flaw| AmiError::NotSent { what: what.to_owned(), why: flaw.to_string() })?;
+        action.check().map_err(|flaw| rows::not_sent(action, &flaw))?;
         let _hold = self.hold();
         let start = Instant::now();
-        let patience = || self.target.action_timeout.saturating_sub(start.elapsed());
+        let patience = || self.common.target.action_timeout.saturating_sub(start.elapsed());
         let line = self.line(what, patience()).await?;
         match line.send(action, patience()).await {
             // The connection may have gone to sleep in this very moment: it wakes up again.
@@ -176,56 +147,30 @@ impl Ami {
     /// All channels that there are now, by whichever list this user may ask for.
     ///
     /// `CoreShowChannels` needs `write=system` or `reporting`, `Status` that or `call`. Rows that a caller's number
-    /// with a line break has cut are asked for one by one: of those only name, ids and state are known.
+    /// with a line break has cut are asked for one by one: of those only name, ids and state are known. Who asks while a
+    /// list is on its way shares the next one with all who ask meanwhile ([`Looks`](crate::Looks)).
     ///
     /// # Errors
     /// [`AmiError::Refused`] when the user has the right to neither list; [`AmiError::MaybeTaken`] when a row can't
     /// be read, or more than 1000 are cut.
-    pub async fn channels(&self) -> Result<Vec<ChannelRow>, AmiError> {
-        let mut action = Action::new("CoreShowChannels");
-        let response = match self.action(&action).await {
-            Err(error) if error.is_permission_denied() => {
-                action = Action::new("Status");
-                // What it lacks is the right to the better one.
-                self.action(&action).await.map_err(|_| error)?
-            }
-            response => response?,
+    pub async fn channels(&self) -> Result<Arc<[ChannelRow]>, AmiError> {
+        let _hold = self.hold();
+        let generation = match self.state() {
+            AmiState::Up { generation, .. } => generation,
+            _ => 0,
         };
-        let mut rows = Vec::new();
-        let mut cut = Vec::new();
-        for row in &response.rows {
-            match check::flaw(row) {
-                None => rows.push(
-                    Reader { block: row, kind: action.what() }
-                        .row()
-                        .map_err(|why| not_read(&action, &why))?,
-                ),
-                Some(_) => cut.push(row),
-            }
-        }
-        if cut.len() > MAX_CUT {
-            let why = format!("{} of its rows are cut by numbers with a line break in them", cut.len());
-            return Err(AmiError::MaybeTaken { what: action.what().to_owned(), why });
-        }
-        for some in cut.chunks(CUT_AT_ONCE) {
-            let asked = some.iter().map(|row| self.row_of_cut(Reader { block: row, kind: action.what() }));
-            rows.extend(try_join_all(asked).await?.into_iter().flatten());
-        }
-        Ok(rows)
+        self.common.looks.look_over(generation, self.list()).await
     }
 
-    /// A row that a number has cut ends before the ids. `None`: the channel is gone.
-    async fn row_of_cut(&self, head: Reader<'_>) -> Result<Option<ChannelRow>, AmiError> {
-        let name = head.text("Channel");
-        let ids = async {
-            let uniqueid = self.variable(Some(&name), "UNIQUEID").await?;
-            let linkedid = self.variable(Some(&name), "CHANNEL(linkedid)").await?;
-            Ok::<_, AmiError>(uniqueid.zip(linkedid))
-        };
-        match ids.await {
-            Ok(ids) => Ok(ids.map(|(uniqueid, linkedid)| head.row_of(name.clone(), uniqueid, linkedid))),
-            Err(error) if error.is_no_such_channel() => Ok(None),
-            Err(error) => Err(error),
+    async fn list(&self) -> Result<Arc<[ChannelRow]>, AmiError> {
+        let patience = self.common.target.action_timeout;
+        let line = self.line("CoreShowChannels", patience).await?;
+        match rows::channels(&line, patience).await {
+            // As in `action`.
+            Err(AmiError::NotSent { .. }) if line.is_dead() => {
+                rows::channels(&self.line("CoreShowChannels", patience).await?, patience).await
+            }
+            result => result,
         }
     }
 
@@ -303,10 +248,6 @@ impl Ami {
     ) -> Result<T, AmiError> {
         let action = Action::new(name);
         let head: Block = self.action(&action).await?.head;
-        read(Reader { block: &head, kind: name }).map_err(|unreadable| not_read(&action, &unreadable))
+        read(Reader { block: &head, kind: name }).map_err(|unreadable| rows::not_read(&action, &unreadable))
     }
-}
-
-fn not_read(action: &Action, unreadable: &Unreadable) -> AmiError {
-    AmiError::MaybeTaken { what: action.what().to_owned(), why: format!("its answer: {unreadable}") }
 }

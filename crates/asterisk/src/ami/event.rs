@@ -4,7 +4,7 @@ use super::model::{Bridge, Channel, Reader, Unreadable};
 use super::wire::Block;
 
 /// What Asterisk tells of channels, in the names of its own events. Which come is chosen by
-/// [`EventMask`](super::EventMask): those of calls by `call`, FullyBooted and the shutdown by `system`.
+/// [`Interest`](super::Interest): those of calls by `Call`, FullyBooted by `System`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A channel was made.

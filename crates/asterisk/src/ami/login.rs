@@ -7,6 +7,7 @@ use md5::{Digest, Md5};
 use tokio::net::TcpStream;
 
 use super::action::Action;
+use super::interest::Classes;
 use super::line::{Ids, one_line};
 use super::loss::Loss;
 use super::session::Session;
@@ -18,14 +19,14 @@ use crate::secret::Secret;
 const BANNER: &str = "Asterisk Call Manager/";
 
 /// Opens a connection and is let in. The caller bounds its time.
-pub(super) async fn enter(target: &AmiTarget, ids: Arc<Ids>) -> Result<Session, Loss> {
+pub(super) async fn enter(target: &AmiTarget, classes: Classes, ids: Arc<Ids>) -> Result<Session, Loss> {
     let address = target.address();
     let unreachable =
         |error: std::io::Error| Loss::Unreachable { address: address.clone(), why: error.to_string() };
     let stream = TcpStream::connect((target.host.as_str(), target.port)).await.map_err(unreachable)?;
     // Actions are small, and somebody waits for each.
     stream.set_nodelay(true).map_err(unreachable)?;
-    let mut session = Session::new(stream, ids);
+    let mut session = Session::new(stream, classes, ids);
     let banner = match session.banner().await {
         Ok(banner) => banner,
         // Nothing of Asterisk was seen yet.
@@ -43,7 +44,7 @@ pub(super) async fn enter(target: &AmiTarget, ids: Arc<Ids>) -> Result<Session, 
     if version.is_some_and(|major| major > 2) {
         session.expect_no_old_output();
     }
-    let login = login(target, &mut session).await?;
+    let login = login(target, classes, &mut session).await?;
     let answer = session.ask(&login).await?;
     if !is_success(&answer) {
         return Err(Loss::Credentials {
@@ -58,9 +59,8 @@ pub(super) async fn enter(target: &AmiTarget, ids: Arc<Ids>) -> Result<Session, 
     Ok(session)
 }
 
-async fn login(target: &AmiTarget, session: &mut Session) -> Result<Action, Loss> {
-    let login =
-        Action::new("Login").with("Username", &target.username).with("Events", target.events.as_str());
+async fn login(target: &AmiTarget, classes: Classes, session: &mut Session) -> Result<Action, Loss> {
+    let login = Action::new("Login").with("Username", &target.username).with("Events", classes.mask());
     if target.login == Login::Plain {
         return Ok(login.with_secret("Secret", target.secret.clone()));
     }

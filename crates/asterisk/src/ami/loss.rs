@@ -37,22 +37,16 @@ pub(super) enum Loss {
     TooLarge(#[from] Overflow),
     #[error("Asterisk was silent for {0:?}, it did not even answer a ping; it hangs, or the network is cut")]
     Silent(Duration),
-    #[error(
-        "the events of Asterisk were not taken for {0:?}; this machine is overloaded, or the event mask is too wide"
-    )]
-    Overrun(Duration),
     #[error("nobody needs the connection")]
     Idle,
     #[error("stopped on request")]
     Stopped,
-    #[error("nobody listens to the events any more")]
-    Unwatched,
 }
 
 impl Loss {
     /// The supervisor has nothing more to do.
     pub(super) fn is_final(&self) -> bool {
-        matches!(self, Self::Stopped | Self::Unwatched)
+        matches!(self, Self::Stopped)
     }
 
     /// Trying again soon looks like an attack, and does not help.
@@ -88,10 +82,8 @@ pub(crate) fn samples() -> Vec<String> {
         Loss::TooLarge(Overflow::Line),
         Loss::TooLarge(Overflow::Block),
         Loss::Silent(second),
-        Loss::Overrun(second),
         Loss::Idle,
         Loss::Stopped,
-        Loss::Unwatched,
     ]
     .iter()
     .map(ToString::to_string)

@@ -7,19 +7,22 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, mpsc};
-use tokio::task::coop::consume_budget;
 use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::action::Action;
 use super::check;
+use super::common::Common;
 use super::event::{Event, Shutdown};
+use super::interest::{Classes, Interest};
 use super::line::{Ids, Line, Order, Pending};
 use super::loss::Loss;
-use super::supervisor::AmiLink;
+use super::subscription::AmiLink;
+use super::sync::keep;
 use super::target::AmiTarget;
 use super::wire::{Block, Framer, MAX_BLOCK, Overflow};
 use crate::Received;
+use crate::feed::Feed;
 
 /// A block of this size is no event of a call. Some are kept for a while, and thousands may wait.
 pub(super) const MAX_EVENT: usize = 16 << 10;
@@ -39,6 +42,8 @@ pub(super) struct Session {
     writer: OwnedWriteHalf,
     line: Line,
     orders: mpsc::Receiver<Order>,
+    /// Of the events that the login asked for.
+    classes: Classes,
     /// `None` when the user may not ask for it.
     pub(super) asterisk_version: Option<String>,
     /// Events that came before anybody could be told.
@@ -88,19 +93,30 @@ impl Reader {
 }
 
 impl Session {
-    pub(super) async fn open(target: &AmiTarget, ids: Arc<Ids>) -> Result<Self, Loss> {
+    pub(super) async fn open(common: &Common) -> Result<Self, Loss> {
+        let target = &common.target;
         let patience = target.connect_timeout;
-        match timeout(patience, super::login::enter(target, ids)).await {
+        match timeout(patience, super::login::enter(target, common.classes(), common.ids.clone())).await {
             Ok(session) => session,
             Err(_) => Err(Loss::Slow { address: target.address(), patience }),
         }
     }
 
-    pub(super) fn new(stream: TcpStream, ids: Arc<Ids>) -> Self {
+    /// `classes`: of the events that its login will ask for.
+    pub(super) fn new(stream: TcpStream, classes: Classes, ids: Arc<Ids>) -> Self {
         let (stream, writer) = stream.into_split();
         let (line, orders) = Line::new(ids);
         let reader = Reader { stream, framer: Framer::default(), received: Received::now() };
-        Self { reader, writer, line, orders, asterisk_version: None, early: Vec::new(), early_bytes: 0 }
+        Self {
+            reader,
+            writer,
+            line,
+            orders,
+            classes,
+            asterisk_version: None,
+            early: Vec::new(),
+            early_bytes: 0,
+        }
     }
 
     pub(super) fn line(&self) -> Line {
@@ -157,26 +173,22 @@ impl Session {
     }
 
     /// Serves the connection until it is lost. Whatever was written and not answered is uncertain then.
-    pub(super) async fn run(
-        self,
-        target: &AmiTarget,
-        links: &mpsc::Sender<AmiLink>,
-        stop: &CancellationToken,
-    ) -> Loss {
-        let Self { reader, writer, line: keeps_the_inbox_open, orders, early, .. } = self;
+    pub(super) async fn run(self, common: &Common, generation: u64, stop: &CancellationToken) -> Loss {
+        let Self { reader, writer, line, orders, early, classes, .. } = self;
+        let target = &common.target;
         let pending = Pending::default();
         let doubt = Notify::new();
         let listener = Listener {
-            line: &keeps_the_inbox_open,
+            line: &line,
             pending: &pending,
             target,
-            links,
+            feed: &common.feed,
             doubt: &doubt,
             taint: None,
             shutdown: None,
         };
         let read = listener.read(reader, early);
-        let write = write(writer, orders, &keeps_the_inbox_open, &pending, target, &doubt, stop);
+        let write = write(writer, orders, &line, &pending, target, &doubt, stop);
         let stopped = async {
             stop.cancelled().await;
             sleep(GRACE).await;
@@ -190,6 +202,7 @@ impl Session {
                 Loss::Broken(_) | Loss::Closed => timeout(GRACE, read).await.unwrap_or(loss),
                 loss => loss,
             },
+            loss = keep(common, &line, generation, classes) => loss,
             () = stopped => Loss::Stopped,
         }
     }
@@ -200,7 +213,7 @@ struct Listener<'a> {
     line: &'a Line,
     pending: &'a Pending,
     target: &'a AmiTarget,
-    links: &'a mpsc::Sender<AmiLink>,
+    feed: &'a Feed<AmiLink>,
     /// To ask Asterisk something whose answer ends the doubt.
     doubt: &'a Notify,
     /// A message was not whole: what follows may be its rest, and so what a caller wrote.
@@ -218,9 +231,7 @@ enum Taint {
 impl Listener<'_> {
     async fn read(mut self, mut reader: Reader, early: Vec<Block>) -> Loss {
         for block in early {
-            if let Err(loss) = self.hand_on(block, reader.received).await {
-                return loss;
-            }
+            self.hand_on(block, reader.received).await;
         }
         match self.read_all(&mut reader).await {
             // Only what closes has shut down: the word alone may be anybody's.
@@ -237,10 +248,7 @@ impl Listener<'_> {
             // What has come already is handed on before any clock is asked: there may be thousands a second.
             loop {
                 match reader.framer.block() {
-                    Ok(Some(block)) => match self.hand_on(block, reader.received).await {
-                        Ok(()) => {}
-                        Err(loss) => return loss,
-                    },
+                    Ok(Some(block)) => self.hand_on(block, reader.received).await,
                     Ok(None) => break,
                     Err(overflow) => return overflow.into(),
                 }
@@ -253,8 +261,8 @@ impl Listener<'_> {
         }
     }
 
-    /// Gives an answer to its asker and an event to the listener.
-    async fn hand_on(&mut self, block: Block, received: Received) -> Result<(), Loss> {
+    /// Gives an answer to its asker and an event to those who want it.
+    async fn hand_on(&mut self, block: Block, received: Received) {
         // Asterisk writes a message at once: after its parts, and before the next answer, there is nothing of it left.
         let is_answer = self.line.ids().is_answer(&block);
         if is_answer {
@@ -263,56 +271,53 @@ impl Listener<'_> {
         let flaw = check::flaw(&block);
         if let (Some(flaw), None) = (flaw, self.taint) {
             self.taint = Some(if is_answer { Taint::Row } else { Taint::Event });
-            // A list goes on; after an event, something must be asked.
+            self.tell(AmiLink::Tainted { why: flaw.to_string(), is_event: !is_answer }).await;
+            // A list goes on, and its row is asked for by itself; after an event, something must be asked.
             if !is_answer {
                 self.doubt.notify_one();
+                self.feed.doubt();
             }
-            self.tell(AmiLink::Tainted { why: flaw.to_string() }).await?;
         }
-        let Some(block) = self.pending.sort(block) else { return Ok(()) };
+        let Some(block) = self.pending.sort(block) else { return };
         match (self.taint, flaw) {
-            (Some(Taint::Row), Some(_)) => return Ok(()),
+            (Some(Taint::Row), Some(_)) => return,
             (Some(_), _) => return self.tell(AmiLink::Doubtful { ids: check::ids(&block) }).await,
             (None, _) => {}
         }
-        let link = match Event::read(&block) {
-            Ok(Some(Event::Shutdown(shutdown))) => {
-                self.shutdown = Some(shutdown);
-                return Ok(());
+        let classes = Classes::of_event(&block);
+        match Event::read(&block) {
+            Ok(Some(Event::Shutdown(shutdown))) => self.shutdown = Some(shutdown),
+            Ok(Some(_)) if block.bytes() > MAX_EVENT => self.undecodable(too_long(&block)).await,
+            Ok(Some(event)) => {
+                let link = || AmiLink::Event(Arc::new(event), received);
+                self.feed.tell(|interest| interest.takes(classes), link).await;
             }
-            Ok(Some(_)) if block.bytes() > MAX_EVENT => too_long(&block),
-            Ok(Some(event)) => AmiLink::Event(Box::new(event), received),
-            Ok(None) if !self.target.other_events => return Ok(()),
-            Ok(None) if block.bytes() > MAX_EVENT => too_long(&block),
-            Ok(None) => AmiLink::Event(Box::new(Event::Other(block)), received),
-            Err(unreadable) => AmiLink::Undecodable { why: unreadable.to_string() },
-        };
-        if let AmiLink::Undecodable { why } = &link {
-            tracing::debug!(%why, "an AMI event could not be read");
+            Ok(None) => {
+                let wants = |interest: &Interest| interest.wants_others() && interest.takes(classes);
+                let link = || match block.bytes() > MAX_EVENT {
+                    true => AmiLink::Undecodable { why: too_long(&block) },
+                    false => AmiLink::Event(Arc::new(Event::Other(block)), received),
+                };
+                self.feed.tell(wants, link).await;
+            }
+            Err(unreadable) => self.undecodable(unreadable.to_string()).await,
         }
-        self.tell(link).await
     }
 
-    async fn tell(&self, link: AmiLink) -> Result<(), Loss> {
-        // One task shall not have a thread to itself, however much comes.
-        consume_budget().await;
-        let link = match self.links.try_send(link) {
-            Ok(()) => return Ok(()),
-            Err(mpsc::error::TrySendError::Closed(_)) => return Err(Loss::Unwatched),
-            Err(mpsc::error::TrySendError::Full(link)) => link,
-        };
-        let patience = self.target.listener_patience;
-        match timeout(patience, self.links.send(link)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Loss::Unwatched),
-            Err(_) => Err(Loss::Overrun(patience)),
-        }
+    /// Whatever its class is, it may have been of any.
+    async fn undecodable(&self, why: String) {
+        tracing::debug!(%why, "an AMI event could not be read");
+        self.tell(AmiLink::Undecodable { why }).await;
+    }
+
+    async fn tell(&self, link: AmiLink) {
+        self.feed.tell(|_| true, || link).await;
     }
 }
 
-fn too_long(block: &Block) -> AmiLink {
+fn too_long(block: &Block) -> String {
     let kind: String = block.field("Event").unwrap_or_default().chars().take(64).collect();
-    AmiLink::Undecodable { why: format!("{kind} of {} bytes", block.bytes()) }
+    format!("{kind} of {} bytes", block.bytes())
 }
 
 async fn write(

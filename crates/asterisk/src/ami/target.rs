@@ -22,10 +22,6 @@ pub struct AmiTarget {
     pub secret: Secret,
     /// How the secret travels.
     pub login: Login,
-    /// Which classes of events are asked for; the user's `read` in manager.conf must allow them.
-    pub events: EventMask,
-    /// Whether events that this client has no type for are handed on as they came; off by default.
-    pub other_events: bool,
     /// From the start to the accepted login: 10 s.
     pub connect_timeout: Duration,
     /// From the start of an action to the end of its answer, the wait for the connection included: 10 s.
@@ -47,9 +43,6 @@ pub struct AmiTarget {
     pub backoff_max: Duration,
     /// The least wait after a refused login, so that a wrong secret does not look like an attack: 1 minute.
     pub refused_wait: Duration,
-    /// The listener has let events wait for so long (10 s) with a full queue: the connection is given up, because an
-    /// Asterisk whose events are not read keeps them in its memory.
-    pub listener_patience: Duration,
 }
 
 /// How the secret is shown to Asterisk.
@@ -62,44 +55,8 @@ pub enum Login {
     Plain,
 }
 
-/// Which classes of events are wanted: `call,system`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventMask(String);
-
-impl EventMask {
-    /// Names of classes with commas and no spaces between, as Asterisk reads them (with a space it reads the
-    /// first class alone, measured on 16.28 and 22.10.1), or `on`, or `off`.
-    ///
-    /// Asterisk takes a name that is no class and ignores it: `queue` alone is `off`, for events of queues are of class
-    /// `agent` (measured on both).
-    ///
-    /// # Errors
-    /// [`TargetError::Events`]: it is none of these.
-    pub fn new(mask: impl Into<String>) -> Result<Self, TargetError> {
-        let mask = mask.into();
-        let fit = mask
-            .split(',')
-            .all(|class| !class.is_empty() && class.bytes().all(|byte| byte.is_ascii_lowercase()));
-        if fit { Ok(Self(mask)) } else { Err(TargetError::Events { mask }) }
-    }
-
-    /// `call` for everything that happens to calls; `system` for the boot and the shutdown of Asterisk.
-    pub fn calls() -> Self {
-        Self("call,system".to_owned())
-    }
-
-    /// No events at all: for actions only.
-    pub fn none() -> Self {
-        Self("off".to_owned())
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl AmiTarget {
-    /// With the usual port and events, and the times that each field names.
+    /// With the usual port, and the times that each field names.
     pub fn new(host: impl Into<String>, username: impl Into<String>, secret: Secret) -> Self {
         Self {
             host: host.into(),
@@ -107,8 +64,6 @@ impl AmiTarget {
             username: username.into(),
             secret,
             login: Login::default(),
-            events: EventMask::calls(),
-            other_events: false,
             connect_timeout: Duration::from_secs(10),
             action_timeout: Duration::from_secs(10),
             ping_interval: Duration::from_secs(10),
@@ -118,7 +73,6 @@ impl AmiTarget {
             backoff_min: Duration::from_millis(250),
             backoff_max: Duration::from_secs(15),
             refused_wait: Duration::from_secs(60),
-            listener_patience: Duration::from_secs(10),
         }
     }
 
@@ -171,14 +125,6 @@ pub enum TargetError {
         /// Whose secret it is.
         username: String,
     },
-    /// It would not be read as it was meant.
-    #[error(
-        "`{mask}` names no classes of events; write them as in manager.conf, without spaces: call,system"
-    )]
-    Events {
-        /// As it was given.
-        mask: String,
-    },
 }
 
 #[cfg(test)]
@@ -203,16 +149,6 @@ mod tests {
         assert!(broken(|target| target.username = "a\r\nEvents: on".into()).contains("user name"));
         let text = broken(|target| target.secret = Secret::new("s3cret\n"));
         assert!(text.contains("the secret of the AMI user `office`") && !text.contains("s3cret"), "{text}");
-    }
-
-    #[test]
-    fn event_masks_are_what_asterisk_reads() {
-        for mask in ["call", "call,system", "on", "off"] {
-            assert_eq!(EventMask::new(mask).unwrap().as_str(), mask);
-        }
-        for mask in ["", "call, system", "call,", "call\r\nAction: Originate", "Call"] {
-            assert!(EventMask::new(mask).is_err(), "{mask:?}");
-        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::Method;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use url::Url;
@@ -17,9 +18,9 @@ use super::http::Http;
 use super::model::{Bridge, Channel, Endpoint, Playback};
 use super::request::{Answer, Request};
 use super::rest::RestLine;
-use super::supervisor::Subscriptions;
+use super::subscriptions::Subscriptions;
 use super::target::{AriTarget, TargetError};
-use crate::{Driver, secret::Secret};
+use crate::{Driver, Looks, secret::Secret};
 
 /// What a Local channel is to carry: what phones speak, so that nothing is converted, and linear sound for the others.
 pub const PHONE_FORMATS: &str = "alaw,ulaw,slin";
@@ -40,6 +41,14 @@ pub struct Ari {
     subscriptions: Arc<Subscriptions>,
     /// This Asterisk shows that the application is told of all channels.
     shows_all: Arc<AtomicBool>,
+    looks: Arc<Lists>,
+}
+
+/// The long lists, each asked for once by all who want it.
+#[derive(Debug, Default)]
+struct Lists {
+    channels: Looks<Arc<[Channel]>, AriError>,
+    bridges: Looks<Arc<[Bridge]>, AriError>,
 }
 
 /// What the supervisor tells the handles.
@@ -143,7 +152,14 @@ impl Ari {
         link: watch::Receiver<LinkState>,
         subscriptions: Arc<Subscriptions>,
     ) -> Self {
-        Self { target, http: Arc::new(http), link, subscriptions, shows_all: Arc::default() }
+        Self {
+            target,
+            http: Arc::new(http),
+            link,
+            subscriptions,
+            shows_all: Arc::default(),
+            looks: Arc::default(),
+        }
     }
 
     /// Places a call. It is not sent while the events connection is down: nobody would hear what became of it.
@@ -267,14 +283,13 @@ impl Ari {
         self.look(Request::new(Method::GET, &["channels", channel_id])).await
     }
 
-    /// All channels. A ghost may be among them; [`Ari::channel`] tells.
+    /// All channels. A ghost may be among them; [`Ari::channel`] tells. Who asks while the list is on its way shares the
+    /// next one with all who ask meanwhile ([`Looks`](crate::Looks)).
     ///
     /// # Errors
     /// [`AriError::Uncertain`] also when the list is longer than 16 MiB.
-    pub async fn channels(&self) -> Result<Vec<Channel>, AriError> {
-        let request = Request::new(Method::GET, &["channels"]).large_answer();
-        let answer = self.exchange(&request).await?;
-        request.document(answer)
+    pub async fn channels(&self) -> Result<Arc<[Channel]>, AriError> {
+        self.looks.channels.look(self.list("channels")).await
     }
 
     /// A variable or function of a channel; `None` when either of them does not exist.
@@ -402,14 +417,18 @@ impl Ari {
         self.command(Request::new(Method::DELETE, &["bridges", bridge_id])).await
     }
 
-    /// All bridges, each with its channels' ids.
+    /// All bridges, each with its channels' ids; shared as [`Ari::channels`] is.
     ///
     /// # Errors
     /// [`AriError::Uncertain`] also when the list is longer than 16 MiB.
-    pub async fn bridges(&self) -> Result<Vec<Bridge>, AriError> {
-        let request = Request::new(Method::GET, &["bridges"]).large_answer();
+    pub async fn bridges(&self) -> Result<Arc<[Bridge]>, AriError> {
+        self.looks.bridges.look(self.list("bridges")).await
+    }
+
+    async fn list<T: DeserializeOwned>(&self, what: &str) -> Result<Arc<[T]>, AriError> {
+        let request = Request::new(Method::GET, &[what]).large_answer();
         let answer = self.exchange(&request).await?;
-        request.document(answer)
+        Ok(request.document::<Vec<T>>(answer)?.into())
     }
 
     /// Hears of an event source from now on: `channel:ID`, `endpoint:PJSIP/novofon`.

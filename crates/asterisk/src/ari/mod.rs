@@ -54,11 +54,13 @@ mod client;
 mod error;
 mod event;
 mod http;
+mod link;
 mod loss;
 mod model;
 mod request;
 mod rest;
 mod socket;
+mod subscriptions;
 mod supervisor;
 mod target;
 
@@ -68,8 +70,10 @@ mod tests;
 pub use client::{Ari, Create, HangupReason, Originate, PHONE_FORMATS, Whisper};
 pub use error::AriError;
 pub use event::*;
+pub use link::Link;
 #[cfg(all(test, feature = "russian"))]
 pub(crate) use loss::samples as loss_samples;
 pub use model::{Bridge, Channel, DialplanPosition, Endpoint, Party, Playback};
-pub use supervisor::{Link, Subscriptions, connect};
+pub use subscriptions::Subscriptions;
+pub use supervisor::connect;
 pub use target::{AriTarget, RestOverSocket, TargetError};

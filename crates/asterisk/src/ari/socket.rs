@@ -19,9 +19,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, Frame, parse};
+use super::link::Link;
 use super::loss::Loss;
 use super::rest::{Order, Pending, RestLine};
-use super::supervisor::Link;
 use super::target::AriTarget;
 use crate::Received;
 

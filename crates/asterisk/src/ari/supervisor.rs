@@ -11,80 +11,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{Ari, LinkState};
 use super::error::AriError;
-use super::event::Event;
 use super::http::Http;
+use super::link::Link;
 use super::loss::Loss;
+use super::subscriptions::Subscriptions;
 use super::target::{AriTarget, RestOverSocket, TargetError};
 use super::{rest, socket};
 use crate::backoff::Backoff;
-use crate::link::{News, Received, Told};
+use crate::link::{News, Told};
 
 /// Events that wait for the listener. When it is full, the socket is not read until there is room.
 const LINK_CAPACITY: usize = 8192;
 
 /// When the application is first looked after; then less and less often, down to once a ping.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
-
-/// What the application shall be told of.
-#[derive(Debug, Clone, Default)]
-pub struct Subscriptions {
-    /// `PJSIP/novofon`: its channels are heard of without subscribing to everything.
-    pub endpoint: Option<String>,
-    /// Types of events; empty means all. What the client itself needs is added.
-    pub allowed_events: Vec<String>,
-}
-
-impl Subscriptions {
-    /// With those that the client itself needs; empty for all.
-    pub(super) fn allowed_events(&self) -> Vec<String> {
-        let mut allowed = self.allowed_events.clone();
-        if !allowed.is_empty() {
-            // Without the first the answers over the socket vanish; the second says who took the application.
-            allowed.extend(["RESTResponse".to_owned(), "ApplicationReplaced".to_owned()]);
-            allowed.sort();
-            allowed.dedup();
-        }
-        allowed
-    }
-}
-
-/// What the listener hears, in this order: `Up`, then events, then one `Down`, and so on; a `Down` comes first when
-/// Asterisk is away at the start.
-#[derive(Debug)]
-pub enum Link {
-    /// Connected, filtered and subscribed. Events since the last `Down` are lost: ask for what Asterisk has now.
-    /// `generation` counts connections from 1.
-    Up {
-        /// As Asterisk calls itself: `22.10.1+dfsg+~cs6.17.60671434-1`.
-        asterisk_version: String,
-        /// Which connection this is.
-        generation: u64,
-    },
-    /// Lost, or could not be made at the start. Said once; tries go on.
-    Down {
-        /// What happened and what to do about it, for people.
-        reason: String,
-    },
-    /// Still not connected, now for another reason.
-    StillDown {
-        /// As in [`Link::Down`].
-        reason: String,
-    },
-    /// Up, but something that was asked for is not there; tried again from time to time.
-    Degraded {
-        /// What is missing and what to do about it, for people.
-        what: String,
-    },
-    /// What was [`Link::Degraded`] is well again.
-    Restored,
-    /// An event, and when it was read. Those of one connection come in Asterisk's order.
-    Event(Box<Event>, Received),
-    /// A frame that is no event this client can read. The connection goes on.
-    Undecodable {
-        /// What is wrong with it; at most 200 characters.
-        why: String,
-    },
-}
 
 /// Starts the supervisor of one target. It ends, and the receiver with it, when `stop` is cancelled or the
 /// receiver is dropped.

@@ -45,31 +45,40 @@ async fn a_shutdown_is_told_as_that() {
     }
 }
 
+/// Comes back when nobody has needed the connection for long enough.
+async fn asleep(ami: &Ami) {
+    let sleeps = async {
+        while ami.state() != AmiState::Asleep {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, sleeps).await.expect("it does not sleep");
+}
+
 #[tokio::test]
 async fn it_sleeps_until_it_is_needed_and_again_when_it_is_not() {
     let peer = Peer::start().await;
-    let mut client = Client::start(AmiTarget { idle: Some(Duration::from_millis(50)), ..target(peer.addr) });
-    assert_eq!(client.ami.state(), AmiState::Asleep);
+    let target = AmiTarget { idle: Some(Duration::from_millis(50)), ..target(peer.addr) };
+    let client = connect(target, CancellationToken::new()).unwrap();
+    assert_eq!(client.state(), AmiState::Asleep);
     assert!(!peer.is_called_within(Duration::from_millis(100)).await);
-    for generation in 1..=2 {
-        let ami = client.ami.clone();
+    for number in 1..=2 {
+        let ami = client.clone();
         let ping = tokio::spawn(async move { ami.ping().await });
-        let mut asterisk = peer.let_in().await;
+        let mut asterisk = peer.let_in_alone().await;
         let action = asterisk.any_action().await.unwrap();
         asterisk.answer(&action, "Success", "Ping: Pong\r\n").await;
         ping.await.unwrap().unwrap();
-        assert_eq!(booted(&mut client).await, generation);
-        assert!(matches!(client.next().await, AmiLink::Asleep));
-        assert_eq!(client.ami.state(), AmiState::Asleep);
+        assert!(matches!(client.state(), AmiState::Up { generation, .. } if generation == number));
+        asleep(&client).await;
         assert!(asterisk.action().await.is_none(), "the connection is closed");
     }
 }
 
 #[tokio::test]
-async fn whoever_holds_it_keeps_it() {
+async fn whoever_subscribes_keeps_it() {
     let peer = Peer::start().await;
     let mut client = Client::start(AmiTarget { idle: Some(Duration::from_millis(50)), ..target(peer.addr) });
-    let hold: Hold = client.ami.hold();
     let asterisk = peer.let_in().await;
     booted(&mut client).await;
     let up = AmiState::Up { asterisk_version: Some("22.10.1".into()), generation: 1 };
@@ -80,28 +89,42 @@ async fn whoever_holds_it_keeps_it() {
     client.down().await;
     let _asterisk = peer.let_in().await;
     booted(&mut client).await;
-    drop(hold);
-    assert!(matches!(client.next().await, AmiLink::Asleep));
+    drop(client.links);
+    asleep(&client.ami).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_can_use_any_more_is_closed() {
+    for idle in [None, Some(Duration::from_secs(300))] {
+        let peer = Peer::start().await;
+        let client = connect(AmiTarget { idle, ..target(peer.addr) }, CancellationToken::new()).unwrap();
+        let links = client.subscribe(CALLS);
+        let mut asterisk = peer.let_in().await;
+        drop((client, links));
+        while asterisk.any_action().await.is_some() {}
+        assert!(!peer.is_called_within(Duration::from_millis(100)).await);
+    }
 }
 
 #[tokio::test]
 async fn one_that_is_used_again_and_again_does_not_sleep_between() {
     let peer = Peer::start().await;
-    let mut client = Client::start(AmiTarget { idle: Some(Duration::from_millis(400)), ..target(peer.addr) });
+    let target = AmiTarget { idle: Some(Duration::from_millis(400)), ..target(peer.addr) };
+    let client = connect(target, CancellationToken::new()).unwrap();
     let start = Instant::now();
     let serve = async {
-        let mut asterisk = peer.let_in().await;
+        let mut asterisk = peer.let_in_alone().await;
         while let Some(action) = asterisk.any_action().await {
             asterisk.answer(&action, "Success", "").await;
         }
     };
     let ask = async {
         while start.elapsed() < Duration::from_millis(1000) {
-            client.ami.ping().await.unwrap();
+            client.ping().await.unwrap();
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        assert_eq!(booted(&mut client).await, 1);
-        assert!(matches!(client.next().await, AmiLink::Asleep));
+        assert!(matches!(client.state(), AmiState::Up { generation: 1, .. }));
+        asleep(&client).await;
         assert!(start.elapsed() >= Duration::from_millis(1000));
     };
     tokio::join!(serve, ask);
@@ -110,10 +133,11 @@ async fn one_that_is_used_again_and_again_does_not_sleep_between() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_action_in_the_moment_of_falling_asleep_wakes_it_again() {
     let peer = Peer::start().await;
-    let mut client = Client::start(AmiTarget { idle: Some(Duration::from_micros(300)), ..target(peer.addr) });
+    let target = AmiTarget { idle: Some(Duration::from_micros(300)), ..target(peer.addr) };
+    let ami = connect(target, CancellationToken::new()).unwrap();
     let serve = tokio::spawn(async move {
         loop {
-            let mut asterisk = peer.let_in().await;
+            let mut asterisk = peer.let_in_alone().await;
             tokio::spawn(async move {
                 while let Some(action) = asterisk.any_action().await {
                     asterisk.answer(&action, "Success", "").await;
@@ -121,21 +145,10 @@ async fn an_action_in_the_moment_of_falling_asleep_wakes_it_again() {
             });
         }
     });
-    let ami = client.ami.clone();
-    let asked = tokio::spawn(async move {
-        for number in 0..400 {
-            ami.ping().await.unwrap();
-            tokio::time::sleep(Duration::from_micros(number % 40 * 50)).await;
-        }
-    });
-    let listen = async {
-        while let Some(link) = client.links.recv().await {
-            assert!(!matches!(link, AmiLink::Down { .. }));
-        }
-    };
-    tokio::select! {
-        asked = asked => asked.unwrap(),
-        () = listen => panic!("the supervisor has ended"),
+    for number in 0..400 {
+        ami.ping().await.unwrap();
+        assert!(!matches!(ami.state(), AmiState::Down { .. }));
+        tokio::time::sleep(Duration::from_micros(number % 40 * 50)).await;
     }
     serve.abort();
 }
@@ -145,14 +158,14 @@ async fn a_host_that_is_away_is_not_tried_for_ever() {
     let peer = Peer::start().await;
     let addr = peer.addr;
     drop(peer);
-    let mut client = Client::start(AmiTarget { idle: Some(Duration::from_millis(20)), ..target(addr) });
+    let target = AmiTarget { idle: Some(Duration::from_millis(20)), ..target(addr) };
+    let client = connect(target, CancellationToken::new()).unwrap();
     let start = Instant::now();
-    let error = client.ami.ping().await.unwrap_err();
+    let error = client.ping().await.unwrap_err();
     assert_eq!(error.certainty(), Certainty::NotSent);
     assert!(error.to_string().contains("cannot reach Asterisk"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(5), "a dead host must not cost the whole patience");
-    client.down().await;
-    assert!(matches!(client.next().await, AmiLink::Asleep));
+    asleep(&client).await;
     let listener = tokio::net::TcpListener::bind(addr).await.unwrap();
     assert!(!Peer::of(listener).is_called_within(Duration::from_millis(100)).await);
 }
@@ -220,30 +233,6 @@ async fn a_flood_of_events_reaches_a_listener_that_listens_whole_and_in_order() 
 }
 
 #[tokio::test]
-async fn a_listener_that_does_not_listen_costs_the_connection_and_is_told() {
-    let peer = Peer::start().await;
-    let mut client =
-        Client::start(AmiTarget { listener_patience: Duration::from_millis(100), ..target(peer.addr) });
-    let mut asterisk = peer.let_in().await;
-    let event = channel_event("Newstate", "1.1", "").repeat(100);
-    assert!(
-        asterisk.flood(event.as_bytes()).await.is_err(),
-        "the client must not take events without an end"
-    );
-    let mut events = 0;
-    let reason = loop {
-        match client.next().await {
-            AmiLink::Down { reason } => break reason,
-            AmiLink::Event(..) => events += 1,
-            AmiLink::Up { .. } => {}
-            other => panic!("{other:?}"),
-        }
-    };
-    assert!(reason.contains("were not taken for 100ms"), "{reason}");
-    assert!((4000..4200).contains(&events), "{events} events were kept");
-}
-
-#[tokio::test]
 async fn an_event_that_is_broken_or_too_long_is_told_and_the_next_is_read() {
     let peer = Peer::start().await;
     let mut client = Client::start(target(peer.addr));
@@ -282,9 +271,15 @@ async fn a_new_name_of_a_channel_is_told() {
 #[tokio::test]
 async fn other_events_come_only_when_asked_for() {
     let peer = Peer::start().await;
-    let mut client = Client::start(AmiTarget { other_events: true, ..target(peer.addr) });
+    let mut client = Client::start(target(peer.addr));
     let mut asterisk = peer.let_in().await;
     booted(&mut client).await;
+    asterisk.write("Event: UserEvent\r\nUserEvent: Unpaid\r\nSum: 5\r\n\r\n").await;
+    asterisk.write(&channel_event("Newstate", "1.1", "")).await;
+    assert!(matches!(client.event().await, Event::Newstate(_)));
+    client.links = client.ami.subscribe(CALLS.with_others());
+    asterisk.list(&[]).await;
+    client.up().await;
     asterisk.write("Event: UserEvent\r\nUserEvent: Paid\r\nSum: 5\r\n\r\n").await;
     match client.event().await {
         Event::Other(block) => {
@@ -303,7 +298,7 @@ async fn stopping_says_goodbye_and_ends_everything() {
     client.stop.cancel();
     asterisk.expect("Logoff").await;
     assert!(asterisk.action().await.is_none());
-    assert!(client.links.recv().await.is_none());
+    assert!(client.links.next().await.is_none());
     let error = client.ami.ping().await.unwrap_err();
     assert_eq!(error.certainty(), Certainty::NotSent);
     assert_eq!(client.ami.state(), AmiState::Stopped);

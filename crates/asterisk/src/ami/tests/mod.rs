@@ -6,15 +6,16 @@ mod fixtures;
 mod link;
 mod login;
 mod peer;
+mod subscribers;
 mod taint;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ami, AmiLink, AmiState, AmiTarget, Event, Hold, connect};
+use super::{Ami, AmiLink, AmiState, AmiTarget, Class, Event, Interest, Snapshot, Subscription, connect};
 use crate::secret::Secret;
 
 /// No condition of these tests takes so long, unless it never comes.
@@ -32,42 +33,75 @@ fn target(addr: SocketAddr) -> AmiTarget {
     target
 }
 
+/// Calls, and what the connection itself hears of.
+const CALLS: Interest = Interest::in_classes(&[Class::Call, Class::System]);
+
+/// A client and a subscriber.
 struct Client {
     ami: Ami,
-    links: mpsc::Receiver<AmiLink>,
+    links: Subscription,
     stop: CancellationToken,
 }
 
 impl Client {
     fn start(target: AmiTarget) -> Self {
         let stop = CancellationToken::new();
-        let (ami, links) = connect(target, stop.clone()).unwrap();
+        let ami = connect(target, stop.clone()).unwrap();
+        let links = ami.subscribe(CALLS);
         Self { ami, links, stop }
     }
 
     async fn next(&mut self) -> AmiLink {
-        let link = tokio::time::timeout(PATIENCE, self.links.recv()).await;
-        link.expect("nothing came from the client").expect("the supervisor has ended")
+        next(&mut self.links).await
     }
 
+    /// With the snapshot that comes next, of no channels.
     async fn up(&mut self) -> u64 {
-        match self.next().await {
+        let up = match self.next().await {
             AmiLink::Up { generation, .. } => generation,
             other => panic!("wanted Up, got {other:?}"),
-        }
+        };
+        let snapshot = snapshot(&mut self.links).await;
+        assert_eq!((snapshot.generation, snapshot.channels.len()), (up, 0));
+        up
     }
 
     async fn down(&mut self) -> String {
-        match self.next().await {
-            AmiLink::Down { reason } => reason,
-            other => panic!("wanted Down, got {other:?}"),
-        }
+        down(&mut self.links).await
     }
 
     async fn event(&mut self) -> Event {
-        match self.next().await {
-            AmiLink::Event(event, _) => *event,
-            other => panic!("wanted an event, got {other:?}"),
-        }
+        event(&mut self.links).await
+    }
+}
+
+async fn next(links: &mut Subscription) -> AmiLink {
+    let link = tokio::time::timeout(PATIENCE, links.next()).await;
+    link.expect("nothing came from the client").expect("the supervisor has ended")
+}
+
+/// Nothing has come.
+fn is_quiet(links: &mut Subscription) -> bool {
+    links.next().now_or_never().is_none()
+}
+
+async fn event(links: &mut Subscription) -> Event {
+    match next(links).await {
+        AmiLink::Event(event, _) => Event::clone(&event),
+        other => panic!("wanted an event, got {other:?}"),
+    }
+}
+
+async fn snapshot(links: &mut Subscription) -> Snapshot {
+    match next(links).await {
+        AmiLink::Snapshot(snapshot) => snapshot,
+        other => panic!("wanted a snapshot, got {other:?}"),
+    }
+}
+
+async fn down(links: &mut Subscription) -> String {
+    match next(links).await {
+        AmiLink::Down { reason } => reason,
+        other => panic!("wanted Down, got {other:?}"),
     }
 }

@@ -39,8 +39,15 @@ impl Peer {
         Conversation { stream, framer: Framer::default() }
     }
 
-    /// The next connection, let in.
+    /// The next connection, let in; a subscriber gets the snapshot that he waits for.
     pub(super) async fn let_in(&self) -> Conversation {
+        let mut conversation = self.let_in_alone().await;
+        conversation.list(&[]).await;
+        conversation
+    }
+
+    /// The next connection, let in, of one who has no subscriber.
+    pub(super) async fn let_in_alone(&self) -> Conversation {
         let mut conversation = self.accept().await;
         conversation.let_in().await;
         conversation
@@ -108,6 +115,26 @@ impl Conversation {
     pub(super) async fn answer(&mut self, action: &Block, response: &str, rest: &str) {
         let id = action.field("ActionID").unwrap();
         self.write(&format!("Response: {response}\r\nActionID: {id}\r\n{rest}\r\n")).await;
+    }
+
+    /// Lists channels of these ids, which are next asked for.
+    pub(super) async fn list(&mut self, ids: &[&str]) {
+        let action = self.expect("CoreShowChannels").await;
+        self.answer_list(&action, ids).await;
+    }
+
+    pub(super) async fn answer_list(&mut self, action: &Block, ids: &[&str]) {
+        let id = action.field("ActionID").unwrap();
+        let mut text = format!("Response: Success\r\nActionID: {id}\r\nEventList: start\r\n\r\n");
+        for uniqueid in ids {
+            let row = channel_event("CoreShowChannel", uniqueid, "");
+            text.push_str(&row.replacen("\r\n", &format!("\r\nActionID: {id}\r\n"), 1));
+        }
+        text.push_str(&format!(
+            "Event: CoreShowChannelsComplete\r\nActionID: {id}\r\nEventList: Complete\r\nListItems: {}\r\n\r\n",
+            ids.len()
+        ));
+        self.write(&text).await;
     }
 
     pub(super) async fn let_in(&mut self) {

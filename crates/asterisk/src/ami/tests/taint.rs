@@ -30,7 +30,7 @@ async fn connected() -> (Peer, Conversation, Client) {
 impl Client {
     async fn tainted(&mut self) -> String {
         match self.next().await {
-            AmiLink::Tainted { why } => why,
+            AmiLink::Tainted { why, .. } => why,
             other => panic!("it was believed: {other:?}"),
         }
     }
@@ -120,7 +120,7 @@ async fn a_forged_end_is_not_believed_and_what_follows_the_next_answer_is() {
             }
         };
         assert!(dropped.contains(&"1.7".to_owned()), "{dropped:?}");
-        assert!(matches!(*believed, Event::Hangup(hangup) if hangup.channel.uniqueid == "1.8"));
+        assert!(matches!(&*believed, Event::Hangup(hangup) if hangup.channel.uniqueid == "1.8"));
     }
 }
 

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     config,
     enterprises::{Enterprise, Extensions},
+    hosts,
     metrics::Metrics,
 };
 use asterisk::ssh::KnownHosts;
@@ -59,7 +60,9 @@ pub struct Probed {
 /// Tries every way that is set up to an enterprise's host, with connections of its own.
 pub async fn probe(config: config::Office, enterprise: &Enterprise, known_hosts: KnownHosts) -> Probed {
     let metrics = Arc::new(Metrics::default());
-    let hosts = Hosts::new(config, known_hosts, Inboxes::default(), metrics, CancellationToken::new());
+    let stop = CancellationToken::new();
+    let links = hosts::Hosts::new(known_hosts, stop.clone());
+    let hosts = Reaches::new(config, links, Inboxes::default(), metrics, stop);
     let host = hosts.of(enterprise);
     let ways = host.probe().await;
     let works = |kind| ways.iter().any(|probe| probe.way == kind && probe.result.is_ok());
@@ -76,33 +79,32 @@ pub async fn probe(config: config::Office, enterprise: &Enterprise, known_hosts:
 }
 
 /// All hosts that were asked for.
-pub(super) struct Hosts {
+pub(super) struct Reaches {
     config: config::Office,
-    known_hosts: Arc<KnownHosts>,
+    links: hosts::Hosts,
     inboxes: Inboxes,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
     /// By the number of the enterprise, as its row says now. One whose row has changed serves its last calls, and is gone
     /// with them.
-    current: Mutex<HashMap<String, Arc<Host>>>,
-    of_calls: Mutex<HashMap<CallId, Arc<Host>>>,
+    current: Mutex<HashMap<String, Arc<Reach>>>,
+    of_calls: Mutex<HashMap<CallId, Arc<Reach>>>,
 }
 
-impl Hosts {
+impl Reaches {
     pub fn new(
         config: config::Office,
-        known_hosts: KnownHosts,
+        links: hosts::Hosts,
         inboxes: Inboxes,
         metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> Self {
-        let known_hosts = Arc::new(known_hosts);
         let (current, of_calls) = Default::default();
-        Hosts { config, known_hosts, inboxes, metrics, stop, current, of_calls }
+        Reaches { config, links, inboxes, metrics, stop, current, of_calls }
     }
 
     /// The host of an enterprise; it is connected to when it is needed.
-    pub fn of(&self, enterprise: &Enterprise) -> Arc<Host> {
+    pub fn of(&self, enterprise: &Enterprise) -> Arc<Reach> {
         let settings = HostSettings::of(&self.config, enterprise);
         let mut current = self.current.lock();
         if let Some(host) = current.get(enterprise.number.as_str())
@@ -115,7 +117,7 @@ impl Hosts {
         beside.extend(self.of_calls.lock().values().cloned());
         beside.retain(|host| host.settings.address == settings.address);
         let same = beside.iter().find(|host| host.settings == settings).cloned();
-        let host = same.unwrap_or_else(|| Arc::new(Host::new(settings, &beside, self)));
+        let host = same.unwrap_or_else(|| Arc::new(Reach::new(settings, &beside, self)));
         current.insert(enterprise.number.to_string(), host.clone());
         host
     }
@@ -128,15 +130,15 @@ impl Hosts {
     }
 
     /// The host of the enterprise with this number, as its row was when it was last asked for.
-    pub fn current(&self, number: &str) -> Option<Arc<Host>> {
+    pub fn current(&self, number: &str) -> Option<Arc<Reach>> {
         self.current.lock().get(number).cloned()
     }
 
-    pub fn remember(&self, call: CallId, host: &Arc<Host>) {
+    pub fn remember(&self, call: CallId, host: &Arc<Reach>) {
         self.of_calls.lock().insert(call, host.clone());
     }
 
-    pub fn of_call(&self, call: CallId) -> Option<Arc<Host>> {
+    pub fn of_call(&self, call: CallId) -> Option<Arc<Reach>> {
         self.of_calls.lock().get(&call).cloned()
     }
 
@@ -149,8 +151,10 @@ impl Hosts {
 }
 
 /// One host.
-pub struct Host {
+pub struct Reach {
     settings: HostSettings,
+    /// Keeps its links those of all who have the same host.
+    _links: Arc<hosts::Host>,
     /// All that are set up, the best first; orders go by those that the settings want.
     ways: Vec<Arc<Way>>,
     paused: Arc<Pauses>,
@@ -199,11 +203,12 @@ impl Way {
     }
 }
 
-impl Host {
+impl Reach {
     /// `beside`: those at the same address. Enterprises that differ in no more than a context share a connection,
     /// and so its limits; two would take ARI's application from each other.
-    fn new(settings: HostSettings, beside: &[Arc<Host>], of: &Hosts) -> Self {
-        let Hosts { known_hosts, inboxes, metrics, stop, .. } = of;
+    fn new(settings: HostSettings, beside: &[Arc<Reach>], of: &Reaches) -> Self {
+        let Reaches { links, inboxes, metrics, stop, .. } = of;
+        let links = links.at(&settings.address);
         let beside = |kind, is_same: fn(&HostSettings, &HostSettings) -> bool| {
             let mut alike = beside.iter().filter(|host| is_same(&host.settings, &settings));
             alike.find_map(|host| host.ways.iter().find(|way| way.kind() == kind).cloned())
@@ -215,17 +220,18 @@ impl Host {
             ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ari(Box::new(new())))));
         }
         if let Some(login) = &settings.ami {
-            let new = || AmiWay::new(&settings, login, inboxes.clone(), metrics.clone(), stop.clone());
+            let new = || AmiWay::new(&links, login, inboxes.clone(), metrics.clone(), stop.clone());
             let shared = beside(WayKind::Ami, |one, other| one.ami == other.ami);
             ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ami(new()))));
         }
         if let Some(ssh) = &settings.ssh {
-            let new = || SshWay::new(&settings, ssh, known_hosts.clone(), inboxes.clone(), stop.clone());
+            let new = || SshWay::new(&links, ssh, inboxes.clone(), stop.clone());
             let shared = beside(WayKind::Ssh, |one, other| one.ssh == other.ssh);
             ways.push(shared.unwrap_or_else(|| Arc::new(Way::Ssh(new()))));
         }
-        Host {
+        Reach {
             settings,
+            _links: links,
             ways,
             paused: Arc::default(),
             taken_by: Mutex::default(),
@@ -345,7 +351,7 @@ impl Host {
     }
 
     /// The call is another host's from now on, which is reached at the same address: it goes on.
-    pub(super) fn leave(&self, call: CallId, to: &Host) {
+    pub(super) fn leave(&self, call: CallId, to: &Reach) {
         self.taken_by.lock().remove(&call);
         for way in self.ways.iter().filter(|way| !to.ways.iter().any(|other| Arc::ptr_eq(way, other))) {
             of_way!(&**way, way => way.leave(call));
