@@ -495,7 +495,9 @@ impl Evidence {
         }
         let silent = decisive.is_some_and(Decisive::is_silent);
         let is_unseen = decisive.is_some_and(|decisive| self.blind || decisive.leg.is_unseen);
-        if is_unseen && !silent {
+        // A carrier whose last word is "100 Trying" let nothing ring.
+        let says_so = decisive.and_then(|decisive| decisive.report.as_ref()?.carrier.as_ref());
+        if is_unseen && !silent && says_so.is_none_or(|said| said.code >= 180) {
             return (Status::Unknown, Reason::OutcomeLost, EndedBy::Unknown);
         }
         (Status::Failed, if silent { Reason::CarrierSilent } else { reason }, ended_by)

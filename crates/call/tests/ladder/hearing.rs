@@ -178,3 +178,16 @@ fn early_media_may_have_been_missed() {
     call.give(Input::Found(nothing_yet)).give(trunk());
     call.at(30.0).trunk_and_halves_gone().ends("failed ring_timeout limit");
 }
+
+/// The dialplan's report tells that the carrier said no more than "100 Trying": then nothing rang, seen or not.
+#[test]
+fn nothing_rang_by_the_carriers_own_words() {
+    let mut call = Ladder::dialed();
+    call.give(Input::Deaf);
+    call.give(Input::Found(found(ChannelState::Down, ChannelState::Down)));
+    call.at(30.0);
+    let carrier = Some(CarrierStatus { code: 100, text: "Trying".into() });
+    let words = LegReport { key: Some(name(TRUNK)), carrier, cause: Some(16) };
+    call.give(Input::Reported { dialstatus: "CANCEL".into(), words });
+    call.trunk_and_halves_gone().ends("failed ring_timeout limit");
+}
