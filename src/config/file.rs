@@ -112,45 +112,54 @@ pub(super) fn parse(text: &str) -> Result<(Table, Lines), (Option<usize>, Text)>
 /// What text processors and web pages put in the place of a plain sign, and nobody sees: the parser's words tell of something
 /// else then.
 fn odd_sign(line: &str) -> Option<Text> {
-    let mut quote = None;
-    for (index, sign) in line.chars().enumerate() {
-        match (quote, sign) {
-            (None, '#') => return None,
-            (None, '"' | '\'') => quote = Some(sign),
-            (Some(open), sign) if open == sign => quote = None,
-            (Some(_), _) => {}
-            (None, '“' | '”' | '„' | '«' | '»' | '‘' | '’') => {
+    for (index, sign) in unquoted(line) {
+        match sign {
+            '“' | '”' | '„' | '«' | '»' | '‘' | '’' => {
                 let at = index + 1;
                 return Some(say!(
                     "the quotes at column {at} are those of a text processor; write plain ones: \"",
                     "кавычки на месте {at} — из текстового редактора; нужны простые: \""
                 ));
             }
-            (None, '\u{a0}' | '\u{2000}'..='\u{200f}' | '\u{202f}' | '\u{2060}' | '\u{feff}') => {
+            '\u{a0}' | '\u{2000}'..='\u{200f}' | '\u{202f}' | '\u{2060}' | '\u{feff}' => {
                 let (at, code) = (index + 1, u32::from(sign));
                 return Some(say!(
                     "there is an invisible sign (U+{code:04X}) at column {at}; write a plain space, or nothing",
                     "на месте {at} невидимый знак (U+{code:04X}); нужен простой пробел или ничего"
                 ));
             }
-            (None, _) => {}
+            _ => {}
         }
     }
     None
 }
 
+/// The signs of a line that stand in no quotes, with their places, up to a comment.
+fn unquoted(line: &str) -> impl Iterator<Item = (usize, char)> {
+    let mut quote = None;
+    let signs = line.chars().enumerate().map_while(move |(index, sign)| match (quote, sign) {
+        (None, '#') => None,
+        (None, '"' | '\'') => {
+            quote = Some(sign);
+            Some(None)
+        }
+        (Some(open), sign) => {
+            quote = quote.filter(|_| open != sign);
+            Some(None)
+        }
+        (None, sign) => Some(Some((index, sign))),
+    });
+    signs.flatten()
+}
+
 /// A key or a section's name with a letter of another alphabet in it, which mostly looks like a Latin one. What is quoted, and
 /// what stands as a value, is none.
 fn alien_key(line: &str) -> Option<Text> {
-    let (mut quote, mut found) = (None, None);
+    let mut found = None;
     let is_header = line.trim_start().starts_with('[');
-    for (index, sign) in line.chars().enumerate() {
-        match (quote, sign) {
-            (None, '#') => return None,
-            (None, '"' | '\'') => quote = Some(sign),
-            (Some(open), sign) if open == sign => quote = None,
-            (Some(_), _) => {}
-            (None, '=' | ']') if found.is_some() && (sign == '=' || is_header) => {
+    for (index, sign) in unquoted(line) {
+        match sign {
+            '=' | ']' if found.is_some() && (sign == '=' || is_header) => {
                 let (at, named) = (found?, alien::named(line.chars().nth(found? - 1)?));
                 return Some(say!(
                     "at column {at} {named}; keys and sections are written in Latin letters",
@@ -159,9 +168,9 @@ fn alien_key(line: &str) -> Option<Text> {
                 ));
             }
             // The word before was no key.
-            (None, ',' | '{' | '}' | '=' | '[' | ']') => found = None,
-            (None, sign) if sign.is_alphabetic() && !sign.is_ascii() => found = found.or(Some(index + 1)),
-            (None, _) => {}
+            ',' | '{' | '}' | '=' | '[' | ']' => found = None,
+            sign if sign.is_alphabetic() && !sign.is_ascii() => found = found.or(Some(index + 1)),
+            _ => {}
         }
     }
     None

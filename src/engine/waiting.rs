@@ -51,7 +51,8 @@ impl Runner {
         }
     }
 
-    /// Cancels what waits: in the queue, and what nobody has dialed though its turn had come. The answer comes when all of it is on disk.
+    /// Cancels what waits: in the queue, and what nobody has dialed though its turn had come. The answer comes when all of it
+    /// is on disk.
     pub(super) fn cancel(&mut self, filter: &CancelFilter, reply: oneshot::Sender<usize>) {
         let calls: Vec<CallId> = self
             .machines

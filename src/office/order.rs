@@ -28,6 +28,23 @@ pub struct Order {
 }
 
 impl Order {
+    /// 150 is to call a number; no host has taken it yet.
+    #[cfg(test)]
+    pub fn to_dial() -> Self {
+        Order {
+            call: CallId(uuid::Uuid::from_u128(7)),
+            what: What::Dial("+375296254070".parse().expect("a number")),
+            extension: "150".parse().expect("digits"),
+            context: "inoffice".to_owned(),
+            technology: Technology::Pjsip,
+            way: None,
+            linked_id: None,
+            dialed_at: None,
+            sides: None,
+            ring_timeout: Duration::from_secs(60),
+        }
+    }
+
     /// The order of an office's call; `None` for any other.
     pub fn of(record: &CallRecord) -> Option<Self> {
         let office = record.request.office()?;

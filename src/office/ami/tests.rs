@@ -61,26 +61,11 @@ fn way(port: u16) -> AmiWay {
     AmiWay::new(&hosts.at("127.0.0.1"), &login, Inboxes::default(), Arc::default(), stop)
 }
 
-fn order() -> Order {
-    Order {
-        call: CallId(uuid::Uuid::from_u128(7)),
-        what: What::Dial("+375296254070".parse().expect("a number")),
-        extension: "150".parse().expect("digits"),
-        context: "inoffice".to_owned(),
-        technology: Technology::Pjsip,
-        way: None,
-        linked_id: None,
-        sides: None,
-        dialed_at: None,
-        ring_timeout: Duration::from_secs(60),
-    }
-}
-
 #[tokio::test]
 async fn an_order_does_not_wait_for_the_list_of_channels() {
     let (port, mut actions) = asterisk().await;
     let way = way(port);
-    timeout(SOON, way.place(&order())).await.expect("it waits").expect("Asterisk takes it");
+    timeout(SOON, way.place(&Order::to_dial())).await.expect("it waits").expect("Asterisk takes it");
     let mut before = Vec::new();
     loop {
         match actions.recv().await.expect("it is asked").as_str() {
@@ -95,7 +80,7 @@ async fn an_order_does_not_wait_for_the_list_of_channels() {
 async fn a_way_that_is_gone_leaves_its_connection() {
     let (port, mut actions) = asterisk().await;
     let way = way(port);
-    way.place(&order()).await.expect("Asterisk takes it");
+    way.place(&Order::to_dial()).await.expect("Asterisk takes it");
     drop(way);
     let closed = async { while actions.recv().await.is_some() {} };
     timeout(SOON, closed).await.expect("it keeps the connection");

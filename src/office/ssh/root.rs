@@ -106,21 +106,11 @@ fn number(order: &Order) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use call::{Technology, WayKind};
+    use call::WayKind;
 
     fn order() -> Order {
-        Order {
-            call: CallId(uuid::Uuid::from_u128(7)),
-            what: What::Dial("+375296254070".parse().expect("a number")),
-            extension: "150".parse().expect("digits"),
-            context: "inoffice".to_owned(),
-            technology: Technology::Pjsip,
-            way: Some(WayKind::Ssh),
-            linked_id: None,
-            sides: None,
-            dialed_at: Some(chrono::Utc::now() - Duration::from_secs(30)),
-            ring_timeout: Duration::from_secs(60),
-        }
+        let dialed_at = Some(chrono::Utc::now() - Duration::from_secs(30));
+        Order { way: Some(WayKind::Ssh), dialed_at, ..Order::to_dial() }
     }
 
     fn found(lines: &[&str], own: &[&str]) -> Option<String> {

@@ -510,8 +510,8 @@ impl Ari {
         self.look(Request::new(Method::GET, &path).large_answer()).await
     }
 
-    /// What Asterisk does not tell at this moment, though it was asked to, because another program has changed that: since
-    /// when, nobody knows. The supervisor finds it too, a little later, and gets it back.
+    /// What Asterisk does not tell at this moment, though it was asked to, because another program has changed that or it
+    /// does not know the application any more: since when, nobody knows. The supervisor finds it too, a little later, and gets it back.
     ///
     /// # Errors
     /// As every request.
